@@ -1,0 +1,19 @@
+// JSON files from untrusted sources, with errors that name the file and the byte.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+namespace specthink {
+
+using Json = nlohmann::json;
+
+/// Parses `text`; `source` names it in errors. Throws UserError with the byte offset of the first mistake, also for
+/// invalid UTF-8 and for nesting deeper than 256 levels.
+Json parse_json(std::string_view text, std::string_view source);
+
+/// Reads and parses a file. Throws UserError.
+Json read_json(const std::filesystem::path& path);
+
+}  // namespace specthink

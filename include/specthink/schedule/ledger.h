@@ -1,0 +1,43 @@
+// Who wrote what, and the work beside it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "specthink/base/json.h"
+
+namespace specthink {
+
+/// Token counts of one run (or a sum of runs).
+struct Ledger {
+  std::int64_t draft = 0;     ///< generated tokens that stayed, by origin
+  std::int64_t target = 0;
+  std::int64_t injected = 0;
+  std::int64_t draft_wasted = 0;    ///< discarded probes and proposals
+  std::int64_t target_wasted = 0;   ///< rejected answers
+  std::int64_t draft_prefilled = 0;   ///< positions a model had to catch up on
+  std::int64_t target_prefilled = 0;
+  std::int64_t nominal_target_tokens = 0;  ///< sum of nominal lengths in the log
+
+  std::int64_t generated() const { return draft + target + injected; }
+  double target_share() const;          ///< target / generated, 0 for an empty run
+  double nominal_target_share() const;  ///< as the original's result files count it
+
+  Ledger& operator+=(const Ledger& other);
+};
+
+/// {draft, target, injected, draft_wasted, target_wasted, draft_prefilled, target_prefilled, nominal_target_share,
+/// target_share}
+Json to_json(const Ledger& ledger);
+
+/// One entry of a trace: who worked, for how many tokens, when.
+struct Segment {
+  std::string by;  ///< draft, probe, inject or target
+  int tokens = 0;
+  double start_ms = -1;  ///< since the run began; below 0: not measured
+  double ms = -1;
+};
+
+Json to_json(const Segment& segment);
+
+}  // namespace specthink

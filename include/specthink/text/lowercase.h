@@ -1,0 +1,12 @@
+// Unicode lower case.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace specthink {
+
+/// `text` (UTF-8) in lower case, as Python's str.lower() gives it. Invalid bytes pass through.
+std::string lowercase(std::string_view text);
+
+}  // namespace specthink

@@ -1,0 +1,1 @@
+// Nothing but the precompiled header that the modules with tensors share.
