@@ -8,15 +8,31 @@ namespace {
 
 constexpr int kMaxDepth = 256;
 
+// Nesting is checked before parsing: recursion over a parsed document must not exhaust the stack.
+void check_depth(std::string_view text, std::string_view source) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kMaxDepth) throw UserError("{}: JSON is nested deeper than {} levels at byte {}", source, kMaxDepth, i);
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+}
+
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view source) {
-  const auto guard_depth = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > kMaxDepth) throw UserError("{}: JSON is nested deeper than {} levels", source, kMaxDepth);
-    return true;
-  };
+  check_depth(text, source);
   try {
-    return Json::parse(text.begin(), text.end(), guard_depth);
+    return Json::parse(text.begin(), text.end());
   } catch (const Json::parse_error& error) {
     throw UserError("{}: not valid JSON at byte {}: {}", source, error.byte, error.what());
   }
