@@ -1,0 +1,21 @@
+// The subcommands. Each takes the resolved settings and returns the exit code; failures are thrown (base/error.h).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "specthink/config/options.h"
+
+namespace specthink {
+
+int run_generate(const Invocation& invocation);
+int run_score(const Invocation& invocation);
+int run_bench(const Invocation& invocation);
+int run_tokenize(const Invocation& invocation);
+int run_plan(const Invocation& invocation);
+int run_config(const Invocation& invocation);
+
+/// Name, version and those of MPI, NCCL, torch and CUDA.
+std::string version_text();
+
+}  // namespace specthink
