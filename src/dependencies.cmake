@@ -72,8 +72,15 @@ message(STATUS "CUDA code: ${SPECTHINK_WITH_CUDA}")
 get_filename_component(site_packages ${torch_folder} DIRECTORY)
 file(GLOB nvidia_library_folders ${site_packages}/nvidia/*/lib)
 
+# torch ships headers of other libraries too (fmt among them) that would hide the system's: only its own are made visible.
+set(torch_include ${CMAKE_BINARY_DIR}/torch_include)
+file(MAKE_DIRECTORY ${torch_include})
+foreach(part ATen c10 torch)
+  file(CREATE_LINK ${torch_folder}/include/${part} ${torch_include}/${part} SYMBOLIC)
+endforeach()
+
 add_library(specthink_torch INTERFACE)
-target_include_directories(specthink_torch SYSTEM INTERFACE ${torch_folder}/include)
+target_include_directories(specthink_torch SYSTEM INTERFACE ${torch_include})
 target_link_directories(specthink_torch INTERFACE ${torch_folder}/lib)
 target_link_options(specthink_torch INTERFACE
   "LINKER:-rpath,${torch_folder}/lib"

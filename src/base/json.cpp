@@ -2,6 +2,7 @@
 
 #include "specthink/base/error.h"
 #include "specthink/base/file.h"
+#include "specthink/base/strings.h"
 
 namespace specthink {
 namespace {
@@ -36,6 +37,15 @@ Json parse_json(std::string_view text, std::string_view source) {
   } catch (const Json::parse_error& error) {
     throw UserError("{}: not valid JSON at byte {}: {}", source, error.byte, error.what());
   }
+}
+
+std::string excerpt(const Json& value) {
+  constexpr std::size_t kMaxLength = 80;
+  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text.size() <= kMaxLength) return text;
+  text.resize(kMaxLength);
+  text.resize(valid_utf8_prefix(text));
+  return text + "…";
 }
 
 Json read_json(const std::filesystem::path& path) { return parse_json(read_file(path), path.string()); }

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 
 namespace specthink {
@@ -15,5 +16,8 @@ Json parse_json(std::string_view text, std::string_view source);
 
 /// Reads and parses a file. Throws UserError.
 Json read_json(const std::filesystem::path& path);
+
+/// An untrusted value as JSON text on one line, cut to a length that fits a message.
+std::string excerpt(const Json& value);
 
 }  // namespace specthink

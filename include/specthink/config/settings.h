@@ -13,8 +13,8 @@
 
 namespace specthink {
 
-enum class Mode { vllm, vllm_p, hf };            ///< how the two models share text
-enum class Compat { fixed, seed };               ///< which loop (schedule/)
+enum class Mode { vllm, vllm_p, hf };             ///< how the two models share text
+enum class Compat { fixed, seed };                ///< which loop (schedule/)
 enum class DType { bfloat16, float16, float32 };  ///< compute type of the models
 enum class Device { automatic, cpu, cuda };
 enum class Format { automatic, text, json, jsonl };  ///< automatic: what the command prints by default
@@ -28,8 +28,8 @@ struct ScheduleSettings {
   std::vector<std::string> verify_words;
   std::vector<std::string> negative_words;
   std::vector<std::string> positive_words;
-  std::optional<std::string> help_think_word;
-  std::string help_recap_words;
+  std::optional<std::string> help_think_word;  ///< never empty
+  std::string help_recap_words;                ///< may be empty: a recap is then announced by nothing
   bool not_reasoning = false;
   bool choose_large = true;
   int max_target_tokens = 0;
@@ -42,6 +42,8 @@ struct ScheduleSettings {
   int max_recap_token_num = 0;
   int max_negative_num = 0;
   double time_out = -1;  ///< seconds; none unless > 0
+
+  friend bool operator==(const ScheduleSettings&, const ScheduleSettings&) = default;
 };
 
 struct SamplingSettings {
@@ -50,46 +52,61 @@ struct SamplingSettings {
   int top_k = 0;  ///< 0 is off
   std::uint64_t seed = 0;
   bool ignore_eos = false;
+
+  friend bool operator==(const SamplingSettings&, const SamplingSettings&) = default;
 };
 
 struct ModelSettings {
-  std::string target;                        ///< folder or hub name; empty when not given
-  std::optional<std::string> draft;          ///< none: the target alone
+  std::string target;                ///< folder or hub name; empty when not given
+  std::optional<std::string> draft;  ///< none: the target alone
   DType dtype = DType::bfloat16;
   Device device = Device::automatic;
-  bool dummy_weights = false;                ///< random weights of the folder's shapes
-  int max_model_len = 0;                     ///< tokens, prompt included
+  bool dummy_weights = false;                      ///< random weights of the folder's shapes
+  int max_model_len = 0;                           ///< tokens, prompt included
   std::array<double, 2> gpu_memory_utilization{};  ///< target, draft: share of a GPU's memory each may take
+  int target_model_gpu = 0;       ///< GPUs in the layout of old files, which nothing uses: both models are sharded
+  int speculative_model_gpu = 0;  ///< over every rank
+
+  friend bool operator==(const ModelSettings&, const ModelSettings&) = default;
 };
 
 struct BenchSettings {
-  std::string task;      ///< task file (YAML)
+  std::string task;  ///< task file (YAML); empty: AIME25
   int num_problems = 0;
   int num_runs = 0;
   TestMode test_mode = TestMode::both;
   std::string output_dir;
   bool resume = false;
+  bool use_2gpu = true;  ///< a flag of the old script; nothing uses it
+
+  friend bool operator==(const BenchSettings&, const BenchSettings&) = default;
 };
 
-struct GenerateSettings {
-  std::optional<std::string> prompt;        ///< positional argument
+struct GenerateSettings {             // at most one of the first four is set
+  std::optional<std::string> prompt;  ///< the positional argument (of score and tokenize: the text)
   std::optional<std::string> prompt_file;
   std::optional<TokenIds> prompt_ids;
-  std::optional<std::string> messages;      ///< JSON list, or @file
-  bool thinking = true;                     ///< the chat template's enable_thinking
-  std::string color;                        ///< auto, always or never
-  std::optional<std::string> trace;         ///< file that the run's trace is appended to
+  std::optional<std::string> messages;  ///< JSON list, or @file
+  bool thinking = true;                 ///< the chat template's enable_thinking
+  std::string color;                    ///< auto, always or never
+  std::optional<std::string> trace;     ///< file that the run's trace is appended to
+
+  friend bool operator==(const GenerateSettings&, const GenerateSettings&) = default;
 };
 
 struct TokenizeSettings {
-  std::string model;
+  std::string model;  ///< folder or hub name; empty when not given
   bool decode = false;
   bool skip_special = false;
+
+  friend bool operator==(const TokenizeSettings&, const TokenizeSettings&) = default;
 };
 
 struct PlanSettings {
-  int gpus = 0;             ///< ranks
+  int gpus = 0;              ///< ranks
   double gpu_memory_gb = 0;  ///< GB (10^9 bytes) of one GPU
+
+  friend bool operator==(const PlanSettings&, const PlanSettings&) = default;
 };
 
 struct Settings {
@@ -100,9 +117,11 @@ struct Settings {
   GenerateSettings generate;
   TokenizeSettings tokenize;
   PlanSettings plan;
-  std::string data_dir;     ///< where task files find their problems
-  int max_tokens = 0;       ///< generated tokens at most
+  std::string data_dir;  ///< where task files find their problems first; empty when not given
+  int max_tokens = 0;    ///< generated tokens at most
   Format format = Format::automatic;
+
+  friend bool operator==(const Settings&, const Settings&) = default;
 };
 
 }  // namespace specthink

@@ -1,6 +1,7 @@
 // The weights of a model folder: model.safetensors, or the shards that model.safetensors.index.json names.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -12,17 +13,24 @@ namespace specthink {
 
 class Checkpoint {
  public:
-  /// Throws UserError: no weights in the folder, an index that names a missing shard or a path outside the folder, a
-  /// shard without a tensor that the index promises.
+  /// As transformers does, prefers model.safetensors where both are present. An index may name files in the folder
+  /// only, by plain names; each may be a link to somewhere else, as in the hub cache.
+  ///
+  /// Throws UserError: no weights in the folder, an index that names a missing shard or a path, a shard without a
+  /// tensor that the index promises, and all that SafetensorsFile throws.
   static Checkpoint open(const std::filesystem::path& folder);
 
-  /// The tensor, with the shape checked. Throws UserError naming folder, tensor, expected and found.
+  /// The tensor, with the shape checked; valid as long as the checkpoint, also after a move of it. Throws UserError
+  /// naming place, tensor, expected and found.
   const StoredTensor& require(const std::string& name, const std::vector<std::int64_t>& shape) const;
 
   bool contains(const std::string& name) const;
   const std::filesystem::path& folder() const { return folder_; }
 
  private:
+  void open_single(const std::filesystem::path& file);
+  void open_shards(const std::filesystem::path& index);
+
   std::filesystem::path folder_;
   std::vector<SafetensorsFile> files_;
   std::map<std::string, std::size_t> file_of_;  // tensor name -> index into files_

@@ -1,20 +1,53 @@
 // How a GPU's memory is divided between the two models. Pure arithmetic: the engine allocates by it, and
 // `specthink plan` prints it.
+//
+// As in vLLM, a model's share of the memory (gpu_memory_utilization) pays for its weights, its workspace and its cache:
+//
+//   weights   = what ShardPlan::num_parameters counts × element size
+//   cache     = 2 (K and V) × layers × KV heads × head_dim × element size, for each token
+//   workspace = activations of a prefill step of kPrefillChunk rows + logits of kLogitRows rows
+//               + what depends on the context + the libraries' own
+//
+// where heads, KV heads, intermediate size and vocabulary are the rank's own part. One row's activations are
+//
+//   hidden × (3 elements: residual, norm, block output; 2 floats: inside the norm)
+//   + (heads + 2 KV heads) × head_dim × 5 elements (q, k, v, their norm, the terms of the rotation)
+//   + heads × head_dim elements (attention output)
+//   + intermediate × 3 elements (gate, up, their product)
+//
+// added up as if all were alive at once, which leaves the allocator room for its rounding. One token of context takes
+//
+//   head_dim × 2 elements (tables of cos and sin)
+//   + heads × head_dim × 2 elements (K and V, copied for each query head) where the library's attention cannot take
+//     groups: when they are uneven (ShardPlan::uniform_groups), and in float32
+//   + kPrefillChunk × 5 bytes (the mask, as booleans and as floats) in float32.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <string>
+#include <optional>
+#include <vector>
 
 #include "specthink/config/settings.h"
 #include "specthink/model/model_config.h"
 
 namespace specthink {
 
-constexpr std::int64_t kPageTokens = 128;    ///< tokens of a page of the KV cache
-constexpr std::int64_t kSpareTokens = 2;     ///< rows beyond the context, for steps that run past a stop
+constexpr std::int64_t kPageTokens = 128;     ///< tokens of a page of the KV cache
+constexpr std::int64_t kSpareTokens = 2;      ///< rows beyond the context, for steps that run past a stop
 constexpr std::int64_t kPrefillChunk = 1024;  ///< rows of a prefill step at most
+constexpr std::int64_t kLogitRows = 16;       ///< rows whose logits are wanted at once, at most: a verification step
+
+/// What a process takes on a GPU whatever its models; the models share the cost evenly.
+constexpr std::int64_t kCudaContextBytes = std::int64_t{512} << 20;     ///< context and loaded kernels
+constexpr std::int64_t kCublasWorkspaceBytes = std::int64_t{64} << 20;  ///< 32 MiB each for cuBLAS and cuBLASLt
+constexpr std::int64_t kNcclBufferBytes = std::int64_t{192} << 20;      ///< channels of one communicator
+constexpr std::int64_t kLibraryBytes = kCudaContextBytes + kCublasWorkspaceBytes + kNcclBufferBytes;
 
 std::int64_t size_of(DType type);
+
+/// Bytes of `utilization` × `gpu_bytes`, rounded down.
+std::int64_t budget_bytes(double utilization, std::int64_t gpu_bytes);
 
 /// One model on the rank that holds most.
 struct ModelMemory {
@@ -23,21 +56,45 @@ struct ModelMemory {
   std::int64_t workspace_bytes = 0;  ///< activations of a prefill step, logits, the libraries' own
   std::int64_t budget_bytes = 0;     ///< utilization × GPU memory
   std::int64_t kv_bytes = 0;         ///< what weights and workspace leave, cut to what one context needs; 0 if negative
-  std::int64_t kv_tokens = 0;        ///< whole pages, without the spare rows
-  std::int64_t wanted_tokens = 0;    ///< max_model_len, cut to the model's own limit
-  double least_utilization = 0;      ///< the smallest share that gives wanted_tokens
+  std::int64_t kv_tokens = 0;      ///< whole pages, without the spare rows; can exceed wanted_tokens by part of a page
+  std::int64_t wanted_tokens = 0;  ///< max_model_len, cut to the model's own limit
+  std::int64_t needed_bytes = 0;   ///< weights, workspace and a cache of wanted_tokens
+  double least_utilization = 0;    ///< the smallest share that gives wanted_tokens; above 1 when no share does
 
   std::int64_t total_bytes() const { return weight_bytes + workspace_bytes + kv_bytes; }
   bool loads() const { return kv_tokens > 0; }
   bool fits() const { return kv_tokens >= wanted_tokens; }
 };
 
+/// `models` is how many share the GPU: 2, or 1 for the target alone.
+/// Throws UserError when `ranks` does not divide the query heads.
 ModelMemory plan_memory(const ModelConfig& config, int ranks, std::int64_t gpu_bytes, double utilization, DType dtype,
-                        std::int64_t max_model_len);
+                        std::int64_t max_model_len, int models = 2);
+
+/// The smallest shares (target, draft), in hundredths, that give both models a cache of max_model_len tokens; none when
+/// they add up to more than 1. A null draft is the target alone; the draft's share is then the smallest that the option
+/// takes.
+std::optional<std::array<double, 2>> least_split(const ModelConfig& target, const ModelConfig* draft, int ranks,
+                                                 std::int64_t gpu_bytes, DType dtype, std::int64_t max_model_len);
 
 /// The smallest number of ranks (at least `ranks`, dividing the heads of both) for which both models fit; 0 for none up
 /// to 64. A null draft is the target alone.
 int ranks_that_fit(const ModelConfig& target, const ModelConfig* draft, int ranks, std::int64_t gpu_bytes, DType dtype,
                    std::int64_t max_model_len);
+
+/// A deployment of a model pair: what a user can change about it.
+struct Deployment {
+  int gpus = 0;
+  std::array<double, 2> utilization{};  ///< target, draft
+  std::int64_t max_model_len = 0;
+
+  bool operator==(const Deployment&) const = default;
+};
+
+/// Deployments in which both models fit, the one that changes least first; empty when `wanted` fits as it is or nothing
+/// makes it fit. Considered are, in this order: another split of the memory; where no split does, more GPUs; a shorter
+/// context, with the split as it is if another split would do, with the best split otherwise.
+std::vector<Deployment> suggest_deployments(const ModelConfig& target, const ModelConfig* draft,
+                                            const Deployment& wanted, std::int64_t gpu_bytes, DType dtype);
 
 }  // namespace specthink

@@ -25,7 +25,7 @@ struct StoredTensor {
   std::span<const std::byte> bytes;  ///< row-major, little-endian
   const MappedFile* file = nullptr;
 
-  std::string where() const;  ///< "FILE, tensor NAME", for errors
+  std::string where() const;   ///< "FILE, tensor NAME", for errors
   std::size_t offset() const;  ///< of the first byte in the file
 };
 

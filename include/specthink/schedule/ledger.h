@@ -10,12 +10,12 @@ namespace specthink {
 
 /// Token counts of one run (or a sum of runs).
 struct Ledger {
-  std::int64_t draft = 0;     ///< generated tokens that stayed, by origin
+  std::int64_t draft = 0;  ///< generated tokens that stayed, by origin
   std::int64_t target = 0;
   std::int64_t injected = 0;
-  std::int64_t draft_wasted = 0;    ///< discarded probes and proposals
-  std::int64_t target_wasted = 0;   ///< rejected answers
-  std::int64_t draft_prefilled = 0;   ///< positions a model had to catch up on
+  std::int64_t draft_wasted = 0;     ///< discarded probes and proposals
+  std::int64_t target_wasted = 0;    ///< rejected answers
+  std::int64_t draft_prefilled = 0;  ///< positions a model had to catch up on
   std::int64_t target_prefilled = 0;
   std::int64_t nominal_target_tokens = 0;  ///< sum of nominal lengths in the log
 

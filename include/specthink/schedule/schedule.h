@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -60,21 +61,24 @@ const char* name_of(FinishReason reason);
 
 /// A decision in which the target wrote, as the result files list them (`correct_tokens`).
 struct LogEntry {
-  std::size_t pos = 0;      ///< generated tokens before it
-  int token_num = 0;        ///< nominal length with compat seed, real length with compat fixed
-  std::string target_text;  ///< special tokens skipped
+  std::size_t pos = 0;                    ///< generated tokens before it
+  int token_num = 0;                      ///< nominal length with compat seed, real length with compat fixed
+  std::string target_text;                ///< special tokens skipped
   std::optional<std::string> draft_text;  ///< the probe it was asked about
 };
 
+/// {pos, token_num, traget, speculative?}: "traget" is how the files spell it.
+Json to_json(const LogEntry& entry);
+
 struct RunResult {
-  TokenIds ids;             ///< generated, injected ones and EOS included
+  TokenIds ids;                 ///< generated, injected ones and EOS included
   std::vector<Origin> origins;  ///< one per id
   FinishReason finish_reason = FinishReason::length;
   Ledger ledger;
   std::vector<LogEntry> log;
   int num_validations = 0;
   std::vector<Segment> segments;  ///< requests and injections in order, for the trace
-  std::string text;         ///< special tokens skipped; compat seed: prompt included, as the original returns it
+  std::string text;               ///< special tokens skipped; compat seed: prompt included, as the original returns it
 };
 
 /// What a schedule works on. Tokenizer and triggers must outlive it.
@@ -87,8 +91,8 @@ struct RunSetup {
   std::optional<TokenId> tokenizer_eos;  ///< the target tokenizer's eos_token_id: all that compat seed looks for
   bool ignore_eos = false;
   TokenIds prompt;
-  int max_tokens = 0;                    ///< generated tokens at most
-  int max_model_len = 0;                 ///< prompt and generated tokens at most, for both models
+  int max_tokens = 0;                       ///< generated tokens at most
+  int max_model_len = 0;                    ///< prompt and generated tokens at most, for both models
   std::function<double()> elapsed_seconds;  ///< since the run began; empty: no clock, time_out never passes
 };
 
@@ -112,6 +116,9 @@ class Schedule {
   /// After the last request. prefilled counts of the ledger are left to the engine's user.
   virtual RunResult result() const = 0;
 };
+
+/// Throws UserError for a mode that does not exist yet.
+void require_mode_exists(Mode mode);
 
 /// Throws UserError for a mode that does not exist yet and for a prompt that leaves no room in the context.
 std::unique_ptr<Schedule> make_schedule(RunSetup setup);

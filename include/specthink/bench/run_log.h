@@ -1,0 +1,68 @@
+// The run log of a benchmark: a JSONL whose first line says what is being run, and to which every run is appended and
+// synced as it ends. It is all that a resumed benchmark needs.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "specthink/bench/run_record.h"
+
+namespace specthink {
+
+/// What a run log is about.
+struct RunPlan {
+  std::vector<RunMode> modes;
+  std::size_t num_problems = 0;
+  std::size_t num_runs = 0;
+  Json settings = Json::object();  ///< everything that decides what the runs compute; resuming needs the same
+
+  std::size_t total() const { return modes.size() * num_problems * num_runs; }
+};
+
+/// What was changed between two settings: "seed: 0, now 1; sampling.top_p: 0.95, now 1.0".
+std::string describe_changes(const Json& before, const Json& now);
+
+/// `YYYYmmdd_HHMMSS` of the local time now.
+std::string current_timestamp();
+
+class RunLog {
+ public:
+  /// Starts `folder`/KIND_benchmark_TIMESTAMP.jsonl and locks it. Where that name is taken (another job started within
+  /// the second), the time is moved on until it is free. Throws EnvironmentError.
+  static RunLog create(const std::filesystem::path& folder, const RunPlan& plan, std::string timestamp);
+
+  /// The newest log in `folder` with the plan's settings that lacks runs or, when there is none, the newest of all logs
+  /// if it is complete and has these settings. Null when there is nothing to resume.
+  /// A torn last line is cut off with a warning, its run is done again. Throws UserError when there are unfinished logs
+  /// but only with other settings (it names what changed), when another process is writing the log, and for a log that
+  /// is damaged elsewhere.
+  static std::optional<RunLog> resume(const std::filesystem::path& folder, const RunPlan& plan);
+
+  RunLog(RunLog&&) noexcept;
+  RunLog& operator=(RunLog&&) noexcept;
+  ~RunLog();  ///< unlocks
+
+  /// Appends and syncs. Throws EnvironmentError; what was appended before stays readable.
+  void append(const RunRecord& record);
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path result_path() const;  ///< the result file that belongs to it
+  const std::string& timestamp() const { return timestamp_; }
+
+  /// The finished runs, in the order of their keys.
+  const std::vector<RunRecord>& records() const { return records_; }
+
+ private:
+  RunLog() = default;
+
+  std::filesystem::path path_;
+  std::string timestamp_;
+  std::vector<RunRecord> records_;
+  int lock_ = -1;  // file descriptor
+};
+
+}  // namespace specthink

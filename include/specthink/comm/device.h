@@ -1,0 +1,37 @@
+// Which device a rank computes on, and its memory.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <string>
+
+#include "specthink/comm/process_group.h"
+
+namespace specthink {
+
+enum class DeviceChoice { automatic, cpu, cuda };
+
+/// One GPU a rank, by rank within the node; the CPU where no GPU is usable or `cpu` is asked for. Collective.
+/// Throws (on every rank) when `cuda` is asked for and missing, when a node has fewer GPUs than ranks, or when two ranks
+/// ended up on one GPU (compared by UUID).
+c10::Device select_device(const ProcessGroup& group, DeviceChoice choice);
+
+/// Bytes of the GPU's memory in all; 0 for the CPU.
+std::int64_t total_memory(c10::Device device);
+
+/// Bytes of it that are free now.
+std::int64_t free_memory(c10::Device device);
+
+/// "NVIDIA H200, GPU-…" or "CPU, 2 threads".
+std::string describe(c10::Device device);
+
+/// Waits until the work queued on the device is done; nothing on the CPU.
+void synchronize(c10::Device device);
+
+/// Versions for --version: "13.0, driver 13.0" or "none"; "2.28.9" or "none".
+std::string cuda_version();
+std::string nccl_version();
+
+}  // namespace specthink

@@ -1,0 +1,59 @@
+// The command line, the environment and the YAML file of `--config`, resolved into Settings.
+//
+// A setting has one name, spelled as a YAML key (max_tokens), a flag (--max-tokens) and an environment variable
+// (SPECTHINK_MAX_TOKENS). Defaults give way to the YAML file, that to the environment, that to the flags.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "specthink/base/json.h"
+#include "specthink/config/settings.h"
+
+namespace specthink {
+
+/// A setting as it came out, and why.
+struct ResolvedOption {
+  std::string key;     ///< YAML key
+  std::string value;   ///< on one line, both YAML and JSON; paths are absolute, so that it means the same anywhere
+  std::string source;  ///< `default`, `FILE:LINE`, `environment SPECTHINK_X`, `flag --x` or `argument`
+};
+
+struct Invocation {
+  std::string command;  ///< generate, score, bench, tokenize, plan or config
+  Settings settings;
+  std::filesystem::path config_path;    ///< empty without --config
+  std::vector<ResolvedOption> options;  ///< every setting, in the order of the option table
+
+  /// True when the setting was given anywhere but by its default. Throws InternalError for a key that does not exist.
+  bool was_set(std::string_view key) const;
+};
+
+/// What to print instead of running a command.
+struct HelpText {
+  std::string text;
+};
+struct VersionRequest {};
+
+using ParseResult = std::variant<Invocation, HelpText, VersionRequest>;
+
+/// The value of an environment variable, or null.
+using Environment = std::function<const char*(const char* name)>;
+
+/// Throws UserError naming the flag, the variable or file and line; for a name that does not exist, the nearest one.
+/// A flag that is repeated counts with its last value; an empty environment variable counts as not set.
+ParseResult parse_invocation(int argc, const char* const* argv, const Environment& environment);
+
+/// What holds when nothing is given.
+Settings default_settings();
+
+/// The settings of models, schedule, sampling and benchmark: as a YAML file that gives the same settings again, with
+/// the source of each as a comment, and as {"settings": {key: {"value": …, "source": …}}}.
+std::string settings_as_yaml(const Invocation& invocation);
+Json settings_as_json(const Invocation& invocation);
+
+}  // namespace specthink

@@ -1,0 +1,79 @@
+// The reference path: a decoder-only transformer in LibTorch operators, on CPUs and GPUs, sharded over a group of ranks.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+
+#include "specthink/base/types.h"
+#include "specthink/comm/collectives.h"
+#include "specthink/config/settings.h"
+#include "specthink/model/model_config.h"
+#include "specthink/model/shard_plan.h"
+
+namespace specthink {
+
+struct ModelWeights;
+class KvCache;
+
+/// Consecutive tokens of one sequence in a forward step.
+struct SlotRows {
+  int slot = 0;
+  std::int64_t first_position = 0;
+  std::span<const TokenId> tokens;
+};
+
+class Transformer {
+ public:
+  struct Options {
+    DType dtype = DType::bfloat16;
+    c10::Device device = c10::Device(c10::kCPU);
+    int slots = 1;
+    std::int64_t capacity = 0;  ///< tokens of a slot's KV cache, spare rows included
+    bool dummy_weights = false;
+    std::uint64_t dummy_seed = 0;
+  };
+
+  /// Loads this rank's shard. `collectives` must outlive the model. Throws UserError for what is wrong with the folder.
+  Transformer(const std::filesystem::path& folder, ModelConfig config, Collectives& collectives, const Options& options);
+  ~Transformer();
+  Transformer(const Transformer&) = delete;
+  Transformer& operator=(const Transformer&) = delete;
+
+  const ModelConfig& config() const { return config_; }
+  const ShardPlan& plan() const { return plan_; }
+  std::int64_t capacity() const;
+  std::int64_t weight_bytes() const;
+  std::int64_t cache_bytes() const;
+
+  /// Runs the rows through all layers and writes their keys and values to the cache. All earlier positions of each slot
+  /// must be there already. Returns [rows, hidden] after the final norm, the same on every rank. Collective.
+  at::Tensor forward(std::span<const SlotRows> batch);
+
+  /// [rows, hidden] -> float32 logits of this rank's part of the vocabulary, [rows, n]: ids from
+  /// plan().first_vocab on; padding is cut off, so n differs between ranks and may be 0 on the last.
+  at::Tensor local_logits(const at::Tensor& hidden) const;
+
+ private:
+  at::Tensor embed(const at::Tensor& tokens) const;
+  at::Tensor attend(std::int64_t layer, const at::Tensor& hidden, std::span<const SlotRows> batch, const at::Tensor& cos,
+                    const at::Tensor& sin);
+  at::Tensor attend_slot(std::int64_t layer, const at::Tensor& queries, const SlotRows& rows) const;
+  at::Tensor feed_forward(std::int64_t layer, const at::Tensor& hidden) const;
+
+  ModelConfig config_;
+  ShardPlan plan_;
+  Options options_;
+  Collectives& collectives_;
+  std::unique_ptr<ModelWeights> weights_;
+  std::unique_ptr<KvCache> cache_;
+  at::Tensor rope_cos_;  // [positions, head_dim] compute type
+  at::Tensor rope_sin_;  // [positions, head_dim]: negated in the first half
+  at::Tensor kv_head_of_;  // [heads_local] int64: ShardPlan::kv_head_of
+};
+
+}  // namespace specthink

@@ -1,0 +1,33 @@
+// The trace of a run: who worked for how many tokens, in order. One JSON object a line:
+// {problem, run, prompt_tokens, completion_tokens, segments: [{by, tokens, start_ms?, ms?}]}.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+#include "specthink/report/jsonl.h"
+#include "specthink/schedule/ledger.h"
+
+namespace specthink {
+
+struct Trace {
+  int problem = 0;  ///< index in the task, from 0
+  int run = 0;
+  int prompt_tokens = 0;
+  int completion_tokens = 0;
+  std::vector<Segment> segments;
+};
+
+OrderedJson to_json(const Trace& trace);
+
+/// Reads the object of one line; keys that it does not know are left alone. `source` names the line in errors.
+/// Throws UserError for a missing key, a wrong type, a negative or absurd count, an unknown `by`.
+Trace parse_trace(const Json& object, std::string_view source);
+
+/// The traces of a file. A line with the key `format` describes the file and is skipped, so that the run log of a
+/// benchmark is a trace file as well; a torn last line is skipped with a warning. Throws UserError, also when there
+/// is no trace in it.
+std::vector<Trace> read_traces(const std::filesystem::path& path);
+
+}  // namespace specthink

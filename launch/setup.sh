@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# Installs what is missing and builds specthink into build/. Safe to run twice; says what it does.
+#
+#   SPECTHINK_CUDA=ON|OFF|AUTO   build the CUDA code (default AUTO: when nvcc is found)
+#   SPECTHINK_BUILD_DIR=DIR      build folder (default build/ in the checkout)
+#
+# Packages come from the distribution (Debian 12, Ubuntu 24.04 or newer; needs root only when one is missing). LibTorch and
+# NCCL come from an installed torch (python3 -c "import torch"), else from the PyPI wheel in a virtual environment inside
+# the build folder, CMake and ninja as well.
+set -euo pipefail
+
+source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build_dir=${SPECTHINK_BUILD_DIR:-$source_dir/build}
+want_cuda=${SPECTHINK_CUDA:-AUTO}
+torch_version=2.11.0
+
+say() { printf '== %s\n' "$*" >&2; }
+die() {
+  printf 'setup: %s\n' "$*" >&2
+  exit 3
+}
+
+# --- Packages of the distribution ---------------------------------------------------------------------------------------
+packages=(g++ make pkg-config python3 python3-venv openmpi-bin libopenmpi-dev libyaml-cpp-dev libboost-program-options-dev
+  libgtest-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev libspdlog-dev libfmt-dev)
+
+missing_packages() {
+  local package
+  for package in "${packages[@]}"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || echo "$package"
+  done
+}
+
+install_packages() {
+  command -v dpkg-query >/dev/null || {
+    say "this is no Debian or Ubuntu: expecting these packages to be there: ${packages[*]}"
+    return
+  }
+  local missing
+  mapfile -t missing < <(missing_packages)
+  [ ${#missing[@]} -gt 0 ] || return 0
+  [ "$(id -u)" = 0 ] || die "these packages are missing: ${missing[*]}. Ask an administrator for: apt-get install ${missing[*]}"
+  say "installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq || die "apt-get update failed: check the network and the package sources"
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    die "apt-get could not install: ${missing[*]}"
+}
+
+# --- LibTorch, CMake, ninja -----------------------------------------------------------------------------------------------
+find_nvcc() {
+  command -v nvcc || { [ -x "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" ] && echo "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc"; }
+}
+
+# The folder of a torch package that fits: any with headers, and one built for CUDA when CUDA code is to be built.
+installed_torch() {
+  local python=$1
+  command -v "$python" >/dev/null || return 1
+  "$python" - "$with_cuda" <<'PYTHON'
+import importlib.util, os, re, sys
+spec = importlib.util.find_spec("torch")
+folder = spec.submodule_search_locations[0] if spec else ""
+if not folder or not os.path.exists(os.path.join(folder, "include", "ATen", "ATen.h")):
+    sys.exit(1)
+version = open(os.path.join(folder, "version.py")).read()
+release = re.search(r"__version__ = '(\d+)\.(\d+)", version)
+cuda = re.search(r"cuda[^\n]*= '[0-9.]+'", version)
+if tuple(map(int, release.groups())) < (2, 7) or (sys.argv[1] == "yes" and not cuda):
+    sys.exit(1)
+print(folder)
+PYTHON
+}
+
+venv_python=$build_dir/venv/bin/python3
+
+make_venv() {
+  [ -x "$venv_python" ] && "$venv_python" -m pip --version >/dev/null 2>&1 && return
+  say "making a virtual environment in $build_dir/venv"
+  mkdir -p "$build_dir"
+  python3 -m venv "$build_dir/venv" || die "python3 -m venv failed: install python3-venv"
+}
+
+pip_install() {
+  make_venv
+  say "installing $* with pip"
+  "$venv_python" -m pip install --quiet --disable-pip-version-check "$@" || die "pip could not install: $*"
+}
+
+find_torch() {
+  torch_dir=$(installed_torch python3) || torch_dir=$(installed_torch "$venv_python") || torch_dir=
+  [ -z "$torch_dir" ] || return 0
+  if [ "$with_cuda" = yes ]; then
+    pip_install "torch==$torch_version"  # 4.6 GB with its CUDA libraries
+  else
+    # The same wheel without what only a GPU needs: 1.25 GB.
+    pip_install --no-deps "torch==$torch_version" nvidia-cuda-cupti==13.0.85 nvidia-cuda-runtime==13.0.96
+  fi
+  torch_dir=$(installed_torch "$venv_python") || die "torch $torch_version is installed, but its headers are not there"
+}
+
+# A build tool that is new enough, or the wheel.
+find_tools() {
+  cmake=$(command -v cmake || true)
+  if [ -z "$cmake" ] || ! "$cmake" --version | grep -qE 'version ([4-9]|[1-9][0-9])\.'; then
+    cmake=$build_dir/venv/bin/cmake
+    [ -x "$cmake" ] || pip_install 'cmake>=4,<5'
+  fi
+  ninja=$(command -v ninja || true)
+  if [ -z "$ninja" ]; then
+    ninja=$build_dir/venv/bin/ninja
+    [ -x "$ninja" ] || pip_install ninja
+  fi
+}
+
+# --- Build ----------------------------------------------------------------------------------------------------------------
+install_packages
+
+with_cuda=no
+case $want_cuda in
+  AUTO) [ -n "$(find_nvcc)" ] && with_cuda=yes ;;
+  ON)
+    [ -n "$(find_nvcc)" ] || die "SPECTHINK_CUDA=ON, but there is no nvcc on PATH or in /usr/local/cuda/bin"
+    with_cuda=yes
+    ;;
+  OFF) ;;
+  *) die "SPECTHINK_CUDA is '$want_cuda', expected ON, OFF or AUTO" ;;
+esac
+find_torch
+find_tools
+
+say "configuring in $build_dir (torch: $torch_dir, CUDA code: $with_cuda)"
+"$cmake" -S "$source_dir" -B "$build_dir" -G Ninja -DCMAKE_MAKE_PROGRAM="$ninja" -DSPECTHINK_TORCH="$torch_dir" \
+  -DSPECTHINK_CUDA="$([ "$with_cuda" = yes ] && echo ON || echo OFF)" >"$build_dir/configure.log" 2>&1 || {
+  cat "$build_dir/configure.log" >&2
+  die "cmake failed: see above, or $build_dir/configure.log"
+}
+say "building (minutes the first time)"
+"$cmake" --build "$build_dir" >"$build_dir/build.log" 2>&1 || {
+  tail -n 60 "$build_dir/build.log" >&2
+  die "the build failed: see above, or $build_dir/build.log"
+}
+say "built $build_dir/specthink"

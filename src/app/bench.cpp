@@ -1,0 +1,172 @@
+// specthink bench: the target alone against speculative thinking on a task.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "app/commands.h"
+#include "app/session.h"
+#include "app/signals.h"
+#include "specthink/base/log.h"
+#include "specthink/bench/benchmark.h"
+#include "specthink/bench/task.h"
+
+namespace specthink {
+namespace {
+
+constexpr int kWarmUpTokens = 50;
+constexpr const char* kWarmUpPrompt = "What is 2+2?";
+
+/// Without --aime-config and `task:`: AIME25 of the shipped configurations, beside the program's build folder or here.
+std::filesystem::path task_file(const Settings& settings) {
+  if (!settings.bench.task.empty()) return settings.bench.task;
+  const std::filesystem::path shipped = "configs/tasks/aime25.yml";
+  std::error_code ignored;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  for (const auto& root : {program.parent_path().parent_path(), std::filesystem::current_path()}) {
+    if (std::filesystem::exists(root / shipped)) return root / shipped;
+  }
+  throw UserError("no task: give --aime-config FILE (a task file such as {})", shipped.string());
+}
+
+/// What decides the tokens of a run: a benchmark is resumed only with the same.
+Json run_settings(const Invocation& invocation) {
+  Json result = Json::object();
+  for (const auto& [key, option] : settings_as_json(invocation).at("settings").items()) {
+    constexpr std::array kNoInfluence{"resume", "output_dir", "use_2gpu", "target_model_gpu", "speculative_model_gpu", "num_problems",
+                                      "num_runs", "test_mode", "gpu_memory_utilization", "format", "data_dir", "trace", "color"};
+    if (std::find(kNoInfluence.begin(), kNoInfluence.end(), key) == kNoInfluence.end()) result[key] = option.at("value");
+  }
+  return result;
+}
+
+BenchmarkOptions benchmark_options(const Invocation& invocation, int ranks) {
+  const Settings& settings = invocation.settings;
+  BenchmarkOptions options;
+  options.output_dir = settings.bench.output_dir;
+  options.resume = settings.bench.resume;
+  options.modes = run_modes(settings.bench.test_mode);
+  options.num_runs = static_cast<std::size_t>(settings.bench.num_runs);
+  options.config.config_path = invocation.config_path.string();
+  options.config.target_model = settings.models.target;
+  options.config.speculative_model = settings.models.draft;
+  options.config.temperature = settings.sampling.temperature;
+  options.config.top_p = settings.sampling.top_p;
+  options.config.top_k = settings.sampling.top_k;
+  options.config.max_tokens = settings.max_tokens;
+  options.settings = run_settings(invocation);
+  options.settings["ranks"] = ranks;
+  return options;
+}
+
+Json phase_json(const PhaseTimes& times) {
+  return {{"decode_steps", times.decode_steps},
+          {"ms_per_step", times.milliseconds_per_step()},
+          {"prefilled", times.prefilled},
+          {"prefill_seconds", times.prefill_seconds}};
+}
+
+/// Executes runs on the session's engine.
+class Solver {
+ public:
+  Solver(Session& session, const Settings& settings) : session_(session), settings_(settings) {}
+
+  RunOutcome operator()(const Problem& problem, const RunKey& key) {
+    const Json messages = Json::array({{{"role", "user"}, {"content", problem.prompt}}});
+    TokenIds prompt = session_.encode_messages(messages, /*enable_thinking=*/true);
+    session_.check_prompt(prompt);
+    RunOptions options;
+    options.sampling = session_.sampling();
+    options.draw = {settings_.sampling.seed, static_cast<std::uint32_t>(key.problem), static_cast<std::uint32_t>(key.run)};
+    options.interrupted = stop_requested;
+    session_.engine().reset();
+    RunOutcome outcome;
+    outcome.prompt_tokens = prompt.size();
+    EngineRun run = run_schedule(session_.engine(), session_.make_setup(std::move(prompt), key.mode == RunMode::large), options);
+    draft_ += run.draft;
+    target_ += run.target;
+    outcome.latency = run.seconds;
+    outcome.extra = {{"target", phase_json(run.target)}};
+    if (key.mode == RunMode::spec) outcome.extra["draft"] = phase_json(run.draft);
+    outcome.result = std::move(run.result);
+    return outcome;
+  }
+
+  /// 50 tokens of each mode, so that the first timed run does not pay for what libraries set up on first use.
+  void warm_up(const std::vector<RunMode>& modes) {
+    const Json messages = Json::array({{{"role", "user"}, {"content", kWarmUpPrompt}}});
+    const TokenIds prompt = session_.encode_messages(messages, true);
+    for (const RunMode mode : modes) {
+      RunSetup setup = session_.make_setup(prompt, mode == RunMode::large);
+      setup.max_tokens = std::min(setup.max_tokens, kWarmUpTokens);
+      setup.settings.time_out = -1;
+      RunOptions options;
+      options.sampling = session_.sampling();
+      options.interrupted = stop_requested;
+      session_.engine().reset();
+      run_schedule(session_.engine(), std::move(setup), options);
+    }
+  }
+
+  void log_step_times() const {
+    for (const auto& [role, times] : {std::pair{Role::draft, draft_}, std::pair{Role::target, target_}}) {
+      if (times.decode_steps == 0) continue;
+      spdlog::info("{}: {:.3f} ms a decode step ({} steps), {} positions prefilled in {:.2f} s", name_of(role),
+                   times.milliseconds_per_step(), times.decode_steps, times.prefilled, times.prefill_seconds);
+    }
+  }
+
+ private:
+  Session& session_;
+  const Settings& settings_;
+  PhaseTimes draft_;
+  PhaseTimes target_;
+};
+
+}  // namespace
+
+int run_bench(const Invocation& invocation) {
+  const Settings& settings = invocation.settings;
+  const bool with_draft = settings.bench.test_mode != TestMode::large;
+  return run_on_ranks([&](const ProcessGroup& group) {
+    Session session(group, invocation, with_draft);
+    std::optional<Benchmark> benchmark;
+    together(group, [&] {
+      if (with_draft && !session.has_draft()) {
+        throw UserError("--test-mode spec and both need a draft model: give --draft FOLDER, set speculative_model_name, or use --test-mode large");
+      }
+      if (!session.is_root()) return;
+      session.require_tokenizer();
+      const Task task = load_task(task_file(settings));
+      std::vector<Problem> problems = load_problems(task, settings.data_dir, static_cast<std::size_t>(settings.bench.num_problems));
+      benchmark.emplace(task, std::move(problems), benchmark_options(invocation, group.size()));
+      benchmark->prepare();
+    });
+    session.load();
+    return session.drive([&]() -> int {
+      Solver solver(session, settings);
+      solver.warm_up(run_modes(settings.bench.test_mode));
+      benchmark->start();
+      Progress progress(stderr, ::isatty(STDERR_FILENO) != 0, benchmark->finished(), benchmark->total());
+      const BenchmarkStatus status = run_serially(*benchmark, std::ref(solver), stop_requested, &progress);
+      if (status == BenchmarkStatus::interrupted) {
+        spdlog::warn("interrupted: {} of {} runs are in {}; go on with --resume", benchmark->finished(), benchmark->total(),
+                     benchmark->log_path().string());
+        return kExitInterrupted;
+      }
+      benchmark->write_results();
+      solver.log_step_times();
+      spdlog::info("results: {}; runs: {}", benchmark->result_path().string(), benchmark->log_path().string());
+      if (settings.format == Format::json) {
+        fmt::print("{}\n", benchmark->summary_line());
+      } else {
+        fmt::print("{}", benchmark->summary_text());
+      }
+      return kExitSuccess;
+    });
+  });
+}
+
+}  // namespace specthink

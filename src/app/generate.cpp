@@ -1,0 +1,100 @@
+// specthink generate: one answer, streamed, with who wrote what.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "app/colored_output.h"
+#include "app/commands.h"
+#include "app/input.h"
+#include "app/session.h"
+#include "app/signals.h"
+#include "specthink/base/file.h"
+#include "specthink/base/log.h"
+#include "specthink/report/trace.h"
+
+namespace specthink {
+namespace {
+
+TokenIds read_prompt(const Session& session, const GenerateSettings& settings) {
+  if (settings.prompt_ids) return *settings.prompt_ids;
+  return session.encode_messages(read_messages(settings), settings.thinking);
+}
+
+void print_json(const EngineRun& run, const Tokenizer* tokenizer) {
+  Json output;
+  output["ids"] = run.result.ids;
+  output["text"] = tokenizer ? Json(tokenizer->decode(run.result.ids, /*skip_special_tokens=*/true)) : Json(nullptr);
+  output["finish_reason"] = name_of(run.result.finish_reason);
+  output["ledger"] = to_json(run.result.ledger);
+  fmt::print("{}\n", output.dump());
+}
+
+void print_ids(const TokenIds& ids) { fmt::print("{}\n", Json(ids).dump()); }
+
+Trace trace_of(const EngineRun& run, std::size_t prompt_tokens) {
+  Trace trace;
+  trace.prompt_tokens = static_cast<int>(prompt_tokens);
+  trace.completion_tokens = static_cast<int>(run.result.ids.size());
+  trace.segments = run.result.segments;
+  return trace;
+}
+
+void print_summary(const EngineRun& run) {
+  const Ledger& ledger = run.result.ledger;
+  spdlog::info("{} tokens in {:.2f} s ({:.1f}/s), ended by {}", ledger.generated(), run.seconds,
+               run.seconds > 0 ? static_cast<double>(ledger.generated()) / run.seconds : 0.0, name_of(run.result.finish_reason));
+  spdlog::info("draft {}, target {} ({:.1f} %), injected {}; thrown away: draft {}, target {}; caught up: draft {}, target {}",
+               ledger.draft, ledger.target, 100 * ledger.target_share(), ledger.injected, ledger.draft_wasted,
+               ledger.target_wasted, ledger.draft_prefilled, ledger.target_prefilled);
+  for (const auto& [role, times] : {std::pair{Role::draft, run.draft}, std::pair{Role::target, run.target}}) {
+    if (times.decode_steps == 0) continue;
+    spdlog::info("{}: {:.3f} ms a decode step ({} steps), {:.2f} s of prefill", name_of(role), times.milliseconds_per_step(),
+                 times.decode_steps, times.prefill_seconds);
+  }
+}
+
+}  // namespace
+
+int run_generate(const Invocation& invocation) {
+  const Settings& settings = invocation.settings;
+  return run_on_ranks([&](const ProcessGroup& group) {
+    Session session(group, invocation, /*with_draft=*/true);
+    TokenIds prompt;
+    together(group, [&] {
+      if (!session.is_root()) return;
+      if (session.has_draft()) session.require_tokenizer();
+      prompt = read_prompt(session, settings.generate);
+      session.check_prompt(prompt);
+    });
+    session.load();
+    return session.drive([&] {
+      const bool as_json = settings.format == Format::json;
+      const Tokenizer* tokenizer = session.tokenizer();
+      ColoredOutput output(tokenizer, settings.generate.color);
+      RunOptions options;
+      options.sampling = session.sampling();
+      options.draw = {settings.sampling.seed, 0, 0};
+      options.interrupted = stop_requested;
+      if (!as_json && tokenizer) {
+        options.on_token = [&](TokenId id, Origin origin) { output.push(id, origin); };
+      }
+      const std::size_t prompt_tokens = prompt.size();
+      const EngineRun run = run_schedule(session.engine(), session.make_setup(std::move(prompt), /*normal_mode=*/false), options);
+      if (as_json) {
+        print_json(run, tokenizer);
+      } else if (tokenizer) {
+        output.finish();
+      } else {
+        print_ids(run.result.ids);
+      }
+      print_summary(run);
+      if (settings.generate.trace) {
+        append_line(*settings.generate.trace, to_json(trace_of(run, prompt_tokens)).dump());
+      }
+      return run.result.finish_reason == FinishReason::interrupted ? kExitInterrupted : kExitSuccess;
+    });
+  });
+}
+
+}  // namespace specthink

@@ -1,0 +1,87 @@
+// The program: reads the command line, runs the command, and turns failures into one line and an exit code.
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "app/commands.h"
+#include "app/session.h"
+#include "specthink/base/error.h"
+#include "specthink/comm/process_group.h"
+
+namespace specthink {
+namespace {
+
+int run_command(const Invocation& invocation) {
+  constexpr std::pair<const char*, int (*)(const Invocation&)> kCommands[] = {
+      {"generate", run_generate}, {"score", run_score}, {"bench", run_bench},
+      {"tokenize", run_tokenize}, {"plan", run_plan},   {"config", run_config},
+  };
+  for (const auto& [name, run] : kCommands) {
+    if (invocation.command == name) return run(invocation);
+  }
+  throw InternalError("command '{}' of the command table has no function", invocation.command);
+}
+
+// What was written to stdout is not there before it is flushed: the disk may be full, the reader gone.
+void flush_stdout() {
+  std::cout.flush();
+  if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout)) {
+    throw EnvironmentError("cannot write to stdout: the disk is full or the reader has closed the pipe");
+  }
+}
+
+bool needs_ranks(const std::string& command) { return command == "generate" || command == "score" || command == "bench"; }
+
+int run(const ParseResult& parsed) {
+  int exit_code = kExitSuccess;
+  if (const auto* invocation = std::get_if<Invocation>(&parsed)) {
+    // What one process does alone is done by rank 0 when there are several.
+    if (needs_ranks(invocation->command) || launcher_rank() == 0) exit_code = run_command(*invocation);
+  } else if (launcher_rank() == 0) {
+    const auto* help = std::get_if<HelpText>(&parsed);
+    std::cout << (help ? help->text : version_text());
+  }
+  flush_stdout();
+  return exit_code;
+}
+
+// A mistake in flags or YAML is found by every rank alike: one message, and nobody is killed before it is out.
+int fail_together(const std::exception_ptr& failure) {
+  return run_on_ranks([&](const ProcessGroup& group) -> int {
+    together(group, [&] { std::rethrow_exception(failure); });
+    return kExitInternal;
+  });
+}
+
+int report_current_exception() {
+  const Failure failure = describe_current_exception();
+  report_failure(failure.message, 0, 1);
+  return failure.code;
+}
+
+}  // namespace
+}  // namespace specthink
+
+int main(int argc, char** argv) {
+  using namespace specthink;
+  // A closed pipe must not kill one rank in silence: the write fails instead, and that is reported.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::optional<ParseResult> parsed;
+  try {
+    parsed = parse_invocation(argc, argv, [](const char* name) { return std::getenv(name); });
+  } catch (...) {
+    return started_by_launcher() ? fail_together(std::current_exception()) : report_current_exception();
+  }
+  try {
+    return run(*parsed);
+  } catch (...) {
+    return report_current_exception();
+  }
+}

@@ -1,0 +1,52 @@
+// specthink score: the log-probability of each token of a text under the target model.
+#include <fmt/format.h>
+
+#include "app/commands.h"
+#include "app/input.h"
+#include "app/session.h"
+
+namespace specthink {
+namespace {
+
+void print_table(const TokenIds& ids, const std::vector<float>& logprobs, const Tokenizer* tokenizer) {
+  double sum = 0;
+  fmt::print("{:>8}  {:>10}  {}\n", "id", "logprob", tokenizer ? "token" : "");
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const std::string text = tokenizer ? Json(tokenizer->decode(std::span(&ids[i], 1))).dump() : "";
+    fmt::print("{:>8}  {:>10}  {}\n", ids[i], i == 0 ? "" : fmt::format("{:.5f}", logprobs[i - 1]), text);
+    if (i > 0) sum += logprobs[i - 1];
+  }
+  if (!logprobs.empty()) fmt::print("mean {:.5f} over {} tokens\n", sum / static_cast<double>(logprobs.size()), logprobs.size());
+}
+
+}  // namespace
+
+int run_score(const Invocation& invocation) {
+  const Settings& settings = invocation.settings;
+  return run_on_ranks([&](const ProcessGroup& group) {
+    Session session(group, invocation, /*with_draft=*/false);
+    TokenIds ids;
+    together(group, [&] {
+      if (!session.is_root()) return;
+      ids = settings.generate.prompt_ids ? *settings.generate.prompt_ids
+                                         : session.require_tokenizer().encode(read_text_input(settings.generate));
+      session.check_prompt(ids);
+    });
+    session.load();
+    return session.drive([&] {
+      const std::vector<float> logprobs = session.engine().score(Role::target, ids);
+      if (settings.format == Format::text) {
+        print_table(ids, logprobs, session.tokenizer());
+      } else {
+        // Shortest decimals that give the same floats again.
+        Json output;
+        output["ids"] = ids;
+        output["logprobs"] = logprobs;
+        fmt::print("{}\n", output.dump());
+      }
+      return kExitSuccess;
+    });
+  });
+}
+
+}  // namespace specthink

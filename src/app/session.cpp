@@ -1,0 +1,235 @@
+#include "app/session.h"
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+#include "app/signals.h"
+#include "specthink/base/file.h"
+#include "specthink/base/hash.h"
+#include "specthink/base/log.h"
+#include "specthink/base/strings.h"
+#include "specthink/comm/device.h"
+#include "specthink/model/hub.h"
+#include "specthink/model/memory_plan.h"
+
+namespace specthink {
+namespace {
+
+DeviceChoice device_choice(Device device) {
+  switch (device) {
+    case Device::automatic:
+      return DeviceChoice::automatic;
+    case Device::cpu:
+      return DeviceChoice::cpu;
+    case Device::cuda:
+      return DeviceChoice::cuda;
+  }
+  throw InternalError("unknown device");
+}
+
+/// The ranks of a node share its cores, unless the user has said otherwise.
+void share_cores(const ProcessGroup& group) {
+  if (std::getenv("OMP_NUM_THREADS")) return;
+  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  at::set_num_threads(std::max(1, cores / group.local_size()));
+}
+
+bool same_file_content(const std::filesystem::path& a, const std::filesystem::path& b) { return read_file(a) == read_file(b); }
+
+}  // namespace
+
+int run_on_ranks(const std::function<int(const ProcessGroup&)>& body) {
+  const MpiSession mpi;
+  const ProcessGroup& world = mpi.world();
+  init_logging(world.rank());
+  try {
+    return body(world);
+  } catch (const ReportedError& error) {
+    return error.exit_code();
+  } catch (...) {
+    const Failure failure = describe_current_exception();
+    report_failure(failure.message, world.rank(), world.size());
+    if (world.size() > 1) world.abort(failure.code);
+    return failure.code;
+  }
+}
+
+Session::Session(const ProcessGroup& group, const Invocation& invocation, bool with_draft)
+    : group_(group), settings_(invocation.settings), device_(c10::kCPU) {
+  const ModelSettings& models = settings_.models;
+  if (invocation.was_set("target_model_gpu") || invocation.was_set("speculative_model_gpu")) {
+    spdlog::info("target_model_gpu and speculative_model_gpu have no effect: both models are sharded over all {} rank{}",
+                 group.size(), group.size() == 1 ? "" : "s");
+  }
+  together(group, [&] {
+    if (models.target.empty()) {
+      throw UserError("no target model: give --target FOLDER, or --config FILE with target_model_name");
+    }
+    target_ = find_model(Role::target, models.target, models.gpu_memory_utilization[0]);
+    if (with_draft && models.draft) draft_ = find_model(Role::draft, *models.draft, models.gpu_memory_utilization[1]);
+    // Found out here, before weights are read, on every rank.
+    ShardPlan(target_.config, group_.rank(), group_.size());
+    if (draft_) ShardPlan(draft_->config, group_.rank(), group_.size());
+  });
+  together(group, [&] {
+    if (is_root()) load_text();
+  });
+}
+
+Session::ModelFiles Session::find_model(Role role, const std::string& name, double utilization) const {
+  const std::filesystem::path folder = resolve_model(name);
+  return {role, name, folder, ModelConfig::load(folder), utilization, nullptr};
+}
+
+void Session::load_text() {
+  if (draft_) require_mode_exists(settings_.schedule.mode);
+  if (!std::filesystem::exists(target_.folder / "tokenizer.json")) return;
+  tokenizer_ = Tokenizer::load(target_.folder);
+  if (std::filesystem::exists(target_.folder / "chat_template.jinja") ||
+      std::filesystem::exists(target_.folder / "tokenizer_config.json")) {
+    chat_template_ = ChatTemplate::load(target_.folder);
+  }
+  if (!draft_) return;
+
+  const auto draft_file = draft_->folder / "tokenizer.json";
+  if (!same_file_content(target_.folder / "tokenizer.json", draft_file)) {
+    const Tokenizer draft_tokenizer = Tokenizer::load(draft_->folder);
+    const std::string difference = tokenizer_->base_difference(draft_tokenizer);
+    if (!difference.empty()) {
+      throw UserError("{} and {} do not share a tokenizer, which mode vllm needs: {}", target_.folder.string(),
+                      draft_->folder.string(), difference);
+    }
+    if (!tokenizer_->same_added_tokens(draft_tokenizer)) {
+      spdlog::warn("target and draft have different added tokens; the target's are used");
+    }
+  }
+  triggers_.emplace(StopAutomaton(settings_.schedule.trigger_tokens), *tokenizer_);
+}
+
+const Tokenizer& Session::require_tokenizer() const {
+  if (!tokenizer_) {
+    throw UserError("{} has no tokenizer.json: add it, or give token ids with --prompt-ids", target_.folder.string());
+  }
+  return *tokenizer_;
+}
+
+TokenIds Session::encode_messages(const Json& messages, bool enable_thinking) const {
+  const Tokenizer& tokenizer = require_tokenizer();
+  if (!chat_template_) {
+    throw UserError("{} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json): add one, or give token ids with --prompt-ids",
+                    target_.folder.string());
+  }
+  return tokenizer.encode(chat_template_->render(messages, {.add_generation_prompt = true, .enable_thinking = enable_thinking}));
+}
+
+void Session::check_prompt(std::span<const TokenId> ids) const {
+  if (ids.empty()) throw UserError("the prompt is empty");
+  const auto context = context_limit();
+  if (static_cast<std::int64_t>(ids.size()) >= context) {
+    throw UserError("the prompt has {} tokens, but the context is {} (the smaller of --max-model-len and the models' max_position_embeddings): shorten it",
+                    ids.size(), context);
+  }
+  std::int64_t limit = target_.config.vocab_size;
+  if (draft_) limit = std::min(limit, draft_->config.vocab_size);
+  for (const TokenId id : ids) {
+    if (id < 0 || id >= limit) throw UserError("token id {} is outside the vocabulary: expected 0 to {}", id, limit - 1);
+  }
+}
+
+std::int64_t Session::context_limit() const {
+  std::int64_t limit = std::min<std::int64_t>(settings_.models.max_model_len, target_.config.max_position_embeddings);
+  if (draft_) limit = std::min(limit, draft_->config.max_position_embeddings);
+  return limit;
+}
+
+SamplingParams Session::sampling() const {
+  const SamplingSettings& sampling = settings_.sampling;
+  return {static_cast<float>(sampling.temperature), static_cast<float>(sampling.top_p), sampling.top_k};
+}
+
+RunSetup Session::make_setup(TokenIds prompt, bool normal_mode) const {
+  RunSetup setup;
+  setup.settings = settings_.schedule;
+  setup.normal_mode = normal_mode || !draft_;
+  setup.tokenizer = tokenizer();
+  setup.triggers = triggers_ ? &*triggers_ : nullptr;
+  setup.eos_ids = target_.config.eos_ids;
+  if (draft_) setup.eos_ids.insert(setup.eos_ids.end(), draft_->config.eos_ids.begin(), draft_->config.eos_ids.end());
+  if (tokenizer_) setup.tokenizer_eos = tokenizer_->eos_token_id();
+  setup.ignore_eos = settings_.sampling.ignore_eos;
+  setup.prompt = std::move(prompt);
+  setup.max_tokens = settings_.max_tokens;
+  setup.max_model_len = static_cast<int>(context_limit());
+  return setup;
+}
+
+std::int64_t Session::cache_tokens(const ModelFiles& model) const {
+  if (device_.is_cpu()) return context_limit();
+  const ModelMemory memory = plan_memory(model.config, group_.size(), total_memory(device_), model.utilization,
+                                         settings_.models.dtype, context_limit());
+  if (!memory.loads()) {
+    throw UserError("the {} {} needs {} for weights and workspace on each rank, but its share of the GPU is {} (--gpu-memory-utilization {}): `specthink plan` shows what fits",
+                    name_of(model.role), model.name, format_bytes(static_cast<std::uint64_t>(memory.weight_bytes + memory.workspace_bytes)),
+                    format_bytes(static_cast<std::uint64_t>(memory.budget_bytes)), model.utilization);
+  }
+  return memory.kv_tokens;
+}
+
+void Session::load_model(ModelFiles& model) {
+  const auto start = std::chrono::steady_clock::now();
+  Transformer::Options options;
+  options.dtype = settings_.models.dtype;
+  options.device = device_;
+  options.capacity = cache_tokens(model) + kSpareTokens;
+  options.dummy_weights = settings_.models.dummy_weights;
+  options.dummy_seed = hash_text(name_of(model.role));
+  model.transformer = std::make_unique<Transformer>(model.folder, model.config, *collectives_, options);
+  synchronize(device_);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  spdlog::info("{} {}: {} of weights a rank, KV cache of {} tokens ({}), loaded in {:.1f} s", name_of(model.role), model.name,
+               format_bytes(static_cast<std::uint64_t>(model.transformer->weight_bytes())), model.transformer->capacity() - kSpareTokens,
+               format_bytes(static_cast<std::uint64_t>(model.transformer->cache_bytes())), seconds);
+}
+
+void Session::load() {
+  catch_stop_signals();
+  device_ = select_device(group_, device_choice(settings_.models.device));
+  if (device_.is_cpu()) share_cores(group_);
+  spdlog::info("{} rank{}, rank 0 on {}", group_.size(), group_.size() == 1 ? "" : "s", describe(device_));
+  collectives_ = Collectives::create(group_, device_);
+  together(group_, [&] {
+    load_model(target_);
+    if (draft_) load_model(*draft_);
+  });
+
+  Engine::Options options;
+  options.vocab_size = target_.config.vocab_size;
+  if (draft_) options.vocab_size = std::min(options.vocab_size, draft_->config.vocab_size);
+  if (const char* interval = std::getenv("SPECTHINK_CHECK_INTERVAL")) options.check_interval = std::max(1, std::atoi(interval));
+  Engine::Model draft;
+  if (draft_) draft = {draft_->transformer.get(), draft_->config.eos_ids};
+  engine_ = std::make_unique<Engine>(group_, *collectives_, Engine::Model{target_.transformer.get(), target_.config.eos_ids}, draft, options);
+}
+
+int Session::drive(const std::function<int()>& root) {
+  if (!is_root()) return engine_->serve();
+  int code = kExitSuccess;
+  try {
+    if (triggers_) engine_->install_stop_table(*triggers_);
+    code = root();
+  } catch (...) {
+    if (engine_->busy()) throw;  // the others may be inside a collective
+    const Failure failure = describe_current_exception();
+    report_failure(failure.message, 0, 1);
+    code = failure.code;
+  }
+  engine_->shutdown(code);
+  return code;
+}
+
+}  // namespace specthink

@@ -1,0 +1,89 @@
+// What generate, score and bench share: a group of ranks with both models loaded and, on rank 0, the text side.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "specthink/comm/collectives.h"
+#include "specthink/comm/process_group.h"
+#include "specthink/config/options.h"
+#include "specthink/engine/engine.h"
+#include "specthink/engine/runner.h"
+#include "specthink/model/transformer.h"
+#include "specthink/text/chat_template.h"
+#include "specthink/text/stop_matcher.h"
+#include "specthink/text/tokenizer.h"
+
+namespace specthink {
+
+/// Starts MPI, runs `body` on every rank and ends the job as one: a failure that `body` throws on one rank is printed
+/// there and aborts the others; one that all agreed on (ReportedError) ends every rank with its code.
+int run_on_ranks(const std::function<int(const ProcessGroup&)>& body);
+
+class Session {
+ public:
+  /// Reads configurations and tokenizer; cheap, so that bad input is found before weights are loaded. Collective.
+  /// `with_draft`: the settings' draft is used, if they name one.
+  Session(const ProcessGroup& group, const Invocation& invocation, bool with_draft);
+
+  /// Loads both models and builds the engine. Collective.
+  void load();
+
+  /// Rank 0 runs `root`, the others serve it; all return its exit code. What `root` throws between two commands ends
+  /// every rank with that exit code. Collective.
+  int drive(const std::function<int()>& root);
+
+  bool is_root() const { return group_.rank() == 0; }
+  bool has_draft() const { return draft_.has_value(); }
+  const ProcessGroup& group() const { return group_; }
+  Engine& engine() { return *engine_; }
+  const ModelConfig& target_config() const { return target_.config; }
+  std::int64_t capacity() const { return engine_->capacity(); }
+
+  // The text side; on rank 0 only.
+  const Tokenizer* tokenizer() const { return tokenizer_ ? &*tokenizer_ : nullptr; }  ///< null: the folder has none
+  const Tokenizer& require_tokenizer() const;                                          ///< throws UserError
+
+  /// Ids of a prompt: the chat template over `messages`, encoded.
+  TokenIds encode_messages(const Json& messages, bool enable_thinking) const;
+
+  /// Throws UserError for a prompt that is empty, does not fit the context or has ids outside the vocabulary.
+  void check_prompt(std::span<const TokenId> ids) const;
+
+  /// A run over this prompt, with the settings of this session.
+  RunSetup make_setup(TokenIds prompt, bool normal_mode) const;
+  SamplingParams sampling() const;
+
+ private:
+  struct ModelFiles {
+    Role role;
+    std::string name;  // as the user gave it
+    std::filesystem::path folder;
+    ModelConfig config;
+    double utilization;
+    std::unique_ptr<Transformer> transformer;
+  };
+
+  ModelFiles find_model(Role role, const std::string& name, double utilization) const;
+  void load_text();
+  void load_model(ModelFiles& model);
+  std::int64_t cache_tokens(const ModelFiles& model) const;
+  std::int64_t context_limit() const;
+
+  const ProcessGroup& group_;
+  const Settings& settings_;
+  c10::Device device_;
+  std::unique_ptr<Collectives> collectives_;
+  ModelFiles target_;
+  std::optional<ModelFiles> draft_;
+  std::optional<Tokenizer> tokenizer_;
+  std::optional<ChatTemplate> chat_template_;
+  std::optional<StopTable> triggers_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace specthink

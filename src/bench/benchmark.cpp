@@ -1,0 +1,177 @@
+#include "specthink/bench/benchmark.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "specthink/base/error.h"
+#include "specthink/base/file.h"
+#include "specthink/base/hash.h"
+#include "specthink/base/log.h"
+#include "specthink/bench/console.h"
+
+namespace specthink {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Changes with any prompt or answer. Each text is hashed with its length, so that no two lists look the same.
+std::string hash_problems(const std::vector<Problem>& problems) {
+  std::uint64_t hash = kHashSeed;
+  for (const Problem& problem : problems) {
+    for (const std::string& text : {problem.id.dump(), problem.prompt, problem.answer.value_or("")}) {
+      hash = hash_text(text, hash_text(fmt::format("{}:", text.size()), hash));
+    }
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+Json plan_settings(const Task& task, const std::vector<Problem>& problems, const BenchmarkOptions& options) {
+  const BenchmarkConfig& config = options.config;
+  Json modes = Json::array();
+  for (const RunMode mode : options.modes) modes.push_back(name_of(mode));
+  Json settings = options.settings;
+  settings.update({{"task", task.name},
+                   {"answer_pattern", task.answer_pattern ? Json(*task.answer_pattern) : Json()},
+                   {"num_problems", problems.size()},
+                   {"problems_hash", hash_problems(problems)},
+                   {"num_runs", options.num_runs},
+                   {"modes", std::move(modes)},
+                   {"target_model", config.target_model},
+                   {"speculative_model", config.speculative_model ? Json(*config.speculative_model) : Json()},
+                   {"temperature", config.temperature},
+                   {"top_p", config.top_p},
+                   {"top_k", config.top_k},
+                   {"max_tokens", config.max_tokens}});
+  return settings;
+}
+
+}  // namespace
+
+Benchmark::Benchmark(const Task& task, std::vector<Problem> problems, BenchmarkOptions options)
+    : answer_rule_(task.answer_rule), problems_(std::move(problems)), options_(std::move(options)) {
+  check(!problems_.empty() && options_.num_runs > 0 && !options_.modes.empty(), "a benchmark has something to run");
+  if (options_.output_dir.empty()) options_.output_dir = ".";
+  plan_ = {options_.modes, problems_.size(), options_.num_runs, plan_settings(task, problems_, options_)};
+  options_.settings["task"] = task.name;
+}
+
+void Benchmark::prepare() {
+  const fs::path& folder = options_.output_dir;
+  std::error_code failure;
+  std::error_code ignored;
+  fs::create_directories(folder, failure);
+  if (!fs::is_directory(folder, ignored)) {
+    if (fs::exists(folder, ignored)) {
+      throw UserError("cannot write results into {}: it is no folder; choose another one with --output-dir", folder.string());
+    }
+    throw EnvironmentError("cannot create the folder {}: {}; choose another one with --output-dir", folder.string(),
+                           failure.message());
+  }
+  const fs::path probe = folder / fmt::format(".write_test_{}", ::getpid());
+  try {
+    write_file_atomically(probe, "specthink");
+  } catch (const EnvironmentError& error) {
+    throw EnvironmentError("{}; choose another folder with --output-dir", error.what());
+  }
+  fs::remove(probe, ignored);
+
+  if (!options_.resume) return;
+  log_ = RunLog::resume(folder, plan_);
+  if (!log_) {
+    spdlog::info("nothing to resume in {}: a new benchmark begins", folder.string());
+  } else if (finished() == total()) {
+    spdlog::info("{}: all {} runs are finished", log_->path().string(), total());
+  } else {
+    spdlog::info("resuming {}: {} of {} runs are finished", log_->path().string(), finished(), total());
+  }
+}
+
+void Benchmark::start() {
+  if (log_) return;
+  log_ = RunLog::create(options_.output_dir, plan_, options_.timestamp.empty() ? current_timestamp() : options_.timestamp);
+}
+
+std::vector<RunKey> Benchmark::pending() const {
+  std::set<RunKey> done;
+  for (const RunRecord& record : log().records()) done.insert(record.key);
+  std::vector<RunKey> keys;
+  for (const RunMode mode : plan_.modes) {
+    for (std::size_t problem = 0; problem < plan_.num_problems; ++problem) {
+      for (std::size_t run = 0; run < plan_.num_runs; ++run) {
+        const RunKey key{mode, problem, run};
+        if (!done.contains(key)) keys.push_back(key);
+      }
+    }
+  }
+  return keys;
+}
+
+RunRecord Benchmark::record(const RunKey& key, const RunOutcome& outcome) {
+  RunRecord record = make_record(key, outcome, problem(key), answer_rule_);
+  try {
+    check(log_.has_value(), "a benchmark is started before runs are recorded");
+    log_->append(record);
+  } catch (const EnvironmentError& error) {
+    fail_safely(error.what());
+  }
+  return record;
+}
+
+void Benchmark::write_results() const {
+  check(finished() == total(), "results are written when all runs are finished");
+  try {
+    write_file_atomically(result_path(), to_file_text(result_document(data())));
+  } catch (const EnvironmentError& error) {
+    fail_safely(error.what());
+  }
+}
+
+std::size_t Benchmark::finished() const { return log().records().size(); }
+fs::path Benchmark::log_path() const { return log().path(); }
+fs::path Benchmark::result_path() const { return log().result_path(); }
+
+std::string Benchmark::summary_text() const {
+  std::vector<ModeSummary> modes;
+  for (const RunMode mode : plan_.modes) modes.push_back(summarize_mode(mode, log().records()));
+  return specthink::summary_text(modes) +
+         fmt::format("\nResults: {}\nRuns:    {}\n", result_path().string(), log_path().string());
+}
+
+std::string Benchmark::summary_line() const {
+  return to_line(summary_document(data(), result_path().string(), log_path().string()));
+}
+
+BenchmarkData Benchmark::data() const {
+  return {log().timestamp(), plan_.modes, problems_, plan_.num_runs, &options_.config, options_.settings, log().records()};
+}
+
+const RunLog& Benchmark::log() const {
+  check(log_.has_value(), "a benchmark is started before it is asked about its runs");
+  return *log_;
+}
+
+void Benchmark::fail_safely(const std::string& message) const {
+  throw EnvironmentError("{}; the {} finished runs are safe in {}, go on with --resume", message, finished(),
+                         log_path().string());
+}
+
+BenchmarkStatus run_serially(Benchmark& benchmark, const Solve& solve, const std::function<bool()>& interrupted,
+                             Progress* progress) {
+  std::vector<RunKey> pending = benchmark.pending();
+  std::reverse(pending.begin(), pending.end());  // the next one is taken off the end
+  while (!pending.empty()) {
+    if (interrupted()) return BenchmarkStatus::interrupted;
+    const RunKey key = pending.back();
+    const RunRecord record = benchmark.record(key, solve(benchmark.problem(key), key));
+    if (record.is_finished()) pending.pop_back();
+    if (progress) progress->report(record, benchmark.problem(key).id, pending);
+    if (!record.is_finished()) return BenchmarkStatus::interrupted;
+  }
+  return BenchmarkStatus::finished;
+}
+
+}  // namespace specthink

@@ -1,0 +1,12 @@
+// Collectives on GPUs; CUDA builds only.
+#pragma once
+
+#include <memory>
+
+#include "specthink/comm/collectives.h"
+
+namespace specthink {
+
+std::unique_ptr<Collectives> make_nccl_collectives(const ProcessGroup& group, c10::Device device);
+
+}  // namespace specthink

@@ -1,0 +1,171 @@
+#include "config/command_line.h"
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+
+#include "config/option_builder.h"
+#include "specthink/base/strings.h"
+
+namespace specthink {
+namespace {
+
+namespace po = boost::program_options;
+
+const CommandInfo& find_command(const std::string& word) {
+  std::vector<std::string> names;
+  for (const CommandInfo& command : command_table()) {
+    if (command.name == word) return command;
+    names.push_back(command.name);
+  }
+  if (word.starts_with('-')) {
+    throw UserError("expected a command before {}: {}; see 'specthink --help'", word, fmt::join(names, ", "));
+  }
+  throw UserError("unknown command {}{}, expected one of {}; see 'specthink --help'", quote(word),
+                  did_you_mean(word, names), fmt::join(names, ", "));
+}
+
+std::vector<std::string> flags_of(const Option& option) {
+  if (option.alias.empty()) return {option.flag};
+  return {option.flag, option.alias};
+}
+
+// An option by its flag, or null.
+const Option* find_flag(std::string_view flag, Commands command) {
+  for (const Option& option : option_table()) {
+    if (option.belongs_to(command) && !flag.empty() && (flag == option.flag || flag == option.alias)) return &option;
+  }
+  return nullptr;
+}
+
+po::options_description describe_flags(Commands command) {
+  po::options_description flags;
+  flags.add_options()("help,h", "")("version", "")("config", po::value<std::string>());
+  for (const Option& option : option_table()) {
+    if (!option.belongs_to(command)) continue;
+    for (const std::string& flag : flags_of(option)) {
+      flags.add_options()(flag.c_str(), po::value<std::string>());
+      if (option.is_boolean()) flags.add_options()(("no-" + flag).c_str(), "");
+    }
+  }
+  return flags;
+}
+
+[[noreturn]] void fail_unknown_flag(const std::string& token, const CommandInfo& command) {
+  const std::string name = flag_spelling(token.substr(std::min(token.find_first_not_of('-'), token.size())));
+  const std::string flag = name.substr(0, name.find('='));
+  std::vector<std::string> candidates{"--config", "--help", "--version"};
+  std::vector<std::string> other_commands;
+  for (const Option& option : option_table()) {
+    for (const std::string& known : flags_of(option)) {
+      if (option.belongs_to(command.bit)) {
+        candidates.push_back("--" + known);
+        if (option.is_boolean()) candidates.push_back("--no-" + known);
+      } else if (token == "--" + known) {
+        for (const CommandInfo& other : command_table()) {
+          if (option.belongs_to(other.bit)) other_commands.push_back(other.name);
+        }
+      }
+    }
+  }
+  if (!other_commands.empty()) {
+    throw UserError("'{}' has no flag {}, which belongs to {}; see 'specthink {} --help'", command.name, token,
+                    fmt::join(other_commands, ", "), command.name);
+  }
+  const auto longer = std::find_if(candidates.begin(), candidates.end(), [&](const std::string& candidate) {
+    return flag.size() > 1 && candidate.starts_with("--" + flag);
+  });
+  const std::string advice =
+      token.starts_with("--") || command.argument.empty() ? "" : ", put -- before a text that begins with a dash";
+  throw UserError("unknown flag {} of '{}'{}{}; see 'specthink {} --help'", token, command.name,
+                  did_you_mean(longer == candidates.end() ? "--" + flag : *longer, candidates), advice, command.name);
+}
+
+std::vector<po::option> split(std::span<const std::string> arguments, const CommandInfo& command) {
+  using Style = po::command_line_style::style_t;
+  constexpr int kStyle = Style::allow_long | Style::long_allow_adjacent | Style::long_allow_next | Style::allow_short |
+                         Style::allow_dash_for_short | Style::short_allow_adjacent;
+  const po::options_description flags = describe_flags(command.bit);
+  // A boolean flag alone takes nothing from what follows it; versions of the library differ in that.
+  const auto boolean_alone = [&](const std::string& token) -> std::pair<std::string, std::string> {
+    const Option* option =
+        token.starts_with("--") ? find_flag(std::string_view(token).substr(2), command.bit) : nullptr;
+    return option && option->is_boolean() ? std::pair(token.substr(2), "true") : std::pair("", "");
+  };
+  try {
+    return po::command_line_parser({arguments.begin(), arguments.end()})
+        .options(flags)
+        .style(kStyle)
+        .extra_parser(boolean_alone)
+        .allow_unregistered()
+        .run()
+        .options;
+  } catch (const po::error& error) {
+    throw UserError("{}; see 'specthink {} --help'", error.what(), command.name);
+  }
+}
+
+// What follows a flag is its value even where it begins with a dash, as in --top-k -1, unless it is a flag itself.
+void check_value(const po::option& given, const CommandInfo& command) {
+  const std::string& value = given.value.front();
+  const bool is_next_token = given.original_tokens.size() > 1 && value.starts_with("--");
+  if (is_next_token && find_flag(std::string_view(value).substr(2, value.find('=') - 2), command.bit)) {
+    throw UserError("flag --{}: expected a value, found the flag {}; write --{}={} if that is the value",
+                    given.string_key, value, given.string_key, value);
+  }
+}
+
+}  // namespace
+
+CommandLine parse_command_line(std::span<const std::string> arguments) {
+  CommandLine line;
+  if (arguments.empty()) {
+    throw UserError("expected a command such as generate or bench; see 'specthink --help'");
+  }
+  const std::string& first = arguments.front();
+  if (first == "--help" || first == "-h" || first == "--version") {
+    line.help = first != "--version";
+    line.version = !line.help;
+    return line;
+  }
+  line.command = &find_command(first);
+
+  bool has_argument = false;
+  bool has_prompt_flag = false;
+  for (const po::option& given : split(arguments.subspan(1), *line.command)) {
+    if (given.unregistered) fail_unknown_flag(given.original_tokens.front(), *line.command);
+    if (given.position_key >= 0) {
+      const std::string& text = given.value.front();
+      if (line.command->argument.empty()) {
+        throw UserError("unexpected argument {}: '{}' takes flags only; see 'specthink {} --help'", quote(text),
+                        line.command->name, line.command->name);
+      }
+      if (std::exchange(has_argument, true)) {
+        throw UserError("unexpected argument {}: '{}' takes one text, put it in quotes", quote(text),
+                        line.command->name);
+      }
+      line.flags.push_back({find_option("prompt"), text, Place::in_argument()});
+      continue;
+    }
+    const std::string& flag = given.string_key;
+    if (flag == "help") {
+      line.help = true;
+    } else if (flag == "version") {
+      line.version = true;
+    } else if (flag == "config") {
+      line.config = given.value.front();
+    } else {
+      const bool turned_off = given.value.empty();  // --no-flag
+      if (!turned_off) check_value(given, *line.command);
+      const Option* option = find_flag(turned_off ? flag.substr(3) : flag, line.command->bit);
+      check(option != nullptr, "a described flag is in the table");
+      has_prompt_flag |= option->key == "prompt";
+      line.flags.push_back({option, turned_off ? "false" : given.value.front(), Place::in_flag("--" + flag)});
+    }
+  }
+  if (has_argument && has_prompt_flag) {
+    throw UserError("'{}' takes one text, found an argument and --prompt; leave out one of them", line.command->name);
+  }
+  return line;
+}
+
+}  // namespace specthink

@@ -1,0 +1,57 @@
+#include "config/option_table.h"
+
+namespace specthink {
+
+const std::vector<CommandInfo>& command_table() {
+  static const std::vector<CommandInfo> table = {
+      {kGenerate, "generate", "answer a prompt",
+       "Answers a prompt, given as the argument, with a flag, or on stdin. Streams text to stdout; with --format json "
+       "prints one object: {\"ids\", \"text\", \"finish_reason\", \"ledger\"}.",
+       "PROMPT"},
+      {kScore, "score", "log-probabilities of a text under a model",
+       "Prints {\"ids\": [...], \"logprobs\": [...]}, where logprobs[i] is that of ids[i+1] after ids[0..i], of a text "
+       "(the argument, a file, or stdin) or of token ids under the target.",
+       "TEXT"},
+      {kBench, "bench", "time a set of problems, with and without the draft",
+       "Runs the problems of a task, prints statistics, and writes result files. Each run is recorded as it ends, so "
+       "that --resume can go on with an interrupted benchmark.",
+       ""},
+      {kTokenize, "tokenize", "text to token ids and back",
+       "Prints the token ids of a text (the argument, a file, or stdin). With --format jsonl each line {\"text\": ...} "
+       "of "
+       "the input becomes a line {\"ids\": [...]}. With --decode the reverse.",
+       "TEXT"},
+      {kPlan, "plan", "memory of both models on given GPUs",
+       "Prints weights, cache and workspace of both models per rank, whether they fit, and if not, which settings "
+       "would "
+       "make them fit. Loads no weights.",
+       ""},
+      {kConfig, "config", "settings as they come out, and where each comes from",
+       "Prints the resolved settings as a YAML file with the source of each; with --format json as one object.", ""},
+  };
+  return table;
+}
+
+const char* title_of(Group group) {
+  switch (group) {
+    case Group::input:
+      return "Input";
+    case Group::models:
+      return "Models";
+    case Group::schedule:
+      return "Thinking schedule";
+    case Group::sampling:
+      return "Sampling";
+    case Group::bench:
+      return "Benchmark";
+    case Group::tokenize:
+      return "Tokenizer";
+    case Group::plan:
+      return "Machine";
+    case Group::output:
+      return "Output";
+  }
+  return "";
+}
+
+}  // namespace specthink

@@ -1,0 +1,118 @@
+#include <algorithm>
+
+#include "config/command_line.h"
+#include "config/help.h"
+#include "config/option_table.h"
+#include "specthink/config/options.h"
+
+namespace specthink {
+namespace {
+
+// Settings with the place each came from; later readings replace earlier ones.
+class Resolver {
+ public:
+  Resolver() : sources_(option_table().size(), "default"), settings_(default_settings()) {}
+
+  void read_file(const std::filesystem::path& path) {
+    const YamlValue root = read_yaml(path);
+    if (root.kind == YamlValue::Kind::null) return;
+    if (root.kind != YamlValue::Kind::map) {
+      throw UserError("{}:{}: expected settings (key: value), found {}", path.string(), root.line, root.describe());
+    }
+    for (const YamlValue& item : root.items) {
+      const Option* option = find_option(item.key);
+      if (!option) {
+        throw UserError("{}:{}: unknown key {}{}; 'specthink config' lists the keys", path.string(), item.key_line,
+                        quote(item.key), suggest_key(item.key));
+      }
+      read(*option, item, Place::in_yaml(path, item.key_line, item.key));
+    }
+  }
+
+  void read_environment(const Environment& environment) {
+    for (const Option& option : option_table()) {
+      const char* text = environment(option.environment.c_str());
+      if (text && *text) read_text(option, text, Place::in_environment(option.environment));
+    }
+  }
+
+  void read_flags(const std::vector<GivenFlag>& flags) {
+    for (const GivenFlag& flag : flags) read_text(*flag.option, flag.text, flag.place);
+  }
+
+  // Settings that exclude each other.
+  void check(const CommandInfo& command) const {
+    std::vector<std::string> inputs;
+    for (const char* key : {"prompt", "prompt_file", "prompt_ids", "messages"}) {
+      const Option* option = find_option(key);
+      const bool is_set = !option->write(settings_).is_null();
+      if (is_set && option->belongs_to(command.bit)) inputs.push_back(source(*option));
+    }
+    if (inputs.size() > 1) {
+      throw UserError("expected one input for '{}', found {} ({}); leave out all but one", command.name, inputs.size(),
+                      fmt::join(inputs, ", "));
+    }
+    if (settings_.format == Format::jsonl && command.bit != kTokenize) {
+      throw UserError("{}: jsonl is a format of 'tokenize' only, expected text or json for '{}'",
+                      source(*find_option("format")), command.name);
+    }
+  }
+
+  Invocation finish(const CommandLine& line) const {
+    Invocation invocation{line.command->name, settings_, line.config.value_or(""), {}};
+    for (const Option& option : option_table()) {
+      invocation.options.push_back({option.key, to_flow_yaml(option.write(settings_)), source(option)});
+    }
+    return invocation;
+  }
+
+ private:
+  void read_text(const Option& option, const std::string& text, const Place& place) {
+    YamlValue value;
+    value.kind = YamlValue::Kind::plain;
+    value.text = text;
+    read(option, value, place);
+  }
+
+  void read(const Option& option, const YamlValue& value, const Place& place) {
+    option.read(settings_, value, place);
+    sources_[index(option)] = place.source();
+  }
+
+  static std::size_t index(const Option& option) { return static_cast<std::size_t>(&option - option_table().data()); }
+  const std::string& source(const Option& option) const { return sources_[index(option)]; }
+
+  std::vector<std::string> sources_;  // in table order
+  Settings settings_;
+};
+
+}  // namespace
+
+bool Invocation::was_set(std::string_view key) const {
+  const auto option =
+      std::find_if(options.begin(), options.end(), [&](const auto& option) { return option.key == key; });
+  check(option != options.end(), "was_set() is asked for a key of the option table");
+  return option->source != "default";
+}
+
+Settings default_settings() {
+  Settings settings;
+  for (const Option& option : option_table()) option.set_default(settings);
+  return settings;
+}
+
+ParseResult parse_invocation(int argc, const char* const* argv, const Environment& environment) {
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  const CommandLine line = parse_command_line(arguments);
+  if (line.version) return VersionRequest{};
+  if (line.help) return HelpText{line.command ? command_help(*line.command) : general_help()};
+
+  Resolver resolver;
+  if (line.config) resolver.read_file(*line.config);
+  resolver.read_environment(environment);
+  resolver.read_flags(line.flags);
+  resolver.check(*line.command);
+  return resolver.finish(line);
+}
+
+}  // namespace specthink

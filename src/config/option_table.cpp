@@ -1,0 +1,249 @@
+#include "config/option_table.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "config/option_builder.h"
+#include "specthink/base/strings.h"
+
+namespace specthink {
+namespace {
+
+using Form = Text::Form;
+using Empty = Text::Empty;
+
+void add_input(TableBuilder& table) {
+  using Part = GenerateSettings;
+  constexpr auto kPart = &Settings::generate;
+  table.begin(Group::input);
+  table.add(kGenerate | kScore | kTokenize, {"prompt", "the text; the same as the argument without a flag"},
+            Text{.empty = Empty::text}, {}, kPart, &Part::prompt);
+  table.add(kGenerate | kScore | kTokenize, {"prompt_file", "file with the text; without any text, stdin is read"},
+            Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::prompt_file);
+  table.add(kGenerate | kScore, {"prompt_ids", "token ids instead of text; needs no tokenizer"}, IdList{}, {}, kPart,
+            &Part::prompt_ids);
+  table.add(kGenerate, {"messages", "chat as a JSON list of {\"role\", \"content\"}, or @FILE that holds one"},
+            Text{.form = Form::text_or_at_path, .name = "JSON|@FILE"}, {}, kPart, &Part::messages);
+  table.add(kGenerate, {"thinking", "the chat template lets the model think"}, Boolean{}, true, kPart, &Part::thinking);
+}
+
+void add_models(TableBuilder& table) {
+  using Part = ModelSettings;
+  constexpr auto kPart = &Settings::models;
+  constexpr unsigned kRuns = kGenerate | kScore | kBench | kConfig;
+  const Text model{.form = Form::model, .name = "DIR|HUB_NAME"};
+  Text draft = model;
+  draft.none_is_null = true;
+  table.begin(Group::models);
+  table.add(kRuns | kPlan,
+            {.key = "target_model_name",
+             .help = "the large model: a folder, or a hub name in the local cache",
+             .flag = "target",
+             .alias = "target-model-name"},
+            model, {}, kPart, &Part::target);
+  table.add(kGenerate | kBench | kPlan | kConfig,
+            {.key = "speculative_model_name",
+             .help = "the small model that writes the chain of thought; none (in YAML null): the target alone",
+             .flag = "draft",
+             .alias = "speculative-model-name"},
+            draft, {}, kPart, &Part::draft);
+  table.add(kRuns | kPlan, {"dtype", "compute type of both models"},
+            Choice<DType>{{{"bfloat16", DType::bfloat16}, {"float16", DType::float16}, {"float32", DType::float32}}},
+            DType::bfloat16, kPart, &Part::dtype);
+  table.add(kRuns, {"device", "where the models run; auto: on a GPU if there is one"},
+            Choice<Device>{{{"auto", Device::automatic}, {"cpu", Device::cpu}, {"cuda", Device::cuda}}},
+            Device::automatic, kPart, &Part::device);
+  table.add(kRuns, {"dummy_weights", "random weights in the shapes of config.json; no weight files are read"},
+            Boolean{}, false, kPart, &Part::dummy_weights);
+  table.add(kRuns | kPlan,
+            {"max_model_len", "prompt and generated text at most; a model's own limit counts, too", "tokens"},
+            Integer{}, 32768, kPart, &Part::max_model_len);
+  table.add(kRuns | kPlan,
+            {"gpu_memory_utilization",
+             "share of a GPU's memory that target and draft may take for weights, cache and workspace"},
+            Shares{}, {0.4, 0.4}, kPart, &Part::gpu_memory_utilization);
+  table.add(kGenerate | kBench | kConfig,
+            {"target_model_gpu", "accepted from old files without effect: both models run on every rank", "GPUs"},
+            Integer{}, 2, kPart, &Part::target_model_gpu);
+  table.add(kGenerate | kBench | kConfig,
+            {"speculative_model_gpu", "accepted from old files without effect, as target_model_gpu", "GPUs"}, Integer{},
+            1, kPart, &Part::speculative_model_gpu);
+}
+
+void add_schedule(TableBuilder& table) {
+  using Part = ScheduleSettings;
+  constexpr auto kPart = &Settings::schedule;
+  constexpr unsigned kRuns = kGenerate | kBench | kConfig;
+  table.begin(Group::schedule);
+  table.add(
+      kRuns, {"mode", "vllm: the models share token ids; vllm_p: they share text; hf: the draft goes token by token"},
+      Choice<Mode>{{{"vllm", Mode::vllm}, {"vllm_p", Mode::vllm_p}, {"hf", Mode::hf}}}, Mode::vllm, kPart, &Part::mode);
+  table.add(kRuns, {"compat", "fixed: the corrected loop; seed: exactly as the original program, faults included"},
+            Choice<Compat>{{{"fixed", Compat::fixed}, {"seed", Compat::seed}}}, Compat::fixed, kPart, &Part::compat);
+  table.add(kRuns, {"TRIGGER_TOKENS", "texts that end a thought, where the schedule decides who goes on"}, WordList{},
+            {"\n\n"}, kPart, &Part::trigger_tokens);
+  const Keywords::Value words{{"verify", "think again", "recap", "check"},
+                              {"wait", "alternatively", "hold on", "another"},
+                              {"yeah", "yes", "final answer", "confident"}};
+  table.add(
+      kRuns,
+      {"TARGET_VALIDATION_KEYWORDS",
+       "{verify: [...], negative: [...], positive: [...]}, the cue words of a thought; a list left out is the default"},
+      Keywords{words}, words,
+      [](const Settings& settings) {
+        const Part& part = settings.schedule;
+        return Keywords::Value{part.verify_words, part.negative_words, part.positive_words};
+      },
+      [](Settings& settings, Keywords::Value value) {
+        Part& part = settings.schedule;
+        std::tie(part.verify_words, part.negative_words, part.positive_words) =
+            std::tie(value.verify, value.negative, value.positive);
+      });
+  table.add(kRuns, {"help_think_word", "text injected before each probe; none (in YAML null) for no text"},
+            Text{.empty = Empty::null, .none_is_null = true}, {}, kPart, &Part::help_think_word);
+  table.add(kRuns, {"help_recap_words", "text injected before a recap"},
+            Text{.null_allowed = false, .empty = Empty::text},
+            "Let me check whether there are some wrong steps:", kPart, &Part::help_recap_words);
+  table.add(kRuns, {"not_reasoning", "ask the target at every trigger, whatever the probe says"}, Boolean{}, false,
+            kPart, &Part::not_reasoning);
+  table.add(kRuns, {"choose_large", "whenever the target was asked, keep its text"}, Boolean{}, true, kPart,
+            &Part::choose_large);
+  table.add(kRuns, {"max_target_tokens", "length of a probe and of the target's answer to it", "tokens"}, Integer{}, 20,
+            kPart, &Part::max_target_tokens);
+  table.add(kRuns, {"begin", "the target writes the first tokens"}, Boolean{}, false, kPart, &Part::begin);
+  table.add(kRuns, {"begin_token_num", "how many, with begin", "tokens"}, Integer{}, 100, kPart,
+            &Part::begin_token_num);
+  table.add(kRuns,
+            {"original_recap_token_num", "length of a takeover after a verify word, and of the first recap", "tokens"},
+            Integer{}, 125, kPart, &Part::original_recap_token_num);
+  table.add(kRuns,
+            {"recap_after_negative_num", "negative thoughts before a recap; 0: a recap at every trigger", "thoughts"},
+            Integer{.min = 0}, 15, kPart, &Part::recap_after_negative_num);
+  table.add(kRuns, {"add_each_recap", "growth of the recap length after each recap", "tokens"}, Integer{.min = 0}, 25,
+            kPart, &Part::add_each_recap);
+  table.add(kRuns, {"add_each_neg", "growth of recap_after_negative_num after each recap", "thoughts"},
+            Integer{.min = 0}, 5, kPart, &Part::add_each_neg);
+  table.add(kRuns, {"max_recap_token_num", "limit of that recap length", "tokens"}, Integer{}, 200, kPart,
+            &Part::max_recap_token_num);
+  table.add(kRuns, {"max_negative_num", "limit of that number of negative thoughts", "thoughts"}, Integer{.min = 0}, 30,
+            kPart, &Part::max_negative_num);
+  table.add(kRuns, {"time_out", "above 0: a run ends after this time", "seconds"}, Number{.if_null = -1}, -1, kPart,
+            &Part::time_out);
+}
+
+void add_sampling(TableBuilder& table) {
+  using Part = SamplingSettings;
+  constexpr auto kPart = &Settings::sampling;
+  constexpr unsigned kRuns = kGenerate | kBench | kConfig;
+  table.begin(Group::sampling);
+  table.add(kRuns, {"temperature", "0 is greedy"}, Number{.min = 0}, 0.6, kPart, &Part::temperature);
+  table.add(kRuns, {"top_p", "the most likely tokens with this probability together; 1 is off"},
+            Number{.min = 0, .max = 1, .excludes_min = true}, 0.95, kPart, &Part::top_p);
+  table.add(
+      kRuns, {"top_k", "the most likely tokens; 0 or -1 is off"}, Integer{.min = -1}, 20,
+      [](const Settings& settings) { return settings.sampling.top_k; },
+      [](Settings& settings, int top_k) { settings.sampling.top_k = std::max(0, top_k); });
+  table.add(kRuns, {"max_tokens", "generated tokens at most", "tokens"}, Integer{}, 32768, &Settings::max_tokens);
+  table.add(kRuns | kScore, {"seed", "of every random draw"}, Seed{}, 0, kPart, &Part::seed);
+  table.add(kRuns, {"ignore_eos", "go on to max_tokens whatever is written"}, Boolean{}, false, kPart,
+            &Part::ignore_eos);
+}
+
+void add_bench(TableBuilder& table) {
+  using Part = BenchSettings;
+  constexpr auto kPart = &Settings::bench;
+  constexpr unsigned kRuns = kBench | kConfig;
+  table.begin(Group::bench);
+  table.add(
+      kRuns,
+      {.key = "task", .help = "task file (YAML): template and problems; without one, AIME25", .alias = "aime-config"},
+      Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::task);
+  table.add(
+      kRuns,
+      {.key = "data_dir", .help = "where a task's problems are looked for first", .environment = "SPECTHINK_DATA"},
+      Text{.form = Form::path, .name = "DIR"}, {}, &Settings::data_dir);
+  table.add(kRuns, {"num_problems", "how many, from the first on", "problems"}, Integer{}, 5, kPart,
+            &Part::num_problems);
+  table.add(kRuns, {"num_runs", "of each problem", "runs"}, Integer{}, 5, kPart, &Part::num_runs);
+  table.add(kRuns, {"test_mode", "the target alone, speculative thinking, or both and their ratio"},
+            Choice<TestMode>{{{"large", TestMode::large}, {"spec", TestMode::spec}, {"both", TestMode::both}}},
+            TestMode::both, kPart, &Part::test_mode);
+  table.add(kRuns, {"use_2gpu", "of the old script, without effect: all ranks are used"}, Boolean{}, true, kPart,
+            &Part::use_2gpu);
+  table.add(kRuns, {"resume", "go on with an interrupted benchmark of the same settings in output_dir"}, Boolean{},
+            false, kPart, &Part::resume);
+  table.add(kRuns, {"output_dir", "folder of the result files"},
+            Text{.form = Form::path, .name = "DIR", .null_allowed = false}, "benchmark_results", kPart,
+            &Part::output_dir);
+}
+
+void add_tools(TableBuilder& table) {
+  table.begin(Group::tokenize);
+  table.add(kTokenize, {"model", "folder or hub name whose tokenizer is used; without it, the target's"},
+            Text{.form = Form::model, .name = "DIR|HUB_NAME"}, {}, &Settings::tokenize, &TokenizeSettings::model);
+  table.add(kTokenize, {"decode", "ids in, text out"}, Boolean{}, false, &Settings::tokenize,
+            &TokenizeSettings::decode);
+  table.add(kTokenize, {"skip_special", "leave special tokens out of decoded text"}, Boolean{}, false,
+            &Settings::tokenize, &TokenizeSettings::skip_special);
+
+  table.begin(Group::plan);
+  table.add(kPlan, {"gpus", "how many, one rank each", "GPUs"}, Integer{}, 2, &Settings::plan, &PlanSettings::gpus);
+  table.add(kPlan, {"gpu_memory", "of one GPU", "GB of 10^9 bytes"}, Number{.min = 0, .max = 1e6, .excludes_min = true},
+            80, &Settings::plan, &PlanSettings::gpu_memory_gb);
+}
+
+void add_output(TableBuilder& table) {
+  table.begin(Group::output);
+  table.add(kGenerate | kBench, {"trace", "file to which each run appends a JSON line: who wrote how many tokens"},
+            Text{.form = Form::path, .name = "FILE"}, {}, &Settings::generate, &GenerateSettings::trace);
+  table.add(kGenerate, {"color", "colours by who wrote the text; auto: when stdout is a terminal"},
+            Choice<std::string>{{{"auto", "auto"}, {"always", "always"}, {"never", "never"}}}, "auto",
+            &Settings::generate, &GenerateSettings::color);
+  table.add(
+      kGenerate | kScore | kBench | kTokenize | kPlan | kConfig,
+      {"format", "of the result on stdout; auto: as suits the command; jsonl is for tokenize"},
+      Choice<Format>{
+          {{"auto", Format::automatic}, {"text", Format::text}, {"json", Format::json}, {"jsonl", Format::jsonl}}},
+      Format::automatic, &Settings::format);
+}
+
+}  // namespace
+
+const std::vector<Option>& option_table() {
+  static const std::vector<Option> table = [] {
+    TableBuilder builder;
+    add_input(builder);
+    add_models(builder);
+    add_schedule(builder);
+    add_sampling(builder);
+    add_bench(builder);
+    add_tools(builder);
+    add_output(builder);
+    return builder.take();
+  }();
+  return table;
+}
+
+const Option* find_option(std::string_view key) {
+  const auto& table = option_table();
+  const auto option = std::find_if(table.begin(), table.end(), [&](const Option& option) { return option.key == key; });
+  return option == table.end() ? nullptr : &*option;
+}
+
+std::string suggest_key(std::string_view word) {
+  std::vector<std::string> names;
+  std::vector<const Option*> options;
+  for (const Option& option : option_table()) {
+    for (const std::string& name : {option.key, option.flag, option.alias}) {
+      if (name.empty()) continue;
+      names.push_back(key_spelling(name));
+      options.push_back(&option);
+    }
+  }
+  const std::string name = nearest(key_spelling(std::string(word)), names);
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) return "";
+  return fmt::format(" (did you mean '{}'?)", options[static_cast<std::size_t>(found - names.begin())]->key);
+}
+
+}  // namespace specthink

@@ -1,0 +1,66 @@
+// The option table: every setting of the program, once.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/value_types.h"
+#include "specthink/config/settings.h"
+
+namespace specthink {
+
+/// The subcommands, as bits of a set.
+enum Commands : unsigned {
+  kGenerate = 1,
+  kScore = 2,
+  kBench = 4,
+  kTokenize = 8,
+  kPlan = 16,
+  kConfig = 32,
+};
+
+struct CommandInfo {
+  Commands bit;
+  std::string name;
+  std::string summary;      ///< one line
+  std::string description;  ///< what it prints, for its own help
+  std::string argument;     ///< the prompt's name in the help; empty: takes no argument
+};
+const std::vector<CommandInfo>& command_table();
+
+/// A heading of the help.
+enum class Group { input, models, schedule, sampling, bench, tokenize, plan, output };
+const char* title_of(Group group);
+
+struct Option {
+  std::string key;          ///< YAML key
+  std::string flag;         ///< without the dashes
+  std::string alias;        ///< a second flag of the same meaning, or empty
+  std::string environment;  ///< variable
+  Group group;
+  unsigned commands;  ///< that take the flag; YAML keys and variables may be set for any
+  std::string help;
+  std::string unit;
+  std::string range;         ///< allowed values in words, or empty
+  std::string metavar;       ///< empty for a boolean, whose flag needs no value
+  std::string default_text;  ///< for the help; empty when nothing is set by default
+
+  std::function<void(Settings&)> set_default;
+  std::function<void(Settings&, const YamlValue&, const Place&)> read;  ///< throws UserError
+  std::function<Json(const Settings&)> write;
+
+  bool is_boolean() const { return metavar.empty(); }
+  bool belongs_to(Commands command) const { return (commands & command) != 0; }
+};
+const std::vector<Option>& option_table();
+
+/// The option of a YAML key, or null.
+const Option* find_option(std::string_view key);
+
+/// ` (did you mean 'x'?)` for a mistyped YAML key; flags and other spellings of capitals and dashes lead to it, too.
+std::string suggest_key(std::string_view word);
+
+}  // namespace specthink

@@ -1,0 +1,42 @@
+#include <algorithm>
+
+#include "config/option_table.h"
+#include "specthink/config/options.h"
+
+namespace specthink {
+namespace {
+
+std::vector<ResolvedOption> shown_options(const Invocation& invocation) {
+  std::vector<ResolvedOption> shown;
+  for (const ResolvedOption& option : invocation.options) {
+    const Option* row = find_option(option.key);
+    if (row->belongs_to(kConfig) && row->group != Group::output) shown.push_back(option);
+  }
+  return shown;
+}
+
+// A file's name may hold anything; a comment is one line of valid text.
+std::string comment(const std::string& source) {
+  const std::string quoted = quote(source, source.size());
+  return quoted == '"' + source + '"' ? source : quoted;
+}
+
+}  // namespace
+
+std::string settings_as_yaml(const Invocation& invocation) {
+  std::string yaml;
+  for (const ResolvedOption& option : shown_options(invocation)) {
+    yaml += fmt::format("{}: {}  # {}\n", option.key, option.value, comment(option.source));
+  }
+  return yaml;
+}
+
+Json settings_as_json(const Invocation& invocation) {
+  Json settings = Json::object();
+  for (const ResolvedOption& option : shown_options(invocation)) {
+    settings[option.key] = {{"value", parse_json(option.value, option.key)}, {"source", option.source}};
+  }
+  return {{"settings", settings}};
+}
+
+}  // namespace specthink

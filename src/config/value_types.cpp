@@ -1,0 +1,282 @@
+#include "config/value_types.h"
+
+#include <charconv>
+#include <cmath>
+#include <string_view>
+#include <system_error>
+
+#include "specthink/base/strings.h"
+
+namespace specthink {
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = YamlValue::Kind;
+
+YamlValue plain(std::string_view text, int line) {
+  YamlValue value;
+  value.kind = Kind::plain;
+  value.text = text;
+  value.line = line;
+  return value;
+}
+
+template <class T>
+std::optional<T> parse_whole(std::string_view text) {
+  if (text.size() > 1 && text.front() == '+' && text[1] != '-') text.remove_prefix(1);
+  T number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// A number of YAML is a scalar without quotes.
+template <class T>
+std::optional<T> parse_number(const YamlValue& value) {
+  return value.kind == Kind::plain ? parse_whole<T>(value.text) : std::nullopt;
+}
+
+// What a flag or variable gives is split up like the value of a YAML file.
+YamlValue as_yaml(const YamlValue& value, const Place& place) {
+  return place.in_file() ? value : parse_yaml(value.text, place.subject());
+}
+
+// A list of YAML, or items with commas between.
+YamlValue as_comma_list(const YamlValue& value, const Place& place) {
+  if (value.kind != Kind::plain) return value;
+  if (!place.in_file() && value.text.starts_with('[')) return as_yaml(value, place);
+  YamlValue list;
+  list.kind = Kind::list;
+  list.line = value.line;
+  for (std::string_view rest = value.text;;) {
+    const std::size_t comma = rest.find(',');
+    std::string_view item = rest.substr(0, comma);
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
+    list.items.push_back(plain(item, value.line));
+    if (comma == rest.npos) return list;
+    rest.remove_prefix(comma + 1);
+  }
+}
+
+std::string with_range(const std::string& noun, const std::string& range) {
+  return range.empty() ? noun : fmt::format("{} ({})", noun, range);
+}
+
+fs::path absolute(const fs::path& path) {
+  std::error_code error;
+  const fs::path result = fs::absolute(path, error);
+  return error ? path : result.lexically_normal();
+}
+
+bool is_folder(const fs::path& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
+bool names_path(const std::string& name) {
+  return name == "." || name == ".." || name.starts_with("/") || name.starts_with("./") || name.starts_with("../");
+}
+
+std::string in_folder(const fs::path& folder, const std::string& path) {
+  return (folder / path).lexically_normal().string();
+}
+
+std::string resolve_model_name(const fs::path& folder, const std::string& name) {
+  if (!names_path(name) && !is_folder(folder / name)) return name;
+  const std::string path = in_folder(folder, name);
+  return names_path(path) ? path : "./" + path;  // so that it cannot be taken for a hub name
+}
+
+// The texts of a list, none empty; `what` names it in errors.
+std::vector<std::string> read_words(const YamlValue& list, const Place& place, const std::string& what) {
+  const std::string expected = what + "a list of texts such as [\"\\n\\n\", \"wait\"]";
+  if (list.kind != Kind::list) place.fail(expected, list);
+  std::vector<std::string> words;
+  for (const YamlValue& item : list.items) {
+    const Place item_place = place.at(item.line);
+    const std::string item_expected = fmt::format("{}text as item {}", what, words.size() + 1);
+    if (!item.is_scalar()) item_place.fail(item_expected, item);
+    if (item.kind == Kind::plain && (is_plain_number(item.text) || is_plain_boolean(item.text))) {
+      item_place.fail(item_expected, item, "put it in quotes");
+    }
+    if (item.text.empty()) item_place.fail(item_expected, item, "an empty one would be found everywhere");
+    words.push_back(item.text);
+  }
+  return words;
+}
+
+}  // namespace
+
+Place Place::in_yaml(const fs::path& file, int line, const std::string& key) {
+  Place place(fmt::format("{}:{}", file.string(), line));
+  place.file_ = file;
+  place.key_ = key;
+  return place;
+}
+
+void Place::fail(const std::string& expected, const YamlValue& found, const std::string& advice) const {
+  throw UserError("{}: expected {}, found {}{}", subject(), expected, found.describe(),
+                  advice.empty() ? "" : fmt::format("; {}", advice));
+}
+
+bool Boolean::read(const YamlValue& value, const Place& place) const {
+  if (value.kind == Kind::plain) {
+    for (const char* word : {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"}) {
+      if (value.text == word) return true;
+    }
+    for (const char* word : {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"}) {
+      if (value.text == word) return false;
+    }
+    if (!place.in_file() && (value.text == "1" || value.text == "0")) return value.text == "1";
+  }
+  place.fail("true or false", value, value.kind == Kind::quoted ? "remove the quotes" : "");
+}
+
+std::string Integer::range() const {
+  return max == kMaxCount ? fmt::format("at least {}", min) : fmt::format("{} to {}", min, max);
+}
+
+int Integer::read(const YamlValue& value, const Place& place) const {
+  const std::optional<int> number = parse_number<int>(value);
+  if (!number || *number < min || *number > max) {
+    place.fail(fmt::format("an integer ({} to {})", min, max), value);
+  }
+  return *number;
+}
+
+std::uint64_t Seed::read(const YamlValue& value, const Place& place) const {
+  const std::optional<std::uint64_t> number = parse_number<std::uint64_t>(value);
+  if (!number) place.fail(with_range("an integer", range()), value);
+  return *number;
+}
+
+std::string Number::range() const {
+  const std::string low = min == std::numeric_limits<double>::lowest()
+                              ? ""
+                              : fmt::format("{} {}", excludes_min ? "above" : "at least", min);
+  if (max == std::numeric_limits<double>::max()) return low;
+  return low.empty() ? fmt::format("at most {}", max) : fmt::format("{} and at most {}", low, max);
+}
+
+double Number::read(const YamlValue& value, const Place& place) const {
+  if (value.kind == Kind::null && if_null) return *if_null;
+  const std::optional<double> number = parse_number<double>(value);
+  if (!number || !std::isfinite(*number) || *number < min || *number > max || (excludes_min && *number == min)) {
+    place.fail(with_range("a finite number", range()), value);
+  }
+  return *number;
+}
+
+Json Number::write(double value) const {
+  constexpr double kExact = 9007199254740992.0;  // 2^53: below, an integer is written as one
+  if (std::trunc(value) == value && std::abs(value) < kExact) return static_cast<std::int64_t>(value);
+  return value;
+}
+
+std::optional<std::string> Text::read(const YamlValue& value, const Place& place) const {
+  const std::string expected = form == Form::model ? "a folder or hub name" : form == Form::path ? "a path" : "text";
+  const std::string& text = value.text;
+  if (value.kind == Kind::null && null_allowed) return std::nullopt;
+  if (!value.is_scalar() || (text.empty() && empty == Empty::error)) place.fail(expected, value);
+  if (text.empty() && empty == Empty::null) return std::nullopt;
+  if (form != Form::text && text.find('\0') != text.npos) place.fail(expected + " without a NUL", value);
+  if (!place.in_file()) {
+    if (none_is_null && text == "none") return std::nullopt;
+    return text;
+  }
+  if (value.kind == Kind::plain && (is_plain_number(text) || is_plain_boolean(text))) {
+    place.fail(expected, value, "put it in quotes if it is meant as text");
+  }
+  switch (form) {
+    case Form::text:
+      return text;
+    case Form::path:
+      return in_folder(place.folder(), text);
+    case Form::model:
+      return resolve_model_name(place.folder(), text);
+    case Form::text_or_at_path:
+      return text.starts_with('@') ? "@" + in_folder(place.folder(), text.substr(1)) : text;
+  }
+  throw InternalError("a text without a form");
+}
+
+Json Text::write(const std::optional<std::string>& value) const {
+  if (!value) return nullptr;
+  std::string text = *value;
+  if (form == Form::path || (form == Form::model && (names_path(text) || is_folder(text)))) {
+    text = absolute(text).string();
+  } else if (form == Form::text_or_at_path && text.starts_with('@')) {
+    text = "@" + absolute(text.substr(1)).string();
+  }
+  return replace_invalid_utf8(text);
+}
+
+std::vector<std::string> WordList::read(const YamlValue& value, const Place& place) const {
+  const YamlValue list = as_yaml(value, place);
+  std::vector<std::string> words = read_words(list, place, "");
+  if (words.empty()) throw UserError("{}: expected at least one text, found an empty list", place.subject());
+  return words;
+}
+
+Keywords::Value Keywords::read(const YamlValue& value, const Place& place) const {
+  const YamlValue map = as_yaml(value, place);
+  if (map.kind != Kind::map) place.fail("a map with the lists verify, negative and positive", map);
+  Value keywords = defaults;
+  for (const YamlValue& item : map.items) {
+    if (item.key == "verify") {
+      keywords.verify = read_words(item, place, "verify: ");
+    } else if (item.key == "negative") {
+      keywords.negative = read_words(item, place, "negative: ");
+    } else if (item.key == "positive") {
+      keywords.positive = read_words(item, place, "positive: ");
+    } else {
+      throw UserError("{}: unknown key {}, expected verify, negative or positive{}", place.at(item.key_line).subject(),
+                      quote(item.key), did_you_mean(item.key, {"verify", "negative", "positive"}));
+    }
+  }
+  return keywords;
+}
+
+Json Keywords::write(const Value& value) const {
+  return {{"verify", value.verify}, {"negative", value.negative}, {"positive", value.positive}};
+}
+
+std::optional<TokenIds> IdList::read(const YamlValue& value, const Place& place) const {
+  if (value.kind == Kind::null) return std::nullopt;
+  const YamlValue list = as_comma_list(value, place);
+  const char* const expected = "token ids such as 5,17,3";
+  if (list.kind != Kind::list || list.items.empty()) place.fail(expected, value);
+  TokenIds ids;
+  for (const YamlValue& item : list.items) {
+    const std::optional<TokenId> id = parse_number<TokenId>(item);
+    if (!id || *id < 0) {
+      throw UserError("{}: expected {}, found {} as item {}", place.subject(), expected, item.describe(),
+                      ids.size() + 1);
+    }
+    ids.push_back(*id);
+  }
+  return ids;
+}
+
+std::array<double, 2> Shares::read(const YamlValue& value, const Place& place) const {
+  constexpr double kRounding = 1e-9;  // 0.7 + 0.3 may add up to a little more than 1
+  const std::string expected = "two numbers T,D for target and draft (" + range() + ")";
+  const YamlValue list = as_comma_list(value, place);
+  if (list.kind != Kind::list || list.items.size() != 2) place.fail(expected, value);
+  std::array<double, 2> shares{};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::optional<double> share = parse_number<double>(list.items[i]);
+    if (!share || !(*share > 0 && *share <= 1)) place.fail(expected, list.items[i]);
+    shares[i] = *share;
+  }
+  if (shares[0] + shares[1] > 1 + kRounding) {
+    throw UserError("{}: expected {}, found {} + {} = {}", place.subject(), expected, shares[0], shares[1],
+                    shares[0] + shares[1]);
+  }
+  return shares;
+}
+
+Json Shares::write(const Value& value) const { return {Number{}.write(value[0]), Number{}.write(value[1])}; }
+
+}  // namespace specthink

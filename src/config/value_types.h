@@ -1,0 +1,192 @@
+// The types of settings: how a value is read from YAML or from text, checked, and written.
+//
+// Each type has
+//   Value                               what Settings hold
+//   Value read(YamlValue, Place) const  throws UserError
+//   Json write(Value) const             what read() takes back; Json is YAML, too
+//   std::string metavar() const         what stands behind the flag in the help
+//   std::string range() const           what values are allowed, in words; empty: any
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "specthink/base/error.h"
+#include "specthink/base/json.h"
+#include "specthink/base/types.h"
+#include "specthink/config/yaml.h"
+
+namespace specthink {
+
+/// Where a value was given: in a YAML file, with YAML's types, or as the plain text of a flag or variable.
+class Place {
+ public:
+  static Place in_yaml(const std::filesystem::path& file, int line, const std::string& key);
+  static Place in_flag(const std::string& flag) { return Place("flag " + flag); }
+  static Place in_argument() { return Place("argument"); }
+  static Place in_environment(const std::string& variable) { return Place("environment " + variable); }
+
+  bool in_file() const { return !file_.empty(); }
+  std::filesystem::path folder() const { return file_.parent_path(); }  ///< what relative paths in a file refer to
+  const std::string& source() const { return source_; }                 ///< as ResolvedOption::source
+  std::string subject() const { return in_file() ? source_ + ": " + key_ : source_; }  ///< how an error begins
+
+  /// The same setting, another line of the file.
+  Place at(int line) const { return in_file() ? in_yaml(file_, line, key_) : *this; }
+
+  /// Throws UserError.
+  [[noreturn]] void fail(const std::string& expected, const YamlValue& found, const std::string& advice = "") const;
+
+ private:
+  explicit Place(std::string source) : source_(std::move(source)) {}
+
+  std::string source_;
+  std::filesystem::path file_;
+  std::string key_;
+};
+
+/// Sums of two such counts stay within an int.
+constexpr int kMaxCount = 1'000'000'000;
+
+/// `true` and `false`; in any spelling of YAML 1.1 (yes, On, …), as the old files were read. Outside files 1 and 0 too.
+struct Boolean {
+  using Value = bool;
+  Value read(const YamlValue& value, const Place& place) const;
+  Json write(Value value) const { return value; }
+  std::string metavar() const { return ""; }
+  std::string range() const { return ""; }
+};
+
+struct Integer {
+  int min = 1;
+  int max = kMaxCount;
+
+  using Value = int;
+  Value read(const YamlValue& value, const Place& place) const;
+  Json write(Value value) const { return value; }
+  std::string metavar() const { return "N"; }
+  std::string range() const;
+};
+
+/// Any number that fits 64 bits.
+struct Seed {
+  using Value = std::uint64_t;
+  Value read(const YamlValue& value, const Place& place) const;
+  Json write(Value value) const { return value; }
+  std::string metavar() const { return "N"; }
+  std::string range() const { return "0 to 2^64-1"; }
+};
+
+/// A finite number.
+struct Number {
+  double min = std::numeric_limits<double>::lowest();
+  double max = std::numeric_limits<double>::max();
+  bool excludes_min = false;
+  std::optional<double> if_null = std::nullopt;  ///< what null stands for; without it, null is an error
+
+  using Value = double;
+  Value read(const YamlValue& value, const Place& place) const;
+  Json write(Value value) const;
+  std::string metavar() const { return "X"; }
+  std::string range() const;
+};
+
+/// One of some words.
+template <class T>
+struct Choice {
+  std::vector<std::pair<std::string, T>> words;
+
+  using Value = T;
+  Value read(const YamlValue& value, const Place& place) const {
+    for (const auto& [word, meaning] : words) {
+      if (value.is_scalar() && value.text == word) return meaning;
+    }
+    place.fail("one of " + joined(", "), value);
+  }
+  Json write(const Value& value) const {
+    for (const auto& [word, meaning] : words) {
+      if (value == meaning) return word;
+    }
+    throw InternalError("a choice without a word");
+  }
+  std::string metavar() const { return joined("|"); }
+  std::string range() const { return ""; }
+
+ private:
+  std::string joined(const char* separator) const {
+    std::string result;
+    for (const auto& [word, meaning] : words) result += (result.empty() ? "" : separator) + word;
+    return result;
+  }
+};
+
+/// Text, or a name in the file system. Text in a file that YAML reads as a number or a boolean must be quoted there.
+struct Text {
+  enum class Form {
+    text,
+    path,             ///< in a file: relative to the file's folder
+    model,            ///< a path where it names a folder or begins with / ./ or ../, otherwise a hub name
+    text_or_at_path,  ///< text, or @path
+  };
+  enum class Empty { error, text, null };  ///< what empty text is
+  Form form = Form::text;
+  std::string name = "TEXT";  ///< in the help
+  bool null_allowed = true;
+  Empty empty = Empty::error;
+  bool none_is_null = false;  ///< outside files `none` means null
+
+  using Value = std::optional<std::string>;
+  Value read(const YamlValue& value, const Place& place) const;
+  Json write(const Value& value) const;
+  std::string metavar() const { return none_is_null ? name + "|none" : name; }
+  std::string range() const { return ""; }
+};
+
+/// At least one text, none of them empty. Outside files in YAML's flow style: ["\n\n", "."].
+struct WordList {
+  using Value = std::vector<std::string>;
+  Value read(const YamlValue& value, const Place& place) const;
+  Json write(const Value& value) const { return value; }
+  std::string metavar() const { return "LIST"; }
+  std::string range() const { return ""; }
+};
+
+/// {verify: […], negative: […], positive: […]}; a list that is left out is the default one.
+struct Keywords {
+  struct Value {
+    std::vector<std::string> verify;
+    std::vector<std::string> negative;
+    std::vector<std::string> positive;
+  };
+  Value defaults;
+
+  Value read(const YamlValue& value, const Place& place) const;
+  Json write(const Value& value) const;
+  std::string metavar() const { return "MAP"; }
+  std::string range() const { return ""; }
+};
+
+/// Token ids: 5,17,3 or a YAML list.
+struct IdList {
+  using Value = std::optional<TokenIds>;
+  Value read(const YamlValue& value, const Place& place) const;
+  Json write(const Value& value) const { return value ? Json(*value) : Json(); }
+  std::string metavar() const { return "ID,ID,..."; }
+  std::string range() const { return ""; }
+};
+
+/// Shares of one whole, for the target and the draft: 0.4,0.4 or a YAML list.
+struct Shares {
+  using Value = std::array<double, 2>;
+  Value read(const YamlValue& value, const Place& place) const;
+  Json write(const Value& value) const;
+  std::string metavar() const { return "T,D"; }
+  std::string range() const { return "both above 0, sum at most 1"; }
+};
+
+}  // namespace specthink

@@ -1,0 +1,277 @@
+#include "specthink/engine/engine.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/command.h"
+#include "engine/sharded_vocabulary.h"
+#include "specthink/base/hash.h"
+#include "specthink/comm/device.h"
+#include "specthink/model/memory_plan.h"
+
+namespace specthink {
+namespace {
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+template <typename T>
+std::span<std::byte> raw(T& value) {
+  return std::as_writable_bytes(std::span(&value, 1));
+}
+
+bool contains(const TokenIds& ids, TokenId id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); }
+
+constexpr std::uint16_t kMatched = 0x8000;  // StopTable: the top bit of an entry
+
+}  // namespace
+
+PhaseTimes& PhaseTimes::operator+=(const PhaseTimes& other) {
+  prefilled += other.prefilled;
+  prefill_seconds += other.prefill_seconds;
+  decode_steps += other.decode_steps;
+  decode_seconds += other.decode_seconds;
+  return *this;
+}
+
+Engine::Engine(const ProcessGroup& group, Collectives& collectives, Model target, Model draft, const Options& options)
+    : group_(group), collectives_(collectives), options_(options), target_{std::move(target)}, draft_{std::move(draft)} {}
+
+Engine::~Engine() = default;
+
+Engine::ModelState& Engine::state_of(Role role) {
+  ModelState& state = role == Role::target ? target_ : draft_;
+  check(state.model.transformer != nullptr, "a command for a model that is not loaded");
+  return state;
+}
+
+std::int64_t Engine::capacity() const {
+  std::int64_t tokens = target_.model.transformer->capacity() - kSpareTokens;
+  if (draft_.model.transformer) tokens = std::min(tokens, draft_.model.transformer->capacity() - kSpareTokens);
+  return tokens;
+}
+
+// --- Rank 0 --------------------------------------------------------------------------------------------------------------
+
+void Engine::send(Command& command, std::span<const TokenId> payload) {
+  busy_ = true;
+  command.payload_length = payload.size();
+  command.serial = serial_;
+  group_.broadcast(raw(command));
+  TokenIds ids(payload.begin(), payload.end());
+  group_.broadcast(std::as_writable_bytes(std::span(ids)));
+  update_sequence(command, ids);
+}
+
+Generation Engine::generate(const Request& request, const SamplingParams& sampling, const DrawKey& key, bool ignore_eos,
+                            const std::function<void(TokenId)>& sink) {
+  const auto common = std::mismatch(ids_.begin(), ids_.end(), request.prefix.begin(), request.prefix.end()).first - ids_.begin();
+  Command command;
+  command.operation = Operation::generate;
+  command.role = request.role;
+  command.purpose = request.purpose;
+  command.max_tokens = request.max_tokens;
+  command.truncate_to = common;
+  command.stop_at_trigger = request.stop_at_trigger;
+  command.stop_state = request.stop_state;
+  command.sampling = sampling;
+  command.draw = key;
+  command.ignore_eos = ignore_eos;
+  send(command, request.prefix.subspan(static_cast<std::size_t>(common)));
+  Generation generation = execute_generate(command, sink);
+  busy_ = false;
+  return generation;
+}
+
+std::vector<float> Engine::score(Role role, std::span<const TokenId> ids) {
+  Command command;
+  command.operation = Operation::score;
+  command.role = role;
+  send(command, ids);
+  std::vector<float> logprobs = execute_score(command);
+  busy_ = false;
+  return logprobs;
+}
+
+void Engine::install_stop_table(const StopTable& table) {
+  Command command;
+  command.operation = Operation::install_stop_table;
+  command.truncate_to = static_cast<std::int64_t>(ids_.size());
+  command.stop_vocab = table.vocab_size();
+  command.stop_entries = table.entries().size();
+  stop_entries_.assign(table.entries().begin(), table.entries().end());
+  send(command, {});
+  receive_stop_table(command);
+  busy_ = false;
+}
+
+void Engine::reset() {
+  // Nothing to send: the next command's truncate_to is 0.
+  ids_.clear();
+  target_.cached = 0;
+  draft_.cached = 0;
+}
+
+void Engine::shutdown(int exit_code) {
+  Command command;
+  command.operation = Operation::shutdown;
+  command.exit_code = exit_code;
+  send(command, {});
+  busy_ = false;
+}
+
+// --- Every rank ----------------------------------------------------------------------------------------------------------
+
+int Engine::serve() {
+  while (true) {
+    Command command;
+    group_.broadcast(raw(command));
+    TokenIds payload(command.payload_length);
+    group_.broadcast(std::as_writable_bytes(std::span(payload)));
+    check(command.serial == serial_, "a rank has missed a command");
+    busy_ = true;
+    update_sequence(command, payload);
+    switch (command.operation) {
+      case Operation::generate:
+        execute_generate(command, {});
+        break;
+      case Operation::score:
+        execute_score(command);
+        break;
+      case Operation::install_stop_table:
+        receive_stop_table(command);
+        break;
+      case Operation::shutdown:
+        return command.exit_code;
+    }
+    busy_ = false;
+  }
+}
+
+void Engine::receive_stop_table(const Command& command) {
+  stop_vocab_ = command.stop_vocab;
+  stop_entries_.resize(command.stop_entries);
+  group_.broadcast(std::as_writable_bytes(std::span(stop_entries_)));
+}
+
+void Engine::update_sequence(const Command& command, std::span<const TokenId> payload) {
+  ++serial_;
+  check(command.truncate_to >= 0 && command.truncate_to <= static_cast<std::int64_t>(ids_.size()), "a command that truncates beyond the sequence");
+  ids_.resize(static_cast<std::size_t>(command.truncate_to));
+  ids_.insert(ids_.end(), payload.begin(), payload.end());
+  target_.cached = std::min(target_.cached, command.truncate_to);
+  draft_.cached = std::min(draft_.cached, command.truncate_to);
+}
+
+/// Prefills what the model has not seen; returns the hidden state after the last id, [1, hidden].
+at::Tensor Engine::catch_up(ModelState& state, int slot, PhaseTimes& times) {
+  const auto length = static_cast<std::int64_t>(ids_.size());
+  check(length > 0, "a request without a prefix");
+  std::int64_t position = std::min(state.cached, length - 1);  // the last id runs again when only its result is missing
+  const std::int64_t pending = length - position;
+  const Stopwatch watch;
+  at::Tensor hidden;
+  while (position < length) {
+    const std::int64_t count = std::min(kPrefillChunk, length - position);
+    const SlotRows rows{slot, position, std::span(ids_).subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(count))};
+    hidden = state.model.transformer->forward(std::span(&rows, 1));
+    position += count;
+  }
+  state.cached = length;
+  if (pending > 1) {
+    times.prefilled += pending;
+    synchronize(hidden.device());
+    times.prefill_seconds += watch.seconds();
+  } else {
+    times.decode_steps += 1;
+    times.decode_seconds += watch.seconds();
+  }
+  return hidden.narrow(0, hidden.size(0) - 1, 1);
+}
+
+TokenId Engine::pick(const Transformer& model, const at::Tensor& hidden, const SamplingParams& sampling, double draw) {
+  const at::Tensor logits = model.local_logits(hidden);  // [1, n]
+  std::vector<Candidate> candidates =
+      gather_candidates(logits[0], model.plan(), options_.vocab_size, sampling, collectives_);
+  return sample(candidates, sampling, draw);
+}
+
+Generation Engine::execute_generate(const Command& command, const std::function<void(TokenId)>& sink) {
+  const c10::InferenceMode no_gradients;
+  ModelState& state = state_of(command.role);
+  const Transformer& model = *state.model.transformer;
+  check(static_cast<std::int64_t>(ids_.size()) + command.max_tokens <= capacity(), "a request longer than the KV cache");
+  const auto purpose = static_cast<DrawPurpose>(command.purpose);
+
+  Generation generation;
+  std::uint16_t stop_state = command.stop_state;
+  at::Tensor hidden = catch_up(state, command.slot, generation.times);
+  while (true) {
+    const Stopwatch watch;
+    const TokenId id = pick(model, hidden, command.sampling, uniform(command.draw, static_cast<std::uint32_t>(ids_.size()), purpose));
+    generation.times.decode_seconds += watch.seconds();
+    ids_.push_back(id);
+    generation.ids.push_back(id);
+    if (sink) sink(id);
+    if (!command.ignore_eos && contains(state.model.eos_ids, id)) {
+      generation.reason = EndReason::eos;
+      break;
+    }
+    if (command.stop_at_trigger && static_cast<std::size_t>(id) < stop_vocab_) {
+      const std::uint16_t entry = stop_entries_[stop_state * stop_vocab_ + static_cast<std::size_t>(id)];
+      stop_state = entry & static_cast<std::uint16_t>(~kMatched);
+      if (entry & kMatched) {
+        generation.reason = EndReason::trigger;
+        break;
+      }
+    }
+    if (static_cast<int>(generation.ids.size()) == command.max_tokens) break;
+    hidden = catch_up(state, command.slot, generation.times);
+  }
+  compare_ranks(command, static_cast<int>(generation.reason));
+  return generation;
+}
+
+std::vector<float> Engine::execute_score(const Command& command) {
+  const c10::InferenceMode no_gradients;
+  constexpr std::int64_t kRows = 256;  // logits of a whole vocabulary are kept for so many rows at a time
+  ModelState& state = state_of(command.role);
+  Transformer& model = *state.model.transformer;
+  const auto length = static_cast<std::int64_t>(ids_.size());
+  check(length <= model.capacity(), "a text longer than the KV cache");
+  std::vector<float> logprobs;
+  for (std::int64_t first = 0; first + 1 < length; first += kRows) {
+    const std::int64_t count = std::min(kRows, length - 1 - first);
+    const SlotRows rows{command.slot, first, std::span(ids_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count))};
+    const at::Tensor logits = model.local_logits(model.forward(std::span(&rows, 1)));
+    const auto next = std::span(ids_).subspan(static_cast<std::size_t>(first) + 1, static_cast<std::size_t>(count));
+    const std::vector<float> part = gather_logprobs(logits, next, model.plan(), collectives_);
+    logprobs.insert(logprobs.end(), part.begin(), part.end());
+  }
+  state.cached = std::max<std::int64_t>(length - 1, 0);
+  compare_ranks(command, 0);
+  return logprobs;
+}
+
+/// Ranks that differ would go on to wait for each other or to write nonsense: found out here.
+void Engine::compare_ranks(const Command& command, int reason) {
+  if (command.serial % static_cast<std::uint64_t>(options_.check_interval) != 0) return;
+  const auto last = std::span(ids_).last(std::min<std::size_t>(ids_.size(), 64));
+  const std::uint64_t length = ids_.size();
+  std::uint64_t hash = hash_bytes(std::as_bytes(std::span(&length, 1)));
+  hash = hash_bytes(std::as_bytes(last), hash);
+  hash = hash_bytes(std::as_bytes(std::span(&reason, 1)), hash);
+  for (const std::int64_t other : group_.all_gather(static_cast<std::int64_t>(hash))) {
+    check(other == static_cast<std::int64_t>(hash), "the ranks have generated different tokens");
+  }
+}
+
+}  // namespace specthink

@@ -1,0 +1,97 @@
+#include "engine/sharded_vocabulary.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "specthink/base/error.h"
+
+namespace specthink {
+namespace {
+
+constexpr float kNever = -std::numeric_limits<float>::infinity();
+
+/// `values` on the device, padded to `count` so that all ranks gather the same shape.
+at::Tensor padded(const at::Tensor& values, std::int64_t count, float padding) {
+  if (values.size(0) == count) return values.contiguous();
+  at::Tensor result = at::full({count}, padding, values.options());
+  result.narrow(0, 0, values.size(0)).copy_(values);
+  return result;
+}
+
+/// The `count` highest logits of this shard and their ids as floats (exact below 2^24), [2, count].
+at::Tensor best_of_shard(const at::Tensor& logits, const ShardPlan& plan, std::int64_t count) {
+  at::Tensor values;
+  at::Tensor indices;
+  if (count == 1 && logits.size(0) > 0) {
+    // Unlike topk, max names the first of equal values.
+    std::tie(values, indices) = logits.max(0, /*keepdim=*/true);
+  } else {
+    std::tie(values, indices) = logits.topk(std::min(count, logits.size(0)));
+  }
+  const at::Tensor ids = (indices + plan.first_vocab).to(at::kFloat);
+  return at::stack({padded(values, count, kNever), padded(ids, count, -1)});
+}
+
+}  // namespace
+
+std::vector<Candidate> gather_candidates(const at::Tensor& logits, const ShardPlan& plan, std::int64_t vocab_size,
+                                         const SamplingParams& sampling, Collectives& collectives) {
+  check(vocab_size < (1 << 24), "ids that a float does not hold");
+  const std::int64_t valid = std::clamp<std::int64_t>(vocab_size - plan.first_vocab, 0, logits.size(0));
+  const at::Tensor local = logits.narrow(0, 0, valid);
+  std::vector<Candidate> candidates;
+  if (sampling.temperature == 0 || sampling.top_k > 0) {
+    const std::int64_t count = sampling.temperature == 0 ? 1 : std::min<std::int64_t>(sampling.top_k, plan.vocab_local);
+    const at::Tensor all = collectives.all_gather(best_of_shard(local, plan, count)).cpu();  // [ranks, 2, count]
+    const auto table = all.accessor<float, 3>();
+    for (int rank = 0; rank < plan.ranks; ++rank) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        if (table[rank][1][i] >= 0) candidates.push_back({static_cast<TokenId>(table[rank][1][i]), table[rank][0][i]});
+      }
+    }
+    return candidates;
+  }
+  const at::Tensor all = collectives.all_gather(padded(local, plan.vocab_local, kNever)).cpu();  // [ranks, vocab_local]
+  const auto* value = all.const_data_ptr<float>();
+  candidates.reserve(static_cast<std::size_t>(vocab_size));
+  for (std::int64_t id = 0; id < vocab_size; ++id) candidates.push_back({static_cast<TokenId>(id), value[id]});
+  return candidates;
+}
+
+std::vector<float> gather_logprobs(const at::Tensor& logits, std::span<const TokenId> ids, const ShardPlan& plan,
+                                   Collectives& collectives) {
+  const auto rows = static_cast<std::int64_t>(ids.size());
+  // Each shard contributes its highest logit, the sum of exponentials relative to it, and the wanted logit if it has it.
+  at::Tensor local = at::full({3, rows}, kNever, logits.options());
+  local[1].zero_();
+  if (logits.size(1) > 0) {
+    const at::Tensor highest = logits.amax(1);
+    local[0].copy_(highest);
+    local[1].copy_((logits - highest.unsqueeze(1)).exp_().sum(1));
+    std::vector<std::int64_t> columns(ids.begin(), ids.end());
+    const at::Tensor column = at::tensor(at::ArrayRef<std::int64_t>(columns)).to(logits.device()) - plan.first_vocab;
+    const at::Tensor elsewhere = at::logical_or(column < 0, column >= logits.size(1));
+    const at::Tensor wanted = logits.gather(1, column.clamp(0, logits.size(1) - 1).unsqueeze(1)).squeeze(1);
+    local[2].copy_(wanted.masked_fill(elsewhere, kNever));
+  }
+  const at::Tensor all = collectives.all_gather(local).cpu();  // [ranks, 3, rows]
+  const auto table = all.accessor<float, 3>();
+  std::vector<float> logprobs(ids.size());
+  for (std::int64_t row = 0; row < rows; ++row) {
+    double highest = kNever;
+    for (int rank = 0; rank < plan.ranks; ++rank) highest = std::max<double>(highest, table[rank][0][row]);
+    double sum = 0;
+    double wanted = kNever;
+    for (int rank = 0; rank < plan.ranks; ++rank) {
+      if (table[rank][1][row] > 0) sum += table[rank][1][row] * std::exp(table[rank][0][row] - highest);
+      wanted = std::max<double>(wanted, table[rank][2][row]);
+    }
+    logprobs[static_cast<std::size_t>(row)] = static_cast<float>(wanted - highest - std::log(sum));
+  }
+  return logprobs;
+}
+
+}  // namespace specthink

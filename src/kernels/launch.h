@@ -1,0 +1,13 @@
+// Errors of kernel launches. nvcc does not get through the formatting library, so that .cu files throw by way of these.
+#pragma once
+
+#include <c10/core/ScalarType.h>
+
+namespace specthink {
+
+/// Throws EnvironmentError when the last launch failed.
+void check_launch(const char* kernel);
+
+[[noreturn]] void no_kernel_for(const char* kernel, c10::ScalarType type);
+
+}  // namespace specthink

@@ -1,0 +1,10 @@
+// The CUDA side of random_fill; CUDA builds only.
+#pragma once
+
+#include "specthink/kernels/random_fill.h"
+
+namespace specthink {
+
+void random_fill_on_device(at::Tensor& tensor, const MatrixSlice& slice, std::uint64_t key, float amplitude);
+
+}  // namespace specthink

@@ -1,0 +1,156 @@
+#include "specthink/model/memory_plan.h"
+
+#include <algorithm>
+
+#include "specthink/base/error.h"
+#include "specthink/model/shard_plan.h"
+
+namespace specthink {
+namespace {
+
+constexpr int kMaxRanks = 64;
+constexpr std::int64_t kLeastContext = 1024;  // a shorter one holds no problem with its answer: not worth proposing
+
+constexpr std::int64_t kFloat = sizeof(float);
+
+std::int64_t activation_bytes_per_row(const ModelConfig& config, const ShardPlan& plan, std::int64_t element) {
+  const std::int64_t heads = plan.num_heads_local;
+  return config.hidden_size * (3 * element + 2 * kFloat)                          // residual, norm, block output
+         + (heads + 2 * plan.num_kv_heads_local) * config.head_dim * 5 * element  // q, k, v, norm, rotation
+         + heads * config.head_dim * element                                      // attention output
+         + plan.intermediate_local * 3 * element;                                 // gate, up, product
+}
+
+std::int64_t bytes_per_context_token(const ModelConfig& config, const ShardPlan& plan, DType dtype) {
+  const std::int64_t element = size_of(dtype);
+  const bool full_precision = dtype == DType::float32;
+  std::int64_t bytes = config.head_dim * 2 * element;  // cos and sin
+  if (full_precision || !plan.uniform_groups()) bytes += plan.num_heads_local * config.head_dim * 2 * element;
+  if (full_precision) bytes += kPrefillChunk * (1 + kFloat);
+  return bytes;
+}
+
+// Gathered over the vocabulary: logits, probabilities and sorted values as floats, the order as 64-bit indices.
+std::int64_t logit_bytes(const ShardPlan& plan) {
+  constexpr std::int64_t kBytesPerLogit = 3 * kFloat + sizeof(std::int64_t);
+  return kLogitRows * plan.vocab_local * plan.ranks * kBytesPerLogit;
+}
+
+std::int64_t pages_for(std::int64_t tokens) { return (tokens + kSpareTokens + kPageTokens - 1) / kPageTokens; }
+
+bool divides_heads(const ModelConfig& config, int ranks) { return config.num_heads % ranks == 0; }
+
+// The share in hundredths, rounded up; a large number when the whole GPU is too small.
+std::int64_t hundredths_for(std::int64_t needed_bytes, std::int64_t gpu_bytes) {
+  std::int64_t hundredths = 1;
+  while (hundredths <= 100 && budget_bytes(hundredths / 100.0, gpu_bytes) < needed_bytes) ++hundredths;
+  return hundredths;
+}
+
+// The longest context of whole pages, at most `longest`, for which `fits` holds; 0 when it is not worth proposing.
+// `fits` must hold for every context shorter than one for which it holds.
+template <typename Predicate>
+std::int64_t longest_context(std::int64_t longest, Predicate fits) {
+  std::int64_t good = 0;
+  std::int64_t bad = longest / kPageTokens + 1;
+  while (bad - good > 1) {
+    const std::int64_t pages = (good + bad) / 2;
+    (fits(pages * kPageTokens) ? good : bad) = pages;
+  }
+  return good * kPageTokens < kLeastContext ? 0 : good * kPageTokens;
+}
+
+}  // namespace
+
+std::int64_t size_of(DType type) { return type == DType::float32 ? 4 : 2; }
+
+std::int64_t budget_bytes(double utilization, std::int64_t gpu_bytes) {
+  return static_cast<std::int64_t>(utilization * static_cast<double>(gpu_bytes));
+}
+
+ModelMemory plan_memory(const ModelConfig& config, int ranks, std::int64_t gpu_bytes, double utilization, DType dtype,
+                        std::int64_t max_model_len, int models) {
+  check(ranks > 0 && gpu_bytes > 0 && max_model_len > 0 && models > 0,
+        "a memory plan is for some ranks, memory, context and models");
+  const std::int64_t element = size_of(dtype);
+  ModelMemory memory;
+  memory.budget_bytes = budget_bytes(utilization, gpu_bytes);
+  memory.wanted_tokens = std::min(max_model_len, config.max_position_embeddings);
+  for (int rank = 0; rank < ranks; ++rank) {
+    const ShardPlan plan(config, rank, ranks);
+    const std::int64_t workspace = kPrefillChunk * activation_bytes_per_row(config, plan, element) + logit_bytes(plan) +
+                                   memory.wanted_tokens * bytes_per_context_token(config, plan, dtype) +
+                                   (kLibraryBytes + models - 1) / models;
+    const std::int64_t kv_width = plan.num_kv_heads_local * config.head_dim;
+    memory.weight_bytes = std::max(memory.weight_bytes, plan.num_parameters(config) * element);
+    memory.workspace_bytes = std::max(memory.workspace_bytes, workspace);
+    memory.kv_bytes_per_token = std::max(memory.kv_bytes_per_token, 2 * config.num_layers * kv_width * element);
+  }
+
+  const std::int64_t page_bytes = kPageTokens * memory.kv_bytes_per_token;
+  const std::int64_t wanted_pages = pages_for(memory.wanted_tokens);
+  const std::int64_t left = memory.budget_bytes - memory.weight_bytes - memory.workspace_bytes;
+  const std::int64_t pages = std::clamp<std::int64_t>(left / page_bytes, 0, wanted_pages);
+  memory.kv_bytes = pages * page_bytes;
+  memory.kv_tokens = std::max<std::int64_t>(pages * kPageTokens - kSpareTokens, 0);
+  memory.needed_bytes = memory.weight_bytes + memory.workspace_bytes + wanted_pages * page_bytes;
+  memory.least_utilization = static_cast<double>(memory.needed_bytes) / static_cast<double>(gpu_bytes);
+  return memory;
+}
+
+std::optional<std::array<double, 2>> least_split(const ModelConfig& target, const ModelConfig* draft, int ranks,
+                                                 std::int64_t gpu_bytes, DType dtype, std::int64_t max_model_len) {
+  const int models = draft ? 2 : 1;
+  const auto hundredths = [&](const ModelConfig& config) {
+    const ModelMemory memory = plan_memory(config, ranks, gpu_bytes, 1, dtype, max_model_len, models);
+    return hundredths_for(memory.needed_bytes, gpu_bytes);
+  };
+  const std::int64_t target_share = hundredths(target);
+  const std::int64_t draft_share = draft ? hundredths(*draft) : 1;
+  if (target_share + draft_share > 100) return std::nullopt;
+  return std::array{target_share / 100.0, draft_share / 100.0};
+}
+
+int ranks_that_fit(const ModelConfig& target, const ModelConfig* draft, int ranks, std::int64_t gpu_bytes, DType dtype,
+                   std::int64_t max_model_len) {
+  for (; ranks <= kMaxRanks; ++ranks) {
+    if (divides_heads(target, ranks) && (!draft || divides_heads(*draft, ranks)) &&
+        least_split(target, draft, ranks, gpu_bytes, dtype, max_model_len)) {
+      return ranks;
+    }
+  }
+  return 0;
+}
+
+std::vector<Deployment> suggest_deployments(const ModelConfig& target, const ModelConfig* draft,
+                                            const Deployment& wanted, std::int64_t gpu_bytes, DType dtype) {
+  const auto fits_as_split = [&](std::int64_t context) {
+    const auto fits = [&](const ModelConfig& config, double utilization) {
+      return plan_memory(config, wanted.gpus, gpu_bytes, utilization, dtype, context, draft ? 2 : 1).fits();
+    };
+    return fits(target, wanted.utilization[0]) && (!draft || fits(*draft, wanted.utilization[1]));
+  };
+  const auto split_for = [&](int gpus, std::int64_t context) {
+    return least_split(target, draft, gpus, gpu_bytes, dtype, context);
+  };
+  if (fits_as_split(wanted.max_model_len)) return {};
+
+  std::vector<Deployment> suggestions;
+  std::int64_t longest = std::min(wanted.max_model_len, target.max_position_embeddings);
+  if (draft) longest = std::min(longest, draft->max_position_embeddings);
+  if (const auto split = split_for(wanted.gpus, wanted.max_model_len)) {
+    suggestions.push_back({wanted.gpus, *split, wanted.max_model_len});
+    const std::int64_t context = longest_context(longest, fits_as_split);
+    if (context > 0) suggestions.push_back({wanted.gpus, wanted.utilization, context});
+    return suggestions;
+  }
+  if (const int gpus = ranks_that_fit(target, draft, wanted.gpus + 1, gpu_bytes, dtype, wanted.max_model_len)) {
+    suggestions.push_back({gpus, *split_for(gpus, wanted.max_model_len), wanted.max_model_len});
+  }
+  const std::int64_t context =
+      longest_context(longest, [&](std::int64_t tokens) { return split_for(wanted.gpus, tokens).has_value(); });
+  if (context > 0) suggestions.push_back({wanted.gpus, *split_for(wanted.gpus, context), context});
+  return suggestions;
+}
+
+}  // namespace specthink

@@ -1,0 +1,207 @@
+#include "specthink/model/model_config.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <system_error>
+
+#include "model/config_reader.h"
+#include "model/rope_config.h"
+#include "specthink/base/error.h"
+#include "specthink/base/log.h"
+
+namespace specthink {
+namespace {
+
+// Bounds far above any known model, so that with all sizes at their bounds everything fits into 63 bits:
+// weights: layers × (4 × hidden × width + 3 × hidden × intermediate) × 4 bytes < 2^55
+// cache of one context: layers × 2 × width × context × 4 bytes = 2^61
+constexpr std::int64_t kMaxHidden = std::int64_t{1} << 18;
+constexpr std::int64_t kMaxIntermediate = std::int64_t{1} << 22;
+constexpr std::int64_t kMaxLayers = std::int64_t{1} << 10;
+constexpr std::int64_t kMaxHeads = std::int64_t{1} << 12;
+constexpr std::int64_t kMaxHeadDim = std::int64_t{1} << 12;
+constexpr std::int64_t kMaxWidth = std::int64_t{1} << 20;  // heads × head_dim
+constexpr std::int64_t kMaxVocab = std::int64_t{1} << 24;
+
+// What is the same for all models of a family, and the defaults of its configuration class in transformers for keys
+// that config.json leaves out. The five sizes that make a model what it is must be in the file.
+struct Family {
+  const char* model_type;
+  const char* architecture;
+  bool qk_norm;
+  std::optional<std::int64_t> default_kv_heads;  // none: as many as query heads
+  std::optional<std::int64_t> default_head_dim;  // none: hidden size / query heads
+  std::int64_t default_max_position_embeddings;
+};
+
+constexpr std::array kFamilies{
+    Family{"qwen3", "Qwen3ForCausalLM", true, 32, 128, 32768},
+};
+
+std::string supported_types() {
+  std::string names;
+  for (const Family& family : kFamilies) names += (names.empty() ? "" : ", ") + std::string(family.model_type);
+  return names;
+}
+
+// model_type decides; without it, the architectures do.
+const Family& find_family(const ConfigReader& config) {
+  const bool has_type = config.has("model_type");
+  const std::string type = config.text("model_type", "");
+  const Json* architectures = config.find("architectures");
+  for (const Family& family : kFamilies) {
+    if (has_type ? type == family.model_type
+                 : architectures && architectures->is_array() &&
+                       std::ranges::find(*architectures, Json(family.architecture)) != architectures->end()) {
+      return family;
+    }
+  }
+  if (!has_type && architectures) {
+    throw UserError("{}: architectures: {} is not supported; supported model types: {}", config.file(),
+                    excerpt(*architectures), supported_types());
+  }
+  if (!has_type) config.fail("model_type", "one of " + supported_types());
+  throw UserError("{}: model_type: {} is not supported; supported model types: {}", config.file(), excerpt(type),
+                  supported_types());
+}
+
+void check_activation(const ConfigReader& config) {
+  const std::string activation = config.text("hidden_act", "silu");
+  if (activation != "silu" && activation != "swish") config.fail("hidden_act", "silu (or swish, its other name)");
+}
+
+// layer_types, where there is one, says which layers slide; the older use_sliding_window says whether any may.
+void check_full_attention(const ConfigReader& config, std::int64_t num_layers) {
+  const Json* layer_types = config.find("layer_types");
+  if (!layer_types) {
+    if (config.boolean("use_sliding_window", false)) {
+      config.fail("use_sliding_window", "false (sliding-window attention is not supported)");
+    }
+    return;
+  }
+  if (!layer_types->is_array() || layer_types->size() != static_cast<std::size_t>(num_layers)) {
+    config.fail("layer_types", fmt::format("a list of {} layer types", num_layers));
+  }
+  for (const Json& type : *layer_types) {
+    if (type != "full_attention") {
+      throw UserError("{}: layer_types: only full_attention is supported, found {}", config.file(), excerpt(type));
+    }
+  }
+}
+
+void check_not_quantized(const ConfigReader& config) {
+  if (config.has("quantization_config")) {
+    config.fail("quantization_config", "none (only weights in bfloat16, float16 or float32 are supported)");
+  }
+}
+
+void parse_attention_sizes(const ConfigReader& config, const Family& family, ModelConfig& model) {
+  model.num_heads = config.integer("num_attention_heads", 1, kMaxHeads);
+
+  const bool kv_given = config.contains("num_key_value_heads");  // null: one for each query head
+  const std::int64_t kv_default = kv_given ? model.num_heads : family.default_kv_heads.value_or(model.num_heads);
+  model.num_kv_heads = config.integer("num_key_value_heads", 1, kMaxHeads, kv_default);
+  if (model.num_heads % model.num_kv_heads != 0) {
+    throw UserError("{}: num_key_value_heads: expected a divisor of num_attention_heads ({}), found {}{}",
+                    config.file(), model.num_heads, model.num_kv_heads, kv_given ? "" : ", the default");
+  }
+
+  if (config.has("head_dim") || (!config.contains("head_dim") && family.default_head_dim)) {
+    model.head_dim = config.integer("head_dim", 1, kMaxHeadDim, family.default_head_dim);
+  } else {
+    if (model.hidden_size % model.num_heads != 0) {
+      config.fail("hidden_size",
+                  fmt::format("a multiple of num_attention_heads ({}), as there is no head_dim", model.num_heads));
+    }
+    model.head_dim = model.hidden_size / model.num_heads;
+  }
+  if (model.head_dim % 2 != 0) {
+    throw UserError("{}: head_dim: expected an even number (pairs of values are rotated), found {}", config.file(),
+                    model.head_dim);
+  }
+  if (model.num_heads * model.head_dim > kMaxWidth) {
+    throw UserError("{}: num_attention_heads × head_dim: expected at most {}, found {} × {}", config.file(), kMaxWidth,
+                    model.num_heads, model.head_dim);
+  }
+}
+
+TokenIds parse_eos_ids(const ConfigReader& config, std::int64_t vocab_size) {
+  const Json* value = config.find("eos_token_id");
+  if (!value) return {};
+  TokenIds ids;
+  for (const Json& id : value->is_array() ? *value : Json::array({*value})) {
+    if (!id.is_number_integer()) config.fail("eos_token_id", "a token id or a list of token ids");
+    // A negative number compares as negative, one beyond 63 bits only fits the unsigned type.
+    const bool in_vocabulary = id.is_number_unsigned()
+                                   ? id.get<std::uint64_t>() < static_cast<std::uint64_t>(vocab_size)
+                                   : id >= 0 && id < vocab_size;
+    if (!in_vocabulary) {
+      spdlog::warn("{}: eos_token_id: {} is outside the vocabulary of {} tokens and is ignored", config.file(),
+                   excerpt(id), vocab_size);
+    } else if (std::ranges::find(ids, id.get<TokenId>()) == ids.end()) {
+      ids.push_back(id.get<TokenId>());
+    }
+  }
+  return ids;
+}
+
+}  // namespace
+
+std::int64_t ModelConfig::num_parameters() const {
+  const std::int64_t query_width = num_heads * head_dim;
+  const std::int64_t kv_width = num_kv_heads * head_dim;
+  std::int64_t layer = hidden_size * (2 * query_width + 2 * kv_width)  // q, o, k, v
+                       + 3 * hidden_size * intermediate_size           // gate, up, down
+                       + 2 * hidden_size;                              // norms
+  if (qk_norm) layer += 2 * head_dim;
+  if (attention_bias) layer += query_width + 2 * kv_width + hidden_size;
+  const std::int64_t embedding = vocab_size * hidden_size;
+  return num_layers * layer + (tie_word_embeddings ? 1 : 2) * embedding + hidden_size;
+}
+
+ModelConfig ModelConfig::load(const std::filesystem::path& folder) {
+  const std::filesystem::path generation_path = folder / "generation_config.json";
+  std::error_code ignored;  // a file that cannot be looked at is reported when it is read
+  const bool has_generation_config =
+      std::filesystem::symlink_status(generation_path, ignored).type() != std::filesystem::file_type::not_found;
+  return parse(read_json(folder / "config.json"), has_generation_config ? read_json(generation_path) : Json(),
+               folder.string());
+}
+
+ModelConfig ModelConfig::parse(const Json& config_json, const Json& generation_config, const std::string& folder) {
+  const std::filesystem::path path(folder);
+  const ConfigReader config(config_json, (path / "config.json").string());
+  const Family& family = find_family(config);
+  check_not_quantized(config);
+  check_activation(config);
+
+  ModelConfig model;
+  model.source = folder;
+  model.model_type = family.model_type;
+  model.qk_norm = family.qk_norm;
+  model.hidden_size = config.integer("hidden_size", 1, kMaxHidden);
+  model.intermediate_size = config.integer("intermediate_size", 1, kMaxIntermediate);
+  model.num_layers = config.integer("num_hidden_layers", 1, kMaxLayers);
+  model.vocab_size = config.integer("vocab_size", 1, kMaxVocab);
+  model.max_position_embeddings =
+      config.integer("max_position_embeddings", 1, kMaxContext, family.default_max_position_embeddings);
+  parse_attention_sizes(config, family, model);
+  check_full_attention(config, model.num_layers);
+  model.rms_norm_eps = config.number_above(0, "rms_norm_eps", model.rms_norm_eps);
+  model.tie_word_embeddings = config.boolean("tie_word_embeddings", false);
+  model.attention_bias = config.boolean("attention_bias", false);
+  model.rope = parse_rope(config, model.max_position_embeddings);
+
+  if (!generation_config.is_null()) {
+    const ConfigReader generation(generation_config, (path / "generation_config.json").string());
+    if (generation.has("eos_token_id")) {
+      model.eos_ids = parse_eos_ids(generation, model.vocab_size);
+      return model;
+    }
+  }
+  model.eos_ids = parse_eos_ids(config, model.vocab_size);
+  return model;
+}
+
+}  // namespace specthink

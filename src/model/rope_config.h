@@ -1,0 +1,16 @@
+// Reading the rotary position embedding's settings out of config.json.
+#pragma once
+
+#include "model/config_reader.h"
+#include "specthink/model/model_config.h"
+
+namespace specthink {
+
+/// Longest context that a model may declare. Bounds products; see model_config.cpp.
+constexpr std::int64_t kMaxContext = std::int64_t{1} << 28;
+
+/// The settings in either spelling, with the precedence and defaults of transformers' convert_rope_params_to_dict and
+/// ROPE_INIT_FUNCTIONS. Throws UserError.
+RopeConfig parse_rope(const ConfigReader& config, std::int64_t max_position_embeddings);
+
+}  // namespace specthink

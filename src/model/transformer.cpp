@@ -1,0 +1,144 @@
+#include "specthink/model/transformer.h"
+
+#include <ATen/ATen.h>
+
+#include "model/attention.h"
+#include "model/kv_cache.h"
+#include "model/weights.h"
+#include "specthink/base/error.h"
+
+namespace specthink {
+namespace {
+
+/// cos and sin of every position, in the form that rotate() takes: both halves of a head, the sine negated in the first.
+std::pair<at::Tensor, at::Tensor> rope_tables(const ModelConfig& config, std::int64_t positions, at::TensorOptions options) {
+  const RopeFrequencies frequencies = rope_frequencies(config);
+  const auto count = static_cast<std::int64_t>(frequencies.inverse.size());
+  const at::Tensor inverse = at::tensor(at::ArrayRef<float>(frequencies.inverse.data(), frequencies.inverse.size()));
+  const at::Tensor angles = at::arange(positions, at::kFloat).unsqueeze(1) * inverse.view({1, count});  // [positions, head_dim / 2]
+  const at::Tensor cos = angles.cos() * frequencies.attention_factor;
+  const at::Tensor sin = angles.sin() * frequencies.attention_factor;
+  return {at::cat({cos, cos}, 1).to(options), at::cat({-sin, sin}, 1).to(options)};
+}
+
+/// Rotary embedding of [rows, heads, head_dim]: (x1, x2) -> (x1·cos − x2·sin, x2·cos + x1·sin) for the two halves of a head.
+at::Tensor rotate(const at::Tensor& heads, const at::Tensor& cos, const at::Tensor& sin) {
+  return at::addcmul(heads * cos, heads.roll(heads.size(2) / 2, 2), sin);
+}
+
+}  // namespace
+
+Transformer::Transformer(const std::filesystem::path& folder, ModelConfig config, Collectives& collectives,
+                         const Options& options)
+    : config_(std::move(config)),
+      plan_(config_, collectives.rank(), collectives.ranks()),
+      options_(options),
+      collectives_(collectives) {
+  const auto tensor_options = at::TensorOptions(options.device).dtype(scalar_type(options.dtype));
+  ModelWeights weights = options.dummy_weights
+                             ? dummy_weights(config_, plan_, options.dtype, options.device, options.dummy_seed)
+                             : load_weights(Checkpoint::open(folder), config_, plan_, options.dtype, options.device);
+  weights_ = std::make_unique<ModelWeights>(std::move(weights));
+  cache_ = std::make_unique<KvCache>(config_, plan_, options.slots, options.capacity, scalar_type(options.dtype), options.device);
+  std::tie(rope_cos_, rope_sin_) = rope_tables(config_, cache_->capacity(), tensor_options);
+  kv_head_of_ = at::tensor(at::ArrayRef<std::int64_t>(plan_.kv_head_of)).to(options.device);
+}
+
+Transformer::~Transformer() = default;
+
+std::int64_t Transformer::capacity() const { return cache_->capacity(); }
+
+std::int64_t Transformer::cache_bytes() const { return cache_->bytes(); }
+
+std::int64_t Transformer::weight_bytes() const { return plan_.num_parameters(config_) * rope_cos_.element_size(); }
+
+at::Tensor Transformer::embed(const at::Tensor& tokens) const {
+  if (plan_.ranks == 1) return weights_->embedding.index_select(0, tokens);
+  // Each rank looks up the ids that it holds; the others' rows are zero, and the sum over ranks is the embedding.
+  const at::Tensor local = tokens - plan_.first_vocab;
+  const at::Tensor elsewhere = at::logical_or(local < 0, local >= plan_.vocab_local);
+  at::Tensor rows = weights_->embedding.index_select(0, local.clamp(0, plan_.vocab_local - 1));
+  rows.masked_fill_(elsewhere.unsqueeze(1), 0);
+  collectives_.all_reduce(rows);
+  return rows;
+}
+
+at::Tensor Transformer::forward(std::span<const SlotRows> batch) {
+  std::vector<std::int64_t> tokens;
+  std::vector<at::Tensor> cos_parts;
+  std::vector<at::Tensor> sin_parts;
+  for (const SlotRows& rows : batch) {
+    const auto count = static_cast<std::int64_t>(rows.tokens.size());
+    check(count > 0 && rows.first_position >= 0 && rows.first_position + count <= capacity(), "rows outside the KV cache");
+    tokens.insert(tokens.end(), rows.tokens.begin(), rows.tokens.end());
+    cos_parts.push_back(rope_cos_.narrow(0, rows.first_position, count));
+    sin_parts.push_back(rope_sin_.narrow(0, rows.first_position, count));
+  }
+  const at::Tensor cos = (batch.size() == 1 ? cos_parts[0] : at::cat(cos_parts)).unsqueeze(1);  // [rows, 1, head_dim]
+  const at::Tensor sin = (batch.size() == 1 ? sin_parts[0] : at::cat(sin_parts)).unsqueeze(1);
+  const at::Tensor ids = at::tensor(at::ArrayRef<std::int64_t>(tokens)).to(options_.device);
+
+  at::Tensor hidden = embed(ids);  // [rows, hidden]
+  for (std::int64_t layer = 0; layer < config_.num_layers; ++layer) {
+    hidden.add_(attend(layer, hidden, batch, cos, sin));
+    hidden.add_(feed_forward(layer, hidden));
+  }
+  return at::rms_norm(hidden, {config_.hidden_size}, weights_->final_norm, config_.rms_norm_eps);
+}
+
+at::Tensor Transformer::attend(std::int64_t layer, const at::Tensor& hidden, std::span<const SlotRows> batch,
+                               const at::Tensor& cos, const at::Tensor& sin) {
+  const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
+  const std::int64_t heads = plan_.num_heads_local;
+  const std::int64_t kv_heads = plan_.num_kv_heads_local;
+  const at::Tensor input = at::rms_norm(hidden, {config_.hidden_size}, weights.input_norm, config_.rms_norm_eps);
+  const at::Tensor qkv = at::linear(input, weights.qkv, weights.qkv_bias)
+                             .view({hidden.size(0), heads + 2 * kv_heads, config_.head_dim});
+  at::Tensor query_key = qkv.narrow(1, 0, heads + kv_heads);  // normed and rotated alike
+  if (config_.qk_norm) {
+    query_key = at::rms_norm(query_key, {config_.head_dim}, {}, config_.rms_norm_eps) * weights.qk_norm;
+  }
+  query_key = rotate(query_key, cos, sin);
+  const at::Tensor queries = query_key.narrow(1, 0, heads);       // [rows, heads_local, head_dim]
+  const at::Tensor keys = query_key.narrow(1, heads, kv_heads);   // [rows, kv_heads_local, head_dim]
+  const at::Tensor values = qkv.narrow(1, heads + kv_heads, kv_heads);
+
+  std::vector<at::Tensor> parts;
+  std::int64_t row = 0;
+  for (const SlotRows& rows : batch) {
+    const auto count = static_cast<std::int64_t>(rows.tokens.size());
+    cache_->keys(layer, rows.slot).narrow(0, rows.first_position, count).copy_(keys.narrow(0, row, count));
+    cache_->values(layer, rows.slot).narrow(0, rows.first_position, count).copy_(values.narrow(0, row, count));
+    parts.push_back(attend_slot(layer, queries.narrow(0, row, count), rows));
+    row += count;
+  }
+  const at::Tensor attended = parts.size() == 1 ? parts[0] : at::cat(parts);
+  at::Tensor output = at::linear(attended.reshape({hidden.size(0), heads * config_.head_dim}), weights.output);
+  collectives_.all_reduce(output);
+  if (weights.output_bias.defined()) output.add_(weights.output_bias);
+  return output;
+}
+
+at::Tensor Transformer::attend_slot(std::int64_t layer, const at::Tensor& queries, const SlotRows& rows) const {
+  const std::int64_t length = rows.first_position + queries.size(0);
+  return causal_attention(queries, cache_->keys(layer, rows.slot).narrow(0, 0, length),
+                          cache_->values(layer, rows.slot).narrow(0, 0, length), kv_head_of_, plan_.uniform_groups());
+}
+
+at::Tensor Transformer::feed_forward(std::int64_t layer, const at::Tensor& hidden) const {
+  const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
+  const at::Tensor input = at::rms_norm(hidden, {config_.hidden_size}, weights.post_norm, config_.rms_norm_eps);
+  const at::Tensor gate_up = at::linear(input, weights.gate_up);  // [rows, 2·intermediate_local]
+  const at::Tensor gate = gate_up.narrow(1, 0, plan_.intermediate_local);
+  const at::Tensor up = gate_up.narrow(1, plan_.intermediate_local, plan_.intermediate_local);
+  at::Tensor output = at::linear(at::silu(gate).mul_(up), weights.down);
+  collectives_.all_reduce(output);
+  return output;
+}
+
+at::Tensor Transformer::local_logits(const at::Tensor& hidden) const {
+  const std::int64_t valid = std::clamp<std::int64_t>(config_.vocab_size - plan_.first_vocab, 0, plan_.vocab_local);
+  return at::linear(hidden, weights_->head).narrow(1, 0, valid).to(at::kFloat);
+}
+
+}  // namespace specthink

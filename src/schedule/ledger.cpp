@@ -1,0 +1,47 @@
+#include "specthink/schedule/ledger.h"
+
+namespace specthink {
+namespace {
+
+double share(std::int64_t part, std::int64_t whole) {
+  return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0.0;
+}
+
+}  // namespace
+
+double Ledger::target_share() const { return share(target, generated()); }
+
+double Ledger::nominal_target_share() const { return share(nominal_target_tokens, generated()); }
+
+Ledger& Ledger::operator+=(const Ledger& other) {
+  draft += other.draft;
+  target += other.target;
+  injected += other.injected;
+  draft_wasted += other.draft_wasted;
+  target_wasted += other.target_wasted;
+  draft_prefilled += other.draft_prefilled;
+  target_prefilled += other.target_prefilled;
+  nominal_target_tokens += other.nominal_target_tokens;
+  return *this;
+}
+
+Json to_json(const Ledger& ledger) {
+  return {{"draft", ledger.draft},
+          {"target", ledger.target},
+          {"injected", ledger.injected},
+          {"draft_wasted", ledger.draft_wasted},
+          {"target_wasted", ledger.target_wasted},
+          {"draft_prefilled", ledger.draft_prefilled},
+          {"target_prefilled", ledger.target_prefilled},
+          {"nominal_target_share", ledger.nominal_target_share()},
+          {"target_share", ledger.target_share()}};
+}
+
+Json to_json(const Segment& segment) {
+  Json json = {{"by", segment.by}, {"tokens", segment.tokens}};
+  if (segment.start_ms >= 0) json["start_ms"] = segment.start_ms;
+  if (segment.ms >= 0) json["ms"] = segment.ms;
+  return json;
+}
+
+}  // namespace specthink

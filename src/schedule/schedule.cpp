@@ -1,0 +1,138 @@
+#include "specthink/schedule/schedule.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "schedule/loops.h"
+#include "specthink/base/error.h"
+
+namespace specthink {
+namespace {
+
+using Loop = Script (*)(RunState&);
+
+/// A loop over the state of its run.
+class ScriptedSchedule final : public Schedule {
+ public:
+  ScriptedSchedule(RunSetup setup, int limit, Loop loop) : run_(std::move(setup), limit), script_(loop(run_)) {
+    proceed();
+  }
+
+  const Request* request() const override { return run_.request(); }
+
+  void resume(std::span<const TokenId> ids) override {
+    run_.answer(ids);
+    proceed();
+  }
+
+  void interrupt() override { run_.finish(FinishReason::interrupted); }
+
+  std::span<const TokenId> settled_ids() const override { return run_.settled_ids(); }
+  std::span<const Origin> settled_origins() const override { return run_.settled_origins(); }
+
+  RunResult result() const override {
+    RunResult result = run_.result();
+    const RunSetup& setup = run_.setup();
+    if (setup.tokenizer != nullptr) {
+      const bool with_prompt = setup.settings.compat == Compat::seed && !setup.normal_mode;
+      result.text = run_.decode(with_prompt ? run_.ids() : std::span<const TokenId>(result.ids));
+    }
+    return result;
+  }
+
+ private:
+  void proceed() {
+    script_.resume();
+    check(run_.finished() || (run_.request() != nullptr && !script_.done()), "a loop asks or ends");
+  }
+
+  RunState run_;
+  Script script_;
+};
+
+void check_setup(const RunSetup& setup) {
+  if (setup.prompt.empty()) throw UserError("the prompt has no tokens: give at least one to continue from");
+  if (std::cmp_greater_equal(setup.prompt.size(), setup.max_model_len)) {
+    throw UserError(
+        "the prompt has {} tokens, but prompt and answer together may have {} (--max-model-len, or a model's smaller "
+        "max_position_embeddings): shorten the prompt or raise --max-model-len",
+        setup.prompt.size(), setup.max_model_len);
+  }
+  if (setup.normal_mode) return;
+  require_mode_exists(setup.settings.mode);
+  if (setup.tokenizer == nullptr) {
+    throw UserError(
+        "no tokenizer: the thinking schedule reads the text that the models write, so the target folder needs a "
+        "tokenizer.json; add it, or run the target alone without a draft");
+  }
+  check(setup.triggers != nullptr, "a run with a draft has a trigger table");
+}
+
+}  // namespace
+
+void require_mode_exists(Mode mode) {
+  if (mode == Mode::vllm) return;
+  throw UserError("mode {} does not exist yet: set 'mode: vllm' (draft and target share one tokenizer)",
+                  mode == Mode::hf ? "hf" : "vllm_p");
+}
+
+const char* name_of(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::segment:
+      return "segment";
+    case Purpose::probe:
+      return "probe";
+    case Purpose::answer:
+      return "answer";
+    case Purpose::takeover:
+      return "takeover";
+  }
+  return "unknown";
+}
+
+const char* name_of(Origin origin) {
+  switch (origin) {
+    case Origin::draft:
+      return "draft";
+    case Origin::target:
+      return "target";
+    case Origin::injected:
+      return "injected";
+  }
+  return "unknown";
+}
+
+const char* name_of(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::stop:
+      return "stop";
+    case FinishReason::length:
+      return "length";
+    case FinishReason::time_out:
+      return "time_out";
+    case FinishReason::interrupted:
+      return "interrupted";
+  }
+  return "unknown";
+}
+
+Json to_json(const LogEntry& entry) {
+  Json json = {{"pos", entry.pos}, {"token_num", entry.token_num}, {"traget", entry.target_text}};
+  if (entry.draft_text) json["speculative"] = *entry.draft_text;
+  return json;
+}
+
+std::unique_ptr<Schedule> make_schedule(RunSetup setup) {
+  check_setup(setup);
+  const bool seed = setup.settings.compat == Compat::seed;
+  const int room = setup.max_model_len - static_cast<int>(setup.prompt.size());
+  if (setup.normal_mode) {
+    const int limit = std::min(room, seed ? seed_limit(setup) : setup.max_tokens);
+    return std::make_unique<ScriptedSchedule>(std::move(setup), limit, normal_loop);
+  }
+  // The seed loop has a limit of its own, which its last step may pass; no request leaves the context.
+  const int limit = seed ? room : std::min(room, setup.max_tokens);
+  return std::make_unique<ScriptedSchedule>(std::move(setup), limit, seed ? seed_loop : fixed_loop);
+}
+
+}  // namespace specthink

@@ -1,0 +1,46 @@
+#include "schedule/sentiment.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "specthink/text/lowercase.h"
+
+namespace specthink {
+namespace {
+
+int count_all(std::string_view text, const std::vector<std::string>& words) {
+  int count = 0;
+  for (const std::string& word : words) count += count_occurrences(text, word);
+  return count;
+}
+
+}  // namespace
+
+int count_occurrences(std::string_view text, std::string_view word) {
+  if (word.empty()) return 0;
+  int count = 0;
+  for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + word.size())) ++count;
+  return count;
+}
+
+Thought judge(std::string text, const ScheduleSettings& settings) {
+  const std::string lower = lowercase(text);
+  const int positive = count_all(lower, settings.positive_words);
+  const int verify = count_all(lower, settings.verify_words);
+  const int negative = verify + count_all(lower, settings.negative_words);
+  Thought thought{.text = std::move(text), .sentiment = 0, .asks_verify = verify > 0};
+  if (positive > negative) {
+    thought.sentiment = 1;
+  } else if (negative > 0) {
+    thought.sentiment = -1;
+  }
+  return thought;
+}
+
+bool keeps_answer(const Thought& probe, const Thought& answer, const ScheduleSettings& settings) {
+  return settings.choose_large || (probe.sentiment < 0 && answer.sentiment >= 0) ||
+         (answer.sentiment < 0 && probe.sentiment > 0);
+}
+
+}  // namespace specthink

@@ -1,0 +1,84 @@
+// Added tokens: recognised in the text before BPE sees it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "specthink/base/types.h"
+#include "text/bpe_model.h"
+#include "text/json_view.h"
+
+namespace specthink {
+
+struct AddedToken {
+  std::string content;
+  std::string matched;       ///< what is looked for: the content, normalized when `normalized`
+  bool single_word = false;  ///< only between characters that are no part of a word
+  bool lstrip = false;       ///< takes the white space before it along
+  bool rstrip = false;       ///< takes the white space behind it along
+  bool normalized = false;   ///< looked for in the normalized text instead of the original
+  bool special = false;      ///< left out of text for people
+
+  bool operator==(const AddedToken&) const = default;
+};
+
+/// Finds the longest of several strings at a place.
+class StringTrie {
+ public:
+  void insert(std::string_view text, TokenId id);
+
+  struct Match {
+    TokenId id;
+    std::size_t length;
+  };
+  std::optional<Match> longest_at(std::string_view text) const;
+
+ private:
+  static std::uint64_t edge(std::uint32_t node, char byte) {
+    return std::uint64_t{node} << 8 | static_cast<std::uint8_t>(byte);
+  }
+
+  std::unordered_map<std::uint64_t, std::uint32_t> children_;
+  std::vector<std::optional<TokenId>> ids_{std::nullopt};  // by node; the root is 0
+  std::array<bool, 256> first_bytes_{};                    // most places in a text are ruled out by this
+};
+
+class AddedVocabulary {
+ public:
+  /// Part of a text: one added token, or (no id) text between them.
+  struct Section {
+    std::string_view text;
+    std::optional<TokenId> id;
+  };
+
+  /// `tokens` is the "added_tokens" list. As in the reference, a token that the model has keeps the model's id and the
+  /// others are numbered from the vocabulary's size on; a file that states other ids is warned about.
+  /// Throws UserError.
+  AddedVocabulary(const std::optional<JsonView>& tokens, const BpeModel& model, bool normalize);
+
+  /// `text` cut at the tokens that are looked for in the original text, or those looked for in the normalized one.
+  std::vector<Section> split(std::string_view text, bool normalized) const;
+
+  const std::unordered_map<TokenId, AddedToken>& tokens() const { return tokens_; }
+  std::optional<TokenId> id(const std::string& content) const;
+
+  /// Whether decoding for people leaves out a token that is written like this.
+  bool is_special(const std::string& text) const { return special_.contains(text); }
+
+ private:
+  void add(AddedToken token, TokenId id);
+
+  std::unordered_map<std::string, TokenId> ids_;
+  std::unordered_map<TokenId, AddedToken> tokens_;
+  std::unordered_set<std::string> special_;
+  StringTrie original_;
+  StringTrie normalized_;
+};
+
+}  // namespace specthink

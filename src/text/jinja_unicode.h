@@ -1,0 +1,57 @@
+// Python's str on UTF-8: positions are code points, white space and case are Unicode's. All text here is valid UTF-8.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/utf8.h"
+
+namespace specthink::jinja {
+
+/// The code point at `position`, which moves behind it.
+inline char32_t next_code_point(std::string_view text, std::size_t& position) {
+  const Utf8Char next = next_utf8(text.substr(position));
+  position += next.length;
+  return next.code;
+}
+std::u32string code_points(std::string_view text);
+std::string to_utf8(std::u32string_view text);
+
+/// Code points in `text`.
+std::size_t text_length(std::string_view text);
+
+/// Byte offset of the code point `index`, or the size when there are fewer.
+std::size_t byte_offset(std::string_view text, std::size_t index);
+
+bool is_space(char32_t code);      // str.isspace()
+bool is_printable(char32_t code);  // what repr() does not escape
+bool is_upper(char32_t code);
+bool is_lower(char32_t code);
+bool is_alphabetic(char32_t code);
+bool is_digit(char32_t code);  // str.isdigit()
+
+bool is_all_space(std::string_view text);
+
+enum class Side { kLeft, kRight, kBoth };
+
+/// str.strip and its kin; white space when there are no `chars`.
+std::string_view strip(std::string_view text, Side side, std::optional<std::string_view> chars = std::nullopt);
+
+/// str.split and str.rsplit; `max_splits` below 0 is no limit. Without a separator, runs of white space separate.
+std::vector<std::string_view> split(std::string_view text, std::optional<std::string_view> separator,
+                                    std::ptrdiff_t max_splits);
+std::vector<std::string_view> split_from_right(std::string_view text, std::optional<std::string_view> separator,
+                                               std::ptrdiff_t max_splits);
+std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends);
+
+/// Byte offset of `part` in `text` from `from` on, or npos. Takes linear time.
+std::size_t find_text(std::string_view text, std::string_view part, std::size_t from = 0);
+
+std::string uppercase(std::string_view text);
+std::string capitalize(std::string_view text);
+std::string title(std::string_view text);  // str.title()
+
+}  // namespace specthink::jinja

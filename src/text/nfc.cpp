@@ -1,0 +1,88 @@
+#include "text/nfc.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <vector>
+
+#include "specthink/base/error.h"
+#include "text/unicode_versions.h"
+#include "text/utf8.h"
+
+namespace specthink {
+namespace {
+
+using CodePoints = std::vector<utf8proc_int32_t>;
+
+// Canonical decomposition of one character, appended.
+void decompose(char32_t code, CodePoints& result) {
+  std::array<utf8proc_int32_t, 32> buffer{};
+  int last_boundary = 0;
+  const utf8proc_ssize_t count =
+      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code), buffer.data(), buffer.size(),
+                              static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE), &last_boundary);
+  check(count >= 0 && static_cast<std::size_t>(count) <= buffer.size(), "a character decomposes into at most 32");
+  result.insert(result.end(), buffer.begin(), buffer.begin() + count);
+}
+
+int combining_class(utf8proc_int32_t code) { return utf8proc_get_property(code)->combining_class; }
+
+// Sorts every run of combining marks by class. utf8proc_map does the same, but in quadratic time.
+void order_canonically(CodePoints& points) {
+  for (auto begin = points.begin(); begin != points.end();) {
+    if (combining_class(*begin) == 0) {
+      ++begin;
+      continue;
+    }
+    const auto end = std::find_if(begin, points.end(), [](auto code) { return combining_class(code) == 0; });
+    std::stable_sort(begin, end, [](auto a, auto b) { return combining_class(a) < combining_class(b); });
+    begin = end;
+  }
+}
+
+// Nothing is reordered or composed across such a character. U+11A7 is the code point before the first trailing consonant
+// of Hangul: no consonant itself, but utf8proc (2.8) lets a syllable swallow it.
+bool is_inert(char32_t code) { return code == 0x11A7 || inert_in_reference_nfc(code); }
+
+// Moves what `points` compose to into `result`.
+void flush(CodePoints& points, std::string& result) {
+  order_canonically(points);
+  const utf8proc_ssize_t count =
+      utf8proc_normalize_utf32(points.data(), static_cast<utf8proc_ssize_t>(points.size()),
+                               static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  check(count >= 0, "utf8proc composes valid text");
+  for (const auto code : std::span(points).first(static_cast<std::size_t>(count))) {
+    append_utf8(result, static_cast<char32_t>(code));
+  }
+  points.clear();
+}
+
+// Characters below U+0300 are their own NFC and take part in nothing, unless a combining mark follows.
+bool is_trivial(std::string_view text) {
+  return std::ranges::all_of(text, [](char byte) { return static_cast<unsigned char>(byte) < 0xCC; });
+}
+
+}  // namespace
+
+std::string normalize_nfc(std::string_view text) {
+  if (is_trivial(text)) return std::string(text);
+  std::string result;
+  result.reserve(text.size());
+  CodePoints points;
+  while (!text.empty()) {
+    const Utf8Char character = next_utf8(text);
+    if (is_inert(character.code)) {
+      flush(points, result);
+      append_utf8(result, character.code);
+    } else {
+      decompose(character.code, points);
+    }
+    text.remove_prefix(character.length);
+  }
+  flush(points, result);
+  return result;
+}
+
+}  // namespace specthink

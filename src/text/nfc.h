@@ -1,0 +1,12 @@
+// Unicode normalization form C, as the reference library computes it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace specthink {
+
+/// `text` must be valid UTF-8.
+std::string normalize_nfc(std::string_view text);
+
+}  // namespace specthink

@@ -1,0 +1,82 @@
+// The helpers of program.h, which the other files of this folder use.
+#include "app/program.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "specthink/base/file.h"
+
+namespace specthink::testing_support {
+namespace {
+
+std::string quoted(const std::filesystem::path& path) { return "'" + path.string() + "'"; }
+
+std::string required_variable(const char* name) {
+  const char* value = std::getenv(name);
+  if (!value) throw std::runtime_error(std::string(name) + " is not set: run the tests with ctest");
+  return value;
+}
+
+}  // namespace
+
+std::filesystem::path fresh_folder(const std::string& name) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / ("specthink_" + name + "_" + std::to_string(::getpid()));
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  return folder;
+}
+
+ProgramResult run_program(const std::string& arguments, int ranks, const std::string& input) {
+  static const std::filesystem::path folder = fresh_folder("program");
+  std::ofstream(folder / "in") << input;
+  std::string command = "cd " + quoted(required_variable("SPECTHINK_SOURCE")) + " && ";
+  if (ranks > 0) command += required_variable("SPECTHINK_MPIRUN") + " " + std::to_string(ranks) + " ";
+  command += quoted(required_variable("SPECTHINK_BINARY")) + " " + arguments;
+  command = "(" + command + ") >" + quoted(folder / "out") + " 2>" + quoted(folder / "err") + " <" + quoted(folder / "in");
+  const int status = std::system(command.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(folder / "out"), read_file(folder / "err")};
+}
+
+const std::filesystem::path& random_pair() {
+  static const std::filesystem::path folder = [] {
+    auto made = fresh_folder("pair");
+    const std::string command = "python3 " + quoted(required_variable("SPECTHINK_SOURCE") + "/tools/random_pair.py") + " " + quoted(made);
+    if (std::system(command.c_str()) != 0) throw std::runtime_error("tools/random_pair.py failed");
+    return made;
+  }();
+  return folder;
+}
+
+int count_lines(const std::string& text) {
+  std::istringstream lines(text);
+  int count = 0;
+  for (std::string line; std::getline(lines, line);) count += !line.empty();
+  return count;
+}
+
+TEST(program, prints_its_version) {
+  const ProgramResult result = run_program("--version");
+  EXPECT_EQ(result.exit_code, 0);
+  for (const char* part : {"specthink ", "MPI", "NCCL", "torch 2.", "CUDA"}) EXPECT_NE(result.out.find(part), std::string::npos) << part;
+}
+
+TEST(program, one_message_for_a_mistake_that_all_ranks_find) {
+  for (const int ranks : {0, 2, 3}) {
+    const ProgramResult result = run_program("generate --no-such-flag", ranks);
+    EXPECT_EQ(result.exit_code, 2) << ranks;
+    EXPECT_EQ(result.out, "");
+    EXPECT_EQ(count_lines(result.err), 1) << result.err;
+    EXPECT_NE(result.err.find("--no-such-flag"), std::string::npos) << result.err;
+  }
+}
+
+TEST(program, what_needs_no_ranks_is_printed_once) {
+  EXPECT_EQ(run_program("config --format json", 3).out, run_program("config --format json").out);
+}
+
+}  // namespace specthink::testing_support

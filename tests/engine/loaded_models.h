@@ -1,0 +1,67 @@
+// Models and engines for tests that run on several ranks.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "ranks.h"
+#include "specthink/comm/collectives.h"
+#include "specthink/engine/engine.h"
+#include "specthink/model/transformer.h"
+
+namespace specthink::testing_support {
+
+/// A small dense Qwen3; its weights are random, its vocabulary divides by nothing.
+inline ModelConfig small_config(std::int64_t layers = 2) {
+  ModelConfig config;
+  config.model_type = "qwen3";
+  config.hidden_size = 48;
+  config.intermediate_size = 61;
+  config.num_layers = layers;
+  config.num_heads = 6;
+  config.num_kv_heads = 2;
+  config.head_dim = 16;
+  config.vocab_size = 199;
+  config.max_position_embeddings = 512;
+  config.qk_norm = true;
+  return config;
+}
+
+/// A target and a draft with random weights, and an engine over them, on all ranks of the test.
+class LoadedModels {
+ public:
+  explicit LoadedModels(TokenIds eos = {}, std::int64_t capacity = 512) : collectives_(Collectives::create(world(), c10::Device(c10::kCPU))) {
+    Transformer::Options options;
+    options.dtype = DType::float32;
+    options.capacity = capacity;
+    options.dummy_weights = true;
+    options.dummy_seed = 1;
+    target_ = std::make_unique<Transformer>("", small_config(3), *collectives_, options);
+    options.dummy_seed = 2;
+    draft_ = std::make_unique<Transformer>("", small_config(2), *collectives_, options);
+    engine_ = std::make_unique<Engine>(world(), *collectives_, Engine::Model{target_.get(), eos}, Engine::Model{draft_.get(), eos},
+                                       Engine::Options{.vocab_size = 199, .check_interval = 1});
+  }
+
+  /// Rank 0 runs `root`, the others serve it.
+  template <typename Root>
+  void drive(Root&& root) {
+    if (world().rank() != 0) {
+      engine_->serve();
+      return;
+    }
+    root(*engine_);
+    engine_->shutdown(0);
+  }
+
+  Transformer& target() { return *target_; }
+  Collectives& collectives() { return *collectives_; }
+
+ private:
+  std::unique_ptr<Collectives> collectives_;
+  std::unique_ptr<Transformer> target_;
+  std::unique_ptr<Transformer> draft_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace specthink::testing_support

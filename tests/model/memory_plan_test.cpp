@@ -1,0 +1,199 @@
+#include "specthink/model/memory_plan.h"
+
+#include <gtest/gtest.h>
+
+#include "model/model_files.h"
+#include "specthink/model/shard_plan.h"
+
+namespace specthink {
+namespace {
+
+constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+
+ModelConfig qwen3(std::int64_t hidden, std::int64_t intermediate, std::int64_t layers, std::int64_t heads, bool tied) {
+  ModelConfig config;
+  config.source = "some/folder";
+  config.model_type = "qwen3";
+  config.hidden_size = hidden;
+  config.intermediate_size = intermediate;
+  config.num_layers = layers;
+  config.num_heads = heads;
+  config.num_kv_heads = 8;
+  config.head_dim = 128;
+  config.vocab_size = 151936;
+  config.max_position_embeddings = 40960;
+  config.tie_word_embeddings = tied;
+  config.qk_norm = true;
+  return config;
+}
+
+ModelConfig qwen3_32b() { return qwen3(5120, 25600, 64, 64, false); }
+ModelConfig qwen3_1_7b() { return qwen3(2048, 6144, 28, 16, true); }
+
+constexpr auto kBf16 = DType::bfloat16;
+
+// The example of the specification: both load at 0.4,0.4 on two 80 GB GPUs, but the target's cache is small.
+TEST(memory_plan, the_32b_on_two_80_gb_gpus_keeps_only_some_thousand_tokens) {
+  const ModelMemory target = plan_memory(qwen3_32b(), 2, 80 * kGiB, 0.4, kBf16, 32768);
+  EXPECT_NEAR(target.weight_bytes, 32.76e9, 0.01e9);
+  EXPECT_EQ(target.kv_bytes_per_token, 131072);
+  EXPECT_EQ(target.budget_bytes, 32 * kGiB);
+  EXPECT_EQ(target.wanted_tokens, 32768);
+  EXPECT_TRUE(target.loads());
+  EXPECT_FALSE(target.fits());
+  EXPECT_GT(target.kv_tokens, 2000);
+  EXPECT_LT(target.kv_tokens, 10000);
+  EXPECT_LE(target.total_bytes(), target.budget_bytes);
+
+  const ModelMemory draft = plan_memory(qwen3_1_7b(), 2, 80 * kGiB, 0.4, kBf16, 32768);
+  EXPECT_NEAR(draft.weight_bytes, 1.72e9, 0.01e9);
+  EXPECT_EQ(draft.kv_bytes_per_token, 57344);
+  EXPECT_TRUE(draft.fits());
+}
+
+TEST(memory_plan, a_better_split_gives_both_the_full_context) {
+  const ModelConfig target = qwen3_32b();
+  const ModelConfig draft = qwen3_1_7b();
+  const Deployment wanted{2, {0.4, 0.4}, 32768};
+  const auto suggestions = suggest_deployments(target, &draft, wanted, 80 * kGiB, kBf16);
+  ASSERT_EQ(suggestions.size(), 2U);
+
+  const Deployment& split = suggestions[0];
+  EXPECT_EQ(split.gpus, 2);
+  EXPECT_EQ(split.max_model_len, 32768);
+  EXPECT_LE(split.utilization[0] + split.utilization[1], 1);
+  const auto fits = [](const ModelConfig& config, double utilization, std::int64_t context) {
+    return plan_memory(config, 2, 80 * kGiB, utilization, kBf16, context).fits();
+  };
+  EXPECT_TRUE(fits(target, split.utilization[0], 32768));
+  EXPECT_TRUE(fits(draft, split.utilization[1], 32768));
+  EXPECT_FALSE(fits(target, split.utilization[0] - 0.01, 32768)) << "no smaller share would do";
+  EXPECT_FALSE(fits(draft, split.utilization[1] - 0.01, 32768));
+
+  const Deployment& shorter = suggestions[1];
+  EXPECT_EQ(shorter.utilization, wanted.utilization);
+  EXPECT_EQ(shorter.max_model_len % kPageTokens, 0);
+  EXPECT_TRUE(fits(target, 0.4, shorter.max_model_len));
+  EXPECT_FALSE(fits(target, 0.4, shorter.max_model_len + kPageTokens)) << "no longer context would do";
+
+  EXPECT_TRUE(suggest_deployments(target, &draft, split, 80 * kGiB, kBf16).empty());
+  EXPECT_TRUE(suggest_deployments(target, &draft, shorter, 80 * kGiB, kBf16).empty());
+}
+
+TEST(memory_plan, more_gpus_or_a_shorter_context_where_no_split_does) {
+  const ModelConfig target = qwen3_32b();
+  const ModelConfig draft = qwen3_1_7b();
+  const auto suggestions = suggest_deployments(target, &draft, {2, {0.5, 0.5}, 32768}, 38 * kGiB, kBf16);
+  ASSERT_EQ(suggestions.size(), 2U);
+  EXPECT_EQ(suggestions[0].gpus, 4) << "3 does not divide the heads";
+  EXPECT_EQ(suggestions[0].max_model_len, 32768);
+  EXPECT_EQ(suggestions[1].gpus, 2);
+  EXPECT_GE(suggestions[1].max_model_len, 1024);
+  EXPECT_LT(suggestions[1].max_model_len, 32768);
+  for (const Deployment& suggestion : suggestions) {
+    EXPECT_TRUE(suggest_deployments(target, &draft, suggestion, 38 * kGiB, kBf16).empty());
+    EXPECT_LE(suggestion.utilization[0] + suggestion.utilization[1], 1);
+  }
+}
+
+TEST(memory_plan, nothing_is_suggested_where_nothing_helps) {
+  const ModelConfig target = qwen3_32b();
+  EXPECT_EQ(ranks_that_fit(target, nullptr, 1, kGiB / 4, kBf16, 32768), 0);
+  EXPECT_TRUE(suggest_deployments(target, nullptr, {1, {0.9, 0}, 32768}, kGiB / 4, kBf16).empty());
+}
+
+TEST(memory_plan, ranks_must_divide_the_heads_of_both) {
+  const ModelConfig target = qwen3_32b();
+  const ModelConfig draft = qwen3_1_7b();  // 16 heads
+  EXPECT_EQ(ranks_that_fit(target, &draft, 1, 80 * kGiB, kBf16, 32768), 1);
+  EXPECT_EQ(ranks_that_fit(target, &draft, 1, 70 * kGiB, kBf16, 32768), 2);
+  EXPECT_EQ(ranks_that_fit(target, &draft, 2, 80 * kGiB, kBf16, 32768), 2);
+  EXPECT_EQ(ranks_that_fit(target, &draft, 3, 80 * kGiB, kBf16, 32768), 4);
+  EXPECT_EQ(ranks_that_fit(target, nullptr, 17, 80 * kGiB, kBf16, 32768), 32);
+  EXPECT_EQ(ranks_that_fit(target, &draft, 17, 80 * kGiB, kBf16, 32768), 0);
+}
+
+TEST(memory_plan, the_target_alone_pays_for_the_libraries) {
+  const ModelMemory shared = plan_memory(qwen3_32b(), 2, 80 * kGiB, 0.9, kBf16, 32768, 2);
+  const ModelMemory alone = plan_memory(qwen3_32b(), 2, 80 * kGiB, 0.9, kBf16, 32768, 1);
+  EXPECT_EQ(alone.workspace_bytes - shared.workspace_bytes, kLibraryBytes / 2);
+  const auto suggestions = suggest_deployments(qwen3_32b(), nullptr, {2, {0.4, 0.4}, 32768}, 80 * kGiB, kBf16);
+  ASSERT_FALSE(suggestions.empty());
+  EXPECT_EQ(suggestions[0].utilization[1], 0.01) << "the option takes no 0";
+  EXPECT_LE(suggestions[0].utilization[0] * 80 * kGiB - alone.needed_bytes, 0.01 * 80 * kGiB);
+}
+
+// Where groups are uneven, keys and values are copied for each query head.
+TEST(memory_plan, uneven_groups_and_float32_need_room_for_copies) {
+  ModelConfig even = qwen3(64, 128, 2, 12, true);
+  even.num_kv_heads = 4;
+  ModelConfig uneven = even;
+  uneven.num_kv_heads = 3;  // 4 query heads each, 6 a rank
+  const auto per_token = [](const ModelConfig& config, DType dtype) {
+    const auto workspace = [&](std::int64_t context) {
+      return plan_memory(config, 2, 80 * kGiB, 0.5, dtype, context).workspace_bytes;
+    };
+    return workspace(2048) - workspace(2047);
+  };
+  EXPECT_EQ(per_token(even, kBf16), 2 * 128 * 2);
+  EXPECT_EQ(per_token(uneven, kBf16), 2 * 128 * 2 + 6 * 128 * 2 * 2);
+  EXPECT_EQ(per_token(even, DType::float32), 2 * 128 * 4 + 6 * 128 * 2 * 4 + kPrefillChunk * 5);
+}
+
+TEST(memory_plan, the_context_is_cut_to_the_models_own) {
+  EXPECT_EQ(plan_memory(qwen3_1_7b(), 1, 80 * kGiB, 0.9, kBf16, 1 << 30).wanted_tokens, 40960);
+}
+
+TEST(memory_plan, float32_takes_twice_as_much) {
+  const ModelMemory half = plan_memory(qwen3_1_7b(), 2, 80 * kGiB, 0.5, kBf16, 4096);
+  const ModelMemory full = plan_memory(qwen3_1_7b(), 2, 80 * kGiB, 0.5, DType::float32, 4096);
+  EXPECT_EQ(full.weight_bytes, 2 * half.weight_bytes);
+  EXPECT_EQ(full.kv_bytes_per_token, 2 * half.kv_bytes_per_token);
+  EXPECT_EQ(plan_memory(qwen3_1_7b(), 2, 80 * kGiB, 0.5, DType::float16, 4096).weight_bytes, half.weight_bytes);
+}
+
+// 2 KV heads on 3 ranks: the middle rank holds both, and decides.
+TEST(memory_plan, the_rank_that_holds_most_decides) {
+  ModelConfig config = qwen3(64, 128, 2, 6, true);
+  config.num_kv_heads = 2;
+  const ModelMemory memory = plan_memory(config, 3, 80 * kGiB, 0.5, kBf16, 4096);
+  EXPECT_EQ(memory.kv_bytes_per_token, 2 * 2 * 2 * 128 * 2);
+  EXPECT_EQ(memory.weight_bytes, ShardPlan(config, 1, 3).num_parameters(config) * 2);
+  EXPECT_GT(memory.weight_bytes, ShardPlan(config, 0, 3).num_parameters(config) * 2);
+}
+
+// Over many shares: the cache is whole pages within the budget, grows with the share, and fits exactly from
+// least_utilization on.
+TEST(memory_plan, cache_and_budget_agree) {
+  const ModelConfig config = qwen3_1_7b();
+  std::int64_t previous = 0;
+  int fitting = 0;
+  for (int permille = 0; permille <= 1000; ++permille) {
+    SCOPED_TRACE(permille);
+    const ModelMemory memory = plan_memory(config, 2, 16 * kGiB, permille / 1000.0, kBf16, 32768);
+    ASSERT_GE(memory.kv_tokens, previous);
+    ASSERT_EQ(memory.loads(), memory.kv_bytes > 0);
+    ASSERT_EQ(memory.kv_bytes % (kPageTokens * memory.kv_bytes_per_token), 0);
+    if (memory.loads()) {
+      ASSERT_EQ(memory.kv_bytes, (memory.kv_tokens + kSpareTokens) * memory.kv_bytes_per_token);
+      ASSERT_LE(memory.total_bytes(), memory.budget_bytes);
+    }
+    ASSERT_EQ(memory.fits(), memory.needed_bytes <= memory.budget_bytes);
+    ASSERT_LT(memory.kv_tokens, 32768 + kPageTokens) << "no more than one context";
+    fitting += memory.fits();
+    previous = memory.kv_tokens;
+  }
+  EXPECT_GT(fitting, 0);
+  EXPECT_LT(fitting, 1000);
+  const double least = plan_memory(config, 2, 16 * kGiB, 0, kBf16, 32768).least_utilization;
+  EXPECT_FALSE(plan_memory(config, 2, 16 * kGiB, least - 1e-6, kBf16, 32768).fits());
+  EXPECT_TRUE(plan_memory(config, 2, 16 * kGiB, least + 1e-6, kBf16, 32768).fits());
+}
+
+TEST(memory_plan, ranks_that_do_not_divide_the_heads_are_a_user_error) {
+  test::expect_user_error([] { plan_memory(qwen3_32b(), 3, 80 * kGiB, 0.4, kBf16, 32768); },
+                          {"some/folder", "64", "3 ranks"});
+}
+
+}  // namespace
+}  // namespace specthink

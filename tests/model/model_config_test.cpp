@@ -1,0 +1,271 @@
+#include "specthink/model/model_config.h"
+
+#include <gtest/gtest.h>
+
+#include "model/model_files.h"
+
+namespace specthink {
+namespace {
+
+using test::expect_user_error;
+using test::TemporaryFolder;
+
+// As transformers 4 writes it.
+Json small_config() {
+  return Json::parse(R"({
+    "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "torch_dtype": "bfloat16", "hidden_act": "silu",
+    "vocab_size": 512, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32, "max_position_embeddings": 4096,
+    "rms_norm_eps": 1e-5, "rope_theta": 1000000, "rope_scaling": null, "sliding_window": null,
+    "use_sliding_window": false, "max_window_layers": 28, "attention_bias": false, "tie_word_embeddings": true,
+    "eos_token_id": 7, "transformers_version": "4.51.0"})");
+}
+
+ModelConfig parse(const Json& config, const Json& generation_config = {}) {
+  return ModelConfig::parse(config, generation_config, "folder");
+}
+
+ModelConfig parse_with(const Json& changes) {
+  Json config = small_config();
+  config.update(changes);
+  return parse(config);
+}
+
+TEST(model_config, reads_the_spelling_of_transformers_4) {
+  const ModelConfig config = parse(small_config());
+  EXPECT_EQ(config.source, "folder");
+  EXPECT_EQ(config.model_type, "qwen3");
+  EXPECT_EQ(config.vocab_size, 512);
+  EXPECT_EQ(config.hidden_size, 64);
+  EXPECT_EQ(config.intermediate_size, 128);
+  EXPECT_EQ(config.num_layers, 2);
+  EXPECT_EQ(config.num_heads, 4);
+  EXPECT_EQ(config.num_kv_heads, 2);
+  EXPECT_EQ(config.group_size(), 2);
+  EXPECT_EQ(config.head_dim, 32);
+  EXPECT_EQ(config.max_position_embeddings, 4096);
+  EXPECT_EQ(config.rms_norm_eps, 1e-5);
+  EXPECT_TRUE(config.tie_word_embeddings);
+  EXPECT_TRUE(config.qk_norm);
+  EXPECT_FALSE(config.attention_bias);
+  EXPECT_EQ(config.rope.type, "default");
+  EXPECT_EQ(config.rope.theta, 1000000);
+  EXPECT_EQ(config.eos_ids, TokenIds{7});
+}
+
+TEST(model_config, reads_the_spelling_of_transformers_5) {
+  Json json = small_config();
+  for (const char* old : {"torch_dtype", "rope_theta", "rope_scaling"}) json.erase(old);
+  json["dtype"] = "bfloat16";
+  json["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 5000.0}};
+  json["layer_types"] = {"full_attention", "full_attention"};
+  EXPECT_EQ(parse(json).rope.type, "default");
+  EXPECT_EQ(parse(json).rope.theta, 5000);
+}
+
+TEST(model_config, missing_keys_have_transformers_defaults) {
+  const ModelConfig config = parse(Json::parse(R"({"model_type": "qwen3", "vocab_size": 512, "hidden_size": 64,
+    "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 32})"));
+  EXPECT_EQ(config.num_kv_heads, 32);
+  EXPECT_EQ(config.head_dim, 128);
+  EXPECT_EQ(config.max_position_embeddings, 32768);
+  EXPECT_EQ(config.rms_norm_eps, 1e-6);
+  EXPECT_EQ(config.rope.theta, 10000);
+  EXPECT_FALSE(config.tie_word_embeddings);
+  EXPECT_FALSE(config.attention_bias);
+  EXPECT_TRUE(config.eos_ids.empty());
+}
+
+TEST(model_config, null_sizes_follow_from_others) {
+  EXPECT_EQ(parse_with({{"num_key_value_heads", nullptr}}).num_kv_heads, 4);
+  EXPECT_EQ(parse_with({{"head_dim", nullptr}}).head_dim, 16);
+  expect_user_error([] { parse_with({{"head_dim", nullptr}, {"hidden_size", 66}}); }, {"hidden_size", "66"});
+}
+
+TEST(model_config, the_architecture_stands_in_for_a_missing_model_type) {
+  Json json = small_config();
+  json.erase("model_type");
+  EXPECT_EQ(parse(json).model_type, "qwen3");
+  json["architectures"] = {"LlamaForCausalLM"};
+  expect_user_error([&] { parse(json); }, {"folder/config.json", "architectures", "LlamaForCausalLM", "qwen3"});
+  json.erase("architectures");
+  expect_user_error([&] { parse(json); }, {"folder/config.json", "model_type", "qwen3"});
+}
+
+TEST(model_config, other_model_types_name_the_supported_ones) {
+  for (const char* type : {"llama", "qwen3_moe", "Qwen3", ""}) {
+    expect_user_error(
+        [&] {
+          parse_with({{"model_type", type}});
+        },
+        {"folder/config.json", "model_type", std::string("\"") + type + "\"", "supported", "qwen3"});
+  }
+}
+
+TEST(model_config, eos_ids_come_from_the_generation_config_first) {
+  const auto eos = [](const Json& generation_config) { return parse(small_config(), generation_config).eos_ids; };
+  EXPECT_EQ(eos({{"eos_token_id", {3, 5, 3}}}), (TokenIds{3, 5}));
+  EXPECT_EQ(eos({{"eos_token_id", 3}}), TokenIds{3});
+  EXPECT_EQ(eos({{"eos_token_id", nullptr}}), TokenIds{7});
+  EXPECT_EQ(eos({{"temperature", 0.6}}), TokenIds{7});
+  EXPECT_EQ(eos({{"eos_token_id", Json::array()}}), TokenIds{});
+  EXPECT_EQ(parse_with({{"eos_token_id", nullptr}}).eos_ids, TokenIds{});
+  EXPECT_EQ(parse_with({{"eos_token_id", {511, 512, -1, 18446744073709551615U}}}).eos_ids, TokenIds{511})
+      << "ids outside the vocabulary are left out";
+  for (const Json& bad : {Json("7"), Json(7.0), Json(true), Json::array({1, "2"}), Json::object()}) {
+    SCOPED_TRACE(bad.dump());
+    expect_user_error([&] { eos({{"eos_token_id", bad}}); }, {"folder/generation_config.json", "eos_token_id"});
+    expect_user_error([&] { parse_with({{"eos_token_id", bad}}); }, {"folder/config.json", "eos_token_id"});
+  }
+  expect_user_error([&] { eos(Json::array()); }, {"folder/generation_config.json", "object"});
+}
+
+TEST(model_config, impossible_sizes_are_user_errors) {
+  int cases = 0;
+  for (const char* key : {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+                          "num_key_value_heads", "head_dim", "max_position_embeddings"}) {
+    for (const Json& bad : {Json(0), Json(-1), Json(64.0), Json(1.5), Json("64"), Json(true), Json::array({64}),
+                            Json::object(), Json(std::int64_t{1} << 40), Json(INT64_MIN), Json(UINT64_MAX)}) {
+      SCOPED_TRACE(std::string(key) + " " + bad.dump());
+      expect_user_error([&] { parse_with({{key, bad}}); }, {"folder/config.json", key, bad.dump(), "expected"});
+      ++cases;
+    }
+  }
+  EXPECT_EQ(cases, 88);
+  for (const char* key :
+       {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"}) {
+    Json json = small_config();
+    json.erase(key);
+    expect_user_error([&] { parse(json); }, {"folder/config.json", key, "no such key"});
+    json[key] = nullptr;
+    expect_user_error([&] { parse(json); }, {"folder/config.json", key, "null"});
+  }
+}
+
+TEST(model_config, inconsistent_and_unsupported_settings_are_user_errors) {
+  struct Case {
+    Json changes;
+    std::vector<std::string> message;
+  };
+  const std::vector<Case> corpus{
+      {{{"num_key_value_heads", 3}}, {"num_key_value_heads", "num_attention_heads (4)", "3"}},
+      {{{"num_key_value_heads", 8}}, {"num_key_value_heads", "8"}},
+      {{{"head_dim", 31}}, {"head_dim", "even", "31"}},
+      {{{"num_attention_heads", 4096}, {"head_dim", 4096}}, {"num_attention_heads × head_dim", "4096"}},
+      {{{"hidden_act", "gelu"}}, {"hidden_act", "silu", "gelu"}},
+      {{{"hidden_act", 7}}, {"hidden_act", "7"}},
+      {{{"rms_norm_eps", 0}}, {"rms_norm_eps", "0"}},
+      {{{"rms_norm_eps", "1e-6"}}, {"rms_norm_eps", "\"1e-6\""}},
+      {{{"tie_word_embeddings", 1}}, {"tie_word_embeddings", "true or false", "1"}},
+      {{{"attention_bias", "no"}}, {"attention_bias", "true or false"}},
+      {{{"model_type", 3}}, {"model_type", "3"}},
+      {{{"use_sliding_window", true}}, {"use_sliding_window", "false", "true"}},
+      {{{"layer_types", {"full_attention", "sliding_attention"}}}, {"layer_types", "sliding_attention"}},
+      {{{"layer_types", {"full_attention"}}}, {"layer_types", "2"}},
+      {{{"layer_types", "full_attention"}}, {"layer_types"}},
+      {{{"layer_types", {"full_attention", 1}}}, {"layer_types", "1"}},
+      {{{"quantization_config", {{"quant_method", "fp8"}}}}, {"quantization_config", "fp8"}},
+      {{{"partial_rotary_factor", 0.5}}, {"partial_rotary_factor", "0.5"}},
+      {{{"rope_theta", 0}}, {"rope_theta", "0"}},
+      {{{"rope_theta", "1e6"}}, {"rope_theta"}},
+      {{{"rope_scaling", "linear"}}, {"rope_scaling", "an object"}},
+      {{{"rope_scaling", {{"rope_type", "dynamic"}, {"factor", 2}}}}, {"rope_scaling.rope_type", "yarn", "dynamic"}},
+      {{{"rope_scaling", {{"type", "mrope"}}}}, {"rope_scaling.type", "mrope"}},
+      {{{"rope_scaling", {{"rope_type", 1}}}}, {"rope_scaling.rope_type", "1"}},
+      {{{"rope_scaling", {{"rope_type", "linear"}}}}, {"rope_scaling.factor", "no such key"}},
+      {{{"rope_scaling", {{"rope_type", "linear"}, {"factor", 0}}}}, {"rope_scaling.factor", "0"}},
+      {{{"rope_scaling", {{"rope_type", "linear"}, {"factor", -2.0}}}}, {"rope_scaling.factor", "-2.0"}},
+      {{{"rope_scaling", {{"rope_type", "linear"}, {"factor", "2"}}}}, {"rope_scaling.factor", "\"2\""}},
+      {{{"rope_parameters", {{"rope_type", "default"}, {"rope_theta", -1}}}}, {"rope_parameters.rope_theta", "-1"}},
+      {{{"rope_parameters", {{"rope_type", "default"}, {"partial_rotary_factor", 0.25}}}},
+       {"rope_parameters.partial_rotary_factor", "0.25"}},
+      {{{"rope_parameters", {{"full_attention", {{"rope_type", "default"}}}}}}, {"rope_parameters.full_attention"}},
+      {{{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}, {"low_freq_factor", 1}}}}, {"high_freq_factor"}},
+      {{{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}, {"low_freq_factor", 4}, {"high_freq_factor", 4}}}},
+       {"high_freq_factor", "above 4"}},
+      {{{"rope_scaling", {{"rope_type", "yarn"}}}}, {"rope_scaling.factor"}},
+      {{{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 4}, {"original_max_position_embeddings", 0}}}},
+       {"rope_scaling.original_max_position_embeddings", "0"}},
+      {{{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 4}, {"truncate", 1}}}}, {"rope_scaling.truncate"}},
+      {{{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 4}, {"mscale", "1"}}}}, {"rope_scaling.mscale"}},
+      {{{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 4}, {"beta_fast", 1}, {"beta_slow", 2}}}},
+       {"rope_scaling.beta_fast", "2"}},
+      {{{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 4}, {"attention_factor", 0}}}}, {"attention_factor"}},
+  };
+  for (const Case& bad : corpus) {
+    SCOPED_TRACE(bad.changes.dump());
+    expect_user_error([&] { parse_with(bad.changes); }, bad.message);
+    expect_user_error([&] { parse_with(bad.changes); }, {"folder/config.json"});
+  }
+  for (const Json& bad : {Json(), Json(7), Json("qwen3"), Json::array()}) {
+    expect_user_error([&] { parse(bad); }, {"folder/config.json", "object"});
+  }
+}
+
+TEST(model_config, settings_without_effect_are_accepted) {
+  EXPECT_NO_THROW(parse_with({{"sliding_window", 4096}}));
+  EXPECT_NO_THROW(parse_with({{"use_sliding_window", true}, {"layer_types", {"full_attention", "full_attention"}}}));
+  EXPECT_NO_THROW(parse_with({{"quantization_config", nullptr}}));
+  EXPECT_NO_THROW(parse_with({{"partial_rotary_factor", 1.0}}));
+  EXPECT_NO_THROW(parse_with({{"hidden_act", "swish"}}));
+  EXPECT_TRUE(parse_with({{"attention_bias", true}}).attention_bias);
+}
+
+// The sizes at their bounds: no product overflows (the sanitizers would tell).
+TEST(model_config, the_largest_sizes_do_not_overflow) {
+  const ModelConfig config = parse_with({{"vocab_size", 1 << 24},
+                                         {"hidden_size", 1 << 18},
+                                         {"intermediate_size", 1 << 22},
+                                         {"num_hidden_layers", 1 << 10},
+                                         {"num_attention_heads", 1 << 10},
+                                         {"num_key_value_heads", 1 << 10},
+                                         {"head_dim", 1 << 10},
+                                         {"tie_word_embeddings", false}});
+  EXPECT_GT(config.num_parameters(), std::int64_t{1} << 51);
+}
+
+ModelConfig qwen3(std::int64_t hidden, std::int64_t intermediate, std::int64_t layers, std::int64_t heads, bool tied) {
+  return parse_with({{"vocab_size", 151936},
+                     {"hidden_size", hidden},
+                     {"intermediate_size", intermediate},
+                     {"num_hidden_layers", layers},
+                     {"num_attention_heads", heads},
+                     {"num_key_value_heads", 8},
+                     {"head_dim", 128},
+                     {"tie_word_embeddings", tied}});
+}
+
+// As the model cards and Qwen3ForCausalLM(config).num_parameters() have them.
+TEST(model_config, counts_parameters) {
+  EXPECT_EQ(qwen3(5120, 25600, 64, 64, false).num_parameters(), 32'762'123'264);
+  EXPECT_EQ(qwen3(2048, 6144, 28, 16, true).num_parameters(), 1'720'574'976);
+  EXPECT_EQ(parse(small_config()).num_parameters(), 131520);
+  EXPECT_EQ(parse_with({{"tie_word_embeddings", false}, {"attention_bias", true}}).num_parameters(), 164928);
+}
+
+TEST(model_config, loads_a_folder) {
+  const TemporaryFolder folder;
+  expect_user_error([&] { ModelConfig::load(folder.path()); }, {(folder.path() / "config.json").string()});
+  folder.write("config.json", small_config().dump());
+  EXPECT_EQ(ModelConfig::load(folder.path()).eos_ids, TokenIds{7});
+  EXPECT_EQ(ModelConfig::load(folder.path()).source, folder.path().string());
+  folder.write("generation_config.json", R"({"eos_token_id": [1, 2]})");
+  EXPECT_EQ(ModelConfig::load(folder.path()).eos_ids, (TokenIds{1, 2}));
+  folder.write("generation_config.json", R"({"eos_token_id": [1, 2)");
+  expect_user_error([&] { ModelConfig::load(folder.path()); }, {"generation_config.json", "not valid JSON"});
+}
+
+TEST(model_config, malformed_files_are_user_errors) {
+  const TemporaryFolder folder;
+  for (const std::string& text :
+       {std::string(), std::string("{"), std::string("{}"), std::string("[]"), std::string("null"), std::string("\xFF"),
+        std::string(R"({"model_type": "qwen3"})"), std::string(R"({"model_type": "qwen3", "hidden_size": 1e999})"),
+        std::string(100000, '['), small_config().dump() + "x"}) {
+    SCOPED_TRACE(text.substr(0, 100));
+    folder.write("config.json", text);
+    expect_user_error([&] { ModelConfig::load(folder.path()); }, {(folder.path() / "config.json").string()});
+  }
+}
+
+}  // namespace
+}  // namespace specthink

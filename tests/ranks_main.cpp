@@ -1,0 +1,35 @@
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "ranks.h"
+
+namespace specthink::testing_support {
+namespace {
+
+const ProcessGroup* group = nullptr;
+
+}  // namespace
+
+const ProcessGroup& world() { return *group; }
+
+}  // namespace specthink::testing_support
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  specthink::MpiSession session;
+  specthink::testing_support::group = &session.world();
+  if (session.world().rank() != 0) {
+    // One report is enough. Other ranks print only their failures.
+    class FailurePrinter : public testing::EmptyTestEventListener {
+      void OnTestPartResult(const testing::TestPartResult& result) override {
+        if (!result.failed()) return;
+        std::fprintf(stderr, "%s:%d: %s\n", result.file_name(), result.line_number(), result.summary());
+      }
+    };
+    auto& listeners = testing::UnitTest::GetInstance()->listeners();
+    delete listeners.Release(listeners.default_result_printer());
+    listeners.Append(new FailurePrinter);  // owned by the list
+  }
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,122 @@
+#include "specthink/report/trace.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "specthink/base/error.h"
+#include "specthink/base/file.h"
+
+namespace specthink {
+namespace {
+
+namespace fs = std::filesystem;
+
+class trace : public testing::Test {
+ protected:
+  void TearDown() override { fs::remove(path_); }
+
+  fs::path write(const std::string& content) {
+    std::ofstream(path_, std::ios::binary) << content;
+    return path_;
+  }
+
+  std::string error_of(const std::string& content) {
+    try {
+      read_traces(write(content));
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    ADD_FAILURE() << "no error for " << content;
+    return "";
+  }
+
+  fs::path path_ = fs::temp_directory_path() / ("specthink_trace_" + std::to_string(::getpid()) + ".jsonl");
+};
+
+const std::string kLine =
+    R"({"problem":1,"run":2,"prompt_tokens":3,"completion_tokens":9,"segments":[)"
+    R"({"by":"draft","ms":1.5,"start_ms":0.0,"tokens":4},{"by":"probe","tokens":2},{"by":"inject","tokens":1},)"
+    R"({"by":"target","tokens":4}]})";
+
+TEST_F(trace, written_lines_are_read_back) {
+  const Trace first = parse_trace(parse_json(kLine, "x"), "x");
+  EXPECT_EQ(to_line(to_json(first)), kLine);
+  ASSERT_EQ(first.segments.size(), 4u);
+  EXPECT_EQ(first.segments[0].ms, 1.5);
+  EXPECT_LT(first.segments[1].ms, 0) << "not measured";
+  const std::vector<Trace> traces = read_traces(write("{\"format\": \"runs\"}\n" + kLine + "\n\n" + kLine));
+  ASSERT_EQ(traces.size(), 2u);
+  EXPECT_EQ(traces[1].completion_tokens, 9);
+}
+
+TEST_F(trace, a_torn_last_line_is_skipped) {
+  for (std::size_t size = 0; size < kLine.size(); ++size) {
+    ASSERT_EQ(read_traces(write(kLine + "\n" + kLine.substr(0, size))).size(), 1u) << size;
+  }
+}
+
+TEST_F(trace, recorded_workload) {
+  const char* variable = std::getenv("SPECTHINK_DATA");
+  const fs::path path = fs::path(variable && *variable ? variable : "../shared/data") / "seed_runs" / "qwen3_32b_1.7b_workload.jsonl";
+  if (!fs::exists(path)) GTEST_SKIP() << "no shared data: " << path;
+  const std::vector<Trace> traces = read_traces(path);
+  ASSERT_EQ(traces.size(), 25u);
+  double draft = 0;
+  double target = 0;
+  for (const Trace& run : traces) {
+    for (const Segment& segment : run.segments) {
+      if (segment.by == "draft") draft += segment.tokens;
+      if (segment.by == "target") target += segment.tokens;
+    }
+  }
+  EXPECT_NEAR(draft / 25, 7827, 0.5);
+  EXPECT_NEAR(target / 25, 2329, 0.5);
+  std::cout << "checked " << traces.size() << " recorded traces\n";
+}
+
+TEST_F(trace, malformed_lines_are_named) {
+  const auto with = [](const std::string& from, const std::string& to) {
+    std::string line = kLine;
+    line.replace(line.find(from), from.size(), to);
+    return line;
+  };
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"[1]", "JSON object"},
+      {"{", "not valid JSON"},
+      {with("\"problem\":1,", ""), "'problem'"},
+      {with("\"segments\"", "\"parts\""), "'segments'"},
+      {with("\"run\":2", "\"run\":-2"), "'run', found -2"},
+      {with("\"run\":2", "\"run\":2.5"), "'run', found 2.5"},
+      {with("\"run\":2", "\"run\":\"2\""), "'run'"},
+      {with("\"run\":2", "\"run\":18446744073709551615"), "'run'"},
+      {with("\"run\":2", "\"run\":null"), "'run'"},
+      {with("\"tokens\":2", "\"tokens\":99999999999"), "segments[1]"},
+      {with("\"by\":\"probe\"", "\"by\":\"prober\""), "segments[1]: expected draft, probe, inject or target"},
+      {with("\"by\":\"probe\"", "\"by\":3"), "'by', found 3"},
+      {with("\"by\":\"probe\",", ""), "segments[1]"},
+      {with("\"ms\":1.5", "\"ms\":-1"), "'ms', found -1"},
+      {with("\"ms\":1.5", "\"ms\":\"a\""), "'ms'"},
+      {with("{\"by\":\"probe\",\"tokens\":2}", "7"), "segments[1]"},
+      {R"({"problem":1,"run":2,"prompt_tokens":3,"completion_tokens":9,"segments":{}})", "expected a list"},
+  };
+  for (const auto& [line, expected] : cases) {
+    const std::string message = error_of(kLine + "\n" + line + "\n" + kLine + "\n");
+    EXPECT_NE(message.find(expected), std::string::npos) << message;
+    EXPECT_NE(message.find(".jsonl:2"), std::string::npos) << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  }
+  for (const char* content : {"", "\n", "{\"format\":1}\n", "{"}) {
+    EXPECT_NE(error_of(content).find("no trace in it"), std::string::npos);
+  }
+  std::cout << "checked " << cases.size() << " malformed traces\n";
+}
+
+}  // namespace
+}  // namespace specthink

@@ -1,0 +1,157 @@
+// The recorded cases of both loops: every request with its answer, in order, then the result.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "schedule/scripted_run.h"
+
+namespace specthink {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path data_folder() {
+  const char* data = std::getenv("SPECTHINK_DATA");
+  return data != nullptr && *data != '\0' ? fs::path(data) : fs::path("../shared/data");
+}
+
+template <typename T>
+void read_key(const Json& config, const char* key, T& value) {
+  if (const auto found = config.find(key); found != config.end()) value = found->get<T>();
+}
+
+ScheduleSettings settings_of(const Json& config, Compat compat) {
+  ScheduleSettings settings = testing::default_settings();
+  settings.compat = compat;
+  read_key(config, "TRIGGER_TOKENS", settings.trigger_tokens);
+  if (const auto words = config.find("TARGET_VALIDATION_KEYWORDS"); words != config.end()) {
+    read_key(*words, "verify", settings.verify_words);
+    read_key(*words, "negative", settings.negative_words);
+    read_key(*words, "positive", settings.positive_words);
+  }
+  if (config.contains("help_think_word") && !config["help_think_word"].is_null()) {
+    settings.help_think_word = config["help_think_word"].get<std::string>();
+  }
+  read_key(config, "help_recap_words", settings.help_recap_words);
+  read_key(config, "not_reasoning", settings.not_reasoning);
+  read_key(config, "choose_large", settings.choose_large);
+  read_key(config, "max_target_tokens", settings.max_target_tokens);
+  read_key(config, "begin", settings.begin);
+  read_key(config, "begin_token_num", settings.begin_token_num);
+  read_key(config, "original_recap_token_num", settings.original_recap_token_num);
+  read_key(config, "recap_after_negative_num", settings.recap_after_negative_num);
+  read_key(config, "add_each_recap", settings.add_each_recap);
+  read_key(config, "add_each_neg", settings.add_each_neg);
+  read_key(config, "max_recap_token_num", settings.max_recap_token_num);
+  read_key(config, "max_negative_num", settings.max_negative_num);
+  read_key(config, "time_out", settings.time_out);
+  return settings;
+}
+
+Json log_of(const RunResult& result) {
+  Json log = Json::array();
+  for (const LogEntry& entry : result.log) log.push_back(to_json(entry));
+  return log;
+}
+
+/// The request as the cases write it. `no_stop`: how they write that nothing but EOS ends it early.
+Json json_of(const Request& request, const ScheduleSettings& settings, const Json& no_stop) {
+  return {{"model", name_of(request.role)},
+          {"prefix_len", request.prefix.size()},
+          {"max_tokens", request.max_tokens},
+          {"stop", request.stop_at_trigger ? Json(settings.trigger_tokens) : no_stop}};
+}
+
+/// Answers the requests of a case; the result, or an empty one after a failure.
+std::optional<RunResult> replay(const Json& golden, RunSetup setup, const Json& no_stop) {
+  const StopTable triggers(StopAutomaton(setup.settings.trigger_tokens), *setup.tokenizer);
+  setup.triggers = &triggers;
+  setup.prompt = golden.at("prompt_ids").get<TokenIds>();
+  setup.max_tokens = golden.at("max_tokens").get<int>();
+  setup.max_model_len = golden.value("max_model_len", 32768);
+  const ScheduleSettings settings = setup.settings;
+  const auto schedule = make_schedule(std::move(setup));
+
+  TokenIds text = golden.at("prompt_ids").get<TokenIds>();
+  for (const Json& call : golden.at("calls")) {
+    const Request* request = schedule->request();
+    if (request == nullptr) {
+      ADD_FAILURE() << "the run ended before the request " << call;
+      return std::nullopt;
+    }
+    Json expected = call;
+    expected.erase("output");
+    const Json found = json_of(*request, settings, no_stop);
+    if (found != expected) {
+      ADD_FAILURE() << "expected " << expected << ", found " << found;
+      return std::nullopt;
+    }
+    schedule->resume(call.at("output").get<TokenIds>());
+  }
+  if (schedule->request() != nullptr) {
+    ADD_FAILURE() << "one more request: " << json_of(*schedule->request(), settings, no_stop);
+    return std::nullopt;
+  }
+  return schedule->result();
+}
+
+void expect_seed_result(const Json& golden, const RunResult& result) {
+  EXPECT_EQ(result.ids.size(), golden.at("num_tokens").get<std::size_t>());
+  EXPECT_EQ(log_of(result), golden.at("correct_tokens"));
+  EXPECT_EQ(result.num_validations, golden.at("num_validations").get<int>());
+  EXPECT_EQ(result.text, golden.at("generated_text").get<std::string>());
+}
+
+void expect_fixed_result(const Json& golden, const RunResult& result) {
+  EXPECT_EQ(result.ids, golden.at("ids").get<TokenIds>());
+  EXPECT_EQ(name_of(result.finish_reason), golden.at("finish_reason").get<std::string>());
+  const Json ledger = to_json(result.ledger);
+  for (const auto& [key, count] : golden.at("ledger").items()) EXPECT_EQ(ledger.at(key), count) << key;
+  EXPECT_EQ(log_of(result), golden.at("correct_tokens"));
+  EXPECT_EQ(result.num_validations, golden.at("num_validations").get<int>());
+  EXPECT_EQ(result.text, golden.at("generated_text").get<std::string>());
+}
+
+/// Runs every line of every file in the folder.
+void check_folder(const char* name, Compat compat) {
+  const fs::path folder = data_folder() / name;
+  const fs::path tokenizer_folder = data_folder() / "qwen3-tokenizer";
+  if (!fs::is_directory(folder) || !fs::is_directory(tokenizer_folder)) {
+    GTEST_SKIP() << "no folders " << folder << " and " << tokenizer_folder
+                 << "; set SPECTHINK_DATA to the folder that holds them";
+  }
+  const Tokenizer tokenizer = Tokenizer::load(tokenizer_folder);
+  int cases = 0;
+  for (const auto& file : fs::directory_iterator(folder)) {
+    if (!file.is_regular_file()) continue;
+    std::ifstream lines(file.path());
+    int number = 0;
+    for (std::string line; std::getline(lines, line);) {
+      const std::string place = file.path().filename().string() + ":" + std::to_string(++number);
+      SCOPED_TRACE(place);
+      const Json golden = parse_json(line, place);
+      RunSetup setup;
+      setup.settings = settings_of(golden.at("config"), compat);
+      setup.tokenizer = &tokenizer;
+      setup.tokenizer_eos = tokenizer.eos_token_id();
+      setup.eos_ids = {tokenizer.token_id("<|im_end|>").value(), tokenizer.token_id("<|endoftext|>").value()};
+      const bool seed = compat == Compat::seed;
+      const auto result = replay(golden, std::move(setup), seed ? Json::array() : Json());
+      if (result) seed ? expect_seed_result(golden, *result) : expect_fixed_result(golden, *result);
+      ++cases;
+    }
+  }
+  EXPECT_GT(cases, 0) << "no case in " << folder;
+  std::cout << name << ": " << cases << " cases checked\n";
+}
+
+TEST(schedule, golden_cases_of_compat_seed) { check_folder("schedule_cases", Compat::seed); }
+
+TEST(schedule, golden_cases_of_compat_fixed) { check_folder("schedule_cases_fixed", Compat::fixed); }
+
+}  // namespace
+}  // namespace specthink

@@ -1,0 +1,189 @@
+// What every schedule does: setting up, normal mode, settled text, interruption, the trace.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "schedule/scripted_run.h"
+#include "specthink/base/error.h"
+
+namespace specthink {
+namespace {
+
+using testing::ScriptedRun;
+
+std::string user_error_of(const RunSetup& setup) {
+  try {
+    make_schedule(setup);
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no UserError";
+}
+
+RunSetup normal_setup() {
+  RunSetup setup;
+  setup.settings = testing::default_settings();
+  setup.normal_mode = true;
+  setup.eos_ids = {7, 8};
+  setup.prompt = {1, 2, 3};
+  setup.max_tokens = 10;
+  setup.max_model_len = 32768;
+  return setup;
+}
+
+TEST(schedule, modes_that_do_not_exist_are_user_errors) {
+  ScriptedRun run(testing::default_settings());
+  run.setup.settings.mode = Mode::vllm_p;
+  EXPECT_TRUE(user_error_of(run.setup).starts_with("mode vllm_p does not exist yet"));
+  run.setup.settings.mode = Mode::hf;
+  EXPECT_TRUE(user_error_of(run.setup).starts_with("mode hf does not exist yet"));
+}
+
+TEST(schedule, a_draft_needs_a_tokenizer) {
+  ScriptedRun run(testing::default_settings());
+  run.setup.tokenizer = nullptr;
+  EXPECT_NE(user_error_of(run.setup).find("the target folder needs a tokenizer.json"), std::string::npos);
+}
+
+TEST(schedule, a_prompt_that_fills_the_context_is_a_user_error) {
+  RunSetup setup = normal_setup();
+  setup.max_model_len = 3;
+  EXPECT_TRUE(user_error_of(setup).starts_with("the prompt has 3 tokens, but prompt and answer together may have 3"));
+  ScriptedRun run(testing::default_settings(), 10, "QQQQ");
+  run.setup.max_model_len = 4;
+  EXPECT_TRUE(user_error_of(run.setup).starts_with("the prompt has 4 tokens"));
+  setup.prompt.clear();
+  EXPECT_TRUE(user_error_of(setup).starts_with("the prompt has no tokens"));
+}
+
+TEST(schedule, normal_mode_is_one_request_and_needs_no_tokenizer) {
+  const auto schedule = make_schedule(normal_setup());
+  const Request* request = schedule->request();
+  ASSERT_NE(request, nullptr);
+  EXPECT_EQ(request->role, Role::target);
+  EXPECT_EQ(request->purpose, Purpose::takeover);
+  EXPECT_EQ(request->max_tokens, 10);
+  EXPECT_FALSE(request->stop_at_trigger);
+  EXPECT_EQ(TokenIds(request->prefix.begin(), request->prefix.end()), (TokenIds{1, 2, 3}));
+  schedule->resume(TokenIds{4, 5, 8});
+  EXPECT_EQ(schedule->request(), nullptr);
+  const RunResult result = schedule->result();
+  EXPECT_EQ(result.ids, (TokenIds{4, 5, 8}));
+  EXPECT_EQ(result.origins, std::vector<Origin>(3, Origin::target));
+  EXPECT_EQ(result.finish_reason, FinishReason::stop);
+  EXPECT_EQ(result.text, "");
+  EXPECT_EQ(result.num_validations, 0);
+  EXPECT_DOUBLE_EQ(result.ledger.target_share(), 1.0);
+  EXPECT_DOUBLE_EQ(result.ledger.nominal_target_share(), 1.0);
+}
+
+TEST(schedule, normal_mode_is_limited_by_the_context) {
+  RunSetup setup = normal_setup();
+  setup.max_tokens = 40000;
+  EXPECT_EQ(make_schedule(setup)->request()->max_tokens, 32765);
+  setup.max_model_len = 100;
+  EXPECT_EQ(make_schedule(setup)->request()->max_tokens, 97);
+  setup.settings.compat = Compat::seed;
+  EXPECT_EQ(make_schedule(setup)->request()->max_tokens, 97);
+  setup.max_model_len = 32768;
+  EXPECT_EQ(make_schedule(setup)->request()->max_tokens, 31741);
+  setup.prompt.assign(32000, 1);
+  const auto schedule = make_schedule(setup);
+  EXPECT_EQ(schedule->request(), nullptr);
+  EXPECT_EQ(schedule->result().finish_reason, FinishReason::length);
+}
+
+TEST(schedule, normal_mode_ends_with_length_when_no_eos_came) {
+  RunSetup setup = normal_setup();
+  setup.ignore_eos = true;
+  const auto schedule = make_schedule(setup);
+  schedule->resume(TokenIds{4, 8, 8});
+  EXPECT_EQ(schedule->result().finish_reason, FinishReason::length);
+}
+
+TEST(schedule, an_interrupted_run_holds_its_settled_text) {
+  ScheduleSettings settings = testing::default_settings();
+  settings.help_think_word = "Hm";
+  ScriptedRun run(settings);
+  run.answer("so.\n\n").answer("wait");
+  EXPECT_EQ(run.request(), "answer 'Qso.\n\nHm' 20");
+  run.schedule().interrupt();
+  EXPECT_EQ(run.request(), "");
+  const RunResult result = run.schedule().result();
+  EXPECT_EQ(result.finish_reason, FinishReason::interrupted);
+  EXPECT_EQ(result.text, "so.\n\n");
+  EXPECT_EQ(result.origins.size(), 2u);
+  EXPECT_EQ(result.ledger.draft, 2);
+  EXPECT_EQ(result.ledger.draft_wasted, 1);
+  EXPECT_EQ(result.ledger.injected, 0);
+}
+
+TEST(schedule, an_interruption_after_the_end_changes_nothing) {
+  ScriptedRun run(testing::default_settings());
+  run.answer("<eos>");
+  run.schedule().interrupt();
+  EXPECT_EQ(run.schedule().result().finish_reason, FinishReason::stop);
+}
+
+TEST(schedule, misuse_is_an_internal_error) {
+  ScriptedRun run(testing::default_settings(), 3);
+  EXPECT_THROW(run.schedule().result(), InternalError);
+  EXPECT_THROW(run.schedule().resume({}), InternalError);
+  EXPECT_THROW(run.schedule().resume(TokenIds{65, 65, 65, 65}), InternalError);
+  run.answer("<eos>");
+  EXPECT_THROW(run.schedule().resume(TokenIds{65}), InternalError);
+}
+
+TEST(schedule, the_trace_lists_requests_and_injections_in_order) {
+  double now = 0;
+  ScheduleSettings settings = testing::default_settings();
+  settings.help_think_word = "Hm";
+  ScriptedRun run(settings);
+  run.setup.elapsed_seconds = [&now] { return now; };
+  EXPECT_EQ(run.request(), "segment 'Q' 1000 stop@0");
+  now = 0.5;
+  run.answer("so.\n\n");
+  now = 0.75;
+  run.answer("wait").answer("ok").answer("<eos>");
+  Json trace = Json::array();
+  for (const Segment& segment : run.schedule().result().segments) trace.push_back(to_json(segment));
+  EXPECT_EQ(trace, Json({{{"by", "draft"}, {"tokens", 2}, {"start_ms", 0.0}, {"ms", 500.0}},
+                         {{"by", "inject"}, {"tokens", 2}, {"start_ms", 500.0}, {"ms", 0.0}},
+                         {{"by", "probe"}, {"tokens", 1}, {"start_ms", 500.0}, {"ms", 250.0}},
+                         {{"by", "target"}, {"tokens", 2}, {"start_ms", 750.0}, {"ms", 0.0}},
+                         {{"by", "draft"}, {"tokens", 1}, {"start_ms", 750.0}, {"ms", 0.0}}}));
+}
+
+TEST(schedule, the_trace_has_no_times_without_a_clock) {
+  ScriptedRun run(testing::default_settings());
+  run.answer("<eos>");
+  const RunResult result = run.schedule().result();
+  ASSERT_EQ(result.segments.size(), 1u);
+  EXPECT_EQ(to_json(result.segments[0]), Json({{"by", "draft"}, {"tokens", 1}}));
+}
+
+TEST(schedule, ledgers_add_up) {
+  Ledger sum{.draft = 6, .target = 3, .injected = 1, .nominal_target_tokens = 4};
+  sum += Ledger{.draft = 1,
+                .target = 2,
+                .injected = 7,
+                .draft_wasted = 4,
+                .target_wasted = 5,
+                .draft_prefilled = 8,
+                .target_prefilled = 9,
+                .nominal_target_tokens = 6};
+  EXPECT_EQ(to_json(sum), Json({{"draft", 7},
+                                {"target", 5},
+                                {"injected", 8},
+                                {"draft_wasted", 4},
+                                {"target_wasted", 5},
+                                {"draft_prefilled", 8},
+                                {"target_prefilled", 9},
+                                {"nominal_target_share", 0.5},
+                                {"target_share", 0.25}}));
+  EXPECT_EQ(Ledger{}.target_share(), 0.0);
+  EXPECT_EQ(Ledger{}.nominal_target_share(), 0.0);
+}
+
+}  // namespace
+}  // namespace specthink
