@@ -55,7 +55,7 @@ Plan make_plan(const Settings& settings) {
   for (const PlannedModel& model : plan.models) {
     plan.wanted.max_model_len = std::min(plan.wanted.max_model_len, model.config.max_position_embeddings);
   }
-  plan.gpu_bytes = std::max<std::int64_t>(1, std::llround(settings.plan.gpu_memory_gb * kGiB));
+  plan.gpu_bytes = std::max<std::int64_t>(1, std::llround(settings.plan.gpu_memory_gib * kGiB));
   for (PlannedModel& model : plan.models) {
     model.memory = plan_memory(model.config, plan.wanted.gpus, plan.gpu_bytes, model.utilization, given.dtype,
                                plan.wanted.max_model_len, static_cast<int>(plan.models.size()));

@@ -171,7 +171,7 @@ RunSetup Session::make_setup(TokenIds prompt, bool normal_mode) const {
 std::int64_t Session::cache_tokens(const ModelFiles& model) const {
   if (device_.is_cpu()) return context_limit();
   const ModelMemory memory = plan_memory(model.config, group_.size(), total_memory(device_), model.utilization,
-                                         settings_.models.dtype, context_limit());
+                                         settings_.models.dtype, context_limit(), /*models=*/draft_ ? 2 : 1);
   if (!memory.loads()) {
     throw UserError("the {} {} needs {} for weights and workspace on each rank, but its share of the GPU is {} (--gpu-memory-utilization {}): `specthink plan` shows what fits",
                     name_of(model.role), model.name, format_bytes(static_cast<std::uint64_t>(memory.weight_bytes + memory.workspace_bytes)),

@@ -36,6 +36,8 @@ Json parse_json(std::string_view text, std::string_view source) {
     return Json::parse(text.begin(), text.end());
   } catch (const Json::parse_error& error) {
     throw UserError("{}: not valid JSON at byte {}: {}", source, error.byte, error.what());
+  } catch (const Json::out_of_range& error) {  // a number beyond the range of a double
+    throw UserError("{}: not valid JSON: {}", source, error.what());
   }
 }
 

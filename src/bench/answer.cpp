@@ -111,13 +111,14 @@ AnswerRule::AnswerRule(std::string_view pattern, std::string_view source) {
   constexpr std::uint32_t kOptions = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_AUTO_CALLOUT;
   compiled->code.reset(pcre2_compile(as_pcre(pattern), pattern.size(), kOptions, &error, &offset, nullptr));
   if (!compiled->code) {
-    throw UserError("{}: not a regular expression: {} at byte {} of '{}'", source, pcre_message(error), offset, pattern);
+    throw UserError("{}: not a regular expression: {} at byte {} of '{}'", source, pcre_message(error), offset,
+                    pattern);
   }
   std::uint32_t groups = 0;
   pcre2_pattern_info(compiled->code.get(), PCRE2_INFO_CAPTURECOUNT, &groups);
   if (groups != 1) {
-    throw UserError("{}: expected a regular expression with one group around the answer, found {} groups in '{}'", source,
-                    groups, pattern);
+    throw UserError("{}: expected a regular expression with one group around the answer, found {} groups in '{}'",
+                    source, groups, pattern);
   }
   pattern_ = std::move(compiled);
 }

@@ -66,7 +66,8 @@ void Benchmark::prepare() {
   fs::create_directories(folder, failure);
   if (!fs::is_directory(folder, ignored)) {
     if (fs::exists(folder, ignored)) {
-      throw UserError("cannot write results into {}: it is no folder; choose another one with --output-dir", folder.string());
+      throw UserError("cannot write results into {}: it is no folder; choose another one with --output-dir",
+                      folder.string());
     }
     throw EnvironmentError("cannot create the folder {}: {}; choose another one with --output-dir", folder.string(),
                            failure.message());
@@ -92,7 +93,8 @@ void Benchmark::prepare() {
 
 void Benchmark::start() {
   if (log_) return;
-  log_ = RunLog::create(options_.output_dir, plan_, options_.timestamp.empty() ? current_timestamp() : options_.timestamp);
+  log_ =
+      RunLog::create(options_.output_dir, plan_, options_.timestamp.empty() ? current_timestamp() : options_.timestamp);
 }
 
 std::vector<RunKey> Benchmark::pending() const {
@@ -146,7 +148,8 @@ std::string Benchmark::summary_line() const {
 }
 
 BenchmarkData Benchmark::data() const {
-  return {log().timestamp(), plan_.modes, problems_, plan_.num_runs, &options_.config, options_.settings, log().records()};
+  return {log().timestamp(), plan_.modes,       problems_,      plan_.num_runs,
+          &options_.config,  options_.settings, log().records()};
 }
 
 const RunLog& Benchmark::log() const {

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "specthink/report/table.h"
@@ -36,19 +38,25 @@ constexpr Figure kFigures[] = {
 
 std::string_view title_of(RunMode mode) { return mode == RunMode::large ? "target alone" : "speculative"; }
 
-std::string format_ratio(double value, double base) { return base > 0 ? fmt::format("{:.2f}x", value / base) : "-"; }
+// Nothing can be compared with a base that is printed as zero.
+std::string format_ratio(double value, double base, const Section& section) {
+  const bool is_zero = std::abs(base * section.scale) < 0.5 * std::pow(10.0, -section.decimals);
+  return is_zero ? "-" : fmt::format("{:.2f}x", value / base);
+}
 
 // The last column compares the second mode with the first; with one mode or three there is nothing like it.
 bool has_ratio(std::span<const ModeSummary> modes) { return modes.size() == 2; }
 
-Table make_table(std::span<const ModeSummary> modes) {
+std::vector<std::string> column_titles(std::span<const ModeSummary> modes) {
   std::vector<std::string> titles{""};
   for (const ModeSummary& mode : modes) titles.emplace_back(title_of(mode.mode));
-  if (has_ratio(modes)) titles.emplace_back("ratio");
-  return Table(std::move(titles));
+  return titles;
 }
 
-void add_statistics(Table& table, std::span<const ModeSummary> modes) {
+std::string statistics_text(std::span<const ModeSummary> modes) {
+  std::vector<std::string> titles = column_titles(modes);
+  if (has_ratio(modes)) titles.emplace_back("ratio");
+  Table table(std::move(titles));
   for (const Section& section : kSections) {
     table.add_section(std::string(section.title));
     for (const Figure& figure : kFigures) {
@@ -57,10 +65,11 @@ void add_statistics(Table& table, std::span<const ModeSummary> modes) {
       for (const ModeSummary& mode : modes) {
         cells.push_back(fmt::format("{:.{}f}", value(mode) * section.scale, section.decimals));
       }
-      if (has_ratio(modes)) cells.push_back(format_ratio(value(modes[1]), value(modes[0])));
+      if (has_ratio(modes)) cells.push_back(format_ratio(value(modes[1]), value(modes[0]), section));
       table.add_row(std::move(cells));
     }
   }
+  return table.to_string();
 }
 
 std::string format_accuracy(const ModeSummary& mode) {
@@ -126,9 +135,7 @@ std::string comparison_text(const ModeSummary& large, const ModeSummary& spec) {
 }  // namespace
 
 std::string summary_text(std::span<const ModeSummary> modes) {
-  Table statistics = make_table(modes);
-  add_statistics(statistics, modes);
-  std::string text = statistics.to_string();
+  std::string text = statistics_text(modes);
 
   const ModeSummary* large = nullptr;
   const ModeSummary* spec = nullptr;
@@ -138,7 +145,7 @@ std::string summary_text(std::span<const ModeSummary> modes) {
   }
   if (large && spec) text += comparison_text(*large, *spec);
 
-  Table work = make_table(modes);
+  Table work(column_titles(modes));
   add_accuracy(work, modes);
   add_ledger(work, modes);
   return text + "\n" + work.to_string();

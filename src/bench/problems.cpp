@@ -29,7 +29,8 @@ std::string read_text(const Json& object, const std::string& key, std::string_vi
   const Json& value = require(object, key, use, source);
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number()) return value.dump();
-  throw UserError("{}: expected a string or a number in the field '{}' ({}), found {}", source, key, use, excerpt(value));
+  throw UserError("{}: expected a string or a number in the field '{}' ({}), found {}", source, key, use,
+                  excerpt(value));
 }
 
 Json read_id(const Task& task, const Json& object, std::size_t index, const std::string& source) {
@@ -40,7 +41,8 @@ Json read_id(const Task& task, const Json& object, std::size_t index, const std:
   throw UserError("{}: expected a string or an integer in the field '{}' (its id), found {}", source, key, excerpt(id));
 }
 
-std::string render(const std::vector<PromptPiece>& pieces, const Task& task, const Json& object, const std::string& source) {
+std::string render(const std::vector<PromptPiece>& pieces, const Task& task, const Json& object,
+                   const std::string& source) {
   std::string prompt;
   for (const PromptPiece& piece : pieces) {
     if (!piece.is_field) {
@@ -78,8 +80,9 @@ bool leaves_folder(const fs::path& relative) {
 fs::path find_problems(const Task& task, const fs::path& data_dir) {
   const fs::path data = task.data;
   if (leaves_folder(data)) {
-    throw UserError("{}: data '{}' leaves its folder; give an absolute path, or point to its folder with --data-dir DIR",
-                    task.path.string(), task.data);
+    throw UserError(
+        "{}: data '{}' leaves its folder; give an absolute path, or point to its folder with --data-dir DIR",
+        task.path.string(), task.data);
   }
   std::vector<fs::path> places;
   if (data.is_absolute()) {
@@ -94,9 +97,10 @@ fs::path find_problems(const Task& task, const fs::path& data_dir) {
     if (fs::exists(place, ignored)) return place;
     names.push_back(place.string());
   }
-  throw UserError("{}: the problems of task '{}' are not there, looked for {}; point to their folder with --data-dir DIR or "
-                  "SPECTHINK_DATA=DIR",
-                  task.path.string(), task.name, fmt::join(names, ", "));
+  throw UserError(
+      "{}: the problems of task '{}' are not there, looked for {}; point to their folder with --data-dir DIR or "
+      "SPECTHINK_DATA=DIR",
+      task.path.string(), task.name, fmt::join(names, ", "));
 }
 
 std::vector<Problem> load_problems(const Task& task, const fs::path& data_dir, std::size_t limit) {

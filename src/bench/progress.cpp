@@ -50,8 +50,8 @@ Progress::~Progress() {
 void Progress::report(const RunRecord& record, const Json& problem_id, std::span<const RunKey> pending) {
   estimate_.add(record.key.mode, record.latency);
   if (record.is_finished()) ++finished_;
-  std::string line = fmt::format("[{}/{}] {} problem {} run {}: {:.2f} s, {} tokens, {:.2f} tokens/s", finished_, total_,
-                                 name_of(record.key.mode), excerpt(problem_id), record.key.run, record.latency,
+  std::string line = fmt::format("[{}/{}] {} problem {} run {}: {:.2f} s, {} tokens, {:.2f} tokens/s", finished_,
+                                 total_, name_of(record.key.mode), excerpt(problem_id), record.key.run, record.latency,
                                  record.num_tokens, record.throughput);
   if (record.correct) line += *record.correct ? ", right" : ", wrong";
   if (!record.is_finished()) line += ", interrupted";

@@ -21,7 +21,8 @@ std::string_view short_name(std::string_view model) {
 std::string describe_models(RunMode mode, const BenchmarkConfig& config) {
   const std::string_view target = short_name(config.target_model);
   if (mode == RunMode::large) return fmt::format("{} (Large Only)", target);
-  return fmt::format("Speculative Thinking ({} + {})", short_name(config.speculative_model.value_or("no draft")), target);
+  return fmt::format("Speculative Thinking ({} + {})", short_name(config.speculative_model.value_or("no draft")),
+                     target);
 }
 
 OrderedJson config_json(const BenchmarkData& data) {
@@ -84,8 +85,8 @@ OrderedJson make_document(const BenchmarkData& data, bool with_runs) {
   document["config"] = config_json(data);
   for (const RunMode mode : data.modes) document[name_of(mode)] = mode_document(data, mode, with_runs);
   if (has(data.modes, RunMode::large) && has(data.modes, RunMode::spec)) {
-    document["comparison"] = to_json(
-        compare(summarize_mode(RunMode::large, data.records), summarize_mode(RunMode::spec, data.records)));
+    document["comparison"] =
+        to_json(compare(summarize_mode(RunMode::large, data.records), summarize_mode(RunMode::spec, data.records)));
   }
   return document;
 }

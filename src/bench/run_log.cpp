@@ -102,16 +102,17 @@ std::optional<RunLog> RunLog::resume(const fs::path& folder, const RunPlan& plan
     if (log.lock_ < 0) throw EnvironmentError("cannot resume {}: {}", name.path.string(), std::strerror(errno));
     const Lock lock = try_lock(log.lock_);
     if (lock == Lock::busy) {
-      throw UserError("cannot resume {}: another process is writing it; wait for it, or leave out --resume to start anew",
-                      name.path.string());
+      throw UserError(
+          "cannot resume {}: another process is writing it; wait for it, or leave out --resume to start anew",
+          name.path.string());
     }
     if (lock == Lock::unsupported) warn_unlocked(name.path);
     log.records_ = load_run_log(name.path, plan);
     return log;
   };
 
-  std::optional<RunLogName> newest;        // of all logs, when it has these settings
-  std::optional<std::string> difference;   // of the newest unfinished log, when it has others
+  std::optional<RunLogName> newest;       // of all logs, when it has these settings
+  std::optional<std::string> difference;  // of the newest unfinished log, when it has others
   bool is_newest = true;
   for (const RunLogName& name : list_run_logs(folder)) {
     const std::optional<RunLogState> state = inspect_run_log(name.path);
@@ -121,9 +122,10 @@ std::optional<RunLog> RunLog::resume(const fs::path& folder, const RunPlan& plan
       if (unfinished) return open_log(name);
       if (is_newest) newest = name;
     } else if (unfinished && !difference) {
-      difference = fmt::format("cannot resume {}: the settings have changed ({}); use the same ones, or leave out --resume "
-                               "to start anew",
-                               name.path.string(), describe_changes(state->settings, plan.settings));
+      difference = fmt::format(
+          "cannot resume {}: the settings have changed ({}); use the same ones, or leave out --resume "
+          "to start anew",
+          name.path.string(), describe_changes(state->settings, plan.settings));
     }
     is_newest = false;
   }

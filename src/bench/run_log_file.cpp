@@ -50,7 +50,8 @@ RunRecord load_record(const TextLine& line, const RunPlan& plan, const std::stri
     }
     return record;
   } catch (const UserError& error) {
-    throw UserError("{}; delete this line to have its run done again, or leave out --resume to start anew", error.what());
+    throw UserError("{}; delete this line to have its run done again, or leave out --resume to start anew",
+                    error.what());
   }
 }
 

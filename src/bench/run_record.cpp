@@ -56,10 +56,10 @@ void add_result_keys(OrderedJson& object, const RunRecord& record) {
 
 const std::set<std::string>& known_keys() {
   static const std::set<std::string> keys{
-      "model_type",      "problem",        "run",           "latency",       "num_tokens", "throughput",
-      "segments",        "generated_text", "prompt_tokens", "finish_reason", "takeovers",  "large_model_tokens",
-      "num_validations", "answer",         "correct",       "ledger",        "large_model_ratio",
-      "correct_tokens",  "completion_tokens"};
+      "model_type",       "problem",        "run",           "latency",       "num_tokens",        "throughput",
+      "segments",         "generated_text", "prompt_tokens", "finish_reason", "takeovers",         "large_model_tokens",
+      "num_validations",  "answer",         "correct",       "ledger",        "large_model_ratio", "correct_tokens",
+      "completion_tokens"};
   return keys;
 }
 

@@ -189,8 +189,7 @@ std::optional<Fraction> take_decimal(std::string_view& text) {
     }
     const bool groups_of_three = text[i] == ',' && i > 0 && i + 3 < text.size() && is_digit(text[i + 1]) &&
                                  is_digit(text[i + 2]) && is_digit(text[i + 3]) &&
-                                 (i + 4 >= text.size() || !is_digit(text[i + 4])) &&
-                                 (grouped || digits.size() <= 3);
+                                 (i + 4 >= text.size() || !is_digit(text[i + 4])) && (grouped || digits.size() <= 3);
     if (!groups_of_three) break;
     grouped = true;
   }

@@ -36,8 +36,7 @@ Proportion wilson(std::size_t successes, std::size_t n) {
   const double share = static_cast<double>(successes) / trials;
   const double scale = 1 + kZ * kZ / trials;
   const double centre = (share + kZ * kZ / (2 * trials)) / scale;
-  const double half_width =
-      kZ * std::sqrt(share * (1 - share) / trials + kZ * kZ / (4 * trials * trials)) / scale;
+  const double half_width = kZ * std::sqrt(share * (1 - share) / trials + kZ * kZ / (4 * trials * trials)) / scale;
   // Rounding must not leave the interval just short of a share of 0 or 1.
   const double low = successes == 0 ? 0 : std::max(0.0, centre - half_width);
   const double high = successes == n ? 1 : std::min(1.0, centre + half_width);

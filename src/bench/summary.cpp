@@ -44,9 +44,8 @@ ModeSummary summarize_mode(RunMode mode, std::span<const RunRecord> records) {
   summary.large_model_ratio = statistics_of(runs, [](const RunRecord& run) { return run.large_model_ratio; });
   summary.target_share = statistics_of(runs, [](const RunRecord& run) { return run.ledger.target_share(); });
   summary.takeovers = statistics_of(runs, [](const RunRecord& run) { return run.takeovers; });
-  summary.nominal_target_tokens = statistics_of(runs, [mode](const RunRecord& run) {
-    return mode == RunMode::large ? run.num_tokens : run.large_model_tokens;
-  });
+  summary.nominal_target_tokens = statistics_of(
+      runs, [mode](const RunRecord& run) { return mode == RunMode::large ? run.num_tokens : run.large_model_tokens; });
   std::size_t correct = 0;
   std::size_t answered = 0;
   for (const RunRecord* run : runs) {
@@ -69,8 +68,7 @@ OrderedJson to_json(const ModeSummary& summary) {
   if (summary.mode == RunMode::spec) object["takeovers"] = to_json(summary.takeovers, true);
   if (summary.accuracy) {
     const Proportion& accuracy = *summary.accuracy;
-    object["accuracy"] = {
-        {"mean", accuracy.mean}, {"low", accuracy.low}, {"high", accuracy.high}, {"n", accuracy.n}};
+    object["accuracy"] = {{"mean", accuracy.mean}, {"low", accuracy.low}, {"high", accuracy.high}, {"n", accuracy.n}};
   }
   object["ledger"] = OrderedJson(to_json(summary.ledger));
   return object;

@@ -160,12 +160,13 @@ Failure describe_current_exception() {
   } catch (const std::bad_alloc&) {
     return {kExitEnvironment, "out of host memory: use a smaller model, a smaller --max-model-len or more ranks"};
   } catch (const std::exception& error) {
-    const std::string message = error.what();
+    const std::string what = error.what();
+    const std::string message = what.substr(0, what.find('\n'));  // libraries add their stack
     if (is_out_of_memory(message)) {
       return {kExitEnvironment, "out of memory: lower --gpu-memory-utilization or --max-model-len, or use more ranks (" +
-                                    message.substr(0, message.find('\n')) + ")"};
+                                    message + ")"};
     }
-    return {kExitInternal, message};
+    return {kExitInternal, message + " (this is a bug in specthink, please report it)"};
   } catch (...) {
     return {kExitInternal, "unknown exception"};
   }

@@ -188,8 +188,8 @@ void add_tools(TableBuilder& table) {
 
   table.begin(Group::plan);
   table.add(kPlan, {"gpus", "how many, one rank each", "GPUs"}, Integer{}, 2, &Settings::plan, &PlanSettings::gpus);
-  table.add(kPlan, {"gpu_memory", "of one GPU", "GB of 10^9 bytes"}, Number{.min = 0, .max = 1e6, .excludes_min = true},
-            80, &Settings::plan, &PlanSettings::gpu_memory_gb);
+  table.add(kPlan, {"gpu_memory", "of one GPU (an \"80 GB\" GPU has about 80)", "GiB"}, Number{.min = 0, .max = 1e6, .excludes_min = true},
+            80, &Settings::plan, &PlanSettings::gpu_memory_gib);
 }
 
 void add_output(TableBuilder& table) {

@@ -22,8 +22,8 @@ at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys, c
   const std::int64_t kv_heads = keys.size(1);
   const std::int64_t head_dim = queries.size(2);
 
-  const bool half_precision = queries.scalar_type() != at::kFloat;
-  if (queries.is_cuda() && half_precision) {
+  const bool flash = queries.is_cuda() && queries.scalar_type() != at::kFloat && head_dim % 8 == 0 && head_dim <= 256;
+  if (flash) {
     // The flash kernel takes fewer KV heads than query heads and aligns the causal mask with the last position.
     const at::Tensor k = uniform ? keys : keys.index_select(1, kv_head_of);
     const at::Tensor v = uniform ? values : values.index_select(1, kv_head_of);
@@ -33,7 +33,7 @@ at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys, c
   if (rows == 1 && uniform) {
     // One row sees everything: the query heads of a KV head become rows of it, and no key is copied.
     const at::Tensor grouped = queries.view({1, kv_heads, heads / kv_heads, head_dim});
-    return at::scaled_dot_product_attention(grouped, by_head(keys), by_head(values)).view({1, heads, head_dim});
+    return at::scaled_dot_product_attention(grouped, by_head(keys), by_head(values)).reshape({1, heads, head_dim});
   }
   const at::Tensor k = keys.index_select(1, kv_head_of);
   const at::Tensor v = values.index_select(1, kv_head_of);

@@ -1,8 +1,7 @@
 #include "specthink/report/jsonl.h"
 
-#include "specthink/base/strings.h"
-
 namespace specthink {
+
 std::vector<TextLine> split_lines(std::string_view content) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   std::vector<TextLine> lines;

@@ -86,7 +86,8 @@ Trace parse_trace(const Json& object, std::string_view source) {
   trace.prompt_tokens = read_count(object, "prompt_tokens", source);
   trace.completion_tokens = read_count(object, "completion_tokens", source);
   const Json& segments = require(object, "segments", source);
-  if (!segments.is_array()) throw UserError("{}: expected a list in 'segments', found {}", source, segments.type_name());
+  if (!segments.is_array())
+    throw UserError("{}: expected a list in 'segments', found {}", source, segments.type_name());
   trace.segments.reserve(segments.size());
   for (std::size_t i = 0; i < segments.size(); ++i) {
     trace.segments.push_back(parse_segment(segments[i], fmt::format("{}: segments[{}]", source, i)));

@@ -147,7 +147,8 @@ std::optional<TokenId> AddedVocabulary::id(const std::string& content) const {
 std::vector<AddedVocabulary::Section> AddedVocabulary::split(std::string_view text, bool normalized) const {
   const StringTrie& trie = normalized ? normalized_ : original_;
   std::vector<Section> sections;
-  std::size_t done = 0;  // everything before is in `sections`
+  std::size_t done = 0;       // everything before is in `sections`
+  std::size_t space_end = 0;  // of the white space that a token took along last
   for (std::size_t at = 0; at < text.size();) {
     const auto match = trie.longest_at(text.substr(at));
     if (!match) {
@@ -159,10 +160,14 @@ std::vector<AddedVocabulary::Section> AddedVocabulary::split(std::string_view te
     at = end;
     const AddedToken& token = tokens_.at(match->id);
     if (token.single_word && (ends_in_word(text.substr(0, begin)) || begins_in_word(text.substr(end)))) continue;
-    if (token.rstrip) end += leading_space(text.substr(end));
+    if (token.rstrip) {
+      // Where tokens are white space themselves, each run of it is measured once.
+      if (end > space_end) space_end = end + leading_space(text.substr(end));
+      end = std::max(end, space_end);
+    }
     // White space that the token before took along belongs to that one; a token that is nothing else disappears. Without
     // lstrip a token inside it is found all the same, and what follows is text again: so does the reference.
-    if (token.lstrip) begin = std::max(begin - trailing_space(text.substr(0, begin)), done);
+    if (token.lstrip) begin = begin > done ? begin - trailing_space(text.substr(done, begin - done)) : done;
     if (begin > end) continue;
     if (done < begin) sections.push_back({text.substr(done, begin - done), std::nullopt});
     if (begin < end) sections.push_back({text.substr(begin, end - begin), match->id});

@@ -14,7 +14,7 @@
 namespace specthink::testing_support {
 namespace {
 
-std::string quoted(const std::filesystem::path& path) { return "'" + path.string() + "'"; }
+std::string shell_word(const std::filesystem::path& path) { return "'" + path.string() + "'"; }
 
 std::string required_variable(const char* name) {
   const char* value = std::getenv(name);
@@ -34,10 +34,10 @@ std::filesystem::path fresh_folder(const std::string& name) {
 ProgramResult run_program(const std::string& arguments, int ranks, const std::string& input) {
   static const std::filesystem::path folder = fresh_folder("program");
   std::ofstream(folder / "in") << input;
-  std::string command = "cd " + quoted(required_variable("SPECTHINK_SOURCE")) + " && ";
+  std::string command = "cd " + shell_word(required_variable("SPECTHINK_SOURCE")) + " && ";
   if (ranks > 0) command += required_variable("SPECTHINK_MPIRUN") + " " + std::to_string(ranks) + " ";
-  command += quoted(required_variable("SPECTHINK_BINARY")) + " " + arguments;
-  command = "(" + command + ") >" + quoted(folder / "out") + " 2>" + quoted(folder / "err") + " <" + quoted(folder / "in");
+  command += shell_word(required_variable("SPECTHINK_BINARY")) + " " + arguments;
+  command = "(" + command + ") >" + shell_word(folder / "out") + " 2>" + shell_word(folder / "err") + " <" + shell_word(folder / "in");
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(folder / "out"), read_file(folder / "err")};
 }
@@ -45,7 +45,7 @@ ProgramResult run_program(const std::string& arguments, int ranks, const std::st
 const std::filesystem::path& random_pair() {
   static const std::filesystem::path folder = [] {
     auto made = fresh_folder("pair");
-    const std::string command = "python3 " + quoted(required_variable("SPECTHINK_SOURCE") + "/tools/random_pair.py") + " " + quoted(made);
+    const std::string command = "python3 " + shell_word(required_variable("SPECTHINK_SOURCE") + "/tools/random_pair.py") + " " + shell_word(made);
     if (std::system(command.c_str()) != 0) throw std::runtime_error("tools/random_pair.py failed");
     return made;
   }();

@@ -34,7 +34,8 @@ TEST(answer, last_boxed) {
     ASSERT_TRUE(found) << text;
     EXPECT_EQ(*found, expected) << text;
   }
-  for (const char* text : {"", "70", R"(\boxed{})", R"(\boxed{ })", R"(\boxed)", R"(\boxed{5)", R"(\boxed 5)", R"(\\boxed{5)", "\\"}) {
+  for (const char* text :
+       {"", "70", R"(\boxed{})", R"(\boxed{ })", R"(\boxed)", R"(\boxed{5)", R"(\boxed 5)", R"(\\boxed{5)", "\\"}) {
     EXPECT_FALSE(last_boxed(text)) << text;
   }
 }
@@ -47,15 +48,44 @@ TEST(answer, open_boxes_take_linear_time) {
 
 TEST(answer, same_numbers) {
   const std::vector<std::pair<std::string, std::string>> same{
-      {"70", "70"},        {"016", "16"},          {"-3", "\xE2\x88\x92" "3"}, {"+3", "3"},
-      {"70.", "70"},       {"70.0", "70"},         {"0.50", "\\frac{1}{2}"},   {".5", "1/2"},
-      {"1,234", "1234"},   {"1{,}234", "1234"},    {"1,\\!234,\\! 567", "1234567"}, {"10,080", "10080"},
-      {"$42$", "42"},      {"\\$32,\\!348", "32348"}, {"\\text{42}", "42"},    {" 4 2 ", "42"},
-      {"\\frac43", "4/3"}, {"\\dfrac{4}{3}", "\\tfrac 43"}, {"\\frac 59", "5/9"}, {"\\frac{270}7\\text{ degrees}", "\\frac{270}{7}"},
-      {"-\\frac{3}{8}", "\\frac{-3}{8}"}, {"\\frac{3}{-8}", "-0.375"}, {"2/4", "1/2"}, {"1\\frac{4}{5}", "9/5"},
-      {"137 \\frac{1}{2}", "137.5"}, {"10\\%", "10"}, {"90^\\circ", "90"}, {"90^{\\circ}", "90\xC2\xB0"},
-      {"5.4 \\text{ cents}", "5.4"}, {"864 \\mbox{ inches}^2", "864"}, {"15\\mbox{ cm}^{2}", "15"}, {"x=5", "5"},
-      {"-0", "0"}, {"0.000", ".0"},         {"0.0", "-\\frac{0}{7}"}, {"123456789012345678", "123456789012345678.0"},
+      {"70", "70"},
+      {"016", "16"},
+      {"-3",
+       "\xE2\x88\x92"
+       "3"},
+      {"+3", "3"},
+      {"70.", "70"},
+      {"70.0", "70"},
+      {"0.50", "\\frac{1}{2}"},
+      {".5", "1/2"},
+      {"1,234", "1234"},
+      {"1{,}234", "1234"},
+      {"1,\\!234,\\! 567", "1234567"},
+      {"10,080", "10080"},
+      {"$42$", "42"},
+      {"\\$32,\\!348", "32348"},
+      {"\\text{42}", "42"},
+      {" 4 2 ", "42"},
+      {"\\frac43", "4/3"},
+      {"\\dfrac{4}{3}", "\\tfrac 43"},
+      {"\\frac 59", "5/9"},
+      {"\\frac{270}7\\text{ degrees}", "\\frac{270}{7}"},
+      {"-\\frac{3}{8}", "\\frac{-3}{8}"},
+      {"\\frac{3}{-8}", "-0.375"},
+      {"2/4", "1/2"},
+      {"1\\frac{4}{5}", "9/5"},
+      {"137 \\frac{1}{2}", "137.5"},
+      {"10\\%", "10"},
+      {"90^\\circ", "90"},
+      {"90^{\\circ}", "90\xC2\xB0"},
+      {"5.4 \\text{ cents}", "5.4"},
+      {"864 \\mbox{ inches}^2", "864"},
+      {"15\\mbox{ cm}^{2}", "15"},
+      {"x=5", "5"},
+      {"-0", "0"},
+      {"0.000", ".0"},
+      {"0.0", "-\\frac{0}{7}"},
+      {"123456789012345678", "123456789012345678.0"},
   };
   for (const auto& [a, b] : same) {
     EXPECT_TRUE(same_answer(a, b)) << a << " | " << b;
@@ -65,10 +95,28 @@ TEST(answer, same_numbers) {
 
 TEST(answer, different_numbers) {
   const std::vector<std::pair<std::string, std::string>> different{
-      {"70", "71"},     {"-3", "3"},        {"0.333", "1/3"},     {"12,34", "1234"}, {"3, 500", "3500"}, {"10\\%", "0.1"},
-      {"1/0", "0"},     {"", "0"},          {"", ""},             {"3\\text{ or }5", "35"}, {"1.2.3", "1.23"}, {"--3", "3"},
-      {"1e3", "1000"},  {"\\frac{1}{}", "1"}, {"\\frac", "0"},    {"5^2", "52"},     {"52_8", "528"},    {"1234,567", "1234567"},
-      {"99999999999999999999", "99999999999999999998"}, {"7\\text{ cm}", "8"}, {"1/2/3", "1/6"}, {"\\frac{1}{2}3", "13/2"},
+      {"70", "71"},
+      {"-3", "3"},
+      {"0.333", "1/3"},
+      {"12,34", "1234"},
+      {"3, 500", "3500"},
+      {"10\\%", "0.1"},
+      {"1/0", "0"},
+      {"", "0"},
+      {"", ""},
+      {"3\\text{ or }5", "35"},
+      {"1.2.3", "1.23"},
+      {"--3", "3"},
+      {"1e3", "1000"},
+      {"\\frac{1}{}", "1"},
+      {"\\frac", "0"},
+      {"5^2", "52"},
+      {"52_8", "528"},
+      {"1234,567", "1234567"},
+      {"99999999999999999999", "99999999999999999998"},
+      {"7\\text{ cm}", "8"},
+      {"1/2/3", "1/6"},
+      {"\\frac{1}{2}3", "13/2"},
   };
   for (const auto& [a, b] : different) {
     EXPECT_FALSE(same_answer(a, b)) << a << " | " << b;
@@ -88,16 +136,38 @@ TEST(answer, same_texts) {
       {"y = 2x + 3", "2x+3"},
   };
   for (const auto& [a, b] : same) EXPECT_TRUE(same_answer(a, b)) << a << " | " << b;
-  for (const auto& [a, b] : std::vector<std::pair<std::string, std::string>>{
-           {"east", "west"}, {"\\sqrt{2}", "\\sqrt{3}"}, {"p-q", "q-p"}, {"(1,2)", "(2,1)"}, {"\\rightarrow", "arrow"}}) {
+  for (const auto& [a, b] : std::vector<std::pair<std::string, std::string>>{{"east", "west"},
+                                                                             {"\\sqrt{2}", "\\sqrt{3}"},
+                                                                             {"p-q", "q-p"},
+                                                                             {"(1,2)", "(2,1)"},
+                                                                             {"\\rightarrow", "arrow"}}) {
     EXPECT_FALSE(same_answer(a, b)) << a << " | " << b;
   }
 }
 
 TEST(answer, no_text_breaks_the_comparison) {
-  const std::vector<std::string> odd{"{",       "}",      "\\frac{",         "\\frac{1}{2",  "\\text{",  "\\text{ }", "^",
-                                     "5\\text{ a}^", ",", "1,",  "-",   ".", "/",  "1/",    "\\sqrt", "\\sqrt[3]{2}", "\\!", std::string("\0", 1), "\xff",
-                                     std::string(5000, '{'), std::string(3000, '\\'), std::string(4000, '9')};
+  const std::vector<std::string> odd{"{",
+                                     "}",
+                                     "\\frac{",
+                                     "\\frac{1}{2",
+                                     "\\text{",
+                                     "\\text{ }",
+                                     "^",
+                                     "5\\text{ a}^",
+                                     ",",
+                                     "1,",
+                                     "-",
+                                     ".",
+                                     "/",
+                                     "1/",
+                                     "\\sqrt",
+                                     "\\sqrt[3]{2}",
+                                     "\\!",
+                                     std::string("\0", 1),
+                                     "\xff",
+                                     std::string(5000, '{'),
+                                     std::string(3000, '\\'),
+                                     std::string(4000, '9')};
   for (const std::string& a : odd) {
     for (const std::string& b : odd) EXPECT_EQ(same_answer(a, b), same_answer(b, a)) << a << " | " << b;
     EXPECT_FALSE(same_answer(a, "12345")) << a;
@@ -111,7 +181,8 @@ TEST(answer, math500_answers_equal_only_themselves) {
   std::ifstream in(shared_data() / "tasks" / "math500.jsonl");
   if (!in) GTEST_SKIP() << "no shared data in " << shared_data();
   std::vector<std::string> answers;
-  for (std::string line; std::getline(in, line);) answers.push_back(parse_json(line, "math500").at("answer").get<std::string>());
+  for (std::string line; std::getline(in, line);)
+    answers.push_back(parse_json(line, "math500").at("answer").get<std::string>());
   std::size_t cross = 0;
   for (const std::string& a : answers) {
     EXPECT_TRUE(same_answer(a, a)) << a;
@@ -133,7 +204,9 @@ TEST(answer, pattern_takes_the_last_match) {
   EXPECT_EQ(AnswerRule("([a ]*)", "t").find("aa \xC3\xA4  b"), "aa") << "later matches are blank";
   EXPECT_EQ(AnswerRule("(.)$", "t").find("1 \xC3\xA4"), "\xC3\xA4");
   EXPECT_EQ(AnswerRule(R"((\d+))", "t").find("\xff 12 \xc3"), "12") << "invalid UTF-8 around it";
-  EXPECT_EQ(AnswerRule(R"([\s\S]*is (\d+))", "t").find(std::string(300'000, ' ') + "is 1 is 2 " + std::string(300'000, 'x')), "2");
+  EXPECT_EQ(
+      AnswerRule(R"([\s\S]*is (\d+))", "t").find(std::string(300'000, ' ') + "is 1 is 2 " + std::string(300'000, 'x')),
+      "2");
 }
 
 TEST(answer, bad_patterns_are_refused) {

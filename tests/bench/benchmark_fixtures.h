@@ -1,7 +1,9 @@
 // A small benchmark whose runs are made up, but always the same for the same key.
 #pragma once
 
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/fixtures.h"
@@ -35,7 +37,8 @@ inline RunOutcome made_up_outcome(const Problem& problem, const RunKey& key) {
   result.origins.assign(static_cast<std::size_t>(n), spec ? Origin::draft : Origin::target);
   result.finish_reason = key.run == 0 ? FinishReason::stop : FinishReason::length;
   // The prompt quotes a box, an accent and half a character are in the text.
-  result.text = "user\n" + problem.prompt + "\\boxed{99}\n\xC3\xA9 \\boxed{1" + std::to_string(key.problem + 1) + "} \xC3";
+  result.text =
+      "user\n" + problem.prompt + "\\boxed{99}\n\xC3\xA9 \\boxed{1" + std::to_string(key.problem + 1) + "} \xC3";
   if (spec) {
     result.ledger.draft = n - 15;
     result.ledger.target = 12;
@@ -47,7 +50,8 @@ inline RunOutcome made_up_outcome(const Problem& problem, const RunKey& key) {
     result.ledger.nominal_target_tokens = 13;
     result.log = {{4, 6, "Wait", "Hm"}, {20, 6, "So", std::nullopt}};
     result.num_validations = 3;
-    result.segments = {{"draft", n - 15, 0, 12.5}, {"probe", 9, -1, -1}, {"target", 12, 13.25, 1}, {"inject", 3, -1, -1}};
+    result.segments = {
+        {"draft", n - 15, 0, 12.5}, {"probe", 9, -1, -1}, {"target", 12, 13.25, 1}, {"inject", 3, -1, -1}};
     outcome.extra = {{"ms_per_step", {{"draft", 0.7}, {"target", 7.7}}}};
   } else {
     result.ledger.target = n;
@@ -64,5 +68,61 @@ inline Task made_up_task() {
 }
 
 inline bool never() { return false; }
+
+inline constexpr const char* kLogName = "speedup_benchmark_20300102_030405.jsonl";
+inline constexpr const char* kResultName = "speedup_benchmark_20300102_030405.json";
+
+inline std::set<std::string> files_in(const std::filesystem::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) names.insert(entry.path().filename().string());
+  return names;
+}
+
+// Runs until `stop_after` more runs are done (a negative number: to the end), and counts them.
+struct TestSession {
+  explicit TestSession(BenchmarkOptions options) : benchmark(made_up_task(), made_up_problems(), std::move(options)) {
+    benchmark.prepare();
+    benchmark.start();
+  }
+
+  BenchmarkStatus run(int stop_after = -1) {
+    const auto solve = [&](const Problem& problem, const RunKey& key) {
+      order.push_back(key);
+      return made_up_outcome(problem, key);
+    };
+    const auto interrupted = [&] { return stop_after >= 0 && static_cast<int>(order.size()) >= stop_after; };
+    const BenchmarkStatus status = run_serially(benchmark, solve, interrupted, nullptr);
+    if (status == BenchmarkStatus::finished) benchmark.write_results();
+    return status;
+  }
+
+  Benchmark benchmark;
+  std::vector<RunKey> order;
+};
+
+inline BenchmarkOptions resuming(const std::filesystem::path& folder) {
+  BenchmarkOptions options = made_up_options(folder);
+  options.resume = true;
+  options.timestamp.clear();
+  return options;
+}
+
+// The files of a benchmark that nothing interrupted.
+struct Reference {
+  Reference() {
+    const TemporaryFolder folder;
+    TestSession session(made_up_options(folder.path()));
+    EXPECT_EQ(session.run(), BenchmarkStatus::finished);
+    log = slurp(folder.path() / kLogName);
+    result = slurp(folder.path() / kResultName);
+  }
+  std::string log;
+  std::string result;
+};
+
+inline const Reference& reference() {
+  static const Reference files;
+  return files;
+}
 
 }  // namespace specthink

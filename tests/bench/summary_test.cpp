@@ -51,7 +51,8 @@ void expect_same_statistics(const OrderedJson& ours, const OrderedJson& recorded
   for (const auto& [section, figures] : recorded.items()) {
     for (const auto& [name, value] : figures.items()) {
       const OrderedJson& mine = ours.at(section).at(name);
-      EXPECT_NEAR(mine.get<double>(), value.get<double>(), 1e-12 * std::abs(value.get<double>())) << section << " " << name;
+      EXPECT_NEAR(mine.get<double>(), value.get<double>(), 1e-12 * std::abs(value.get<double>()))
+          << section << " " << name;
       EXPECT_EQ(mine.is_number_integer(), value.is_number_integer()) << section << " " << name;
     }
   }
@@ -145,10 +146,11 @@ TEST(summary, console_has_all_sections) {
   }
   const std::vector<ModeSummary> both{summarize_mode(RunMode::large, records), summarize_mode(RunMode::spec, records)};
   const std::string text = summary_text(both);
-  for (const char* part : {"Latency (s)", "Throughput (tokens/s)", "Tokens", "Target share (nominal, %)", "ratio", "0.48x",
-                           "Overall speed-up:            2.09x", "Throughput improvement:      2.09x",
-                           "Reduction of target tokens:  74.0 % (nominal), 68.0 %", "Accuracy (%)", "100.0 [34.2, 100.0]",
-                           "target share, real (%)", "takeovers", "wasted steps of the draft", "tokens the target caught up"}) {
+  for (const char* part :
+       {"Latency (s)", "Throughput (tokens/s)", "Tokens", "Target share (nominal, %)", "ratio", "0.48x",
+        "Overall speed-up:            2.09x", "Throughput improvement:      2.09x",
+        "Reduction of target tokens:  74.0 % (nominal), 68.0 %", "Accuracy (%)", "100.0 [34.2, 100.0]",
+        "target share, real (%)", "takeovers", "wasted steps of the draft", "tokens the target caught up"}) {
     expect_contains(text, part);
   }
   const std::string alone = summary_text(std::span(both).subspan(1));

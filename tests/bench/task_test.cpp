@@ -65,7 +65,8 @@ TEST(task, all_keys) {
 TEST(task, defaults_and_prompt_field) {
   const TemporaryFolder folder;
   const Task task = load_task(folder.write("t.yml", "name: t\ntemplate: '{prompt} ({level})'\ndata: p.jsonl\n"));
-  folder.write("p.jsonl", "{\"problem\": \"P\", \"level\": 2.5}\n{\"problem\": \"P\", \"prompt\": \"own\", \"level\": \"x\"}\n");
+  folder.write("p.jsonl",
+               "{\"problem\": \"P\", \"level\": 2.5}\n{\"problem\": \"P\", \"prompt\": \"own\", \"level\": \"x\"}\n");
   const std::vector<Problem> problems = load_problems(task, "", 5);
   EXPECT_EQ(problems[0].prompt, "P (2.5)");
   EXPECT_EQ(problems[1].prompt, "own (x)");
@@ -106,15 +107,17 @@ TEST(task, malformed_task_files) {
       {"", "expected a map", "t.yml"},
       {"- a\n", "expected a map", "t.yml:1"},
       {"name: t\ntemplate: '{p}'\n", "no key 'data'", "t.yml"},
+      {std::string(kTask) + "answer_key: 5\n", "'answer_key', found 5; put it in quotes", "t.yml:4"},
+      {std::string(kTask) + "answer_key: true\n", "'answer_key', found true", "t.yml:4"},
       {"template: '{p}'\ndata: d\n", "no key 'name'", "t.yml"},
       {"name: t\ndata: d\n", "no key 'template'", "t.yml"},
       {std::string(kTask) + "anwser_key: a\n", "did you mean 'answer_key'", "t.yml:4"},
-      {std::string(kTask) + "name: u\n", "'name' is there twice", "t.yml:4"},
+      {std::string(kTask) + "name: u\n", "key \"name\" is given twice", "t.yml:4"},
       {std::string(kTask) + "answer_key: [a]\n", "'answer_key', found a list", "t.yml:4"},
       {std::string(kTask) + "answer_key: {a: b}\n", "'answer_key', found a map", "t.yml:4"},
-      {std::string(kTask) + "answer_key:\n", "'answer_key', found nothing", "t.yml:4"},
-      {std::string(kTask) + "answer_key: ''\n", "'answer_key', found ''", "t.yml:4"},
-      {std::string(kTask) + "? [a]\n: b\n", "expected a key of a task", "t.yml:4"},
+      {std::string(kTask) + "answer_key:\n", "'answer_key', found null", "t.yml:4"},
+      {std::string(kTask) + "answer_key: ''\n", "'answer_key', found the text", "t.yml:4"},
+      {std::string(kTask) + "? [a]\n: b\n", "a key must be text", "t.yml:4"},
       {std::string(kTask) + "\"a\\nb\": c\n", "unknown key", "t.yml:4"},
       {std::string(kTask) + "answer_pattern: '('\n", "answer_pattern: not a regular expression", "t.yml:4"},
       {"name: t\ntemplate: 'no field'\ndata: d\n", "names no field", "t.yml:2"},
@@ -122,10 +125,10 @@ TEST(task, malformed_task_files) {
       {"name: t\n  more: u\n", "not valid YAML", "t.yml:"},
       {"name: [open\n", "not valid YAML", "t.yml:"},
       {"name: *unknown\n", "not valid YAML", "t.yml:1"},
-      {std::string(kTask) + "---\nname: t\n", "one YAML document", "t.yml"},
-      {std::string(20'000, '['), "not valid YAML", "t.yml"},
-      {std::string("\0\0\0", 3), "", "t.yml"},
-      {"\xff\xfe\x00", "", "t.yml"},
+      {std::string(kTask) + "---\nname: t\n", "second YAML document", "t.yml"},
+      {std::string(20'000, '['), "", "t.yml:1"},
+      {std::string("name: \0", 7), "control character", "t.yml:1"},
+      {"name: \xff", "UTF-8", "t.yml:1"},
   };
   const TemporaryFolder folder;
   for (const Case& c : cases) {
@@ -185,7 +188,8 @@ TEST(task, shared_problem_files) {
   std::size_t count = 0;
   for (const char* name : {"aime24", "aime25", "math500"}) {
     const Task task = load_task(folder.write(
-        "t.yml", fmt::format("name: x\ntemplate: 'Problem: {{problem}} <think>'\ndata: {}.jsonl\nanswer_key: answer\n", name)));
+        "t.yml",
+        fmt::format("name: x\ntemplate: 'Problem: {{problem}} <think>'\ndata: {}.jsonl\nanswer_key: answer\n", name)));
     const std::vector<Problem> problems = load_problems(task, shared_data(), 1000);
     EXPECT_GE(problems.size(), 30u);
     for (const Problem& problem : problems) {

@@ -13,17 +13,17 @@ using testing_support::world;
 // What rank `rank` contributes; small integers, so that sums are exact in every type.
 at::Tensor contribution(int rank, at::IntArrayRef shape, at::ScalarType type) {
   at::Tensor tensor = at::arange(at::prod(at::tensor(shape)).item<std::int64_t>(), at::kFloat);
-  return (tensor.remainder(7) + rank).reshape(shape).to(type);
+  return (tensor.remainder(7) + rank).reshape(shape).to(testing_support::device(), type);
 }
 
 class collectives : public testing::TestWithParam<at::ScalarType> {
  protected:
-  std::unique_ptr<Collectives> collectives_ = Collectives::create(world(), c10::Device(c10::kCPU));
+  std::unique_ptr<Collectives> collectives_ = Collectives::create(world(), testing_support::device());
 };
 
 TEST_P(collectives, all_reduce_is_the_serial_sum) {
   for (const auto& shape : {std::vector<std::int64_t>{1}, {3, 5}, {1, 4097}}) {
-    at::Tensor expected = at::zeros(shape, at::kFloat);
+    at::Tensor expected = at::zeros(shape, at::TensorOptions(testing_support::device()).dtype(at::kFloat));
     for (int rank = 0; rank < world().size(); ++rank) expected += contribution(rank, shape, GetParam()).to(at::kFloat);
     at::Tensor tensor = contribution(world().rank(), shape, GetParam());
     collectives_->all_reduce(tensor);

@@ -61,6 +61,18 @@ TEST(engine, sampled_text_can_be_replayed) {
   });
 }
 
+// Sampled tokens depend on the last bit of a logit: the engine compares all ranks after every command here.
+TEST(engine, ranks_agree_over_500_bfloat16_steps) {
+  LoadedModels models({}, 1024, DType::bfloat16);
+  models.drive([](Engine& engine) {
+    TokenIds text = prompt_of(20);
+    for (int turn = 0; turn < 50; ++turn) {
+      text = joined(text, continue_with(engine, turn % 3 == 0 ? Role::target : Role::draft, text, 10, kSampled));
+    }
+    EXPECT_EQ(text.size(), 520u);
+  });
+}
+
 TEST(engine, a_long_prompt_is_prefilled_in_chunks) {
   LoadedModels models({}, 2048);
   models.drive([](Engine& engine) {
@@ -156,10 +168,11 @@ TEST(engine, never_samples_beyond_the_smaller_vocabulary) {
 TEST(transformer, several_slots_in_one_step) {
   Transformer::Options options;
   options.dtype = DType::float32;
+  options.device = testing_support::device();
   options.slots = 3;
   options.capacity = 256;
   options.dummy_weights = true;
-  const auto collectives = Collectives::create(world(), c10::Device(c10::kCPU));
+  const auto collectives = Collectives::create(world(), testing_support::device());
   Transformer together(std::filesystem::path(), testing_support::small_config(), *collectives, options);
   Transformer alone(std::filesystem::path(), testing_support::small_config(), *collectives, options);
   const TokenIds a = prompt_of(5, 1);

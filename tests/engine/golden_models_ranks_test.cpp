@@ -23,8 +23,8 @@ void with_engine(const std::filesystem::path& folder, DType dtype, Check&& check
     EXPECT_THROW(ShardPlan(config, world().rank(), world().size()), UserError);
     return;
   }
-  const auto collectives = Collectives::create(world(), c10::Device(c10::kCPU));
-  Transformer model(folder, config, *collectives, {.dtype = dtype, .capacity = 256});
+  const auto collectives = Collectives::create(world(), testing_support::device());
+  Transformer model(folder, config, *collectives, {.dtype = dtype, .device = testing_support::device(), .capacity = 256});
   Engine engine(world(), *collectives, {&model, config.eos_ids}, {}, {.vocab_size = config.vocab_size, .check_interval = 1});
   if (world().rank() != 0) {
     engine.serve();

@@ -18,9 +18,9 @@ inline ModelConfig small_config(std::int64_t layers = 2) {
   config.hidden_size = 48;
   config.intermediate_size = 61;
   config.num_layers = layers;
-  config.num_heads = 6;
+  config.num_heads = 12;
   config.num_kv_heads = 2;
-  config.head_dim = 16;
+  config.head_dim = 8;
   config.vocab_size = 199;
   config.max_position_embeddings = 512;
   config.qk_norm = true;
@@ -30,9 +30,10 @@ inline ModelConfig small_config(std::int64_t layers = 2) {
 /// A target and a draft with random weights, and an engine over them, on all ranks of the test.
 class LoadedModels {
  public:
-  explicit LoadedModels(TokenIds eos = {}, std::int64_t capacity = 512) : collectives_(Collectives::create(world(), c10::Device(c10::kCPU))) {
+  explicit LoadedModels(TokenIds eos = {}, std::int64_t capacity = 512, DType dtype = DType::float32) : collectives_(Collectives::create(world(), device())) {
     Transformer::Options options;
-    options.dtype = DType::float32;
+    options.dtype = dtype;
+    options.device = device();
     options.capacity = capacity;
     options.dummy_weights = true;
     options.dummy_seed = 1;

@@ -64,7 +64,8 @@ TEST_F(trace, a_torn_last_line_is_skipped) {
 
 TEST_F(trace, recorded_workload) {
   const char* variable = std::getenv("SPECTHINK_DATA");
-  const fs::path path = fs::path(variable && *variable ? variable : "../shared/data") / "seed_runs" / "qwen3_32b_1.7b_workload.jsonl";
+  const fs::path path =
+      fs::path(variable && *variable ? variable : "../shared/data") / "seed_runs" / "qwen3_32b_1.7b_workload.jsonl";
   if (!fs::exists(path)) GTEST_SKIP() << "no shared data: " << path;
   const std::vector<Trace> traces = read_traces(path);
   ASSERT_EQ(traces.size(), 25u);

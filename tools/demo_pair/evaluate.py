@@ -40,7 +40,8 @@ class Pair:
         for name in ("target", "draft"):
             self.models[name], tokenizers[name] = export.read_folder(Path(folder) / name, device, dtype)
         self.tokenizer = tokenizers["target"]
-        self.text = schedule.Text(self.tokenizer, tok.token_bytes(self.tokenizer, VOCAB_SIZE), export.eos_ids(self.tokenizer))
+        token_bytes = tok.token_bytes(self.tokenizer, VOCAB_SIZE)
+        self.text = schedule.Text(self.tokenizer, token_bytes, export.eos_ids(self.tokenizer))
         self.device = device
 
     def runs(self, problems, num_runs, settings=CONFIG):
@@ -63,22 +64,42 @@ class Pair:
         low, high = wilson(right, len(runs))
         mean = lambda values: sum(values) / len(runs)
         tokens, target = mean(len(r.ids) for r in runs), mean(r.count("target") for r in runs)
-        products = [(int(a), int(b), int(c)) for text in texts for a, b, c in PRODUCT.findall(text)]
+        written = [_products(text) for text in texts]
+        products = [product for found in written for product in found]
+        asked = [[b for _, b in p.pairs] for p in problems for _ in range(num_runs)]
+        looked_up = [b == wanted for found, pairs in zip(written, asked) for (_, b, _), wanted in zip(found, pairs)]
+        held_out = [a * b == c for a, b, c in products if b in task.MULTIPLIERS and task.is_held_out(a, b)]
         return {
             "accuracy": right / len(runs), "low": low, "high": high, "n": len(runs),
             "target_share": target / tokens, "tokens": tokens, "target_tokens": target,
             "target_steps": target + mean(r.target_wasted for r in runs),
             "draft_wasted": mean(r.draft_wasted for r in runs),
-            "validations": mean(r.validations for r in runs), "decisions": mean(r.decisions for r in runs),
-            "products_right": sum(a * b == c for a, b, c in products) / max(len(products), 1),
+            "passages": mean(_passages(r) for r in runs), "decisions": mean(r.decisions for r in runs),
+            "multipliers_right": _share(looked_up), "products_right": _share([a * b == c for a, b, c in products]),
+            "held_out_right": _share(held_out), "held_out_n": len(held_out),
         }
+
+
+def _products(text):
+    """(display, multiplier, result) of every product that the text states."""
+    return [tuple(map(int, match)) for match in PRODUCT.findall(text)]
+
+
+def _passages(run):
+    """Times that the target wrote, however many requests made up a passage."""
+    return sum(here == "target" and before != "target" for before, here in zip([None, *run.origins], run.origins))
+
+
+def _share(flags):
+    return sum(flags) / max(len(flags), 1)
 
 
 def product_accuracy(model, tokenizer, pairs):
     """Share of bare products that a model writes correctly, greedily."""
     device = model.cos.device
     start = [tokenizer.token_to_id("<|endoftext|>")]
-    ids = torch.tensor([start + tokenizer.encode(" " + task.product_question(a, b)).ids for a, b in pairs], device=device)
+    ids = [start + tokenizer.encode(" " + task.product_question(a, b)).ids for a, b in pairs]
+    ids = torch.tensor(ids, device=device)
     prompt_length = ids.shape[1]
     with torch.no_grad():
         for _ in range(len(task.product_of(0, 0))):
@@ -112,20 +133,20 @@ def schedule_variants():
 
 
 def random_like(summary):
-    """Takeovers at random triggers: as long as the schedule's are on average, as often as it had them."""
-    length = round(summary["target_tokens"] / summary["validations"])
-    probability = min(1.0, summary["validations"] / summary["decisions"])
+    """Takeovers at random triggers, as long and as frequent as the schedule's passages are on average."""
+    length = round(summary["target_tokens"] / (summary["passages"] or 1))
+    probability = min(1.0, summary["passages"] / summary["decisions"])
     rng = random.Random(0)
     return CONFIG, lambda run: schedule.random_takeovers(run, rng, probability, length)
 
 
 def table(results):
-    lines = ["| | accuracy | 95 % interval | target share | target steps | tokens | draft steps wasted | visits | "
-             "products right |", "| --- " * 9 + "|"]
+    lines = ["| | accuracy | 95 % interval | target share | target steps | tokens | draft steps wasted | passages | "
+             "multipliers right | products right |", "| --- " * 10 + "|"]
     for name, r in results.items():
         lines.append(f"| {name} | {r['accuracy']:.3f} | {r['low']:.3f} to {r['high']:.3f} | {r['target_share']:.3f} | "
-                     f"{r['target_steps']:.1f} | {r['tokens']:.1f} | {r['draft_wasted']:.1f} | {r['validations']:.2f} | "
-                     f"{r['products_right']:.3f} |")
+                     f"{r['target_steps']:.1f} | {r['tokens']:.1f} | {r['draft_wasted']:.1f} | {r['passages']:.2f} | "
+                     f"{r['multipliers_right']:.3f} | {r['products_right']:.3f} |")
     return "\n".join(lines)
 
 
@@ -145,6 +166,8 @@ def main():
     results |= pair.solve({"random": random_like(results["schedule"])}, problems, args.runs, seed=1)
     print(table(results))
 
+    for name in ("target alone", "draft alone", "schedule"):
+        print(f"{name}: {results[name]['held_out_right']:.3f} of {results[name]['held_out_n']} held-out products right")
     products = {}
     for held_out in (True, False):
         pairs = task.operand_pairs(held_out)[::1 if held_out else 20]

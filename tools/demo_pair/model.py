@@ -26,8 +26,7 @@ class Shape:
 # 12 query heads each: the pair can be sharded over 1, 2, 3, 4, 6 or 12 ranks.
 SHAPES = {
     "target": Shape(256, 768, 8, 12, 4, 32),
-    "draft": Shape(64, 192, 2, 12, 4, 32),
-    "draft48": Shape(48, 128, 2, 12, 4, 32),
+    "draft": Shape(48, 128, 2, 12, 4, 32),
 }
 
 

@@ -92,7 +92,8 @@ def make_rows(tokenizer, count, processes):
 def check_lengths(tokenizer, count=2000):
     """The two lengths that max_target_tokens must lie between (README.md), over training problems.
 
-    Returns (tokens from a hard thought's first to the last digit of its product, tokens of the shortest easy thought).
+    Returns (tokens from a hard thought's first to the last digit of its product, tokens of the shortest easy thought
+    that can be probed).
     """
     rng = random.Random("display lengths")
     product_end, shortest_easy = 0, ROW_TOKENS
@@ -102,7 +103,7 @@ def check_lengths(tokenizer, count=2000):
             if hard:
                 upto_product = thought[:thought.index(". Next")]
                 product_end = max(product_end, len(tokenizer.encode(upto_product).ids))
-            elif not thought.startswith(task.RECAP_WORDS):
+            elif i and not thought.startswith(task.RECAP_WORDS):  # no trigger, so no probe, stands before the first
                 ending = "\n</think>\n\n" if i + 1 == len(problem.thoughts) else "\n\n"
                 shortest_easy = min(shortest_easy, len(tokenizer.encode(thought + ending).ids))
             words = task.VERIFY_WORDS + task.NEGATIVE_WORDS + task.POSITIVE_WORDS

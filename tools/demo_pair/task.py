@@ -1,9 +1,10 @@
 """The display task: problems, their solutions as chains of thoughts, and the split into train, validation and test.
 
 A two-digit display goes through a list of labelled steps. Easy steps copy or change digits. Hard steps multiply by a
-three-digit number at once, without working: it takes many weights to know 50000 products, so a small model fails there
-and only there. A hard thought opens with a reflective sentence, because a careful solver slows down at a hard step;
-easy thoughts contain none of the schedule's words. Nothing here knows which model will write a step.
+three-digit number at once, without working. They ask for two things that a small model lacks: finding three digits in
+the list and knowing 50000 products. A hard thought opens with a reflective sentence, because a careful solver slows
+down at a hard step; easy thoughts contain none of the schedule's words. Nothing here knows which model will write a
+step.
 
 Command: task.py PATH writes the test problems as JSONL.
 """

@@ -35,7 +35,7 @@ class Recipe:
     learning_rate: float
 
 
-RECIPES = {"target": Recipe(4500, 1.2e-3), "draft": Recipe(2500, 3e-3), "draft48": Recipe(2500, 3e-3)}
+RECIPES = {"target": Recipe(4000, 1.2e-3), "draft": Recipe(2500, 3e-3)}
 
 
 def learning_rate(recipe, step, steps):
@@ -75,8 +75,8 @@ def train_model(name, rows, steps, tokenizer, device, compiled):
         if (step + 1) % 250 == 0 or step + 1 == steps:
             products = ", ".join(f"{kind} products {evaluate.product_accuracy(model, tokenizer, p):.3f}"
                                  for kind, p in pairs.items())
-            print(f"{name}: step {step + 1} of {steps}, loss {loss.item():.4f}, {products}, {time.time() - start:.0f} s",
-                  flush=True)
+            progress = f"step {step + 1} of {steps}, {time.time() - start:.0f} s"
+            print(f"{name}: {progress}, loss {loss.item():.4f}, {products}", flush=True)
     return model.eval()
 
 
@@ -86,7 +86,6 @@ def main():
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--scale", type=float, default=1.0, help="share of rows and steps, for a trial on a CPU")
-    parser.add_argument("--draft", default="draft", choices=[name for name in m.SHAPES if name != "target"])
     args = parser.parse_args()
     start = time.time()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # each process encodes its own part
@@ -96,18 +95,18 @@ def main():
     assert tokenizer.get_vocab_size() <= m.VOCAB_SIZE
     product_end, shortest_easy = r.check_lengths(tokenizer)
     print(f"{tokenizer.get_vocab_size()} tokens; max_target_tokens may be {product_end} to {shortest_easy}")
-    steps = {name: max(2, round(RECIPES[name].steps * args.scale)) for name in ("target", args.draft)}
+    steps = {name: max(2, round(RECIPES[name].steps * args.scale)) for name in RECIPES}
     rows = r.make_rows(tokenizer, max(BATCH_ROWS, round(NUM_ROWS * args.scale)), os.cpu_count())
     print(f"{rows.shape} rows in {time.time() - start:.0f} s", flush=True)
 
     rows = torch.from_numpy(rows.astype("int32")).to(args.device)
     for name in steps:
         model = train_model(name, rows, steps[name], tokenizer, args.device, args.compile)
-        folder = args.out / name.rstrip("0123456789")
+        folder = args.out / name
         export.write_folder(folder, model, tokenizer)
         example = task.test_problems(1)[0].user_message()
         difference = export.check_folder(folder, example)
-        print(f"{name}: {model.num_parameters()} parameters, transformers' logits differ by {difference:.1e}", flush=True)
+        print(f"{name}: {model.num_parameters()} parameters, logits differ from transformers' by {difference:.1e}")
     (args.out / "demo.jsonl").write_text("".join(line + "\n" for line in task.test_lines()))
 
     pair = evaluate.Pair(args.out, args.device)
@@ -116,7 +115,7 @@ def main():
     print(f"done in {time.time() - start:.0f} s")
     for name, summary in results.items():
         print(f"{name}: accuracy {summary['accuracy']:.3f} ({summary['low']:.3f} to {summary['high']:.3f}), "
-              f"{task.TEST_SIZE} test problems")
+              f"{summary['n']} answers to {task.TEST_SIZE} test problems")
 
 
 if __name__ == "__main__":

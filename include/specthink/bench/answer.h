@@ -9,7 +9,8 @@
 namespace specthink {
 
 /// Content of the last `\boxed{...}` (or `\fbox{...}`) that is closed and not blank; braces may nest and `\{` is no
-/// brace. An empty box is an instruction quoted by the model, an open one a text that was cut off: neither is an answer.
+/// brace. An empty box is an instruction quoted by the model, an open one a text that was cut off: neither is an
+/// answer.
 std::optional<std::string> last_boxed(std::string_view text);
 
 /// True when two answers say the same. They are compared as exact numbers where both are numbers, otherwise as text
@@ -19,9 +20,9 @@ std::optional<std::string> last_boxed(std::string_view text);
 /// `\frac{a}{b}` with its variants (`\dfrac`, `\tfrac`, `\frac12`), mixed numbers (`1\frac{4}{5}`), a sign before any
 /// of them. 0.5 equals 1/2; 0.333 does not equal 1/3.
 ///
-/// Notation: white space, `$`, `\$`, spacing commands, `\left` and `\right`, a full stop at the end, `\text{...}` around
-/// words, a unit behind a value (`5.4 \text{ cents}`), degree and per cent signs (they are units: 10\% equals 10, not
-/// 0.1) and a variable before the value (`x=5`) make no difference.
+/// Notation: white space, `$`, `\$`, spacing commands, `\left` and `\right`, a full stop at the end, `\text{...}`
+/// around words, a unit behind a value (`5.4 \text{ cents}`), degree and per cent signs (they are units: 10\% equals
+/// 10, not 0.1) and a variable before the value (`x=5`) make no difference.
 bool same_answer(std::string_view given, std::string_view expected);
 
 /// How a task's answers are found in a text. Copies share one compiled pattern.

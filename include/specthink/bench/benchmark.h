@@ -87,8 +87,8 @@ class Benchmark {
 
 enum class BenchmarkStatus { finished, interrupted };
 
-/// Does all pending runs one after the other. `interrupted` is asked before each; a run that comes back interrupted ends
-/// the benchmark as well. `progress` may be null.
+/// Does all pending runs one after the other. `interrupted` is asked before each; a run that comes back interrupted
+/// ends the benchmark as well. `progress` may be null.
 BenchmarkStatus run_serially(Benchmark& benchmark, const Solve& solve, const std::function<bool()>& interrupted,
                              Progress* progress);
 

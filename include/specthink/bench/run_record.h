@@ -45,7 +45,7 @@ struct RunKey {
 struct RunOutcome {
   RunResult result;
   std::size_t prompt_tokens = 0;
-  double latency = 0;          ///< seconds
+  double latency = 0;           ///< seconds
   Json extra = Json::object();  ///< more keys for the files, such as the time per step
 };
 
@@ -55,16 +55,16 @@ using Solve = std::function<RunOutcome(const Problem& problem, const RunKey& key
 /// and one without interruption cannot differ.
 struct RunRecord {
   RunKey key;
-  double latency = 0;     ///< seconds
-  std::int64_t num_tokens = 0;  ///< generated
-  double throughput = 0;  ///< tokens a second; 0 for a run without duration
+  double latency = 0;                   ///< seconds
+  std::int64_t num_tokens = 0;          ///< generated
+  double throughput = 0;                ///< tokens a second; 0 for a run without duration
   std::int64_t large_model_tokens = 0;  ///< nominal, as the original counts them; written for mode spec
   double large_model_ratio = 0;         ///< of num_tokens; 1 in mode large
   std::int64_t num_validations = 0;     ///< written for mode spec
   std::string generated_text;
   std::int64_t prompt_tokens = 0;
   std::string finish_reason;
-  std::int64_t takeovers = 0;         ///< passages of the target that stayed; written for mode spec
+  std::int64_t takeovers = 0;  ///< passages of the target that stayed; written for mode spec
   Ledger ledger;
   std::optional<std::string> answer;  ///< found in the text
   std::optional<bool> correct;        ///< without a value where the task has no answers

@@ -19,7 +19,7 @@ Statistics summarize(std::span<const double> values);
 
 struct Proportion {
   double mean = 0;
-  double low = 0;   ///< 95 % confidence interval
+  double low = 0;  ///< 95 % confidence interval
   double high = 1;
   std::size_t n = 0;
 };

@@ -19,7 +19,8 @@ namespace specthink {
 ///   data: aime25.jsonl                 one JSON object a line
 ///   problem_key: problem               the field with the problem's text (this is the default)
 ///   answer_key: answer                 the field with the answer; without it no accuracy is reported
-///   id_key: id                         the field with the id (a string or an integer); where the default is absent, the
+///   id_key: id                         the field with the id (a string or an integer); where the default is absent,
+///   the
 ///                                      place in the file, from 0
 ///   answer_pattern: 'answer is (\d+)'  how answers are found in a text; without it, the last \boxed{...}
 ///

@@ -104,7 +104,7 @@ struct TokenizeSettings {
 
 struct PlanSettings {
   int gpus = 0;              ///< ranks
-  double gpu_memory_gb = 0;  ///< GB (10^9 bytes) of one GPU
+  double gpu_memory_gib = 0;  ///< GiB (2^30 bytes) of one GPU: an "80 GB" GPU has about 80
 
   friend bool operator==(const PlanSettings&, const PlanSettings&) = default;
 };

@@ -14,10 +14,10 @@ namespace specthink {
 using OrderedJson = nlohmann::ordered_json;
 
 struct TextLine {
-  std::string_view text;    ///< without its end (LF or CRLF)
-  std::size_t offset = 0;   ///< of its first byte in the file
-  int number = 0;           ///< from 1
-  bool terminated = true;   ///< false: the file ends inside or right behind this line
+  std::string_view text;   ///< without its end (LF or CRLF)
+  std::size_t offset = 0;  ///< of its first byte in the file
+  int number = 0;          ///< from 1
+  bool terminated = true;  ///< false: the file ends inside or right behind this line
 };
 
 /// The lines of `content`, blank ones (spaces and tabs at most) left out; a byte order mark is skipped.

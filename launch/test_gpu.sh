@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Runs every test that needs GPUs (ctest label gpu), with 1 rank and, where there are as many GPUs, with 2 and 4.
+# Needs a build; works on one that was made elsewhere and copied: launch/test_gpu.sh [BUILD_DIR]
+set -euo pipefail
+source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build_dir=${1:-${SPECTHINK_BUILD_DIR:-$source_dir/build}}
+. "$source_dir/launch/mpirun.sh"
+cd "$source_dir"
+
+gpus=$(nvidia-smi --list-gpus 2>/dev/null | wc -l)
+[ "$gpus" -gt 0 ] || { echo "test_gpu: no GPU here (nvidia-smi lists none)" >&2; exit 3; }
+shopt -s nullglob
+programs=("$build_dir"/*_ranks_tests)
+[ ${#programs[@]} -gt 0 ] || { echo "test_gpu: no tests in $build_dir: run launch/setup.sh first" >&2; exit 2; }
+
+export SPECTHINK_TEST_DEVICE=cuda SPECTHINK_CHECK_INTERVAL=1
+failed=0
+for program in "${programs[@]}"; do
+  for ranks in 1 2 4; do
+    [ "$ranks" -le "$gpus" ] || continue
+    printf '== %s on %s GPU(s)\n' "$(basename "$program")" "$ranks"
+    run_ranks "$ranks" "$program" --gtest_brief=1 || { failed=1; printf 'FAILED: %s on %s GPU(s)\n' "$(basename "$program")" "$ranks"; }
+  done
+done
+exit $failed

@@ -1,0 +1,118 @@
+// specthink bench, as a user runs it.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+
+#include "app/program.h"
+#include "specthink/base/file.h"
+#include "specthink/base/json.h"
+
+namespace specthink {
+namespace {
+
+using testing_support::fresh_folder;
+using testing_support::ProgramResult;
+using testing_support::random_pair;
+using testing_support::run_program;
+
+/// A task of two problems and the flags of a benchmark over it.
+struct Bench {
+  std::filesystem::path folder;
+
+  explicit Bench(const std::string& name) : folder(fresh_folder(name)) {
+    std::ofstream(folder / "task.yml") << "name: sums\ntemplate: 'Solve: {problem}'\ndata: sums.jsonl\nanswer_key: answer\n";
+    std::ofstream(folder / "sums.jsonl") << "{\"problem\": \"1+1\", \"answer\": \"2\"}\n{\"problem\": \"2+3\", \"answer\": \"5\"}\n";
+  }
+
+  std::filesystem::path results() const { return folder / "results"; }
+
+  std::string arguments() const {
+    return "bench --target " + (random_pair() / "target").string() + " --draft " + (random_pair() / "draft").string() +
+           " --task " + (folder / "task.yml").string() + " --output-dir " + results().string() +
+           " --num-problems 2 --num-runs 2 --max-tokens 120 --ignore-eos --begin --begin-token-num 9 --not-reasoning"
+           " --max-target-tokens 7 --original-recap-token-num 11 --recap-after-negative-num 2"
+           " --trigger-tokens '[\"\\n\",\".\",\",\",\"a\",\"e\"]'";
+  }
+
+  std::filesystem::path only_file(const std::string& extension) const {
+    std::vector<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(results())) {
+      if (entry.path().extension() == extension) found.push_back(entry.path());
+    }
+    EXPECT_EQ(found.size(), 1u) << extension;
+    return found.empty() ? "" : found[0];
+  }
+};
+
+/// Everything of a result file that does not depend on time: text, tokens and ledger of every run.
+Json without_times(const Json& document) {
+  Json runs = Json::array();
+  for (const char* mode : {"large_model", "speculative_thinking"}) {
+    for (const Json& problem : document.at(mode).at("results").at("problems")) {
+      for (const Json& run : problem.at("runs")) {
+        runs.push_back({mode, problem.at("id"), run.at("run"), run.at("num_tokens"), run.at("generated_text"), run.at("ledger")});
+      }
+    }
+  }
+  return runs;
+}
+
+TEST(bench, compares_both_modes_with_two_ranks) {
+  const Bench bench("bench_both");
+  const ProgramResult result = run_program(bench.arguments() + " --format json", 2);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json summary = parse_json(result.out.substr(0, result.out.find('\n')), "stdout");
+  EXPECT_TRUE(summary.at("comparison").contains("speedup"));
+  EXPECT_EQ(result.out.find('\n'), result.out.size() - 1) << "one line";
+
+  const Json document = read_json(bench.only_file(".json"));
+  const Json runs = without_times(document);
+  EXPECT_EQ(runs.size(), 8u);
+  for (const Json& run : runs) {
+    EXPECT_EQ(run[3], 120);
+    const Json& ledger = run[5];
+    if (run[0] == "large_model") {
+      EXPECT_EQ(ledger.at("target"), 120);
+    } else {
+      EXPECT_GT(ledger.at("target").get<int>(), 0);
+      EXPECT_GT(ledger.at("draft").get<int>(), 0);
+      EXPECT_GT(ledger.at("draft_prefilled").get<int>(), 0);
+    }
+  }
+  EXPECT_EQ(document.at("large_model").at("statistics").at("accuracy").at("n"), 4);
+}
+
+// A job that died in the middle of writing a run: what is left is finished, and the rest is done again with the same
+// tokens as without the interruption.
+TEST(bench, resumes_after_a_torn_line) {
+  const Bench bench("bench_resume");
+  ASSERT_EQ(run_program(bench.arguments()).exit_code, 0);
+  const auto result_path = bench.only_file(".json");
+  const auto log_path = bench.only_file(".jsonl");
+  const Json uninterrupted = without_times(read_json(result_path));
+
+  std::string log = read_file(log_path);
+  log.resize(log.size() * 3 / 5);
+  std::ofstream(log_path, std::ios::binary) << log;
+  std::filesystem::remove(result_path);
+  const ProgramResult changed = run_program(bench.arguments() + " --resume --seed 1");
+  EXPECT_EQ(changed.exit_code, 2);
+  EXPECT_NE(changed.err.find("seed"), std::string::npos) << changed.err;
+
+  const ProgramResult resumed = run_program(bench.arguments() + " --resume", 1);
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_EQ(without_times(read_json(bench.only_file(".json"))), uninterrupted);
+}
+
+TEST(bench, finds_an_unwritable_folder_before_loading) {
+  const Bench bench("bench_unwritable");
+  std::ofstream(bench.folder / "results") << "a file where the folder should be";
+  const ProgramResult result = run_program(bench.arguments(), 2);
+  EXPECT_TRUE(result.exit_code == 2 || result.exit_code == 3) << result.exit_code;
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(testing_support::count_lines(result.err), 1) << result.err;
+}
+
+}  // namespace
+}  // namespace specthink
