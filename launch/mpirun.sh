@@ -4,7 +4,7 @@
 run_ranks() {
   local ranks=$1
   shift
-  local flags=(--quiet --oversubscribe)
+  local flags=(--quiet --oversubscribe --bind-to none)  # unbound: a rank may use several cores
   [ "$(id -u)" != 0 ] || flags+=(--allow-run-as-root)
   mpirun "${flags[@]}" -np "$ranks" "$@"
 }

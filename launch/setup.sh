@@ -139,4 +139,5 @@ say "building (minutes the first time)"
   tail -n 60 "$build_dir/build.log" >&2
   die "the build failed: see above, or $build_dir/build.log"
 }
+python3 "$source_dir/tools/random_pair.py" "$build_dir/random_pair" || die "tools/random_pair.py failed"
 say "built $build_dir/specthink"

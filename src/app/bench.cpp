@@ -42,12 +42,18 @@ Json run_settings(const Invocation& invocation) {
   return result;
 }
 
+/// The test mode; without a draft and without --test-mode, what is left of it.
+TestMode test_mode_of(const Invocation& invocation) {
+  const bool nothing_to_compare = !invocation.settings.models.draft && !invocation.was_set("test_mode");
+  return nothing_to_compare ? TestMode::large : invocation.settings.bench.test_mode;
+}
+
 BenchmarkOptions benchmark_options(const Invocation& invocation, int ranks) {
   const Settings& settings = invocation.settings;
   BenchmarkOptions options;
   options.output_dir = settings.bench.output_dir;
   options.resume = settings.bench.resume;
-  options.modes = run_modes(settings.bench.test_mode);
+  options.modes = run_modes(test_mode_of(invocation));
   options.num_runs = static_cast<std::size_t>(settings.bench.num_runs);
   options.config.config_path = invocation.config_path.string();
   options.config.target_model = settings.models.target;
@@ -68,6 +74,12 @@ Json phase_json(const PhaseTimes& times) {
           {"prefill_seconds", times.prefill_seconds}};
 }
 
+std::optional<Role> model_alone(RunMode mode) {
+  if (mode == RunMode::large) return Role::target;
+  if (mode == RunMode::draft) return Role::draft;
+  return std::nullopt;
+}
+
 /// Executes runs on the session's engine.
 class Solver {
  public:
@@ -84,12 +96,12 @@ class Solver {
     session_.engine().reset();
     RunOutcome outcome;
     outcome.prompt_tokens = prompt.size();
-    EngineRun run = run_schedule(session_.engine(), session_.make_setup(std::move(prompt), key.mode == RunMode::large), options);
+    EngineRun run = run_schedule(session_.engine(), session_.make_setup(std::move(prompt), model_alone(key.mode)), options);
     draft_ += run.draft;
     target_ += run.target;
     outcome.latency = run.seconds;
-    outcome.extra = {{"target", phase_json(run.target)}};
-    if (key.mode == RunMode::spec) outcome.extra["draft"] = phase_json(run.draft);
+    if (key.mode != RunMode::draft) outcome.extra["target"] = phase_json(run.target);
+    if (key.mode != RunMode::large) outcome.extra["draft"] = phase_json(run.draft);
     outcome.result = std::move(run.result);
     return outcome;
   }
@@ -99,7 +111,7 @@ class Solver {
     const Json messages = Json::array({{{"role", "user"}, {"content", kWarmUpPrompt}}});
     const TokenIds prompt = session_.encode_messages(messages, true);
     for (const RunMode mode : modes) {
-      RunSetup setup = session_.make_setup(prompt, mode == RunMode::large);
+      RunSetup setup = session_.make_setup(prompt, model_alone(mode));
       setup.max_tokens = std::min(setup.max_tokens, kWarmUpTokens);
       setup.settings.time_out = -1;
       RunOptions options;
@@ -129,13 +141,14 @@ class Solver {
 
 int run_bench(const Invocation& invocation) {
   const Settings& settings = invocation.settings;
-  const bool with_draft = settings.bench.test_mode != TestMode::large;
+  const TestMode test_mode = test_mode_of(invocation);
+  const bool with_draft = test_mode != TestMode::large;
   return run_on_ranks([&](const ProcessGroup& group) {
     Session session(group, invocation, with_draft);
     std::optional<Benchmark> benchmark;
     together(group, [&] {
       if (with_draft && !session.has_draft()) {
-        throw UserError("--test-mode spec and both need a draft model: give --draft FOLDER, set speculative_model_name, or use --test-mode large");
+        throw UserError("--test-mode spec, both and all need a draft model: give --draft FOLDER, set speculative_model_name, or use --test-mode large");
       }
       if (!session.is_root()) return;
       session.require_tokenizer();
@@ -147,7 +160,7 @@ int run_bench(const Invocation& invocation) {
     session.load();
     return session.drive([&]() -> int {
       Solver solver(session, settings);
-      solver.warm_up(run_modes(settings.bench.test_mode));
+      solver.warm_up(run_modes(test_mode));
       benchmark->start();
       Progress progress(stderr, ::isatty(STDERR_FILENO) != 0, benchmark->finished(), benchmark->total());
       const BenchmarkStatus status = run_serially(*benchmark, std::ref(solver), stop_requested, &progress);
@@ -158,7 +171,6 @@ int run_bench(const Invocation& invocation) {
       }
       benchmark->write_results();
       solver.log_step_times();
-      spdlog::info("results: {}; runs: {}", benchmark->result_path().string(), benchmark->log_path().string());
       if (settings.format == Format::json) {
         fmt::print("{}\n", benchmark->summary_line());
       } else {

@@ -1,9 +1,12 @@
 #include "app/colored_output.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+
+#include "specthink/comm/process_group.h"
 
 namespace specthink {
 namespace {
@@ -20,10 +23,22 @@ const char* color_of(Origin origin) {
   return "";
 }
 
+/// True when the user sees stdout on a terminal. mpirun gives its ranks a pseudo-terminal wherever its own output goes, so
+/// that behind a launcher the parent process is asked (rank 0 runs on mpirun's node; else the answer is no).
+bool stdout_is_terminal() {
+  if (!started_by_launcher()) return ::isatty(STDOUT_FILENO);
+  const std::string parent_stdout = "/proc/" + std::to_string(::getppid()) + "/fd/1";
+  const int fd = ::open(parent_stdout.c_str(), O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool terminal = ::isatty(fd);
+  ::close(fd);
+  return terminal;
+}
+
 bool wants_color(const std::string& color) {
   if (color == "always") return true;
   if (color == "never") return false;
-  return ::isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
+  return stdout_is_terminal() && !std::getenv("NO_COLOR");
 }
 
 }  // namespace

@@ -80,7 +80,7 @@ int run_generate(const Invocation& invocation) {
         options.on_token = [&](TokenId id, Origin origin) { output.push(id, origin); };
       }
       const std::size_t prompt_tokens = prompt.size();
-      const EngineRun run = run_schedule(session.engine(), session.make_setup(std::move(prompt), /*normal_mode=*/false), options);
+      const EngineRun run = run_schedule(session.engine(), session.make_setup(std::move(prompt)), options);
       if (as_json) {
         print_json(run, tokenizer);
       } else if (tokenizer) {

@@ -152,10 +152,11 @@ SamplingParams Session::sampling() const {
   return {static_cast<float>(sampling.temperature), static_cast<float>(sampling.top_p), sampling.top_k};
 }
 
-RunSetup Session::make_setup(TokenIds prompt, bool normal_mode) const {
+RunSetup Session::make_setup(TokenIds prompt, std::optional<Role> alone) const {
   RunSetup setup;
   setup.settings = settings_.schedule;
-  setup.normal_mode = normal_mode || !draft_;
+  setup.normal_mode = alone.has_value() || !draft_;
+  setup.normal_role = alone.value_or(Role::target);
   setup.tokenizer = tokenizer();
   setup.triggers = triggers_ ? &*triggers_ : nullptr;
   setup.eos_ids = target_.config.eos_ids;

@@ -54,8 +54,9 @@ class Session {
   /// Throws UserError for a prompt that is empty, does not fit the context or has ids outside the vocabulary.
   void check_prompt(std::span<const TokenId> ids) const;
 
-  /// A run over this prompt, with the settings of this session.
-  RunSetup make_setup(TokenIds prompt, bool normal_mode) const;
+  /// A run over this prompt with the settings of this session; by one model alone, or by the schedule. Without a draft
+  /// the target is always alone.
+  RunSetup make_setup(TokenIds prompt, std::optional<Role> alone = {}) const;
   SamplingParams sampling() const;
 
  private:

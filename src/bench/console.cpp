@@ -36,7 +36,10 @@ constexpr Figure kFigures[] = {
     {"min", &Statistics::min},   {"max", &Statistics::max},
 };
 
-std::string_view title_of(RunMode mode) { return mode == RunMode::large ? "target alone" : "speculative"; }
+std::string_view title_of(RunMode mode) {
+  if (mode == RunMode::large) return "target alone";
+  return mode == RunMode::spec ? "speculative" : "draft alone";
+}
 
 // Nothing can be compared with a base that is printed as zero.
 std::string format_ratio(double value, double base, const Section& section) {
@@ -108,10 +111,10 @@ void add_ledger(Table& table, std::span<const ModeSummary> modes) {
   add_row("target share, nominal (%)",
           [](const ModeSummary& mode) { return fmt::format("{:.1f}", 100 * mode.large_model_ratio.mean); });
   add_row("takeovers", [](const ModeSummary& mode) {
-    return mode.mode == RunMode::large ? "-" : fmt::format("{:.1f}", mode.takeovers.mean);
+    return mode.mode == RunMode::spec ? fmt::format("{:.1f}", mode.takeovers.mean) : "-";
   });
   add_row("takeovers, least of a run", [](const ModeSummary& mode) {
-    return mode.mode == RunMode::large ? "-" : fmt::format("{:.0f}", mode.takeovers.min);
+    return mode.mode == RunMode::spec ? fmt::format("{:.0f}", mode.takeovers.min) : "-";
   });
   add_row("tokens written by the draft", per_run(&Ledger::draft));
   add_row("tokens written by the target", per_run(&Ledger::target));

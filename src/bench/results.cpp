@@ -20,9 +20,10 @@ std::string_view short_name(std::string_view model) {
 
 std::string describe_models(RunMode mode, const BenchmarkConfig& config) {
   const std::string_view target = short_name(config.target_model);
+  const std::string draft(short_name(config.speculative_model.value_or("no draft")));
   if (mode == RunMode::large) return fmt::format("{} (Large Only)", target);
-  return fmt::format("Speculative Thinking ({} + {})", short_name(config.speculative_model.value_or("no draft")),
-                     target);
+  if (mode == RunMode::draft) return fmt::format("{} (Draft Only)", draft);
+  return fmt::format("Speculative Thinking ({} + {})", draft, target);
 }
 
 OrderedJson config_json(const BenchmarkData& data) {

@@ -111,10 +111,10 @@ class Reader {
 
 RunMode parse_mode(const Reader& reader) {
   const std::string name = reader.text("model_type");
-  for (const RunMode mode : {RunMode::large, RunMode::spec}) {
+  for (const RunMode mode : {RunMode::large, RunMode::spec, RunMode::draft}) {
     if (name == name_of(mode)) return mode;
   }
-  reader.fail("model_type", "large_model or speculative_thinking");
+  reader.fail("model_type", "large_model, speculative_thinking or draft_model");
 }
 
 Ledger parse_ledger(const Reader& run) {
@@ -135,7 +135,17 @@ Ledger parse_ledger(const Reader& run) {
 
 }  // namespace
 
-const char* name_of(RunMode mode) { return mode == RunMode::large ? "large_model" : "speculative_thinking"; }
+const char* name_of(RunMode mode) {
+  switch (mode) {
+    case RunMode::large:
+      return "large_model";
+    case RunMode::spec:
+      return "speculative_thinking";
+    case RunMode::draft:
+      return "draft_model";
+  }
+  throw InternalError("unknown run mode {}", static_cast<int>(mode));
+}
 
 std::vector<RunMode> run_modes(TestMode test_mode) {
   switch (test_mode) {
@@ -145,6 +155,8 @@ std::vector<RunMode> run_modes(TestMode test_mode) {
       return {RunMode::spec};
     case TestMode::both:
       return {RunMode::large, RunMode::spec};
+    case TestMode::all:
+      return {RunMode::large, RunMode::spec, RunMode::draft};
   }
   throw InternalError("unknown test mode {}", static_cast<int>(test_mode));
 }

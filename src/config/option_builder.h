@@ -15,12 +15,12 @@ namespace specthink {
 
 /// What a row says about a setting besides its type and default.
 struct Row {
-  std::string key;
-  std::string help;
-  std::string unit = "";
-  std::string flag = "";  // without one, the key with dashes
-  std::string alias = "";
-  std::string environment = "";  // without one, SPECTHINK_ and the key in capitals
+  const char* key;
+  const char* help;
+  const char* unit = "";
+  const char* flag = "";  // empty: the key with dashes
+  const char* alias = "";
+  const char* environment = "";  // empty: SPECTHINK_ and the key in capitals
 };
 
 /// The same name in other spellings: max_tokens, max-tokens, SPECTHINK_MAX_TOKENS.
@@ -74,16 +74,16 @@ class TableBuilder {
 
   /// A setting that `get` and `set` translate.
   template <class Type, class Get, class Set>
-  void add(unsigned commands, Row row, Type type, typename Type::Value default_value, Get get, Set set) {
+  void add(unsigned commands, const Row& row, Type type, typename Type::Value default_value, Get get, Set set) {
     Option option;
-    option.flag = row.flag.empty() ? flag_spelling(row.key) : row.flag;
-    option.environment = row.environment.empty() ? variable_spelling(row.key) : row.environment;
-    option.key = std::move(row.key);
-    option.alias = std::move(row.alias);
+    option.key = row.key;
+    option.flag = *row.flag ? row.flag : flag_spelling(row.key);
+    option.alias = row.alias;
+    option.environment = *row.environment ? row.environment : variable_spelling(row.key);
     option.group = group_;
     option.commands = commands;
-    option.help = std::move(row.help);
-    option.unit = std::move(row.unit);
+    option.help = row.help;
+    option.unit = row.unit;
     option.range = type.range();
     option.metavar = type.metavar();
     option.default_text = specthink::default_text(type, default_value);
@@ -97,19 +97,19 @@ class TableBuilder {
 
   /// A setting that is a member of a part of Settings.
   template <class Type, class Part, class Member>
-  void add(unsigned commands, Row row, Type type, typename Type::Value default_value, Part Settings::*part,
+  void add(unsigned commands, const Row& row, Type type, typename Type::Value default_value, Part Settings::*part,
            Member Part::*member) {
     add(
-        commands, std::move(row), type, std::move(default_value),
+        commands, row, type, std::move(default_value),
         [=](const Settings& settings) { return value_of(type, settings.*part.*member); },
         [=](Settings& settings, typename Type::Value value) { store(std::move(value), settings.*part.*member); });
   }
 
   /// A setting that is a member of Settings itself.
   template <class Type, class Member>
-  void add(unsigned commands, Row row, Type type, typename Type::Value default_value, Member Settings::*member) {
+  void add(unsigned commands, const Row& row, Type type, typename Type::Value default_value, Member Settings::*member) {
     add(
-        commands, std::move(row), type, std::move(default_value),
+        commands, row, type, std::move(default_value),
         [=](const Settings& settings) { return value_of(type, settings.*member); },
         [=](Settings& settings, typename Type::Value value) { store(std::move(value), settings.*member); });
   }

@@ -165,8 +165,8 @@ void add_bench(TableBuilder& table) {
   table.add(kRuns, {"num_problems", "how many, from the first on", "problems"}, Integer{}, 5, kPart,
             &Part::num_problems);
   table.add(kRuns, {"num_runs", "of each problem", "runs"}, Integer{}, 5, kPart, &Part::num_runs);
-  table.add(kRuns, {"test_mode", "the target alone, speculative thinking, or both and their ratio"},
-            Choice<TestMode>{{{"large", TestMode::large}, {"spec", TestMode::spec}, {"both", TestMode::both}}},
+  table.add(kRuns, {"test_mode", "the target alone, speculative thinking, both and their ratio, or these and the draft alone"},
+            Choice<TestMode>{{{"large", TestMode::large}, {"spec", TestMode::spec}, {"both", TestMode::both}, {"all", TestMode::all}}},
             TestMode::both, kPart, &Part::test_mode);
   table.add(kRuns, {"use_2gpu", "of the old script, without effect: all ranks are used"}, Boolean{}, true, kPart,
             &Part::use_2gpu);

@@ -203,7 +203,7 @@ std::string ChatTemplate::render(const OrderedJson& messages, const Options& opt
     variables.emplace_back("documents", Value());
     variables.emplace_back("add_generation_prompt", options.add_generation_prompt);
     variables.emplace_back("enable_thinking", options.enable_thinking);
-    return jinja::render(impl_->block, variables);
+    return jinja::Interpreter(variables).render(impl_->block);
   } catch (const jinja::TemplateError& error) {
     throw user_error(impl_->name, error);
   }

@@ -11,6 +11,8 @@
 namespace specthink::jinja {
 namespace {
 
+constexpr std::size_t kWorkPerComparison = 8;
+
 void require_defined(const Value& value) {
   if (value.is_undefined()) fail("{}", value.undefined_reason());
 }
@@ -215,7 +217,7 @@ bool is_true(const Value& value) {
 }
 
 bool equal(Runtime& runtime, const Value& a, const Value& b) {
-  runtime.spend(1);
+  runtime.spend(kWorkPerComparison);
   if (a.string() && b.string()) {
     runtime.spend(std::min(a.string()->size(), b.string()->size()));
     return *a.string() == *b.string();
@@ -228,7 +230,7 @@ bool equal(Runtime& runtime, const Value& a, const Value& b) {
 }
 
 std::partial_ordering compare(Runtime& runtime, const Value& a, const Value& b) {
-  runtime.spend(1);
+  runtime.spend(kWorkPerComparison);
   require_defined(a);
   require_defined(b);
   if (const auto i = a.as_integer(), j = b.as_integer(); i && j) return *i <=> *j;

@@ -190,7 +190,7 @@ class Parser {
 }  // namespace
 
 Block parse_template(std::string_view source) {
-  if (source.size() > kMaxTemplateBytes) fail("the template is larger than {} MiB", kMaxTemplateBytes >> 20);
+  if (source.size() > kMaxTemplateBytes) fail_at(1, "the template is larger than {} MiB", kMaxTemplateBytes >> 20);
   return Parser(source).parse();
 }
 

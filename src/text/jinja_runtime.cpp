@@ -5,7 +5,13 @@
 namespace specthink::jinja {
 namespace {
 
-constexpr std::size_t kBytesPerItem = 64;
+constexpr std::size_t kWorkPerText = 32;
+constexpr std::size_t kWorkPerItem = 32;
+constexpr std::size_t kWorkPerAppend = 8;
+constexpr std::size_t kWorkPerNamespace = 512;
+
+// What copying costs.
+std::size_t work_for_bytes(std::size_t bytes) { return bytes / 4; }
 
 }  // namespace
 
@@ -16,7 +22,7 @@ void Runtime::spend(std::size_t units) {
 
 void Runtime::check_text_size(std::size_t bytes) {
   if (bytes > kMaxTextBytes) fail("the template makes a text of more than {} MiB", kMaxTextBytes >> 20);
-  spend(bytes);
+  spend(work_for_bytes(bytes) + kWorkPerText);
 }
 
 Value Runtime::text(std::string text) {
@@ -25,12 +31,12 @@ Value Runtime::text(std::string text) {
 }
 
 Value Runtime::list(Values items) {
-  spend(items.size() * kBytesPerItem);
+  spend(items.size() * kWorkPerItem);
   return Value::list(std::move(items));
 }
 
 Namespace* Runtime::make_namespace() {
-  spend(kBytesPerItem * 8);
+  spend(kWorkPerNamespace);
   return &namespaces_.emplace_back();
 }
 
@@ -38,7 +44,7 @@ void TextBuilder::append(std::string_view text) {
   if (text.size() > kMaxTextBytes - text_.size()) {
     fail("the template makes a text of more than {} MiB", kMaxTextBytes >> 20);
   }
-  runtime_.spend(text.size() + 1);
+  runtime_.spend(work_for_bytes(text.size()) + kWorkPerAppend);
   text_ += text;
 }
 
@@ -46,7 +52,7 @@ void TextBuilder::append(std::size_t count, char c) {
   if (count > kMaxTextBytes - text_.size()) {
     fail("the template makes a text of more than {} MiB", kMaxTextBytes >> 20);
   }
-  runtime_.spend(count + 1);
+  runtime_.spend(work_for_bytes(count) + kWorkPerAppend);
   text_.append(count, c);
 }
 

@@ -11,13 +11,13 @@
 namespace specthink::jinja {
 
 inline constexpr std::size_t kMaxTextBytes = std::size_t{64} << 20;  // of any one string, the output included
-inline constexpr std::size_t kMaxWork = std::size_t{1} << 30;        // of one rendering, see Runtime::spend
+inline constexpr std::size_t kMaxWork = std::size_t{1} << 28;        // of one rendering, see Runtime::spend
 inline constexpr std::int64_t kMaxRange = 100000;                    // as in the reference
 
 class Runtime {
  public:
-  /// Accounts for work: one unit is about a byte handled or a nanosecond. Throws TemplateError when a rendering has
-  /// used up kMaxWork, which bounds its time and memory.
+  /// Accounts for work: one unit is about a nanosecond, a byte looked at or four bytes copied. Throws
+  /// TemplateError when a rendering has used up kMaxWork, which bounds its time to about a second and its memory.
   void spend(std::size_t units);
 
   /// To be called before a string of this size is made.

@@ -58,9 +58,9 @@ Json without_times(const Json& document) {
   return runs;
 }
 
-TEST(bench, compares_both_modes_with_two_ranks) {
-  const Bench bench("bench_both");
-  const ProgramResult result = run_program(bench.arguments() + " --format json", 2);
+TEST(bench, compares_all_modes_with_two_ranks) {
+  const Bench bench("bench_all");
+  const ProgramResult result = run_program(bench.arguments() + " --test-mode all --format json", 2);
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const Json summary = parse_json(result.out.substr(0, result.out.find('\n')), "stdout");
   EXPECT_TRUE(summary.at("comparison").contains("speedup"));
@@ -80,6 +80,8 @@ TEST(bench, compares_both_modes_with_two_ranks) {
       EXPECT_GT(ledger.at("draft_prefilled").get<int>(), 0);
     }
   }
+  EXPECT_EQ(document.at("draft_model").at("statistics").at("ledger").at("draft"), 4 * 120);
+  EXPECT_EQ(document.at("draft_model").at("statistics").at("ledger").at("target"), 0);
   EXPECT_EQ(document.at("large_model").at("statistics").at("accuracy").at("n"), 4);
 }
 

@@ -18,7 +18,8 @@ using testing_support::run_program;
 
 const std::string kSchedule =
     " --trigger-tokens '[\"\\n\",\".\",\",\",\"a\",\"e\"]' --begin --begin-token-num 9 --not-reasoning --max-target-tokens 7"
-    " --recap-after-negative-num 1 --original-recap-token-num 11";
+    " --recap-after-negative-num 1 --original-recap-token-num 11"
+    " --target-validation-keywords '{\"verify\": [\"k\"], \"negative\": [\"a\", \"e\", \"o\", \"W\", \"q\"], \"positive\": [\"yes\"]}'";
 
 std::string target() { return " --target " + (random_pair() / "target").string(); }
 std::string pair() { return target() + " --draft " + (random_pair() / "draft").string(); }
@@ -64,13 +65,13 @@ TEST(generate, the_ledger_accounts_for_every_token) {
 
 TEST(generate, streamed_text_is_the_text_of_the_result) {
   const std::string arguments = pair() + kSchedule + " --max-tokens 80 --prompt-ids 9,8,7 --seed 3";
-  const Json result = generate(arguments);
+  const Json result = generate(arguments, 2);
   const ProgramResult streamed = run_program("generate" + arguments, 2);
   EXPECT_EQ(streamed.out, result.at("text").get<std::string>() + "\n");
 }
 
 TEST(generate, colours_name_the_origin) {
-  const ProgramResult result = run_program("generate --color always" + pair() + kSchedule + " --max-tokens 80 --ignore-eos --prompt-ids 9,8,7");
+  const ProgramResult result = run_program("generate --color always" + pair() + kSchedule + " --max-tokens 200 --ignore-eos --prompt-ids 9,8,7");
   EXPECT_NE(result.out.find("\033[32m"), std::string::npos);
   EXPECT_NE(result.out.find("\033[33m"), std::string::npos) << "the recap words are injected";
 }

@@ -50,7 +50,7 @@ TEST(run_record, boxes_of_the_prompt_are_no_answers) {
 }
 
 TEST(run_record, survives_the_log) {
-  for (const RunMode mode : {RunMode::large, RunMode::spec}) {
+  for (const RunMode mode : {RunMode::large, RunMode::spec, RunMode::draft}) {
     const RunRecord record = made_up_record(mode);
     const std::string line = to_line(log_json(record));
     const RunRecord again = parse_record(parse_json(line, "log"), "log:2");

@@ -77,6 +77,20 @@ TEST(schedule, normal_mode_is_one_request_and_needs_no_tokenizer) {
   EXPECT_DOUBLE_EQ(result.ledger.nominal_target_share(), 1.0);
 }
 
+TEST(schedule, the_draft_can_be_alone_too) {
+  RunSetup setup = normal_setup();
+  setup.normal_role = Role::draft;
+  const auto schedule = make_schedule(setup);
+  ASSERT_NE(schedule->request(), nullptr);
+  EXPECT_EQ(schedule->request()->role, Role::draft);
+  EXPECT_FALSE(schedule->request()->stop_at_trigger);
+  schedule->resume(TokenIds{4, 5, 8});
+  const RunResult result = schedule->result();
+  EXPECT_EQ(result.origins, std::vector<Origin>(3, Origin::draft));
+  EXPECT_EQ(result.ledger.draft, 3);
+  EXPECT_DOUBLE_EQ(result.ledger.nominal_target_share(), 0);
+}
+
 TEST(schedule, normal_mode_is_limited_by_the_context) {
   RunSetup setup = normal_setup();
   setup.max_tokens = 40000;

@@ -1,6 +1,7 @@
 #include "specthink/text/chat_template.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>

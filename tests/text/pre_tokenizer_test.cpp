@@ -101,7 +101,9 @@ TEST(regex_view, keeps_lengths_and_known_characters) {
     ASSERT_EQ(view.size(), text.size()) << std::hex << static_cast<std::uint32_t>(code);
     ASSERT_EQ(next_utf8(view).length, text.size()) << std::hex << static_cast<std::uint32_t>(code);
     const bool is_old = code < 0x800 || (code >= 0x4E00 && code < 0xA000);
-    if (is_old) ASSERT_EQ(view, text) << std::hex << static_cast<std::uint32_t>(code);
+    if (is_old) {
+      ASSERT_EQ(view, text) << std::hex << static_cast<std::uint32_t>(code);
+    }
   }
 }
 

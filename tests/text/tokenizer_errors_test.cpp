@@ -1,10 +1,9 @@
 // Malformed tokenizer files: each is a UserError that names the file, the key and what is wrong.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
-#include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
@@ -182,10 +181,10 @@ TEST(tokenizer_errors, folder_without_a_tokenizer) {
 // A pattern that backtracks without end stops with a message instead.
 TEST(tokenizer_errors, pattern_that_takes_too_long) {
   Json json = tokenizer_json("llama_style");
-  first_step(json) = split_step({{"Regex", "(?:a+)+b"}});
+  first_step(json) = split_step({{"Regex", "(?:a+)+[bc]"}});
   const Tokenizer tokenizer = parse_tokenizer(json);
   const std::string message = user_error([&] { tokenizer.encode(std::string(40, 'a')); });
-  EXPECT_NE(message.find("'(?:a+)+b'"), std::string::npos) << message;
+  EXPECT_NE(message.find("'(?:a+)+[bc]'"), std::string::npos) << message;
 }
 
 }  // namespace

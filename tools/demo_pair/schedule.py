@@ -1,4 +1,4 @@
-"""The thinking schedule for the evaluation: `compat: fixed` (ALGORITHM.md section 3b) and a random one to compare with.
+"""The thinking schedule for the evaluation: `compat: fixed` and a random one to compare with.
 
 A policy is a generator. It yields a Request for each token that it needs and is sent the token's id, so that many runs
 can advance together, one token a step, in one batch (decode.py). The C++ program is the reference for users; this
@@ -166,7 +166,7 @@ def random_takeovers(run, rng, probability, length):
 
 
 def speculative(run):
-    """ALGORITHM.md section 3b."""
+    """The loop of `compat: fixed` (src/schedule/fixed_loop.cpp)."""
     s, text = run.settings, run.text
     negatives, recap_len, recap_after = 0, s.original_recap_token_num, s.recap_after_negative_num
     rest = []              # what the draft wrote behind a trigger in its last probe, not yet judged

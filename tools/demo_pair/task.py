@@ -21,7 +21,7 @@ NUM_HARD_STEPS = 3
 MULTIPLIERS = range(100, 600)
 TEST_SIZE = 200
 
-# What the schedule looks for by default (ALGORITHM.md section 1).
+# What the schedule looks for by default.
 VERIFY_WORDS = ["verify", "think again", "recap", "check"]
 NEGATIVE_WORDS = ["wait", "alternatively", "hold on", "another"]
 POSITIVE_WORDS = ["yeah", "yes", "final answer", "confident"]

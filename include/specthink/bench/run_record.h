@@ -21,9 +21,10 @@ namespace specthink {
 enum class RunMode : std::uint8_t {
   large = 0,  ///< the target alone
   spec = 1,   ///< speculative thinking
+  draft = 2,  ///< the draft alone
 };
 
-/// The key of a mode in result files and the beginning of their names: large_model, speculative_thinking.
+/// The key of a mode in result files and the beginning of their names: large_model, speculative_thinking, draft_model.
 const char* name_of(RunMode mode);
 
 /// In the order in which they run and are printed.

@@ -18,7 +18,7 @@ enum class Compat { fixed, seed };                ///< which loop (schedule/)
 enum class DType { bfloat16, float16, float32 };  ///< compute type of the models
 enum class Device { automatic, cpu, cuda };
 enum class Format { automatic, text, json, jsonl };  ///< automatic: what the command prints by default
-enum class TestMode { large, spec, both };
+enum class TestMode { large, spec, both, all };  ///< all: both, and the draft alone
 
 /// The thinking schedule: the keys of the YAML files.
 struct ScheduleSettings {

@@ -84,7 +84,8 @@ struct RunResult {
 /// What a schedule works on. Tokenizer and triggers must outlive it.
 struct RunSetup {
   ScheduleSettings settings;
-  bool normal_mode = false;              ///< the target alone; needs no tokenizer
+  bool normal_mode = false;              ///< one model alone; needs no tokenizer
+  Role normal_role = Role::target;       ///< which one
   const Tokenizer* tokenizer = nullptr;  ///< the target's
   const StopTable* triggers = nullptr;
   TokenIds eos_ids;                      ///< of both models' generation_config.json
