@@ -34,10 +34,14 @@ std::filesystem::path task_file(const Settings& settings) {
 /// What decides the tokens of a run: a benchmark is resumed only with the same.
 Json run_settings(const Invocation& invocation) {
   Json result = Json::object();
-  for (const auto& [key, option] : settings_as_json(invocation).at("settings").items()) {
-    constexpr std::array kNoInfluence{"resume", "output_dir", "use_2gpu", "target_model_gpu", "speculative_model_gpu", "num_problems",
-                                      "num_runs", "test_mode", "gpu_memory_utilization", "format", "data_dir", "trace", "color"};
-    if (std::find(kNoInfluence.begin(), kNoInfluence.end(), key) == kNoInfluence.end()) result[key] = option.at("value");
+  const Json settings = settings_as_json(invocation).at("settings");
+  for (const auto& [key, option] : settings.items()) {
+    constexpr std::array kNoInfluence{
+        "resume",       "output_dir", "use_2gpu",  "target_model_gpu",       "speculative_model_gpu",
+        "num_problems", "num_runs",   "test_mode", "gpu_memory_utilization", "format",
+        "data_dir",     "trace",      "color"};
+    if (std::find(kNoInfluence.begin(), kNoInfluence.end(), key) == kNoInfluence.end())
+      result[key] = option.at("value");
   }
   return result;
 }
@@ -91,12 +95,14 @@ class Solver {
     session_.check_prompt(prompt);
     RunOptions options;
     options.sampling = session_.sampling();
-    options.draw = {settings_.sampling.seed, static_cast<std::uint32_t>(key.problem), static_cast<std::uint32_t>(key.run)};
+    options.draw = {settings_.sampling.seed, static_cast<std::uint32_t>(key.problem),
+                    static_cast<std::uint32_t>(key.run)};
     options.interrupted = stop_requested;
     session_.engine().reset();
     RunOutcome outcome;
     outcome.prompt_tokens = prompt.size();
-    EngineRun run = run_schedule(session_.engine(), session_.make_setup(std::move(prompt), model_alone(key.mode)), options);
+    EngineRun run =
+        run_schedule(session_.engine(), session_.make_setup(std::move(prompt), model_alone(key.mode)), options);
     draft_ += run.draft;
     target_ += run.target;
     outcome.latency = run.seconds;
@@ -148,12 +154,15 @@ int run_bench(const Invocation& invocation) {
     std::optional<Benchmark> benchmark;
     together(group, [&] {
       if (with_draft && !session.has_draft()) {
-        throw UserError("--test-mode spec, both and all need a draft model: give --draft FOLDER, set speculative_model_name, or use --test-mode large");
+        throw UserError(
+            "--test-mode spec, both and all need a draft model: give --draft FOLDER, set speculative_model_name, or "
+            "use --test-mode large");
       }
       if (!session.is_root()) return;
       session.require_tokenizer();
       const Task task = load_task(task_file(settings));
-      std::vector<Problem> problems = load_problems(task, settings.data_dir, static_cast<std::size_t>(settings.bench.num_problems));
+      std::vector<Problem> problems =
+          load_problems(task, settings.data_dir, static_cast<std::size_t>(settings.bench.num_problems));
       benchmark.emplace(task, std::move(problems), benchmark_options(invocation, group.size()));
       benchmark->prepare();
     });
@@ -165,8 +174,8 @@ int run_bench(const Invocation& invocation) {
       Progress progress(stderr, ::isatty(STDERR_FILENO) != 0, benchmark->finished(), benchmark->total());
       const BenchmarkStatus status = run_serially(*benchmark, std::ref(solver), stop_requested, &progress);
       if (status == BenchmarkStatus::interrupted) {
-        spdlog::warn("interrupted: {} of {} runs are in {}; go on with --resume", benchmark->finished(), benchmark->total(),
-                     benchmark->log_path().string());
+        spdlog::warn("interrupted: {} of {} runs are in {}; go on with --resume", benchmark->finished(),
+                     benchmark->total(), benchmark->log_path().string());
         return kExitInterrupted;
       }
       benchmark->write_results();

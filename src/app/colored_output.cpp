@@ -23,8 +23,8 @@ const char* color_of(Origin origin) {
   return "";
 }
 
-/// True when the user sees stdout on a terminal. mpirun gives its ranks a pseudo-terminal wherever its own output goes, so
-/// that behind a launcher the parent process is asked (rank 0 runs on mpirun's node; else the answer is no).
+/// True when the user sees stdout on a terminal. mpirun gives its ranks a pseudo-terminal wherever its own output goes,
+/// so that behind a launcher the parent process is asked (rank 0 runs on mpirun's node; else the answer is no).
 bool stdout_is_terminal() {
   if (!started_by_launcher()) return ::isatty(STDOUT_FILENO);
   const std::string parent_stdout = "/proc/" + std::to_string(::getppid()) + "/fd/1";

@@ -9,8 +9,8 @@
 
 namespace specthink {
 
-/// Target in green, injected words in yellow, the draft in the terminal's own colour. A character is shown when its last
-/// byte is there, in the colour of the token that completed it.
+/// Target in green, injected words in yellow, the draft in the terminal's own colour. A character is shown when its
+/// last byte is there, in the colour of the token that completed it.
 class ColoredOutput {
  public:
   /// `color`: auto (when stdout is a terminal and NO_COLOR is not set), always or never.

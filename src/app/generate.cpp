@@ -43,14 +43,16 @@ Trace trace_of(const EngineRun& run, std::size_t prompt_tokens) {
 void print_summary(const EngineRun& run) {
   const Ledger& ledger = run.result.ledger;
   spdlog::info("{} tokens in {:.2f} s ({:.1f}/s), ended by {}", ledger.generated(), run.seconds,
-               run.seconds > 0 ? static_cast<double>(ledger.generated()) / run.seconds : 0.0, name_of(run.result.finish_reason));
-  spdlog::info("draft {}, target {} ({:.1f} %), injected {}; thrown away: draft {}, target {}; caught up: draft {}, target {}",
-               ledger.draft, ledger.target, 100 * ledger.target_share(), ledger.injected, ledger.draft_wasted,
-               ledger.target_wasted, ledger.draft_prefilled, ledger.target_prefilled);
+               run.seconds > 0 ? static_cast<double>(ledger.generated()) / run.seconds : 0.0,
+               name_of(run.result.finish_reason));
+  spdlog::info(
+      "draft {}, target {} ({:.1f} %), injected {}; thrown away: draft {}, target {}; caught up: draft {}, target {}",
+      ledger.draft, ledger.target, 100 * ledger.target_share(), ledger.injected, ledger.draft_wasted,
+      ledger.target_wasted, ledger.draft_prefilled, ledger.target_prefilled);
   for (const auto& [role, times] : {std::pair{Role::draft, run.draft}, std::pair{Role::target, run.target}}) {
     if (times.decode_steps == 0) continue;
-    spdlog::info("{}: {:.3f} ms a decode step ({} steps), {:.2f} s of prefill", name_of(role), times.milliseconds_per_step(),
-                 times.decode_steps, times.prefill_seconds);
+    spdlog::info("{}: {:.3f} ms a decode step ({} steps), {:.2f} s of prefill", name_of(role),
+                 times.milliseconds_per_step(), times.decode_steps, times.prefill_seconds);
   }
 }
 

@@ -13,7 +13,8 @@ namespace specthink {
 namespace {
 
 void check_message(const Json& message, std::size_t index) {
-  if (!message.is_object()) throw UserError("--messages: item {} is no object, expected {{\"role\": …, \"content\": …}}", index);
+  if (!message.is_object())
+    throw UserError("--messages: item {} is no object, expected {{\"role\": …, \"content\": …}}", index);
   if (!message.contains("role") || !message["role"].is_string()) {
     throw UserError("--messages: item {} has no \"role\" (a string such as user, assistant or system)", index);
   }
@@ -38,8 +39,10 @@ std::string read_text_input(const GenerateSettings& settings) {
 Json read_messages(const GenerateSettings& settings) {
   if (!settings.messages) return Json::array({{{"role", "user"}, {"content", read_text_input(settings)}}});
   const bool from_file = settings.messages->starts_with('@');
-  const Json messages = from_file ? read_json(settings.messages->substr(1)) : parse_json(*settings.messages, "--messages");
-  if (!messages.is_array() || messages.empty()) throw UserError("--messages: expected a JSON list of messages that is not empty");
+  const Json messages =
+      from_file ? read_json(settings.messages->substr(1)) : parse_json(*settings.messages, "--messages");
+  if (!messages.is_array() || messages.empty())
+    throw UserError("--messages: expected a JSON list of messages that is not empty");
   for (std::size_t i = 0; i < messages.size(); ++i) check_message(messages[i], i);
   return messages;
 }

@@ -37,7 +37,9 @@ void flush_stdout() {
   }
 }
 
-bool needs_ranks(const std::string& command) { return command == "generate" || command == "score" || command == "bench"; }
+bool needs_ranks(const std::string& command) {
+  return command == "generate" || command == "score" || command == "bench";
+}
 
 int run(const ParseResult& parsed) {
   int exit_code = kExitSuccess;

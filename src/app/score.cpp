@@ -16,7 +16,8 @@ void print_table(const TokenIds& ids, const std::vector<float>& logprobs, const 
     fmt::print("{:>8}  {:>10}  {}\n", ids[i], i == 0 ? "" : fmt::format("{:.5f}", logprobs[i - 1]), text);
     if (i > 0) sum += logprobs[i - 1];
   }
-  if (!logprobs.empty()) fmt::print("mean {:.5f} over {} tokens\n", sum / static_cast<double>(logprobs.size()), logprobs.size());
+  if (!logprobs.empty())
+    fmt::print("mean {:.5f} over {} tokens\n", sum / static_cast<double>(logprobs.size()), logprobs.size());
 }
 
 }  // namespace

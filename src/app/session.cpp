@@ -39,7 +39,9 @@ void share_cores(const ProcessGroup& group) {
   at::set_num_threads(std::max(1, cores / group.local_size()));
 }
 
-bool same_file_content(const std::filesystem::path& a, const std::filesystem::path& b) { return read_file(a) == read_file(b); }
+bool same_file_content(const std::filesystem::path& a, const std::filesystem::path& b) {
+  return read_file(a) == read_file(b);
+}
 
 }  // namespace
 
@@ -63,8 +65,9 @@ Session::Session(const ProcessGroup& group, const Invocation& invocation, bool w
     : group_(group), settings_(invocation.settings), device_(c10::kCPU) {
   const ModelSettings& models = settings_.models;
   if (invocation.was_set("target_model_gpu") || invocation.was_set("speculative_model_gpu")) {
-    spdlog::info("target_model_gpu and speculative_model_gpu have no effect: both models are sharded over all {} rank{}",
-                 group.size(), group.size() == 1 ? "" : "s");
+    spdlog::info(
+        "target_model_gpu and speculative_model_gpu have no effect: both models are sharded over all {} rank{}",
+        group.size(), group.size() == 1 ? "" : "s");
   }
   together(group, [&] {
     if (models.target.empty()) {
@@ -121,23 +124,29 @@ const Tokenizer& Session::require_tokenizer() const {
 TokenIds Session::encode_messages(const Json& messages, bool enable_thinking) const {
   const Tokenizer& tokenizer = require_tokenizer();
   if (!chat_template_) {
-    throw UserError("{} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json): add one, or give token ids with --prompt-ids",
-                    target_.folder.string());
+    throw UserError(
+        "{} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json): add one, or give "
+        "token ids with --prompt-ids",
+        target_.folder.string());
   }
-  return tokenizer.encode(chat_template_->render(messages, {.add_generation_prompt = true, .enable_thinking = enable_thinking}));
+  return tokenizer.encode(
+      chat_template_->render(messages, {.add_generation_prompt = true, .enable_thinking = enable_thinking}));
 }
 
 void Session::check_prompt(std::span<const TokenId> ids) const {
   if (ids.empty()) throw UserError("the prompt is empty");
   const auto context = context_limit();
   if (static_cast<std::int64_t>(ids.size()) >= context) {
-    throw UserError("the prompt has {} tokens, but the context is {} (the smaller of --max-model-len and the models' max_position_embeddings): shorten it",
-                    ids.size(), context);
+    throw UserError(
+        "the prompt has {} tokens, but the context is {} (the smaller of --max-model-len and the models' "
+        "max_position_embeddings): shorten it",
+        ids.size(), context);
   }
   std::int64_t limit = target_.config.vocab_size;
   if (draft_) limit = std::min(limit, draft_->config.vocab_size);
   for (const TokenId id : ids) {
-    if (id < 0 || id >= limit) throw UserError("token id {} is outside the vocabulary: expected 0 to {}", id, limit - 1);
+    if (id < 0 || id >= limit)
+      throw UserError("token id {} is outside the vocabulary: expected 0 to {}", id, limit - 1);
   }
 }
 
@@ -174,9 +183,12 @@ std::int64_t Session::cache_tokens(const ModelFiles& model) const {
   const ModelMemory memory = plan_memory(model.config, group_.size(), total_memory(device_), model.utilization,
                                          settings_.models.dtype, context_limit(), /*models=*/draft_ ? 2 : 1);
   if (!memory.loads()) {
-    throw UserError("the {} {} needs {} for weights and workspace on each rank, but its share of the GPU is {} (--gpu-memory-utilization {}): `specthink plan` shows what fits",
-                    name_of(model.role), model.name, format_bytes(static_cast<std::uint64_t>(memory.weight_bytes + memory.workspace_bytes)),
-                    format_bytes(static_cast<std::uint64_t>(memory.budget_bytes)), model.utilization);
+    throw UserError(
+        "the {} {} needs {} for weights and workspace on each rank, but its share of the GPU is {} "
+        "(--gpu-memory-utilization {}): `specthink plan` shows what fits",
+        name_of(model.role), model.name,
+        format_bytes(static_cast<std::uint64_t>(memory.weight_bytes + memory.workspace_bytes)),
+        format_bytes(static_cast<std::uint64_t>(memory.budget_bytes)), model.utilization);
   }
   return memory.kv_tokens;
 }
@@ -192,8 +204,9 @@ void Session::load_model(ModelFiles& model) {
   model.transformer = std::make_unique<Transformer>(model.folder, model.config, *collectives_, options);
   synchronize(device_);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  spdlog::info("{} {}: {} of weights a rank, KV cache of {} tokens ({}), loaded in {:.1f} s", name_of(model.role), model.name,
-               format_bytes(static_cast<std::uint64_t>(model.transformer->weight_bytes())), model.transformer->capacity() - kSpareTokens,
+  spdlog::info("{} {}: {} of weights a rank, KV cache of {} tokens ({}), loaded in {:.1f} s", name_of(model.role),
+               model.name, format_bytes(static_cast<std::uint64_t>(model.transformer->weight_bytes())),
+               model.transformer->capacity() - kSpareTokens,
                format_bytes(static_cast<std::uint64_t>(model.transformer->cache_bytes())), seconds);
 }
 
@@ -211,10 +224,12 @@ void Session::load() {
   Engine::Options options;
   options.vocab_size = target_.config.vocab_size;
   if (draft_) options.vocab_size = std::min(options.vocab_size, draft_->config.vocab_size);
-  if (const char* interval = std::getenv("SPECTHINK_CHECK_INTERVAL")) options.check_interval = std::max(1, std::atoi(interval));
+  if (const char* interval = std::getenv("SPECTHINK_CHECK_INTERVAL"))
+    options.check_interval = std::max(1, std::atoi(interval));
   Engine::Model draft;
   if (draft_) draft = {draft_->transformer.get(), draft_->config.eos_ids};
-  engine_ = std::make_unique<Engine>(group_, *collectives_, Engine::Model{target_.transformer.get(), target_.config.eos_ids}, draft, options);
+  engine_ = std::make_unique<Engine>(group_, *collectives_,
+                                     Engine::Model{target_.transformer.get(), target_.config.eos_ids}, draft, options);
 }
 
 int Session::drive(const std::function<int()>& root) {

@@ -46,7 +46,7 @@ class Session {
 
   // The text side; on rank 0 only.
   const Tokenizer* tokenizer() const { return tokenizer_ ? &*tokenizer_ : nullptr; }  ///< null: the folder has none
-  const Tokenizer& require_tokenizer() const;                                          ///< throws UserError
+  const Tokenizer& require_tokenizer() const;                                         ///< throws UserError
 
   /// Ids of a prompt: the chat template over `messages`, encoded.
   TokenIds encode_messages(const Json& messages, bool enable_thinking) const;

@@ -7,8 +7,8 @@
 namespace specthink {
 
 std::string version_text() {
-  return fmt::format("specthink {}\nMPI   {}\nNCCL  {}\ntorch {}\nCUDA  {}\n", SPECTHINK_VERSION, MpiSession::library_version(),
-                     nccl_version(), SPECTHINK_TORCH_VERSION, cuda_version());
+  return fmt::format("specthink {}\nMPI   {}\nNCCL  {}\ntorch {}\nCUDA  {}\n", SPECTHINK_VERSION,
+                     MpiSession::library_version(), nccl_version(), SPECTHINK_TORCH_VERSION, cuda_version());
 }
 
 }  // namespace specthink

@@ -21,7 +21,8 @@ void check_depth(std::string_view text, std::string_view source) {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
-      if (++depth > kMaxDepth) throw UserError("{}: JSON is nested deeper than {} levels at byte {}", source, kMaxDepth, i);
+      if (++depth > kMaxDepth)
+        throw UserError("{}: JSON is nested deeper than {} levels at byte {}", source, kMaxDepth, i);
     } else if (c == '}' || c == ']') {
       --depth;
     }

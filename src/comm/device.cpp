@@ -17,8 +17,10 @@ void check_distinct(const ProcessGroup& group, const std::string& uuid) {
     for (int a = 0; a < group.size(); ++a) {
       for (int b = a + 1; b < group.size(); ++b) {
         if (uuids[static_cast<std::size_t>(a)] != uuids[static_cast<std::size_t>(b)]) continue;
-        throw EnvironmentError("ranks {} and {} are both on {}: give each rank a GPU of its own (fewer ranks, or check CUDA_VISIBLE_DEVICES)",
-                               a, b, uuids[static_cast<std::size_t>(a)]);
+        throw EnvironmentError(
+            "ranks {} and {} are both on {}: give each rank a GPU of its own (fewer ranks, or check "
+            "CUDA_VISIBLE_DEVICES)",
+            a, b, uuids[static_cast<std::size_t>(a)]);
       }
     }
   });
@@ -51,7 +53,8 @@ c10::Device select_device(const ProcessGroup& group, DeviceChoice choice) {
   const int index = gpus == 1 ? 0 : group.local_rank();
   together(group, [&] {
     if (index >= gpus) {
-      throw EnvironmentError("{} ranks on this node, but {} GPUs: start as many ranks as there are GPUs", group.local_size(), gpus);
+      throw EnvironmentError("{} ranks on this node, but {} GPUs: start as many ranks as there are GPUs",
+                             group.local_size(), gpus);
     }
     gpu::use(index);
   });

@@ -8,12 +8,12 @@
 namespace specthink::gpu {
 namespace {
 
-#define SPECTHINK_CHECK_CUDA(call)                                                                       \
-  do {                                                                                                   \
-    const cudaError_t status = (call);                                                                   \
-    if (status != cudaSuccess) {                                                                         \
-      throw EnvironmentError("{}:{}: CUDA: {}", __FILE__, __LINE__, cudaGetErrorString(status));         \
-    }                                                                                                    \
+#define SPECTHINK_CHECK_CUDA(call)                                                               \
+  do {                                                                                           \
+    const cudaError_t status = (call);                                                           \
+    if (status != cudaSuccess) {                                                                 \
+      throw EnvironmentError("{}:{}: CUDA: {}", __FILE__, __LINE__, cudaGetErrorString(status)); \
+    }                                                                                            \
   } while (false)
 
 cudaDeviceProp properties(int index) {

@@ -10,12 +10,13 @@
 namespace specthink {
 namespace {
 
-#define SPECTHINK_CHECK_NCCL(call)                                                                               \
-  do {                                                                                                           \
-    const ncclResult_t status = (call);                                                                          \
-    if (status != ncclSuccess) {                                                                                 \
-      throw EnvironmentError("{}:{}: NCCL: {}: {}", __FILE__, __LINE__, ncclGetErrorString(status), ncclGetLastError(nullptr)); \
-    }                                                                                                            \
+#define SPECTHINK_CHECK_NCCL(call)                                                                  \
+  do {                                                                                              \
+    const ncclResult_t status = (call);                                                             \
+    if (status != ncclSuccess) {                                                                    \
+      throw EnvironmentError("{}:{}: NCCL: {}: {}", __FILE__, __LINE__, ncclGetErrorString(status), \
+                             ncclGetLastError(nullptr));                                            \
+    }                                                                                               \
   } while (false)
 
 ncclDataType_t nccl_type(at::ScalarType type) {

@@ -145,7 +145,8 @@ std::string MpiSession::library_version() {
 void report_failure(const std::string& message, int rank, int ranks) {
   const std::string prefix = ranks > 1 ? fmt::format("specthink: rank {}: ", rank) : "specthink: ";
   std::string line = prefix + message;
-  std::replace_if(line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');  // of libraries' messages
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');  // of libraries' messages
   line += '\n';
   // One write, so that the lines of several ranks do not mix.
   std::fwrite(line.data(), 1, line.size(), stderr);
@@ -163,8 +164,8 @@ Failure describe_current_exception() {
     const std::string what = error.what();
     const std::string message = what.substr(0, what.find('\n'));  // libraries add their stack
     if (is_out_of_memory(message)) {
-      return {kExitEnvironment, "out of memory: lower --gpu-memory-utilization or --max-model-len, or use more ranks (" +
-                                    message + ")"};
+      return {kExitEnvironment,
+              "out of memory: lower --gpu-memory-utilization or --max-model-len, or use more ranks (" + message + ")"};
     }
     return {kExitInternal, message + " (this is a bug in specthink, please report it)"};
   } catch (...) {
@@ -186,7 +187,8 @@ void together(const ProcessGroup& group, const std::function<void()>& phase) {
     // A failure that all ranks share is the user's own matter: no rank number before it.
     const bool shared = static_cast<int>(codes.size()) == group.size() &&
                         std::all_of(codes.begin(), codes.end(), [&](std::int64_t other) { return other == code; });
-    if (group.rank() == rank && !failure.message.empty()) report_failure(failure.message, rank, shared ? 1 : group.size());
+    if (group.rank() == rank && !failure.message.empty())
+      report_failure(failure.message, rank, shared ? 1 : group.size());
     group.barrier();  // the message is out before any rank leaves
     throw ReportedError(code);
   }

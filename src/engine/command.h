@@ -26,9 +26,9 @@ struct Command {
   DrawKey draw;
   std::uint8_t stop_at_trigger = 0;
   std::uint8_t ignore_eos = 0;
-  std::int32_t exit_code = 0;       // shutdown
-  std::uint64_t stop_vocab = 0;     // install_stop_table: columns; the table follows as raw bytes
-  std::uint64_t stop_entries = 0;   // install_stop_table: rows · columns
+  std::int32_t exit_code = 0;      // shutdown
+  std::uint64_t stop_vocab = 0;    // install_stop_table: columns; the table follows as raw bytes
+  std::uint64_t stop_entries = 0;  // install_stop_table: rows · columns
 };
 static_assert(std::is_trivially_copyable_v<Command>, "commands travel as bytes");
 

@@ -43,7 +43,11 @@ PhaseTimes& PhaseTimes::operator+=(const PhaseTimes& other) {
 }
 
 Engine::Engine(const ProcessGroup& group, Collectives& collectives, Model target, Model draft, const Options& options)
-    : group_(group), collectives_(collectives), options_(options), target_{std::move(target)}, draft_{std::move(draft)} {}
+    : group_(group),
+      collectives_(collectives),
+      options_(options),
+      target_{std::move(target)},
+      draft_{std::move(draft)} {}
 
 Engine::~Engine() = default;
 
@@ -59,7 +63,8 @@ std::int64_t Engine::capacity() const {
   return tokens;
 }
 
-// --- Rank 0 --------------------------------------------------------------------------------------------------------------
+// --- Rank 0
+// --------------------------------------------------------------------------------------------------------------
 
 void Engine::send(Command& command, std::span<const TokenId> payload) {
   busy_ = true;
@@ -73,7 +78,8 @@ void Engine::send(Command& command, std::span<const TokenId> payload) {
 
 Generation Engine::generate(const Request& request, const SamplingParams& sampling, const DrawKey& key, bool ignore_eos,
                             const std::function<void(TokenId)>& sink) {
-  const auto common = std::mismatch(ids_.begin(), ids_.end(), request.prefix.begin(), request.prefix.end()).first - ids_.begin();
+  const auto common =
+      std::mismatch(ids_.begin(), ids_.end(), request.prefix.begin(), request.prefix.end()).first - ids_.begin();
   Command command;
   command.operation = Operation::generate;
   command.role = request.role;
@@ -128,7 +134,8 @@ void Engine::shutdown(int exit_code) {
   busy_ = false;
 }
 
-// --- Every rank ----------------------------------------------------------------------------------------------------------
+// --- Every rank
+// ----------------------------------------------------------------------------------------------------------
 
 int Engine::serve() {
   while (true) {
@@ -164,7 +171,8 @@ void Engine::receive_stop_table(const Command& command) {
 
 void Engine::update_sequence(const Command& command, std::span<const TokenId> payload) {
   ++serial_;
-  check(command.truncate_to >= 0 && command.truncate_to <= static_cast<std::int64_t>(ids_.size()), "a command that truncates beyond the sequence");
+  check(command.truncate_to >= 0 && command.truncate_to <= static_cast<std::int64_t>(ids_.size()),
+        "a command that truncates beyond the sequence");
   ids_.resize(static_cast<std::size_t>(command.truncate_to));
   ids_.insert(ids_.end(), payload.begin(), payload.end());
   target_.cached = std::min(target_.cached, command.truncate_to);
@@ -181,7 +189,8 @@ at::Tensor Engine::catch_up(ModelState& state, int slot, PhaseTimes& times) {
   at::Tensor hidden;
   while (position < length) {
     const std::int64_t count = std::min(kPrefillChunk, length - position);
-    const SlotRows rows{slot, position, std::span(ids_).subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(count))};
+    const SlotRows rows{slot, position,
+                        std::span(ids_).subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(count))};
     hidden = state.model.transformer->forward(std::span(&rows, 1));
     position += count;
   }
@@ -208,7 +217,8 @@ Generation Engine::execute_generate(const Command& command, const std::function<
   const c10::InferenceMode no_gradients;
   ModelState& state = state_of(command.role);
   const Transformer& model = *state.model.transformer;
-  check(static_cast<std::int64_t>(ids_.size()) + command.max_tokens <= capacity(), "a request longer than the KV cache");
+  check(static_cast<std::int64_t>(ids_.size()) + command.max_tokens <= capacity(),
+        "a request longer than the KV cache");
   const auto purpose = static_cast<DrawPurpose>(command.purpose);
 
   Generation generation;
@@ -216,7 +226,8 @@ Generation Engine::execute_generate(const Command& command, const std::function<
   at::Tensor hidden = catch_up(state, command.slot, generation.times);
   while (true) {
     const Stopwatch watch;
-    const TokenId id = pick(model, hidden, command.sampling, uniform(command.draw, static_cast<std::uint32_t>(ids_.size()), purpose));
+    const TokenId id =
+        pick(model, hidden, command.sampling, uniform(command.draw, static_cast<std::uint32_t>(ids_.size()), purpose));
     generation.times.decode_seconds += watch.seconds();
     ids_.push_back(id);
     generation.ids.push_back(id);
@@ -250,7 +261,8 @@ std::vector<float> Engine::execute_score(const Command& command) {
   std::vector<float> logprobs;
   for (std::int64_t first = 0; first + 1 < length; first += kRows) {
     const std::int64_t count = std::min(kRows, length - 1 - first);
-    const SlotRows rows{command.slot, first, std::span(ids_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count))};
+    const SlotRows rows{command.slot, first,
+                        std::span(ids_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count))};
     const at::Tensor logits = model.local_logits(model.forward(std::span(&rows, 1)));
     const auto next = std::span(ids_).subspan(static_cast<std::size_t>(first) + 1, static_cast<std::size_t>(count));
     const std::vector<float> part = gather_logprobs(logits, next, model.plan(), collectives_);

@@ -51,12 +51,15 @@ EngineRun run_schedule(Engine& engine, RunSetup setup, const RunOptions& options
   const std::int64_t needed = tokens_needed(setup);
   if (needed > engine.capacity() && prompt_size < static_cast<std::size_t>(setup.max_model_len)) {
     throw UserError(
-        "the KV cache holds {} tokens, but a prompt of {} and up to {} new tokens need {}: lower --max-tokens, or give the "
+        "the KV cache holds {} tokens, but a prompt of {} and up to {} new tokens need {}: lower --max-tokens, or give "
+        "the "
         "models more memory (`specthink plan` shows which --gpu-memory-utilization fits)",
         engine.capacity(), prompt_size, needed - static_cast<std::int64_t>(prompt_size), needed);
   }
   const auto start = std::chrono::steady_clock::now();
-  const auto elapsed = [start] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  const auto elapsed = [start] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
   setup.elapsed_seconds = elapsed;
   const bool ignore_eos = setup.ignore_eos;
   const std::unique_ptr<Schedule> schedule = make_schedule(std::move(setup));
@@ -71,7 +74,8 @@ EngineRun run_schedule(Engine& engine, RunSetup setup, const RunOptions& options
     }
     // compat seed overshoots its limit; a request then gets what the context has left, as in vLLM.
     Request cut = *request;
-    cut.max_tokens = static_cast<int>(std::min<std::int64_t>(cut.max_tokens, engine.capacity() - static_cast<std::int64_t>(cut.prefix.size())));
+    cut.max_tokens = static_cast<int>(
+        std::min<std::int64_t>(cut.max_tokens, engine.capacity() - static_cast<std::int64_t>(cut.prefix.size())));
     if (cut.max_tokens <= 0) {
       schedule->interrupt();
       out_of_context = true;

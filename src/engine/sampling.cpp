@@ -9,11 +9,14 @@
 namespace specthink {
 namespace {
 
-bool more_probable(const Candidate& a, const Candidate& b) { return a.logit > b.logit || (a.logit == b.logit && a.id < b.id); }
+bool more_probable(const Candidate& a, const Candidate& b) {
+  return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
+}
 
 /// Sorts the first `count` candidates to the front, most probable first.
 void sort_first(std::span<Candidate> candidates, std::size_t count) {
-  std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(std::min(count, candidates.size())),
+  std::partial_sort(candidates.begin(),
+                    candidates.begin() + static_cast<std::ptrdiff_t>(std::min(count, candidates.size())),
                     candidates.end(), more_probable);
 }
 
@@ -36,8 +39,9 @@ PhiloxBlock philox(const PhiloxBlock& counter, std::uint64_t key) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * block.words[0];
     const std::uint64_t product1 = std::uint64_t{0xCD9E8D57u} * block.words[2];
-    block = {{static_cast<std::uint32_t>(product1 >> 32) ^ block.words[1] ^ key_low, static_cast<std::uint32_t>(product1),
-              static_cast<std::uint32_t>(product0 >> 32) ^ block.words[3] ^ key_high, static_cast<std::uint32_t>(product0)}};
+    block = {
+        {static_cast<std::uint32_t>(product1 >> 32) ^ block.words[1] ^ key_low, static_cast<std::uint32_t>(product1),
+         static_cast<std::uint32_t>(product0 >> 32) ^ block.words[3] ^ key_high, static_cast<std::uint32_t>(product0)}};
     key_low += 0x9E3779B9u;
     key_high += 0xBB67AE85u;
   }
@@ -53,7 +57,10 @@ double uniform(const DrawKey& key, std::uint32_t position, DrawPurpose purpose) 
 TokenId sample(std::span<Candidate> candidates, const SamplingParams& params, double draw) {
   check(!candidates.empty(), "sampling from no candidates");
   for (const Candidate& candidate : candidates) {
-    if (std::isnan(candidate.logit)) throw UserError("the model's logits are not numbers: its weights are broken, or the compute type overflows (try --dtype float32)");
+    if (std::isnan(candidate.logit))
+      throw UserError(
+          "the model's logits are not numbers: its weights are broken, or the compute type overflows (try --dtype "
+          "float32)");
   }
   if (params.temperature == 0) return std::min_element(candidates.begin(), candidates.end(), more_probable)->id;
 

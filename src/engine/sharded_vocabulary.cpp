@@ -64,7 +64,8 @@ std::vector<Candidate> gather_candidates(const at::Tensor& logits, const ShardPl
 std::vector<float> gather_logprobs(const at::Tensor& logits, std::span<const TokenId> ids, const ShardPlan& plan,
                                    Collectives& collectives) {
   const auto rows = static_cast<std::int64_t>(ids.size());
-  // Each shard contributes its highest logit, the sum of exponentials relative to it, and the wanted logit if it has it.
+  // Each shard contributes its highest logit, the sum of exponentials relative to it, and the wanted logit if it has
+  // it.
   at::Tensor local = at::full({3, rows}, kNever, logits.options());
   local[1].zero_();
   if (logits.size(1) > 0) {

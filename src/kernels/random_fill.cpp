@@ -12,12 +12,14 @@ namespace specthink {
 namespace {
 
 template <typename T>
-void fill_on_host(T* data, std::int64_t rows, std::int64_t columns, const MatrixSlice& slice, std::uint64_t key, float amplitude) {
+void fill_on_host(T* data, std::int64_t rows, std::int64_t columns, const MatrixSlice& slice, std::uint64_t key,
+                  float amplitude) {
   at::parallel_for(0, rows, 1 + 65536 / (columns + 1), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const std::int64_t origin = (slice.first_row + row) * slice.columns + slice.first_column;
       for (std::int64_t column = 0; column < columns; ++column) {
-        data[row * columns + column] = static_cast<T>(amplitude * random_value(key, static_cast<std::uint64_t>(origin + column)));
+        data[row * columns + column] =
+            static_cast<T>(amplitude * random_value(key, static_cast<std::uint64_t>(origin + column)));
       }
     }
   });

@@ -18,7 +18,8 @@ __device__ inline void store(__nv_bfloat16* to, float value) { *to = __float2bfl
 __device__ inline void store(__half* to, float value) { *to = __float2half_rn(value); }
 
 template <typename T>
-__global__ void fill(T* data, std::int64_t elements, std::int64_t columns, MatrixSlice slice, std::uint64_t key, float amplitude) {
+__global__ void fill(T* data, std::int64_t elements, std::int64_t columns, MatrixSlice slice, std::uint64_t key,
+                     float amplitude) {
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < elements; i += stride) {
     const std::int64_t place = (slice.first_row + i / columns) * slice.columns + slice.first_column + i % columns;
@@ -28,8 +29,8 @@ __global__ void fill(T* data, std::int64_t elements, std::int64_t columns, Matri
 
 template <typename T>
 void launch(at::Tensor& tensor, const MatrixSlice& slice, std::uint64_t key, float amplitude) {
-  fill<<<kBlocks, kThreads, 0, c10::cuda::getCurrentCUDAStream()>>>(static_cast<T*>(tensor.mutable_data_ptr()), tensor.numel(),
-                                                                    tensor.size(1), slice, key, amplitude);
+  fill<<<kBlocks, kThreads, 0, c10::cuda::getCurrentCUDAStream()>>>(
+      static_cast<T*>(tensor.mutable_data_ptr()), tensor.numel(), tensor.size(1), slice, key, amplitude);
 }
 
 }  // namespace

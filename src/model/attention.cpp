@@ -27,7 +27,8 @@ at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys, c
     // The flash kernel takes fewer KV heads than query heads and aligns the causal mask with the last position.
     const at::Tensor k = uniform ? keys : keys.index_select(1, kv_head_of);
     const at::Tensor v = uniform ? values : values.index_select(1, kv_head_of);
-    const auto result = at::_scaled_dot_product_flash_attention(by_head(queries), by_head(k), by_head(v), 0.0, rows > 1);
+    const auto result =
+        at::_scaled_dot_product_flash_attention(by_head(queries), by_head(k), by_head(v), 0.0, rows > 1);
     return std::get<0>(result).squeeze(0).transpose(0, 1);
   }
   if (rows == 1 && uniform) {

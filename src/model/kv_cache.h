@@ -24,7 +24,9 @@ class KvCache {
   std::int64_t capacity() const { return pages_per_slot_ * page_tokens_; }
   std::int64_t bytes() const { return static_cast<std::int64_t>(storage_.nbytes()); }
 
-  at::Tensor keys(std::int64_t layer, int slot) const { return view(layer, 0, slot); }    // [capacity, kv_heads_local, head_dim]
+  at::Tensor keys(std::int64_t layer, int slot) const {
+    return view(layer, 0, slot);
+  }  // [capacity, kv_heads_local, head_dim]
   at::Tensor values(std::int64_t layer, int slot) const { return view(layer, 1, slot); }  // the same
 
  private:

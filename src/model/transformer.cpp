@@ -10,18 +10,22 @@
 namespace specthink {
 namespace {
 
-/// cos and sin of every position, in the form that rotate() takes: both halves of a head, the sine negated in the first.
-std::pair<at::Tensor, at::Tensor> rope_tables(const ModelConfig& config, std::int64_t positions, at::TensorOptions options) {
+/// cos and sin of every position, in the form that rotate() takes: both halves of a head, the sine negated in the
+/// first.
+std::pair<at::Tensor, at::Tensor> rope_tables(const ModelConfig& config, std::int64_t positions,
+                                              at::TensorOptions options) {
   const RopeFrequencies frequencies = rope_frequencies(config);
   const auto count = static_cast<std::int64_t>(frequencies.inverse.size());
   const at::Tensor inverse = at::tensor(at::ArrayRef<float>(frequencies.inverse.data(), frequencies.inverse.size()));
-  const at::Tensor angles = at::arange(positions, at::kFloat).unsqueeze(1) * inverse.view({1, count});  // [positions, head_dim / 2]
+  const at::Tensor angles =
+      at::arange(positions, at::kFloat).unsqueeze(1) * inverse.view({1, count});  // [positions, head_dim / 2]
   const at::Tensor cos = angles.cos() * frequencies.attention_factor;
   const at::Tensor sin = angles.sin() * frequencies.attention_factor;
   return {at::cat({cos, cos}, 1).to(options), at::cat({-sin, sin}, 1).to(options)};
 }
 
-/// Rotary embedding of [rows, heads, head_dim]: (x1, x2) -> (x1·cos − x2·sin, x2·cos + x1·sin) for the two halves of a head.
+/// Rotary embedding of [rows, heads, head_dim]: (x1, x2) -> (x1·cos − x2·sin, x2·cos + x1·sin) for the two halves of a
+/// head.
 at::Tensor rotate(const at::Tensor& heads, const at::Tensor& cos, const at::Tensor& sin) {
   return at::addcmul(heads * cos, heads.roll(heads.size(2) / 2, 2), sin);
 }
@@ -39,7 +43,8 @@ Transformer::Transformer(const std::filesystem::path& folder, ModelConfig config
                              ? dummy_weights(config_, plan_, options.dtype, options.device, options.dummy_seed)
                              : load_weights(Checkpoint::open(folder), config_, plan_, options.dtype, options.device);
   weights_ = std::make_unique<ModelWeights>(std::move(weights));
-  cache_ = std::make_unique<KvCache>(config_, plan_, options.slots, options.capacity, scalar_type(options.dtype), options.device);
+  cache_ = std::make_unique<KvCache>(config_, plan_, options.slots, options.capacity, scalar_type(options.dtype),
+                                     options.device);
   std::tie(rope_cos_, rope_sin_) = rope_tables(config_, cache_->capacity(), tensor_options);
   kv_head_of_ = at::tensor(at::ArrayRef<std::int64_t>(plan_.kv_head_of)).to(options.device);
 }
@@ -69,7 +74,8 @@ at::Tensor Transformer::forward(std::span<const SlotRows> batch) {
   std::vector<at::Tensor> sin_parts;
   for (const SlotRows& rows : batch) {
     const auto count = static_cast<std::int64_t>(rows.tokens.size());
-    check(count > 0 && rows.first_position >= 0 && rows.first_position + count <= capacity(), "rows outside the KV cache");
+    check(count > 0 && rows.first_position >= 0 && rows.first_position + count <= capacity(),
+          "rows outside the KV cache");
     tokens.insert(tokens.end(), rows.tokens.begin(), rows.tokens.end());
     cos_parts.push_back(rope_cos_.narrow(0, rows.first_position, count));
     sin_parts.push_back(rope_sin_.narrow(0, rows.first_position, count));
@@ -92,15 +98,15 @@ at::Tensor Transformer::attend(std::int64_t layer, const at::Tensor& hidden, std
   const std::int64_t heads = plan_.num_heads_local;
   const std::int64_t kv_heads = plan_.num_kv_heads_local;
   const at::Tensor input = at::rms_norm(hidden, {config_.hidden_size}, weights.input_norm, config_.rms_norm_eps);
-  const at::Tensor qkv = at::linear(input, weights.qkv, weights.qkv_bias)
-                             .view({hidden.size(0), heads + 2 * kv_heads, config_.head_dim});
+  const at::Tensor qkv =
+      at::linear(input, weights.qkv, weights.qkv_bias).view({hidden.size(0), heads + 2 * kv_heads, config_.head_dim});
   at::Tensor query_key = qkv.narrow(1, 0, heads + kv_heads);  // normed and rotated alike
   if (config_.qk_norm) {
     query_key = at::rms_norm(query_key, {config_.head_dim}, {}, config_.rms_norm_eps) * weights.qk_norm;
   }
   query_key = rotate(query_key, cos, sin);
-  const at::Tensor queries = query_key.narrow(1, 0, heads);       // [rows, heads_local, head_dim]
-  const at::Tensor keys = query_key.narrow(1, heads, kv_heads);   // [rows, kv_heads_local, head_dim]
+  const at::Tensor queries = query_key.narrow(1, 0, heads);      // [rows, heads_local, head_dim]
+  const at::Tensor keys = query_key.narrow(1, heads, kv_heads);  // [rows, kv_heads_local, head_dim]
   const at::Tensor values = qkv.narrow(1, heads + kv_heads, kv_heads);
 
   std::vector<at::Tensor> parts;

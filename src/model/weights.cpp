@@ -26,7 +26,8 @@ class Source {
  public:
   virtual ~Source() = default;
   virtual at::Tensor vector(const std::string& name, std::int64_t size) = 0;
-  virtual at::Tensor matrix(const std::string& name, std::int64_t rows, std::int64_t columns, Range row, Range column) = 0;
+  virtual at::Tensor matrix(const std::string& name, std::int64_t rows, std::int64_t columns, Range row,
+                            Range column) = 0;
   /// A slice of a bias vector.
   virtual at::Tensor bias(const std::string& name, std::int64_t size, Range range) = 0;
 };
@@ -51,7 +52,8 @@ at::ScalarType scalar_type(StoredType type) {
 
 class CheckpointSource final : public Source {
  public:
-  CheckpointSource(const Checkpoint& checkpoint, at::TensorOptions options) : checkpoint_(checkpoint), options_(options) {}
+  CheckpointSource(const Checkpoint& checkpoint, at::TensorOptions options)
+      : checkpoint_(checkpoint), options_(options) {}
 
   at::Tensor vector(const std::string& name, std::int64_t size) override { return bias(name, size, {0, size}); }
 
@@ -59,7 +61,8 @@ class CheckpointSource final : public Source {
     return read(name, {size}, range, {0, 1}).view({range.count});
   }
 
-  at::Tensor matrix(const std::string& name, std::int64_t rows, std::int64_t columns, Range row, Range column) override {
+  at::Tensor matrix(const std::string& name, std::int64_t rows, std::int64_t columns, Range row,
+                    Range column) override {
     return read(name, {rows, columns}, row, column);
   }
 
@@ -106,7 +109,8 @@ class RandomSource final : public Source {
 
   at::Tensor bias(const std::string&, std::int64_t, Range range) override { return at::zeros({range.count}, options_); }
 
-  at::Tensor matrix(const std::string& name, std::int64_t rows, std::int64_t columns, Range row, Range column) override {
+  at::Tensor matrix(const std::string& name, std::int64_t rows, std::int64_t columns, Range row,
+                    Range column) override {
     const Range rows_there = clip(row, rows);
     const Range columns_there = clip(column, columns);
     at::Tensor part = at::empty({rows_there.count, columns_there.count}, options_);
@@ -149,12 +153,15 @@ LayerWeights read_layer(Source& source, const ModelConfig& config, const ShardPl
   if (config.qk_norm) {
     const at::Tensor q_norm = source.vector(prefix + "self_attn.q_norm.weight", head_dim);
     const at::Tensor k_norm = source.vector(prefix + "self_attn.k_norm.weight", head_dim);
-    layer.qk_norm = at::cat({q_norm.expand({plan.num_heads_local, head_dim}), k_norm.expand({plan.num_kv_heads_local, head_dim})});
+    layer.qk_norm =
+        at::cat({q_norm.expand({plan.num_heads_local, head_dim}), k_norm.expand({plan.num_kv_heads_local, head_dim})});
   }
   layer.post_norm = source.vector(prefix + "post_attention_layernorm.weight", hidden);
-  layer.gate_up = at::cat({source.matrix(prefix + "mlp.gate_proj.weight", config.intermediate_size, hidden, intermediate, all_hidden),
-                           source.matrix(prefix + "mlp.up_proj.weight", config.intermediate_size, hidden, intermediate, all_hidden)});
-  layer.down = source.matrix(prefix + "mlp.down_proj.weight", hidden, config.intermediate_size, all_hidden, intermediate);
+  layer.gate_up = at::cat(
+      {source.matrix(prefix + "mlp.gate_proj.weight", config.intermediate_size, hidden, intermediate, all_hidden),
+       source.matrix(prefix + "mlp.up_proj.weight", config.intermediate_size, hidden, intermediate, all_hidden)});
+  layer.down =
+      source.matrix(prefix + "mlp.down_proj.weight", hidden, config.intermediate_size, all_hidden, intermediate);
   return layer;
 }
 
@@ -162,7 +169,8 @@ ModelWeights read_model(Source& source, const ModelConfig& config, const ShardPl
   const Range vocab{plan.first_vocab, plan.vocab_local};
   const Range all_hidden{0, config.hidden_size};
   ModelWeights weights;
-  weights.embedding = source.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size, vocab, all_hidden);
+  weights.embedding =
+      source.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size, vocab, all_hidden);
   for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
     weights.layers.push_back(read_layer(source, config, plan, layer));
   }

@@ -165,8 +165,8 @@ std::vector<AddedVocabulary::Section> AddedVocabulary::split(std::string_view te
       if (end > space_end) space_end = end + leading_space(text.substr(end));
       end = std::max(end, space_end);
     }
-    // White space that the token before took along belongs to that one; a token that is nothing else disappears. Without
-    // lstrip a token inside it is found all the same, and what follows is text again: so does the reference.
+    // White space that the token before took along belongs to that one; a token that is nothing else disappears.
+    // Without lstrip a token inside it is found all the same, and what follows is text again: so does the reference.
     if (token.lstrip) begin = begin > done ? begin - trailing_space(text.substr(done, begin - done)) : done;
     if (begin > end) continue;
     if (done < begin) sections.push_back({text.substr(done, begin - done), std::nullopt});

@@ -47,9 +47,7 @@ class JsonView {
     return result;
   }
 
-  const std::string& string() const {
-    return expect(value_->is_string(), "a string").get_ref<const Json::string_t&>();
-  }
+  const std::string& string() const { return expect(value_->is_string(), "a string").get_ref<const Json::string_t&>(); }
 
   bool boolean() const { return expect(value_->is_boolean(), "true or false").get<bool>(); }
 

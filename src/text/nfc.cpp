@@ -42,8 +42,8 @@ void order_canonically(CodePoints& points) {
   }
 }
 
-// Nothing is reordered or composed across such a character. U+11A7 is the code point before the first trailing consonant
-// of Hangul: no consonant itself, but utf8proc (2.8) lets a syllable swallow it.
+// Nothing is reordered or composed across such a character. U+11A7 is the code point before the first trailing
+// consonant of Hangul: no consonant itself, but utf8proc (2.8) lets a syllable swallow it.
 bool is_inert(char32_t code) { return code == 0x11A7 || inert_in_reference_nfc(code); }
 
 // Moves what `points` compose to into `result`.

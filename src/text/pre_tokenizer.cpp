@@ -23,7 +23,8 @@ SplitBehavior read_behavior(const JsonView& view) {
       {"MergedWithNext", SplitBehavior::merged_with_next},
       {"Contiguous", SplitBehavior::contiguous},
   }};
-  const auto* known = std::ranges::find(kBehaviors, std::string_view(view.string()), &decltype(kBehaviors)::value_type::first);
+  const auto* known =
+      std::ranges::find(kBehaviors, std::string_view(view.string()), &decltype(kBehaviors)::value_type::first);
   if (known == kBehaviors.end()) {
     view.fail("expected Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous, found '{}'",
               view.string());
@@ -72,7 +73,7 @@ std::vector<Regex::Match> split_pieces(const std::vector<Regex::Match>& matches,
   pieces.reserve(parts.size());
   bool after_match = false;
   for (const Part& part : parts) {
-    const bool joins = behavior == SplitBehavior::contiguous ? part.is_match == after_match
+    const bool joins = behavior == SplitBehavior::contiguous                          ? part.is_match == after_match
                        : behavior == SplitBehavior::merged_with_previous || backwards ? part.is_match && !after_match
                                                                                       : false;
     if (behavior == SplitBehavior::removed && part.is_match) continue;
@@ -114,8 +115,8 @@ void PreTokenizer::read(const JsonView& view) {
 }
 
 void PreTokenizer::read_split(const JsonView& view) {
-  steps_.emplace_back(SplitStep{read_regex(view.at("pattern")), read_behavior(view.at("behavior")),
-                                view.at("invert").boolean()});
+  steps_.emplace_back(
+      SplitStep{read_regex(view.at("pattern")), read_behavior(view.at("behavior")), view.at("invert").boolean()});
 }
 
 void PreTokenizer::read_byte_level(const JsonView& view) {

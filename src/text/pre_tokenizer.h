@@ -14,7 +14,8 @@
 
 namespace specthink {
 
-/// What happens to the matches of a pattern: dropped, pieces of their own, joined to a neighbour, or joined to each other.
+/// What happens to the matches of a pattern: dropped, pieces of their own, joined to a neighbour, or joined to each
+/// other.
 enum class SplitBehavior { removed, isolated, merged_with_previous, merged_with_next, contiguous };
 
 /// The pieces of a text of `size` bytes with these matches; with `invert` what lies between them counts as the matches.

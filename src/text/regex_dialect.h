@@ -1,4 +1,5 @@
-// Patterns of tokenizer.json are written for Oniguruma (Ruby syntax); PCRE2 reads most of them, some with another meaning.
+// Patterns of tokenizer.json are written for Oniguruma (Ruby syntax); PCRE2 reads most of them, some with another
+// meaning.
 #pragma once
 
 #include <cstddef>

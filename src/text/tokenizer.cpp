@@ -60,7 +60,8 @@ std::string first_vocabulary_difference(const Vocabulary& mine, const Vocabulary
     if (entry == other.end()) return fmt::format("token '{}' (id {}) is only in one vocabulary", token, id);
     if (entry->second != id) return fmt::format("token '{}' has id {} and id {}", token, id, entry->second);
   }
-  if (mine.size() != other.size()) return fmt::format("the vocabularies have {} and {} tokens", mine.size(), other.size());
+  if (mine.size() != other.size())
+    return fmt::format("the vocabularies have {} and {} tokens", mine.size(), other.size());
   return {};
 }
 

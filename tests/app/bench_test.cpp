@@ -21,8 +21,10 @@ struct Bench {
   std::filesystem::path folder;
 
   explicit Bench(const std::string& name) : folder(fresh_folder(name)) {
-    std::ofstream(folder / "task.yml") << "name: sums\ntemplate: 'Solve: {problem}'\ndata: sums.jsonl\nanswer_key: answer\n";
-    std::ofstream(folder / "sums.jsonl") << "{\"problem\": \"1+1\", \"answer\": \"2\"}\n{\"problem\": \"2+3\", \"answer\": \"5\"}\n";
+    std::ofstream(folder / "task.yml")
+        << "name: sums\ntemplate: 'Solve: {problem}'\ndata: sums.jsonl\nanswer_key: answer\n";
+    std::ofstream(folder / "sums.jsonl")
+        << "{\"problem\": \"1+1\", \"answer\": \"2\"}\n{\"problem\": \"2+3\", \"answer\": \"5\"}\n";
   }
 
   std::filesystem::path results() const { return folder / "results"; }
@@ -51,7 +53,8 @@ Json without_times(const Json& document) {
   for (const char* mode : {"large_model", "speculative_thinking"}) {
     for (const Json& problem : document.at(mode).at("results").at("problems")) {
       for (const Json& run : problem.at("runs")) {
-        runs.push_back({mode, problem.at("id"), run.at("run"), run.at("num_tokens"), run.at("generated_text"), run.at("ledger")});
+        runs.push_back(
+            {mode, problem.at("id"), run.at("run"), run.at("num_tokens"), run.at("generated_text"), run.at("ledger")});
       }
     }
   }

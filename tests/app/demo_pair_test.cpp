@@ -34,7 +34,8 @@ int number_in(const std::string& word) { return word == "two" ? 2 : word == "thr
 /// What the display shows in the end, worked out from the problem's text.
 std::string solve(const std::string& text) {
   std::smatch match;
-  if (!std::regex_search(text, match, std::regex(R"(The display shows (\d\d)\. (.*)\. What does it show)"))) throw UserError("no display in: {}", text);
+  if (!std::regex_search(text, match, std::regex(R"(The display shows (\d\d)\. (.*)\. What does it show)")))
+    throw UserError("no display in: {}", text);
   std::string display = match[1];
   const std::string steps = match[2];
   const std::regex step_pattern(R"([A-P]\) ([^;]+))");
@@ -49,7 +50,8 @@ std::string solve(const std::string& text) {
     } else if (std::regex_match(what, match, std::regex(R"(times (\d+))"))) {
       display = fmt::format("{:05d}", std::stoi(display) * std::stoi(match[1]));
     } else if (std::regex_match(what, match, std::regex(R"(keep digits (\w+) and (\w+))"))) {
-      display = {display[static_cast<std::size_t>(number_in(match[1])) - 1], display[static_cast<std::size_t>(number_in(match[2])) - 1]};
+      display = {display[static_cast<std::size_t>(number_in(match[1])) - 1],
+                 display[static_cast<std::size_t>(number_in(match[2])) - 1]};
     } else {
       throw UserError("unknown step '{}' in: {}", what, text);
     }
@@ -67,8 +69,10 @@ TEST(demo_pair, greedy_float32_is_the_same_on_one_and_two_ranks) {
   const std::vector<DemoProblem> problems = shipped_problems();
   int right = 0;
   for (std::size_t i = 0; i < 5; ++i) {
-    const std::string arguments = "generate --config configs/demo.yml --dtype float32 --temperature 0 --format json '"
-                                  "Work through the list, one thought for each step. " + problems[i].text + "'";
+    const std::string arguments =
+        "generate --config configs/demo.yml --dtype float32 --temperature 0 --format json '"
+        "Work through the list, one thought for each step. " +
+        problems[i].text + "'";
     const ProgramResult alone = run_program(arguments, 1);
     const ProgramResult sharded = run_program(arguments, 2);
     ASSERT_EQ(alone.exit_code, 0) << alone.err;

@@ -17,9 +17,11 @@ using testing_support::random_pair;
 using testing_support::run_program;
 
 const std::string kSchedule =
-    " --trigger-tokens '[\"\\n\",\".\",\",\",\"a\",\"e\"]' --begin --begin-token-num 9 --not-reasoning --max-target-tokens 7"
+    " --trigger-tokens '[\"\\n\",\".\",\",\",\"a\",\"e\"]' --begin --begin-token-num 9 --not-reasoning "
+    "--max-target-tokens 7"
     " --recap-after-negative-num 1 --original-recap-token-num 11"
-    " --target-validation-keywords '{\"verify\": [\"k\"], \"negative\": [\"a\", \"e\", \"o\", \"W\", \"q\"], \"positive\": [\"yes\"]}'";
+    " --target-validation-keywords '{\"verify\": [\"k\"], \"negative\": [\"a\", \"e\", \"o\", \"W\", \"q\"], "
+    "\"positive\": [\"yes\"]}'";
 
 std::string target() { return " --target " + (random_pair() / "target").string(); }
 std::string pair() { return target() + " --draft " + (random_pair() / "draft").string(); }
@@ -32,7 +34,8 @@ Json generate(const std::string& arguments, int ranks = 0, const std::string& in
 }
 
 TEST(generate, greedy_float32_is_the_same_on_every_number_of_ranks) {
-  const std::string arguments = pair() + kSchedule + " --prompt-ids 5,17,3 --max-tokens 120 --temperature 0 --dtype float32";
+  const std::string arguments =
+      pair() + kSchedule + " --prompt-ids 5,17,3 --max-tokens 120 --temperature 0 --dtype float32";
   const Json alone = generate(arguments);
   EXPECT_EQ(alone.at("ids").size(), 120u);
   EXPECT_EQ(alone.at("finish_reason"), "length");
@@ -60,7 +63,8 @@ TEST(generate, the_ledger_accounts_for_every_token) {
   EXPECT_GT(count("draft_wasted"), 0);
   EXPECT_GT(count("draft_prefilled"), 0);
   EXPECT_GT(count("target_prefilled"), 0);
-  EXPECT_NEAR(ledger.at("target_share").get<double>(), static_cast<double>(count("target")) / static_cast<double>(result.at("ids").size()), 1e-9);
+  EXPECT_NEAR(ledger.at("target_share").get<double>(),
+              static_cast<double>(count("target")) / static_cast<double>(result.at("ids").size()), 1e-9);
 }
 
 TEST(generate, streamed_text_is_the_text_of_the_result) {
@@ -71,7 +75,8 @@ TEST(generate, streamed_text_is_the_text_of_the_result) {
 }
 
 TEST(generate, colours_name_the_origin) {
-  const ProgramResult result = run_program("generate --color always" + pair() + kSchedule + " --max-tokens 200 --ignore-eos --prompt-ids 9,8,7");
+  const ProgramResult result =
+      run_program("generate --color always" + pair() + kSchedule + " --max-tokens 200 --ignore-eos --prompt-ids 9,8,7");
   EXPECT_NE(result.out.find("\033[32m"), std::string::npos);
   EXPECT_NE(result.out.find("\033[33m"), std::string::npos) << "the recap words are injected";
 }

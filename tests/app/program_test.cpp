@@ -25,7 +25,8 @@ std::string required_variable(const char* name) {
 }  // namespace
 
 std::filesystem::path fresh_folder(const std::string& name) {
-  const auto folder = std::filesystem::path(testing::TempDir()) / ("specthink_" + name + "_" + std::to_string(::getpid()));
+  const auto folder =
+      std::filesystem::path(testing::TempDir()) / ("specthink_" + name + "_" + std::to_string(::getpid()));
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   return folder;
@@ -37,7 +38,8 @@ ProgramResult run_program(const std::string& arguments, int ranks, const std::st
   std::string command = "cd " + shell_word(required_variable("SPECTHINK_SOURCE")) + " && ";
   if (ranks > 0) command += required_variable("SPECTHINK_MPIRUN") + " " + std::to_string(ranks) + " ";
   command += shell_word(required_variable("SPECTHINK_BINARY")) + " " + arguments;
-  command = "(" + command + ") >" + shell_word(folder / "out") + " 2>" + shell_word(folder / "err") + " <" + shell_word(folder / "in");
+  command = "(" + command + ") >" + shell_word(folder / "out") + " 2>" + shell_word(folder / "err") + " <" +
+            shell_word(folder / "in");
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(folder / "out"), read_file(folder / "err")};
 }
@@ -45,7 +47,9 @@ ProgramResult run_program(const std::string& arguments, int ranks, const std::st
 const std::filesystem::path& random_pair() {
   static const std::filesystem::path folder = [] {
     auto made = fresh_folder("pair");
-    const std::string command = "python3 " + shell_word(required_variable("SPECTHINK_SOURCE") + "/tools/random_pair.py") + " " + shell_word(made);
+    const std::string command = "python3 " +
+                                shell_word(required_variable("SPECTHINK_SOURCE") + "/tools/random_pair.py") + " " +
+                                shell_word(made);
     if (std::system(command.c_str()) != 0) throw std::runtime_error("tools/random_pair.py failed");
     return made;
   }();
@@ -62,7 +66,8 @@ int count_lines(const std::string& text) {
 TEST(program, prints_its_version) {
   const ProgramResult result = run_program("--version");
   EXPECT_EQ(result.exit_code, 0);
-  for (const char* part : {"specthink ", "MPI", "NCCL", "torch 2.", "CUDA"}) EXPECT_NE(result.out.find(part), std::string::npos) << part;
+  for (const char* part : {"specthink ", "MPI", "NCCL", "torch 2.", "CUDA"})
+    EXPECT_NE(result.out.find(part), std::string::npos) << part;
 }
 
 TEST(program, one_message_for_a_mistake_that_all_ranks_find) {

@@ -73,7 +73,8 @@ TEST(tokenize, separators_of_ids) {
 }
 
 TEST(tokenize, lines) {
-  const std::string input = Json({{"text", "a\n\nb"}}).dump() + "\n\n" + Json({{"text", ""}, {"id", 7}}).dump() + "\r\n";
+  const std::string input =
+      Json({{"text", "a\n\nb"}}).dump() + "\n\n" + Json({{"text", ""}, {"id", 7}}).dump() + "\r\n";
   const std::string output = Json({{"ids", ids_of("a\n\nb")}}).dump() + "\n{\"ids\":[]}\n";
   EXPECT_EQ(tokenize("--format jsonl", input).out, output);
   EXPECT_EQ(tokenize("--format jsonl --decode", output).out, "{\"text\":\"a\\n\\nb\"}\n{\"text\":\"\"}\n");
@@ -95,7 +96,8 @@ TEST(tokenize, bad_lines_are_named_and_nothing_is_printed) {
 }
 
 TEST(tokenize, bad_ids) {
-  for (const char* ids : {"5,,3", ",5", "5,", "5 x", "-1", "1.5", "[1.5]", "[-1]", "[[1]]", "99999999999", "[99999999999]", "{}"}) {
+  for (const char* ids :
+       {"5,,3", ",5", "5,", "5 x", "-1", "1.5", "[1.5]", "[-1]", "[[1]]", "99999999999", "[99999999999]", "{}"}) {
     expect_error(tokenize("--decode", ids), "stdin: expected ");
   }
   expect_error(tokenize("--decode", "[5"), "stdin: not valid JSON");

@@ -1,9 +1,8 @@
-#include "specthink/comm/collectives.h"
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "ranks.h"
+#include "specthink/comm/collectives.h"
 
 namespace specthink {
 namespace {

@@ -1,8 +1,7 @@
-#include "specthink/comm/process_group.h"
-
 #include <gtest/gtest.h>
 
 #include "ranks.h"
+#include "specthink/comm/process_group.h"
 
 namespace specthink {
 namespace {

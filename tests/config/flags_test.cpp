@@ -160,7 +160,7 @@ constexpr BadValue kBadValues[] = {
     {"bench", "--device", "GPU"},
     {"bench", "--mode", "vllm-p"},
     {"bench", "--compat", "old"},
-    {"bench", "--test-mode", "all"},
+    {"bench", "--test-mode", "everything"},
     {"bench", "--format", "yaml"},
     {"generate", "--color", "true"},
     {"bench", "--trigger-tokens", "Wait"},

@@ -1,9 +1,8 @@
-#include "specthink/engine/engine.h"
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "engine/loaded_models.h"
+#include "specthink/engine/engine.h"
 
 namespace specthink {
 namespace {
@@ -21,10 +20,14 @@ TokenIds prompt_of(int length, int seed = 1) {
 }
 
 Request request_for(Role role, std::span<const TokenId> prefix, int max_tokens) {
-  return {.role = role, .purpose = role == Role::target ? Purpose::takeover : Purpose::segment, .prefix = prefix, .max_tokens = max_tokens};
+  return {.role = role,
+          .purpose = role == Role::target ? Purpose::takeover : Purpose::segment,
+          .prefix = prefix,
+          .max_tokens = max_tokens};
 }
 
-TokenIds continue_with(Engine& engine, Role role, const TokenIds& prefix, int max_tokens, const SamplingParams& sampling = kGreedy) {
+TokenIds continue_with(Engine& engine, Role role, const TokenIds& prefix, int max_tokens,
+                       const SamplingParams& sampling = kGreedy) {
   return engine.generate(request_for(role, prefix, max_tokens), sampling, DrawKey{3, 0, 0}, false).ids;
 }
 
@@ -94,7 +97,8 @@ TEST(engine, ends_at_eos_unless_ignored) {
   // Every rank must build the next models with the same EOS.
   std::string text(reinterpret_cast<const char*>(free_run.data()), free_run.size() * sizeof(TokenId));
   world().broadcast(text);
-  free_run.assign(reinterpret_cast<const TokenId*>(text.data()), reinterpret_cast<const TokenId*>(text.data() + text.size()));
+  free_run.assign(reinterpret_cast<const TokenId*>(text.data()),
+                  reinterpret_cast<const TokenId*>(text.data() + text.size()));
   const TokenId eos = free_run[12];
   const auto first = std::find(free_run.begin(), free_run.end(), eos) - free_run.begin();
 
@@ -151,14 +155,17 @@ TEST(engine, scores_its_own_greedy_text_highest) {
 
 TEST(engine, never_samples_beyond_the_smaller_vocabulary) {
   LoadedModels models;
-  Engine engine(world(), models.collectives(), Engine::Model{&models.target(), {}}, {}, {.vocab_size = 150, .check_interval = 1});
+  Engine engine(world(), models.collectives(), Engine::Model{&models.target(), {}}, {},
+                {.vocab_size = 150, .check_interval = 1});
   if (world().rank() != 0) {
     engine.serve();
     return;
   }
   const TokenIds prompt = prompt_of(4);
-  for (const SamplingParams& sampling : {SamplingParams{.temperature = 5}, SamplingParams{.temperature = 5, .top_p = 1, .top_k = 190}}) {
-    for (const TokenId id : engine.generate(request_for(Role::target, prompt, 200), sampling, {}, false).ids) EXPECT_LT(id, 150);
+  for (const SamplingParams& sampling :
+       {SamplingParams{.temperature = 5}, SamplingParams{.temperature = 5, .top_p = 1, .top_k = 190}}) {
+    for (const TokenId id : engine.generate(request_for(Role::target, prompt, 200), sampling, {}, false).ids)
+      EXPECT_LT(id, 150);
     engine.reset();
   }
   engine.shutdown(0);

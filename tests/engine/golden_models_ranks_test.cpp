@@ -1,4 +1,5 @@
-// The numbers of Hugging Face transformers (tools/make_golden_models.py), on every number of ranks that divides the heads.
+// The numbers of Hugging Face transformers (tools/make_golden_models.py), on every number of ranks that divides the
+// heads.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -24,8 +25,10 @@ void with_engine(const std::filesystem::path& folder, DType dtype, Check&& check
     return;
   }
   const auto collectives = Collectives::create(world(), testing_support::device());
-  Transformer model(folder, config, *collectives, {.dtype = dtype, .device = testing_support::device(), .capacity = 256});
-  Engine engine(world(), *collectives, {&model, config.eos_ids}, {}, {.vocab_size = config.vocab_size, .check_interval = 1});
+  Transformer model(folder, config, *collectives,
+                    {.dtype = dtype, .device = testing_support::device(), .capacity = 256});
+  Engine engine(world(), *collectives, {&model, config.eos_ids}, {},
+                {.vocab_size = config.vocab_size, .check_interval = 1});
   if (world().rank() != 0) {
     engine.serve();
     return;
@@ -65,8 +68,8 @@ TEST_P(golden_models, bfloat16_is_near) {
 }
 
 INSTANTIATE_TEST_SUITE_P(folders, golden_models,
-                         testing::Values("heads_6_2_tied", "heads_12_4_untied", "heads_4_1_sharded", "heads_4_4_bias_old_spelling",
-                                         "heads_12_2_yarn"));
+                         testing::Values("heads_6_2_tied", "heads_12_4_untied", "heads_4_1_sharded",
+                                         "heads_4_4_bias_old_spelling", "heads_12_2_yarn"));
 
 }  // namespace
 }  // namespace specthink

@@ -30,7 +30,8 @@ inline ModelConfig small_config(std::int64_t layers = 2) {
 /// A target and a draft with random weights, and an engine over them, on all ranks of the test.
 class LoadedModels {
  public:
-  explicit LoadedModels(TokenIds eos = {}, std::int64_t capacity = 512, DType dtype = DType::float32) : collectives_(Collectives::create(world(), device())) {
+  explicit LoadedModels(TokenIds eos = {}, std::int64_t capacity = 512, DType dtype = DType::float32)
+      : collectives_(Collectives::create(world(), device())) {
     Transformer::Options options;
     options.dtype = dtype;
     options.device = device();
@@ -40,7 +41,8 @@ class LoadedModels {
     target_ = std::make_unique<Transformer>("", small_config(3), *collectives_, options);
     options.dummy_seed = 2;
     draft_ = std::make_unique<Transformer>("", small_config(2), *collectives_, options);
-    engine_ = std::make_unique<Engine>(world(), *collectives_, Engine::Model{target_.get(), eos}, Engine::Model{draft_.get(), eos},
+    engine_ = std::make_unique<Engine>(world(), *collectives_, Engine::Model{target_.get(), eos},
+                                       Engine::Model{draft_.get(), eos},
                                        Engine::Options{.vocab_size = 199, .check_interval = 1});
   }
 

@@ -35,8 +35,8 @@ TEST(philox, known_answers) {
 
 TEST(uniform, every_part_of_the_key_counts) {
   const DrawKey key{1, 2, 3};
-  std::set<double> values{uniform(key, 4, DrawPurpose::segment), uniform(key, 5, DrawPurpose::segment),
-                          uniform(key, 4, DrawPurpose::probe), uniform({1, 2, 4}, 4, DrawPurpose::segment),
+  std::set<double> values{uniform(key, 4, DrawPurpose::segment),       uniform(key, 5, DrawPurpose::segment),
+                          uniform(key, 4, DrawPurpose::probe),         uniform({1, 2, 4}, 4, DrawPurpose::segment),
                           uniform({1, 3, 3}, 4, DrawPurpose::segment), uniform({9, 2, 3}, 4, DrawPurpose::segment)};
   EXPECT_EQ(values.size(), 6u);
   EXPECT_EQ(uniform(key, 4, DrawPurpose::segment), uniform(key, 4, DrawPurpose::segment));
@@ -84,9 +84,12 @@ TEST(sample, follows_the_distribution) {
     // The expectation, computed the plain way: sort everything, cut, normalise.
     std::vector<int> order(kVocabulary);
     for (int i = 0; i < kVocabulary; ++i) order[static_cast<std::size_t>(i)] = i;
-    std::sort(order.begin(), order.end(), [&](int a, int b) { return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)]; });
+    std::sort(order.begin(), order.end(),
+              [&](int a, int b) { return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)]; });
     if (params.top_k > 0) order.resize(static_cast<std::size_t>(params.top_k));
-    const auto weight = [&](int id) { return std::exp(static_cast<double>(logits[static_cast<std::size_t>(id)]) / kTemperature); };
+    const auto weight = [&](int id) {
+      return std::exp(static_cast<double>(logits[static_cast<std::size_t>(id)]) / kTemperature);
+    };
     double total = 0;
     for (const int id : order) total += weight(id);
     double sum = 0;

@@ -1,15 +1,14 @@
-#include "specthink/kernels/random_fill.h"
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "ranks.h"
+#include "specthink/kernels/random_fill.h"
 
 namespace specthink {
 namespace {
 
-at::Tensor filled(std::int64_t rows, std::int64_t columns, const MatrixSlice& slice, at::ScalarType type, c10::Device device,
-                  std::uint64_t key = 5) {
+at::Tensor filled(std::int64_t rows, std::int64_t columns, const MatrixSlice& slice, at::ScalarType type,
+                  c10::Device device, std::uint64_t key = 5) {
   at::Tensor tensor = at::full({rows, columns}, 99, at::TensorOptions(device).dtype(type));
   random_fill(tensor, slice, key, 0.5f);
   return tensor.cpu();
@@ -35,7 +34,8 @@ TEST_P(random_fill_test, values_are_uniform_and_depend_on_the_key) {
   EXPECT_LE(values.abs().max().item<double>(), 0.5);
   EXPECT_NEAR(values.mean().item<double>(), 0, 0.01);
   EXPECT_NEAR(values.std().item<double>(), 1 / std::sqrt(12.0), 0.005);
-  EXPECT_FALSE(at::equal(values, filled(200, 200, {0, 0, 200}, GetParam(), testing_support::device(), 6).to(at::kDouble)));
+  EXPECT_FALSE(
+      at::equal(values, filled(200, 200, {0, 0, 200}, GetParam(), testing_support::device(), 6).to(at::kDouble)));
 }
 
 INSTANTIATE_TEST_SUITE_P(types, random_fill_test, testing::Values(at::kFloat, at::kBFloat16, at::kHalf));

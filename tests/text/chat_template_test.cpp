@@ -125,6 +125,11 @@ TEST(chat_template, objects_keep_the_order_of_their_keys) {
             R"({'role': 'user', 'zeta': {'b': 1, 'a': [2.0, -1, 1e+20, 'ü']}})");
 }
 
+TEST(chat_template, the_last_of_equal_keys_counts) {
+  const OrderedJson messages = parse_messages(R"([{"role": "user", "x": 2, "role": "tool"}])", "test");
+  EXPECT_EQ(render("{{ messages[0] | tojson }}", messages), R"({"role": "tool", "x": 2})");
+}
+
 TEST(chat_template, invalid_utf8_in_messages_is_replaced) {
   EXPECT_EQ(render("{{ messages[0].content }}|{{ messages[0].content[1:] }}", user("a\xFF\xC3")),
             "a\uFFFD\uFFFD|\uFFFD\uFFFD");

@@ -33,7 +33,8 @@ TEST(detokenizer, golden_cases) {
   for (const auto& file : std::filesystem::directory_iterator(folder)) {
     for (const Json& item : testing::read_lines(file.path())) {
       if (!item.contains("ids")) continue;
-      EXPECT_EQ(stream(tokenizer, item["ids"].get<TokenIds>()), item["decoded_skip_special"].get<std::string>()) << item;
+      EXPECT_EQ(stream(tokenizer, item["ids"].get<TokenIds>()), item["decoded_skip_special"].get<std::string>())
+          << item;
       ++checked;
     }
   }

@@ -32,14 +32,19 @@ TEST(lowercase, dotted_capital_i_becomes_two_characters) { EXPECT_EQ(lowercase("
 TEST(lowercase, sigma_at_the_end_of_a_word) {
   EXPECT_EQ(lowercase("ΟΔΟΣ ΣΑΣ Σ"), "οδος σας σ");
   EXPECT_EQ(lowercase("ΑΣ."), "ας.");
-  EXPECT_EQ(lowercase("ΑΣ.Α"), "ασ.α");       // the full stop is skipped in looking for a letter
+  EXPECT_EQ(lowercase("ΑΣ.Α"), "ασ.α");  // the full stop is skipped in looking for a letter
   EXPECT_EQ(lowercase("Α\u0301Σ!"), "α\u0301ς!");
   EXPECT_EQ(lowercase("ΑΣΑ"), "ασα");
   EXPECT_EQ(lowercase("1Σ"), "1σ");
 }
 
 TEST(lowercase, invalid_bytes_pass_through) {
-  EXPECT_EQ(lowercase("A\xFF" "B\xE2\x82" "C\xC3"), "a\xFF" "b\xE2\x82" "c\xC3");
+  EXPECT_EQ(lowercase("A\xFF"
+                      "B\xE2\x82"
+                      "C\xC3"),
+            "a\xFF"
+            "b\xE2\x82"
+            "c\xC3");
 }
 
 }  // namespace

@@ -120,9 +120,10 @@ TEST(regex_dialect, translations) {
 }
 
 TEST(regex_dialect, refuses_what_has_no_equivalent) {
-  for (const char* pattern : {"(a)\\1", "(?<n>a)", "\\k<n>", "[a[b]]", "[[:alpha:]]", "[a&&b]", "[\\W]", "\\R", "\\X",
-                              "\\G", "\\xff", "\\u12", "\\pL", "\\p{}", "\\p{a b", "(?x: a)", "a(?i)", "(*F)", "(?(1)a)",
-                              "(?#c)", "a)", "(", "[", "\\", "(?", "(?i", "[a\\", "\\p", "\\x{", "{2}+"}) {
+  for (const char* pattern :
+       {"(a)\\1", "(?<n>a)", "\\k<n>", "[a[b]]", "[[:alpha:]]", "[a&&b]",  "[\\W]", "\\R",  "\\X",     "\\G",
+        "\\xff",  "\\u12",   "\\pL",   "\\p{}",  "\\p{a b",     "(?x: a)", "a(?i)", "(*F)", "(?(1)a)", "(?#c)",
+        "a)",     "(",       "[",      "\\",     "(?",          "(?i",     "[a\\",  "\\p",  "\\x{",    "{2}+"}) {
     EXPECT_THROW(translate_regex(pattern), RegexError) << pattern;
   }
 }

@@ -125,7 +125,8 @@ TEST(stop_matcher, no_strings_never_match) {
 TEST(stop_matcher, refuses_empty_and_too_many_strings) {
   EXPECT_NE(user_error([] { StopAutomaton(Strings{"a", ""}); }).find("empty"), std::string::npos);
   EXPECT_NE(user_error([] { StopAutomaton(Strings{std::string(600, 'x')}); }).find("512 states"), std::string::npos);
-  EXPECT_NE(user_error([] { StopAutomaton(Strings{std::string(100'000, 'x')}); }).find("512 states"), std::string::npos);
+  EXPECT_NE(user_error([] { StopAutomaton(Strings{std::string(100'000, 'x')}); }).find("512 states"),
+            std::string::npos);
   EXPECT_EQ(StopAutomaton(Strings{std::string(512, 'x')}).num_states(), 512u);
 }
 

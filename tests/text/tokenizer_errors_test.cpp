@@ -36,7 +36,11 @@ const std::vector<BadFile>& bad_files() {
       {"no_model", [](Json& j) { j.erase("model"); }, {"'model' is missing"}},
       {"model_is_a_list", [](Json& j) { j["model"] = Json::array({1}); }, {"model", "expected an object", "array"}},
       {"word_piece", [](Json& j) { j["model"]["type"] = "WordPiece"; }, {"model.type", "BPE", "WordPiece"}},
-      {"unigram", [](Json& j) { j["model"] = {{"type", "Unigram"}, {"vocab", Json::array()}}; }, {"model.type", "Unigram"}},
+      {"unigram",
+       [](Json& j) {
+         j["model"] = {{"type", "Unigram"}, {"vocab", Json::array()}};
+       },
+       {"model.type", "Unigram"}},
       {"no_vocabulary", [](Json& j) { j["model"].erase("vocab"); }, {"model", "'vocab' is missing"}},
       {"vocabulary_is_a_list", [](Json& j) { j["model"]["vocab"] = Json::array({"a"}); }, {"model.vocab", "object"}},
       {"negative_id", [](Json& j) { j["model"]["vocab"]["a"] = -1; }, {"model.vocab", "'a'", "-1"}},
@@ -50,9 +54,15 @@ const std::vector<BadFile>& bad_files() {
       {"merge_of_one", [](Json& j) { j["model"]["merges"][5] = "ab"; }, {"model.merges", "merge 5", "pair", "ab"}},
       {"merge_of_three", [](Json& j) { j["model"]["merges"][5] = "a b c"; }, {"model.merges", "merge 5"}},
       {"merge_list_of_three",
-       [](Json& j) { j["model"]["merges"][0] = Json::array({"a", "b", "c"}); },
+       [](Json& j) {
+         j["model"]["merges"][0] = Json::array({"a", "b", "c"});
+       },
        {"model.merges", "merge 0"}},
-      {"merge_of_numbers", [](Json& j) { j["model"]["merges"][0] = Json::array({1, 2}); }, {"model.merges", "merge 0"}},
+      {"merge_of_numbers",
+       [](Json& j) {
+         j["model"]["merges"][0] = Json::array({1, 2});
+       },
+       {"model.merges", "merge 0"}},
       {"merge_of_unknown_part",
        [](Json& j) { j["model"]["merges"][1] = "a nosuch"; },
        {"model.merges", "merge 1", "'nosuch'", "not in the vocabulary"}},
@@ -61,7 +71,9 @@ const std::vector<BadFile>& bad_files() {
        {"model.merges", "merge 1", "'QQ'", "not in the vocabulary"}},
       {"affix", [](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }, {"model.end_of_word_suffix", "</w>"}},
       {"byte_fallback", [](Json& j) { j["model"]["byte_fallback"] = true; }, {"model.byte_fallback"}},
-      {"byte_fallback_is_text", [](Json& j) { j["model"]["byte_fallback"] = "no"; }, {"model.byte_fallback", "true or false"}},
+      {"byte_fallback_is_text",
+       [](Json& j) { j["model"]["byte_fallback"] = "no"; },
+       {"model.byte_fallback", "true or false"}},
       {"dropout", [](Json& j) { j["model"]["dropout"] = 0.1; }, {"model.dropout", "0.1"}},
       {"unknown_token_is_missing", [](Json& j) { j["model"]["unk_token"] = "<unk>"; }, {"model.unk_token", "<unk>"}},
       {"added_tokens_are_no_list", [](Json& j) { j["added_tokens"] = "x"; }, {"added_tokens", "expected a list"}},
@@ -73,24 +85,31 @@ const std::vector<BadFile>& bad_files() {
       {"added_token_with_a_text_flag",
        [](Json& j) { j["added_tokens"][1]["lstrip"] = "yes"; },
        {"added_tokens[1].lstrip", "true or false"}},
-      {"added_token_without_id", [](Json& j) { j["added_tokens"][1].erase("id"); }, {"added_tokens[1]", "'id' is missing"}},
+      {"added_token_without_id",
+       [](Json& j) { j["added_tokens"][1].erase("id"); },
+       {"added_tokens[1]", "'id' is missing"}},
       {"added_token_with_negative_id", [](Json& j) { j["added_tokens"][1]["id"] = -4; }, {"added_tokens[1].id", "-4"}},
       {"added_token_on_a_used_id",
        [](Json& j) { j["model"]["vocab"]["a"] = j["model"]["vocab"].size(); },
        {"added_tokens[0]", "is in the vocabulary"}},
-      {"lowercasing", [](Json& j) { j["normalizer"] = {{"type", "Lowercase"}}; }, {"normalizer.type", "Lowercase"}},
+      {"lowercasing",
+       [](Json& j) {
+         j["normalizer"] = {{"type", "Lowercase"}};
+       },
+       {"normalizer.type", "Lowercase"}},
       {"normalizer_inside_a_sequence",
        [](Json& j) {
-         j["normalizer"] = {{"type", "Sequence"}, {"normalizers", Json::array({{{"type", "NFC"}}, {{"type", "Strip"}}})}};
+         j["normalizer"] = {{"type", "Sequence"},
+                            {"normalizers", Json::array({{{"type", "NFC"}}, {{"type", "Strip"}}})}};
        },
        {"normalizer.normalizers[1].type", "Strip"}},
       {"no_pre_tokenizer", [](Json& j) { j["pre_tokenizer"] = nullptr; }, {"'pre_tokenizer' is missing"}},
       {"other_pre_tokenizer",
-       [](Json& j) { first_step(j) = {{"type", "Digits"}, {"individual_digits", true}}; },
+       [](Json& j) {
+         first_step(j) = {{"type", "Digits"}, {"individual_digits", true}};
+       },
        {"pre_tokenizer.pretokenizers[0].type", "Digits"}},
-      {"no_byte_level",
-       [](Json& j) { j["pre_tokenizer"]["pretokenizers"].erase(1); },
-       {"pre_tokenizer", "ByteLevel"}},
+      {"no_byte_level", [](Json& j) { j["pre_tokenizer"]["pretokenizers"].erase(1); }, {"pre_tokenizer", "ByteLevel"}},
       {"split_behind_byte_level",
        [](Json& j) { j["pre_tokenizer"]["pretokenizers"].push_back(first_step(j)); },
        {"pre_tokenizer.pretokenizers[2]", "behind ByteLevel"}},
@@ -100,19 +119,51 @@ const std::vector<BadFile>& bad_files() {
       {"unknown_behavior", [](Json& j) { first_step(j)["behavior"] = "Merged"; }, {"behavior", "Merged"}},
       {"no_pattern", [](Json& j) { first_step(j).erase("pattern"); }, {"pretokenizers[0]", "'pattern' is missing"}},
       {"open_group",
-       [](Json& j) { first_step(j) = split_step({{"Regex", "\\p{L}+|(a"}}); },
+       [](Json& j) {
+         first_step(j) = split_step({{"Regex", "\\p{L}+|(a"}});
+       },
        {"pattern.Regex", "'\\p{L}+|(a'", "missing )", "at byte 9"}},
-      {"open_class", [](Json& j) { first_step(j) = split_step({{"Regex", "a[b"}}); }, {"'a[b'", "missing ]", "at byte 1"}},
+      {"open_class",
+       [](Json& j) {
+         first_step(j) = split_step({{"Regex", "a[b"}});
+       },
+       {"'a[b'", "missing ]", "at byte 1"}},
       {"unknown_property",
-       [](Json& j) { first_step(j) = split_step({{"Regex", "a\\p{Nonsense}"}}); },
+       [](Json& j) {
+         first_step(j) = split_step({{"Regex", "a\\p{Nonsense}"}});
+       },
        {"'a\\p{Nonsense}'", "property"}},
-      {"nothing_to_repeat", [](Json& j) { first_step(j) = split_step({{"Regex", "a|*"}}); }, {"'a|*'", "at byte 2"}},
-      {"backreference", [](Json& j) { first_step(j) = split_step({{"Regex", "(a)\\1"}}); }, {"\\1", "at byte 3"}},
-      {"nested_class", [](Json& j) { first_step(j) = split_step({{"Regex", "[a[b]]"}}); }, {"[ inside a class", "byte 2"}},
-      {"options_in_the_middle", [](Json& j) { first_step(j) = split_step({{"Regex", "a(?i)b"}}); }, {"(?i)", "at byte 1"}},
-      {"backslash_at_the_end", [](Json& j) { first_step(j) = split_step({{"Regex", "ab\\"}}); }, {"'ab\\'", "at byte 3"}},
+      {"nothing_to_repeat",
+       [](Json& j) {
+         first_step(j) = split_step({{"Regex", "a|*"}});
+       },
+       {"'a|*'", "at byte 2"}},
+      {"backreference",
+       [](Json& j) {
+         first_step(j) = split_step({{"Regex", "(a)\\1"}});
+       },
+       {"\\1", "at byte 3"}},
+      {"nested_class",
+       [](Json& j) {
+         first_step(j) = split_step({{"Regex", "[a[b]]"}});
+       },
+       {"[ inside a class", "byte 2"}},
+      {"options_in_the_middle",
+       [](Json& j) {
+         first_step(j) = split_step({{"Regex", "a(?i)b"}});
+       },
+       {"(?i)", "at byte 1"}},
+      {"backslash_at_the_end",
+       [](Json& j) {
+         first_step(j) = split_step({{"Regex", "ab\\"}});
+       },
+       {"'ab\\'", "at byte 3"}},
       {"no_decoder", [](Json& j) { j["decoder"] = nullptr; }, {"'decoder' is missing"}},
-      {"other_decoder", [](Json& j) { j["decoder"] = {{"type", "WordPiece"}}; }, {"decoder.type", "WordPiece"}},
+      {"other_decoder",
+       [](Json& j) {
+         j["decoder"] = {{"type", "WordPiece"}};
+       },
+       {"decoder.type", "WordPiece"}},
   };
   return files;
 }
@@ -139,7 +190,8 @@ TEST(tokenizer_errors, text_that_is_no_json) {
     return user_error([&] { Tokenizer::parse(text, "", "tokenizer.json"); });
   };
   const std::string good = tokenizer_json("llama_style").dump();
-  EXPECT_NE(message_of(good.substr(0, good.size() / 2)).find("tokenizer.json: not valid JSON at byte"), std::string::npos);
+  EXPECT_NE(message_of(good.substr(0, good.size() / 2)).find("tokenizer.json: not valid JSON at byte"),
+            std::string::npos);
   EXPECT_NE(message_of("").find("not valid JSON"), std::string::npos);
   EXPECT_NE(message_of(std::string(100'000, '[')).find("nested deeper"), std::string::npos);
   EXPECT_NE(message_of("{\"model\": \"\xFF\"}").find("not valid JSON"), std::string::npos);

@@ -28,8 +28,9 @@ class Fuzzer {
 
   // Text made of whole and of broken pieces.
   std::string text() {
-    static const std::string kPieces[] = {"a",  "'s", " the", "\n\n", "\r\n", "   ",     "1234",     "é",   "e\u0301", "한국",
-                                          "🙂", "中", "<|im_", "<|im_start|>", "|>", "<think>", "\u0334", "\xE2", "\x82", "\xFF"};
+    static const std::string kPieces[] = {"a",  "'s",      " the",   "\n\n", "\r\n", "   ",   "1234",
+                                          "é",  "e\u0301", "한국",   "🙂", "中",   "<|im_", "<|im_start|>",
+                                          "|>", "<think>", "\u0334", "\xE2", "\x82", "\xFF"};
     std::string result;
     for (std::size_t n = below(20); n > 0; --n) result += kPieces[below(std::size(kPieces))];
     return result;
@@ -66,8 +67,9 @@ class Fuzzer {
       }
       return;
     }
-    static const Json kValues[] = {nullptr, true,          0,  -1,          1e300,           "",          "BPE", "\\p{L}+(",
-                                   "Split", Json::array(), {}, 16'777'215, {{"type", "x"}}, Json::object(), "a b"};
+    static const Json kValues[] = {
+        nullptr,         true,           0,    -1, 1e300, "", "BPE", "\\p{L}+(", "Split", Json::array(), {}, 16'777'215,
+        {{"type", "x"}}, Json::object(), "a b"};
     json = kValues[below(std::size(kValues))];
   }
 
@@ -128,9 +130,10 @@ TEST(tokenizer_fuzz, text_round_trips) {
 
 TEST(tokenizer_fuzz, random_patterns) {
   Fuzzer fuzzer(4);
-  static const std::string kParts[] = {"\\p{L}", "\\p{N}{1,3}", "[^\\s\\w]", "(?:a|b)", "(?i:'s)", "(", ")", "[", "]", "{", "}",
-                                       "*",      "+",           "?",         "|",       "\\",      "^", "$", ".", "a", "é", ",",
-                                       "2",      "(?=",         "\\s+(?!\\S)", "\\x{e9}", "&&",    "-"};
+  static const std::string kParts[] = {"\\p{L}", "\\p{N}{1,3}", "[^\\s\\w]", "(?:a|b)",     "(?i:'s)", "(",  ")",
+                                       "[",      "]",           "{",         "}",           "*",       "+",  "?",
+                                       "|",      "\\",          "^",         "$",           ".",       "a",  "é",
+                                       ",",      "2",           "(?=",       "\\s+(?!\\S)", "\\x{e9}", "&&", "-"};
   std::size_t valid = 0;
   for (int round = 0; round < 5000; ++round) {
     std::string pattern;

@@ -160,7 +160,8 @@ TEST(tokenizer, added_tokens_are_numbered_from_the_vocabulary_size_on) {
 TEST(tokenizer, long_runs_round_trip) {
   const Tokenizer tokenizer = parse_tokenizer(tokenizer_json("llama_style"));
   constexpr int kRepeats = 400'000;
-  for (const std::string unit : {"a", " ", "\n", "1", "🙂", "\u0301\u0334", " \t", "\r\n", "'s", "<|im_", "<|im_start|>"}) {
+  for (const std::string unit :
+       {"a", " ", "\n", "1", "🙂", "\u0301\u0334", " \t", "\r\n", "'s", "<|im_", "<|im_start|>"}) {
     std::string text;
     for (int i = 0; i < kRepeats; ++i) text += unit;
     EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text) << unit;

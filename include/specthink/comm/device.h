@@ -14,8 +14,8 @@ namespace specthink {
 enum class DeviceChoice { automatic, cpu, cuda };
 
 /// One GPU a rank, by rank within the node; the CPU where no GPU is usable or `cpu` is asked for. Collective.
-/// Throws (on every rank) when `cuda` is asked for and missing, when a node has fewer GPUs than ranks, or when two ranks
-/// ended up on one GPU (compared by UUID).
+/// Throws (on every rank) when `cuda` is asked for and missing, when a node has fewer GPUs than ranks, or when two
+/// ranks ended up on one GPU (compared by UUID).
 c10::Device select_device(const ProcessGroup& group, DeviceChoice choice);
 
 /// Bytes of the GPU's memory in all; 0 for the CPU.

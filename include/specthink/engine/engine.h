@@ -25,13 +25,15 @@ enum class EndReason : std::uint8_t { length, eos, trigger };
 
 /// One model's work, summed over requests.
 struct PhaseTimes {
-  std::int64_t prefilled = 0;     ///< positions run in steps of more than one row
+  std::int64_t prefilled = 0;  ///< positions run in steps of more than one row
   double prefill_seconds = 0;
   std::int64_t decode_steps = 0;  ///< one-row steps
   double decode_seconds = 0;      ///< of these steps, sampling and host work included
 
   PhaseTimes& operator+=(const PhaseTimes& other);
-  double milliseconds_per_step() const { return decode_steps ? 1e3 * decode_seconds / static_cast<double>(decode_steps) : 0; }
+  double milliseconds_per_step() const {
+    return decode_steps ? 1e3 * decode_seconds / static_cast<double>(decode_steps) : 0;
+  }
 };
 
 struct Generation {
@@ -102,7 +104,7 @@ class Engine {
   Options options_;
   ModelState target_;
   ModelState draft_;
-  TokenIds ids_;  // the one token list that both models follow
+  TokenIds ids_;                             // the one token list that both models follow
   std::vector<std::uint16_t> stop_entries_;  // StopTable::entries()
   std::size_t stop_vocab_ = 0;
   std::uint64_t serial_ = 0;

@@ -31,8 +31,8 @@ struct DrawKey {
 /// What a draw is for. The first four are those of a request (schedule.h, Purpose), in its order.
 enum class DrawPurpose : std::uint32_t { segment, probe, answer, takeover, accept, residual };
 
-/// Uniform in [0, 1), from Philox 4x32-10 (Salmon et al. 2011) with the seed as key and (position, purpose, problem, run)
-/// as counter.
+/// Uniform in [0, 1), from Philox 4x32-10 (Salmon et al. 2011) with the seed as key and (position, purpose, problem,
+/// run) as counter.
 double uniform(const DrawKey& key, std::uint32_t position, DrawPurpose purpose);
 
 /// Four 32-bit words of Philox 4x32-10.

@@ -14,9 +14,9 @@ struct MatrixSlice {
   std::int64_t columns = 0;  ///< of the whole matrix
 };
 
-/// Fills the [rows, columns] tensor with uniform values in (-amplitude, amplitude), each a function of `key` and its place
-/// in the whole matrix alone: the same weights for any number of ranks, on CPUs and GPUs alike (to the bit: integer
-/// arithmetic and one exact conversion). Contiguous; bfloat16, float16 or float32.
+/// Fills the [rows, columns] tensor with uniform values in (-amplitude, amplitude), each a function of `key` and its
+/// place in the whole matrix alone: the same weights for any number of ranks, on CPUs and GPUs alike (to the bit:
+/// integer arithmetic and one exact conversion). Contiguous; bfloat16, float16 or float32.
 void random_fill(at::Tensor& tensor, const MatrixSlice& slice, std::uint64_t key, float amplitude);
 
 }  // namespace specthink

@@ -1,4 +1,5 @@
-// The reference path: a decoder-only transformer in LibTorch operators, on CPUs and GPUs, sharded over a group of ranks.
+// The reference path: a decoder-only transformer in LibTorch operators, on CPUs and GPUs, sharded over a group of
+// ranks.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -39,7 +40,8 @@ class Transformer {
   };
 
   /// Loads this rank's shard. `collectives` must outlive the model. Throws UserError for what is wrong with the folder.
-  Transformer(const std::filesystem::path& folder, ModelConfig config, Collectives& collectives, const Options& options);
+  Transformer(const std::filesystem::path& folder, ModelConfig config, Collectives& collectives,
+              const Options& options);
   ~Transformer();
   Transformer(const Transformer&) = delete;
   Transformer& operator=(const Transformer&) = delete;
@@ -60,8 +62,8 @@ class Transformer {
 
  private:
   at::Tensor embed(const at::Tensor& tokens) const;
-  at::Tensor attend(std::int64_t layer, const at::Tensor& hidden, std::span<const SlotRows> batch, const at::Tensor& cos,
-                    const at::Tensor& sin);
+  at::Tensor attend(std::int64_t layer, const at::Tensor& hidden, std::span<const SlotRows> batch,
+                    const at::Tensor& cos, const at::Tensor& sin);
   at::Tensor attend_slot(std::int64_t layer, const at::Tensor& queries, const SlotRows& rows) const;
   at::Tensor feed_forward(std::int64_t layer, const at::Tensor& hidden) const;
 
@@ -71,8 +73,8 @@ class Transformer {
   Collectives& collectives_;
   std::unique_ptr<ModelWeights> weights_;
   std::unique_ptr<KvCache> cache_;
-  at::Tensor rope_cos_;  // [positions, head_dim] compute type
-  at::Tensor rope_sin_;  // [positions, head_dim]: negated in the first half
+  at::Tensor rope_cos_;    // [positions, head_dim] compute type
+  at::Tensor rope_sin_;    // [positions, head_dim]: negated in the first half
   at::Tensor kv_head_of_;  // [heads_local] int64: ShardPlan::kv_head_of
 };
 
