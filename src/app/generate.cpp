@@ -16,7 +16,7 @@
 namespace specthink {
 namespace {
 
-TokenIds read_prompt(const Session& session, const GenerateSettings& settings) {
+TokenIds read_prompt(Session& session, const GenerateSettings& settings) {
   if (settings.prompt_ids) return *settings.prompt_ids;
   return session.encode_messages(read_messages(settings), settings.thinking);
 }
@@ -65,7 +65,6 @@ int run_generate(const Invocation& invocation) {
     TokenIds prompt;
     together(group, [&] {
       if (!session.is_root()) return;
-      if (session.has_draft()) session.require_tokenizer();
       prompt = read_prompt(session, settings.generate);
       session.check_prompt(prompt);
     });

@@ -39,7 +39,6 @@ int run_score(const Invocation& invocation) {
       if (settings.format == Format::text) {
         print_table(ids, logprobs, session.tokenizer());
       } else {
-        // Shortest decimals that give the same floats again.
         Json output;
         output["ids"] = ids;
         output["logprobs"] = logprobs;

@@ -62,22 +62,23 @@ int run_on_ranks(const std::function<int(const ProcessGroup&)>& body) {
 }
 
 Session::Session(const ProcessGroup& group, const Invocation& invocation, bool with_draft)
-    : group_(group), settings_(invocation.settings), device_(c10::kCPU) {
+    : group_(group),
+      settings_(invocation.settings),
+      has_old_layout_(invocation.was_set("target_model_gpu") || invocation.was_set("speculative_model_gpu")),
+      device_(c10::kCPU) {
   const ModelSettings& models = settings_.models;
-  if (invocation.was_set("target_model_gpu") || invocation.was_set("speculative_model_gpu")) {
-    spdlog::info(
-        "target_model_gpu and speculative_model_gpu have no effect: both models are sharded over all {} rank{}",
-        group.size(), group.size() == 1 ? "" : "s");
-  }
   together(group, [&] {
     if (models.target.empty()) {
       throw UserError("no target model: give --target FOLDER, or --config FILE with target_model_name");
     }
     target_ = find_model(Role::target, models.target, models.gpu_memory_utilization[0]);
     if (with_draft && models.draft) draft_ = find_model(Role::draft, *models.draft, models.gpu_memory_utilization[1]);
-    // Found out here, before weights are read, on every rank.
-    ShardPlan(target_.config, group_.rank(), group_.size());
-    if (draft_) ShardPlan(draft_->config, group_.rank(), group_.size());
+    // What is wrong with a folder or does not divide by the ranks is found out here, before anything is loaded.
+    for (const ModelFiles* model : {&target_, draft_ ? &*draft_ : nullptr}) {
+      if (!model) continue;
+      const ShardPlan plan(model->config, group_.rank(), group_.size());
+      if (!models.dummy_weights) Transformer::check_folder(model->folder, model->config, plan);
+    }
   });
   together(group, [&] {
     if (is_root()) load_text();
@@ -91,12 +92,15 @@ Session::ModelFiles Session::find_model(Role role, const std::string& name, doub
 
 void Session::load_text() {
   if (draft_) require_mode_exists(settings_.schedule.mode);
-  if (!std::filesystem::exists(target_.folder / "tokenizer.json")) return;
-  tokenizer_ = Tokenizer::load(target_.folder);
-  if (std::filesystem::exists(target_.folder / "chat_template.jinja") ||
-      std::filesystem::exists(target_.folder / "tokenizer_config.json")) {
-    chat_template_ = ChatTemplate::load(target_.folder);
+  if (!std::filesystem::exists(target_.folder / "tokenizer.json")) {
+    if (!draft_) return;
+    throw UserError(
+        "{} has no tokenizer.json: the thinking schedule reads the text that the models write; add it, or run the "
+        "target "
+        "alone (--draft none)",
+        target_.folder.string());
   }
+  tokenizer_ = Tokenizer::load(target_.folder);
   if (!draft_) return;
 
   const auto draft_file = draft_->folder / "tokenizer.json";
@@ -121,16 +125,11 @@ const Tokenizer& Session::require_tokenizer() const {
   return *tokenizer_;
 }
 
-TokenIds Session::encode_messages(const Json& messages, bool enable_thinking) const {
+TokenIds Session::encode_messages(const Json& messages, bool enable_thinking) {
   const Tokenizer& tokenizer = require_tokenizer();
-  if (!chat_template_) {
-    throw UserError(
-        "{} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json): add one, or give "
-        "token ids with --prompt-ids",
-        target_.folder.string());
-  }
-  return tokenizer.encode(
-      chat_template_->render(messages, {.add_generation_prompt = true, .enable_thinking = enable_thinking}));
+  if (!chat_template_) chat_template_.emplace(ChatTemplate::load(target_.folder));
+  const ChatTemplate::Options options{.add_generation_prompt = true, .enable_thinking = enable_thinking};
+  return tokenizer.encode(chat_template_->render(messages, options));
 }
 
 void Session::check_prompt(std::span<const TokenId> ids) const {
@@ -215,6 +214,9 @@ void Session::load() {
   device_ = select_device(group_, device_choice(settings_.models.device));
   if (device_.is_cpu()) share_cores(group_);
   spdlog::info("{} rank{}, rank 0 on {}", group_.size(), group_.size() == 1 ? "" : "s", describe(device_));
+  if (has_old_layout_) {
+    spdlog::info("target_model_gpu and speculative_model_gpu have no effect: both models are sharded over all ranks");
+  }
   collectives_ = Collectives::create(group_, device_);
   together(group_, [&] {
     load_model(target_);

@@ -49,7 +49,7 @@ class Session {
   const Tokenizer& require_tokenizer() const;                                         ///< throws UserError
 
   /// Ids of a prompt: the chat template over `messages`, encoded.
-  TokenIds encode_messages(const Json& messages, bool enable_thinking) const;
+  TokenIds encode_messages(const Json& messages, bool enable_thinking);
 
   /// Throws UserError for a prompt that is empty, does not fit the context or has ids outside the vocabulary.
   void check_prompt(std::span<const TokenId> ids) const;
@@ -77,12 +77,13 @@ class Session {
 
   const ProcessGroup& group_;
   const Settings& settings_;
+  bool has_old_layout_;  // the settings name a number of GPUs a model
   c10::Device device_;
   std::unique_ptr<Collectives> collectives_;
   ModelFiles target_;
   std::optional<ModelFiles> draft_;
   std::optional<Tokenizer> tokenizer_;
-  std::optional<ChatTemplate> chat_template_;
+  std::optional<ChatTemplate> chat_template_;  // read when it is needed first
   std::optional<StopTable> triggers_;
   std::unique_ptr<Engine> engine_;
 };

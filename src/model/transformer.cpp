@@ -51,6 +51,10 @@ Transformer::Transformer(const std::filesystem::path& folder, ModelConfig config
 
 Transformer::~Transformer() = default;
 
+void Transformer::check_folder(const std::filesystem::path& folder, const ModelConfig& config, const ShardPlan& plan) {
+  check_weights(Checkpoint::open(folder), config, plan);
+}
+
 std::int64_t Transformer::capacity() const { return cache_->capacity(); }
 
 std::int64_t Transformer::cache_bytes() const { return cache_->bytes(); }

@@ -101,6 +101,30 @@ class CheckpointSource final : public Source {
   at::TensorOptions options_;
 };
 
+/// Looks tensors up and reads nothing.
+class ShapeCheck final : public Source {
+ public:
+  explicit ShapeCheck(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
+
+  at::Tensor vector(const std::string& name, std::int64_t size) override {
+    checkpoint_.require(name, {size});
+    return at::empty({size});
+  }
+
+  at::Tensor bias(const std::string& name, std::int64_t size, Range) override {
+    checkpoint_.require(name, {size});
+    return at::empty({0});
+  }
+
+  at::Tensor matrix(const std::string& name, std::int64_t rows, std::int64_t columns, Range, Range) override {
+    checkpoint_.require(name, {rows, columns});
+    return at::empty({0, columns});
+  }
+
+ private:
+  const Checkpoint& checkpoint_;
+};
+
 class RandomSource final : public Source {
  public:
   RandomSource(at::TensorOptions options, std::uint64_t seed) : options_(options), seed_(seed) {}
@@ -193,6 +217,11 @@ at::ScalarType scalar_type(DType type) {
       return at::kFloat;
   }
   throw InternalError("unknown compute type");
+}
+
+void check_weights(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan) {
+  ShapeCheck source(checkpoint);
+  read_model(source, config, plan);
 }
 
 ModelWeights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan, DType dtype,

@@ -33,6 +33,9 @@ struct ModelWeights {
   at::Tensor head;        // [vocab_local, hidden]; the embedding itself when tied
 };
 
+/// Throws what load_weights would throw for a missing tensor or a wrong shape, without reading any data.
+void check_weights(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan);
+
 /// Copies this rank's slices from the checkpoint to the device, one tensor at a time. Throws UserError for a missing
 /// tensor or a wrong shape, before anything of it is read.
 ModelWeights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan, DType dtype,

@@ -172,6 +172,7 @@ TEST(bad_input, truncated_weights) {
   const ProgramResult result = run_program("generate --target " + folder.string() + " --prompt-ids 1", 2);
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_EQ(result.out, "");
+  EXPECT_EQ(count_lines(result.err), 1) << result.err;
   EXPECT_NE(result.err.find("model.safetensors"), std::string::npos) << result.err;
 }
 

@@ -43,6 +43,10 @@ class Transformer {
   Transformer(const std::filesystem::path& folder, ModelConfig config, Collectives& collectives,
               const Options& options);
   ~Transformer();
+
+  /// Throws what the constructor would throw for weights that are missing or have a wrong shape; reads no weights.
+  static void check_folder(const std::filesystem::path& folder, const ModelConfig& config, const ShardPlan& plan);
+
   Transformer(const Transformer&) = delete;
   Transformer& operator=(const Transformer&) = delete;
 
