@@ -90,7 +90,7 @@ class Solver {
   Solver(Session& session, const Settings& settings) : session_(session), settings_(settings) {}
 
   RunOutcome operator()(const Problem& problem, const RunKey& key) {
-    const Json messages = Json::array({{{"role", "user"}, {"content", problem.prompt}}});
+    const OrderedJson messages = OrderedJson::array({{{"role", "user"}, {"content", problem.prompt}}});
     TokenIds prompt = session_.encode_messages(messages, /*enable_thinking=*/true);
     session_.check_prompt(prompt);
     RunOptions options;
@@ -114,7 +114,7 @@ class Solver {
 
   /// 50 tokens of each mode, so that the first timed run does not pay for what libraries set up on first use.
   void warm_up(const std::vector<RunMode>& modes) {
-    const Json messages = Json::array({{{"role", "user"}, {"content", kWarmUpPrompt}}});
+    const OrderedJson messages = OrderedJson::array({{{"role", "user"}, {"content", kWarmUpPrompt}}});
     const TokenIds prompt = session_.encode_messages(messages, true);
     for (const RunMode mode : modes) {
       RunSetup setup = session_.make_setup(prompt, model_alone(mode));

@@ -12,7 +12,7 @@
 namespace specthink {
 namespace {
 
-void check_message(const Json& message, std::size_t index) {
+void check_message(const OrderedJson& message, std::size_t index) {
   if (!message.is_object())
     throw UserError("--messages: item {} is no object, expected {{\"role\": …, \"content\": …}}", index);
   if (!message.contains("role") || !message["role"].is_string()) {
@@ -36,11 +36,12 @@ std::string read_text_input(const GenerateSettings& settings) {
   return replace_invalid_utf8(text);
 }
 
-Json read_messages(const GenerateSettings& settings) {
-  if (!settings.messages) return Json::array({{{"role", "user"}, {"content", read_text_input(settings)}}});
+OrderedJson read_messages(const GenerateSettings& settings) {
+  if (!settings.messages) return OrderedJson::array({{{"role", "user"}, {"content", read_text_input(settings)}}});
   const bool from_file = settings.messages->starts_with('@');
-  const Json messages =
-      from_file ? read_json(settings.messages->substr(1)) : parse_json(*settings.messages, "--messages");
+  const std::string path = from_file ? settings.messages->substr(1) : "";
+  const OrderedJson messages =
+      from_file ? parse_messages(read_file(path), path) : parse_messages(*settings.messages, "--messages");
   if (!messages.is_array() || messages.empty())
     throw UserError("--messages: expected a JSON list of messages that is not empty");
   for (std::size_t i = 0; i < messages.size(); ++i) check_message(messages[i], i);

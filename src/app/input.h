@@ -5,6 +5,7 @@
 
 #include "specthink/base/json.h"
 #include "specthink/config/settings.h"
+#include "specthink/text/chat_template.h"
 
 namespace specthink {
 
@@ -13,6 +14,6 @@ namespace specthink {
 std::string read_text_input(const GenerateSettings& settings);
 
 /// --messages as a list of {"role", "content"}; otherwise the text input as one user message. Throws UserError.
-Json read_messages(const GenerateSettings& settings);
+OrderedJson read_messages(const GenerateSettings& settings);
 
 }  // namespace specthink

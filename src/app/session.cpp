@@ -125,7 +125,7 @@ const Tokenizer& Session::require_tokenizer() const {
   return *tokenizer_;
 }
 
-TokenIds Session::encode_messages(const Json& messages, bool enable_thinking) {
+TokenIds Session::encode_messages(const OrderedJson& messages, bool enable_thinking) {
   const Tokenizer& tokenizer = require_tokenizer();
   if (!chat_template_) chat_template_.emplace(ChatTemplate::load(target_.folder));
   const ChatTemplate::Options options{.add_generation_prompt = true, .enable_thinking = enable_thinking};

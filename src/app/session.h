@@ -49,7 +49,7 @@ class Session {
   const Tokenizer& require_tokenizer() const;                                         ///< throws UserError
 
   /// Ids of a prompt: the chat template over `messages`, encoded.
-  TokenIds encode_messages(const Json& messages, bool enable_thinking);
+  TokenIds encode_messages(const OrderedJson& messages, bool enable_thinking);
 
   /// Throws UserError for a prompt that is empty, does not fit the context or has ids outside the vocabulary.
   void check_prompt(std::span<const TokenId> ids) const;
