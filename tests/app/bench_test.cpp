@@ -116,7 +116,7 @@ TEST(bench, finds_an_unwritable_folder_before_loading) {
   const ProgramResult result = run_program(bench.arguments(), 2);
   EXPECT_TRUE(result.exit_code == 2 || result.exit_code == 3) << result.exit_code;
   EXPECT_EQ(result.out, "");
-  EXPECT_EQ(testing_support::count_lines(result.err), 1) << result.err;
+  EXPECT_EQ(testing_support::count_messages(result.err), 1) << result.err;
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ namespace specthink {
 namespace {
 
 using testing_support::count_lines;
+using testing_support::count_messages;
 using testing_support::fresh_folder;
 using testing_support::ProgramResult;
 using testing_support::random_pair;
@@ -151,7 +152,7 @@ TEST(bad_input, one_line_an_exit_code_and_nothing_on_stdout) {
       const ProgramResult result = run_program(bad.arguments, ranks);
       EXPECT_EQ(result.exit_code, bad.exit_code) << bad.arguments << "\n" << result.err;
       EXPECT_EQ(result.out, "") << bad.arguments;
-      EXPECT_EQ(count_lines(result.err), 1) << bad.arguments << "\n" << result.err;
+      EXPECT_EQ(count_messages(result.err), 1) << bad.arguments << "\n" << result.err;
       EXPECT_NE(result.err.find(bad.named), std::string::npos) << bad.arguments << "\n" << result.err;
     }
   }
@@ -160,7 +161,7 @@ TEST(bad_input, one_line_an_exit_code_and_nothing_on_stdout) {
 TEST(bad_input, heads_that_the_ranks_do_not_divide) {
   const ProgramResult result = run_program("generate" + target() + " --prompt-ids 1", 5);
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_EQ(count_lines(result.err), 1) << result.err;
+  EXPECT_EQ(count_messages(result.err), 1) << result.err;
   EXPECT_NE(result.err.find("12"), std::string::npos) << result.err;
 }
 
@@ -172,7 +173,7 @@ TEST(bad_input, truncated_weights) {
   const ProgramResult result = run_program("generate --target " + folder.string() + " --prompt-ids 1", 2);
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_EQ(result.out, "");
-  EXPECT_EQ(count_lines(result.err), 1) << result.err;
+  EXPECT_EQ(count_messages(result.err), 1) << result.err;
   EXPECT_NE(result.err.find("model.safetensors"), std::string::npos) << result.err;
 }
 

@@ -24,4 +24,7 @@ std::filesystem::path fresh_folder(const std::string& name);
 /// Lines of a text that are not empty.
 int count_lines(const std::string& text);
 
+/// The program's own lines on stderr; libraries below it may add theirs (hwloc does where /sys is missing).
+int count_messages(const std::string& err);
+
 }  // namespace specthink::testing_support

@@ -35,7 +35,7 @@ void expect_error(const ProgramResult& result, const std::string& expected) {
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_EQ(result.out, "");
   EXPECT_NE(result.err.find(expected), std::string::npos) << result.err;
-  EXPECT_EQ(testing_support::count_lines(result.err), 1) << result.err;
+  EXPECT_EQ(testing_support::count_messages(result.err), 1) << result.err;
 }
 
 TEST(tokenize, text_from_stdin_argument_and_file) {
