@@ -39,8 +39,12 @@ class MpiCollectives final : public Collectives {
     std::vector<std::int64_t> shape = tensor.sizes().vec();
     shape.insert(shape.begin(), ranks());
     at::Tensor result = at::empty(shape, tensor.options());
-    group_.all_gather(bytes_of(tensor), writable_bytes_of(result));
+    all_gather_into(result, tensor);
     return result;
+  }
+
+  void all_gather_into(at::Tensor& result, const at::Tensor& tensor) override {
+    group_.all_gather(bytes_of(tensor), writable_bytes_of(result));
   }
 
  private:

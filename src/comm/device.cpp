@@ -57,6 +57,7 @@ c10::Device select_device(const ProcessGroup& group, DeviceChoice choice) {
                              group.local_size(), gpus);
     }
     gpu::use(index);
+    gpu::use_own_stream(index);
   });
   check_distinct(group, gpu::uuid(index));
   return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));

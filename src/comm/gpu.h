@@ -8,6 +8,10 @@ namespace specthink::gpu {
 
 int count();
 void use(int index);  ///< the current device of this process from now on
+
+/// Work of this thread goes to a stream of its own from now on: the default stream cannot be captured into a graph.
+void use_own_stream(int index);
+
 std::string name(int index);
 std::string uuid(int index);
 std::int64_t total_memory(int index);

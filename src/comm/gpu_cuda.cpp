@@ -1,4 +1,5 @@
 #include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime.h>
 #include <nccl.h>
 
@@ -36,6 +37,10 @@ int count() {
 }
 
 void use(int index) { c10::cuda::set_device(static_cast<c10::DeviceIndex>(index)); }
+
+void use_own_stream(int index) {
+  c10::cuda::setCurrentCUDAStream(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, static_cast<c10::DeviceIndex>(index)));
+}
 
 std::string name(int index) { return properties(index).name; }
 

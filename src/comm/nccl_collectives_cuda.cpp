@@ -61,9 +61,13 @@ class NcclCollectives final : public Collectives {
     std::vector<std::int64_t> shape = tensor.sizes().vec();
     shape.insert(shape.begin(), ranks());
     at::Tensor result = at::empty(shape, tensor.options());
+    all_gather_into(result, tensor);
+    return result;
+  }
+
+  void all_gather_into(at::Tensor& result, const at::Tensor& tensor) override {
     SPECTHINK_CHECK_NCCL(ncclAllGather(tensor.const_data_ptr(), result.mutable_data_ptr(), tensor.nbytes(), ncclInt8,
                                        comm_, c10::cuda::getCurrentCUDAStream()));
-    return result;
   }
 
  private:

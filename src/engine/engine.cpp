@@ -46,10 +46,32 @@ Engine::Engine(const ProcessGroup& group, Collectives& collectives, Model target
     : group_(group),
       collectives_(collectives),
       options_(options),
-      target_{std::move(target)},
-      draft_{std::move(draft)} {}
+      target_{.model = std::move(target)},
+      draft_{.model = std::move(draft)} {
+  for (ModelState* state : {&target_, &draft_}) {
+    if (state->model.transformer) make_step(*state);
+  }
+}
 
 Engine::~Engine() = default;
+
+void Engine::make_step(ModelState& state) {
+  StepModel model = state.model.transformer->step_model();
+  state.obstacle = options_.decode_kernels ? step_obstacle(model) : "switched off";
+  // All ranks decode alike: shards can differ in what the kernels take.
+  for (const std::int64_t refused : group_.all_gather(static_cast<std::int64_t>(!state.obstacle.empty()))) {
+    if (refused && state.obstacle.empty()) state.obstacle = "another rank's shard does not fit them";
+  }
+  if (!state.obstacle.empty()) return;
+  const DecodeStep::Options options{options_.all_reduce, options_.vocab_size, options_.wait_limit_seconds};
+  state.step = DecodeStep::create(std::move(model), group_, collectives_, options);
+}
+
+std::string Engine::decode_path(Role role) {
+  const ModelState& state = state_of(role);
+  if (!state.step) return "LibTorch operators (decode kernels: " + state.obstacle + ")";
+  return state.step->fused() ? "decode kernels, fused all-reduce" : "decode kernels, NCCL all-reduce";
+}
 
 Engine::ModelState& Engine::state_of(Role role) {
   ModelState& state = role == Role::target ? target_ : draft_;
@@ -167,6 +189,9 @@ void Engine::receive_stop_table(const Command& command) {
   stop_vocab_ = command.stop_vocab;
   stop_entries_.resize(command.stop_entries);
   group_.broadcast(std::as_writable_bytes(std::span(stop_entries_)));
+  for (ModelState* state : {&target_, &draft_}) {
+    if (state->step) state->step->set_stop_table(stop_entries_, static_cast<std::int64_t>(stop_vocab_));
+  }
 }
 
 void Engine::update_sequence(const Command& command, std::span<const TokenId> payload) {
@@ -180,12 +205,10 @@ void Engine::update_sequence(const Command& command, std::span<const TokenId> pa
 }
 
 /// Prefills what the model has not seen; returns the hidden state after the last id, [1, hidden].
-at::Tensor Engine::catch_up(ModelState& state, int slot, PhaseTimes& times) {
+at::Tensor Engine::prefill(ModelState& state, int slot) {
   const auto length = static_cast<std::int64_t>(ids_.size());
   check(length > 0, "a request without a prefix");
   std::int64_t position = std::min(state.cached, length - 1);  // the last id runs again when only its result is missing
-  const std::int64_t pending = length - position;
-  const Stopwatch watch;
   at::Tensor hidden;
   while (position < length) {
     const std::int64_t count = std::min(kPrefillChunk, length - position);
@@ -195,6 +218,14 @@ at::Tensor Engine::catch_up(ModelState& state, int slot, PhaseTimes& times) {
     position += count;
   }
   state.cached = length;
+  return hidden.narrow(0, hidden.size(0) - 1, 1);
+}
+
+/// prefill(), counted as a prefill or as a decode step.
+at::Tensor Engine::catch_up(ModelState& state, int slot, PhaseTimes& times) {
+  const std::int64_t pending = std::max<std::int64_t>(static_cast<std::int64_t>(ids_.size()) - state.cached, 1);
+  const Stopwatch watch;
+  const at::Tensor hidden = prefill(state, slot);
   if (pending > 1) {
     times.prefilled += pending;
     synchronize(hidden.device());
@@ -203,7 +234,7 @@ at::Tensor Engine::catch_up(ModelState& state, int slot, PhaseTimes& times) {
     times.decode_steps += 1;
     times.decode_seconds += watch.seconds();
   }
-  return hidden.narrow(0, hidden.size(0) - 1, 1);
+  return hidden;
 }
 
 TokenId Engine::pick(const Transformer& model, const at::Tensor& hidden, const SamplingParams& sampling, double draw) {
@@ -216,39 +247,111 @@ TokenId Engine::pick(const Transformer& model, const at::Tensor& hidden, const S
 Generation Engine::execute_generate(const Command& command, const std::function<void(TokenId)>& sink) {
   const c10::InferenceMode no_gradients;
   ModelState& state = state_of(command.role);
-  const Transformer& model = *state.model.transformer;
   check(static_cast<std::int64_t>(ids_.size()) + command.max_tokens <= capacity(),
         "a request longer than the KV cache");
-  const auto purpose = static_cast<DrawPurpose>(command.purpose);
-
   Generation generation;
+  const SamplingParams& sampling = command.sampling;
+  const bool on_device =
+      sampling.temperature == 0 || (sampling.top_k >= 1 && sampling.top_k <= kLargestDeviceTopK);
+  if (state.step && on_device) {
+    generate_by_steps(state, command, generation, sink);
+  } else {
+    generate_by_operators(state, command, generation, sink);
+  }
+  compare_ranks(command, static_cast<int>(generation.reason));
+  return generation;
+}
+
+void Engine::generate_by_operators(ModelState& state, const Command& command, Generation& generation,
+                                   const std::function<void(TokenId)>& sink) {
+  const auto purpose = static_cast<DrawPurpose>(command.purpose);
   std::uint16_t stop_state = command.stop_state;
   at::Tensor hidden = catch_up(state, command.slot, generation.times);
   while (true) {
     const Stopwatch watch;
-    const TokenId id =
-        pick(model, hidden, command.sampling, uniform(command.draw, static_cast<std::uint32_t>(ids_.size()), purpose));
+    const TokenId id = pick(*state.model.transformer, hidden, command.sampling,
+                            uniform(command.draw, static_cast<std::uint32_t>(ids_.size()), purpose));
     generation.times.decode_seconds += watch.seconds();
     ids_.push_back(id);
     generation.ids.push_back(id);
     if (sink) sink(id);
     if (!command.ignore_eos && contains(state.model.eos_ids, id)) {
       generation.reason = EndReason::eos;
-      break;
+      return;
     }
     if (command.stop_at_trigger && static_cast<std::size_t>(id) < stop_vocab_) {
       const std::uint16_t entry = stop_entries_[stop_state * stop_vocab_ + static_cast<std::size_t>(id)];
       stop_state = entry & static_cast<std::uint16_t>(~kMatched);
       if (entry & kMatched) {
         generation.reason = EndReason::trigger;
-        break;
+        return;
       }
     }
-    if (static_cast<int>(generation.ids.size()) == command.max_tokens) break;
+    if (static_cast<int>(generation.ids.size()) == command.max_tokens) return;
     hidden = catch_up(state, command.slot, generation.times);
   }
-  compare_ranks(command, static_cast<int>(generation.reason));
-  return generation;
+}
+
+/// Steps are enqueued ahead: step s only after step s - 2 was seen to go on, so that every rank enqueues as many.
+void Engine::generate_by_steps(ModelState& state, const Command& command, Generation& generation,
+                               const std::function<void(TokenId)>& sink) {
+  DecodeStep& step = *state.step;
+  PhaseTimes& times = generation.times;
+  const auto length = static_cast<std::int64_t>(ids_.size());
+  check(length > 0, "a request without a prefix");
+  const std::int64_t first = std::min(state.cached, length - 1);
+  const std::int64_t pending = length - first;
+  const bool by_operators = pending > DecodeStep::kMaxRows;
+  const Stopwatch first_watch;
+
+  StepRequest request;
+  const std::int64_t rows = by_operators ? 1 : pending;
+  request.tokens = std::span(ids_).last(static_cast<std::size_t>(rows));
+  request.position = length - rows;
+  request.max_tokens = command.max_tokens;
+  if (!command.ignore_eos) request.eos_ids = state.model.eos_ids;
+  request.stop_at_trigger = command.stop_at_trigger != 0;
+  request.stop_state = command.stop_state;
+  request.sampling = {command.sampling.temperature, command.sampling.top_p,   command.sampling.top_k,
+                      command.draw.seed,            command.draw.problem,     command.draw.run,
+                      static_cast<std::uint32_t>(command.purpose)};
+  if (by_operators) {
+    const at::Tensor hidden = prefill(state, command.slot);
+    step.begin(request);
+    step.enqueue_from_hidden(hidden);
+  } else {
+    step.begin(request);
+    step.enqueue();
+  }
+  int enqueued = 1;
+  Stopwatch watch = first_watch;
+  while (true) {
+    if (enqueued == static_cast<int>(generation.ids.size()) + 1 && enqueued < command.max_tokens) {
+      step.enqueue();
+      ++enqueued;
+    }
+    const StepToken token = step.result(static_cast<int>(generation.ids.size()));
+    const bool is_first = generation.ids.empty();
+    if (is_first && pending > 1) {
+      times.prefilled += pending;
+      times.prefill_seconds += watch.seconds();
+    } else {
+      times.decode_steps += 1;
+      times.decode_seconds += watch.seconds();
+    }
+    watch = Stopwatch();
+    ids_.push_back(token.id);
+    generation.ids.push_back(token.id);
+    if (sink) sink(token.id);
+    if (token.stop == StepStop::running) continue;
+    generation.reason = token.stop == StepStop::eos       ? EndReason::eos
+                        : token.stop == StepStop::trigger ? EndReason::trigger
+                                                          : EndReason::length;
+    break;
+  }
+  // A step enqueued beyond the end has run, or will before anything else does, over the last token.
+  const auto generated = static_cast<int>(generation.ids.size());
+  state.cached = length + generated - (enqueued > generated ? 0 : 1);
 }
 
 std::vector<float> Engine::execute_score(const Command& command) {

@@ -22,6 +22,7 @@ class KvCache {
 
   /// Tokens that a slot holds at most.
   std::int64_t capacity() const { return pages_per_slot_ * page_tokens_; }
+  const at::Tensor& storage() const { return storage_; }
   std::int64_t bytes() const { return static_cast<std::int64_t>(storage_.nbytes()); }
 
   at::Tensor keys(std::int64_t layer, int slot) const {

@@ -26,6 +26,9 @@ class Collectives {
   /// [...] on each rank -> [ranks, ...] on all. `tensor` is contiguous.
   virtual at::Tensor all_gather(const at::Tensor& tensor) = 0;
 
+  /// The same into `result`, [ranks, ...]: allocates nothing, so that it can be part of a captured graph.
+  virtual void all_gather_into(at::Tensor& result, const at::Tensor& tensor) = 0;
+
  protected:
   Collectives(int rank, int ranks) : rank_(rank), ranks_(ranks) {}
 

@@ -14,6 +14,7 @@
 #include "specthink/comm/collectives.h"
 #include "specthink/comm/process_group.h"
 #include "specthink/engine/sampling.h"
+#include "specthink/kernels/decode_step.h"
 #include "specthink/model/transformer.h"
 #include "specthink/schedule/schedule.h"
 
@@ -51,6 +52,9 @@ class Engine {
   struct Options {
     std::int64_t vocab_size = 0;  ///< ids from here on are never sampled: what the smaller embedding holds
     int check_interval = 64;      ///< commands between comparisons of the ranks' state
+    bool decode_kernels = true;   ///< use them where they can run a model; else LibTorch operators alone
+    AllReduce all_reduce = AllReduce::automatic;  ///< of the decode kernels
+    double wait_limit_seconds = 300;              ///< of the decode kernels, for another rank
   };
 
   /// Group, collectives and models must outlive the engine.
@@ -83,17 +87,28 @@ class Engine {
   /// Tokens that the smaller cache holds.
   std::int64_t capacity() const;
 
+  /// How the model decodes, for the log: "decode kernels, fused all-reduce", or why not.
+  std::string decode_path(Role role);
+
  private:
   struct ModelState {
     Model model;
     std::int64_t cached = 0;  // leading ids whose keys and values are in the cache
+    std::unique_ptr<DecodeStep> step;  // null: LibTorch operators
+    std::string obstacle;              // why it is null
   };
 
   void send(Command& command, std::span<const TokenId> payload);
+  void make_step(ModelState& state);
   Generation execute_generate(const Command& command, const std::function<void(TokenId)>& sink);
+  void generate_by_operators(ModelState& state, const Command& command, Generation& generation,
+                             const std::function<void(TokenId)>& sink);
+  void generate_by_steps(ModelState& state, const Command& command, Generation& generation,
+                         const std::function<void(TokenId)>& sink);
   std::vector<float> execute_score(const Command& command);
   void receive_stop_table(const Command& command);
   void update_sequence(const Command& command, std::span<const TokenId> payload);
+  at::Tensor prefill(ModelState& state, int slot);
   at::Tensor catch_up(ModelState& state, int slot, PhaseTimes& times);
   TokenId pick(const Transformer& model, const at::Tensor& hidden, const SamplingParams& sampling, double draw);
   void compare_ranks(const Command& command, int reason);

@@ -13,6 +13,7 @@
 #include "specthink/base/types.h"
 #include "specthink/comm/collectives.h"
 #include "specthink/config/settings.h"
+#include "specthink/kernels/decode_step.h"
 #include "specthink/model/model_config.h"
 #include "specthink/model/shard_plan.h"
 
@@ -63,6 +64,9 @@ class Transformer {
   /// [rows, hidden] -> float32 logits of this rank's part of the vocabulary, [rows, n]: ids from
   /// plan().first_vocab on; padding is cut off, so n differs between ranks and may be 0 on the last.
   at::Tensor local_logits(const at::Tensor& hidden) const;
+
+  /// Weights, tables and cache as the decode kernels take them; shared with this model.
+  StepModel step_model() const;
 
  private:
   at::Tensor embed(const at::Tensor& tokens) const;

@@ -1,0 +1,144 @@
+// A decode step of one model as one CUDA graph: the rows' tokens in, the next token out, without the host.
+//
+// Token, position, stop state and random counter live on the device; the host enqueues steps ahead and reads results
+// behind. Each rank of the group enqueues the same steps, and all of them choose the same tokens. CUDA builds only.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "specthink/base/types.h"
+#include "specthink/comm/collectives.h"
+#include "specthink/comm/process_group.h"
+
+namespace specthink {
+
+/// A rank's weights of one layer; matrices [output, input] as linear layers take them, bfloat16 or float16.
+struct StepLayer {
+  at::Tensor input_norm;   // [hidden]
+  at::Tensor qkv;          // [(heads + 2·kv_heads)·head_dim, hidden]
+  at::Tensor qkv_bias;     // the same rows; undefined: none
+  at::Tensor qk_norm;      // [heads + kv_heads, head_dim]; undefined: none
+  at::Tensor output;       // [hidden, heads·head_dim]
+  at::Tensor output_bias;  // [hidden]; undefined: none
+  at::Tensor post_norm;    // [hidden]
+  at::Tensor gate_up;      // [2·intermediate, hidden]: gate rows, then up rows
+  at::Tensor down;         // [hidden, intermediate]
+};
+
+/// A rank's shard of a model and its cache, as the step reads them. The tensors are shared, not copied.
+struct StepModel {
+  at::Tensor embedding;  // [vocab_local, hidden]
+  std::vector<StepLayer> layers;
+  at::Tensor final_norm;  // [hidden]
+  at::Tensor head;        // [vocab_local, hidden]
+  at::Tensor rope_cos;    // [positions, head_dim]
+  at::Tensor rope_sin;    // the same, negated in the first half
+  at::Tensor cache;       // [layers, 2, pages, page_tokens, kv_heads, head_dim]; slot 0 has the pages from 0 on
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t first_vocab = 0;  ///< id of the first row of embedding and head
+  bool uniform_groups = true;    ///< every KV head serves the same number of consecutive query heads
+  double rms_norm_eps = 0;
+};
+
+enum class AllReduce {
+  automatic,  ///< fused where every pair of ranks can map each other's memory
+  fused,      ///< partial sums pushed by one product and received by the next
+  nccl,       ///< an NCCL all-reduce between them
+};
+
+/// Why the kernels cannot run this model; empty when they can. CPU builds never can.
+std::string step_obstacle(const StepModel& model);
+
+/// What a step samples with, and how its draws are named: engine/sampling.h.
+struct StepSampling {
+  float temperature = 0;
+  float top_p = 1;
+  std::int32_t top_k = 1;
+  std::uint64_t seed = 0;
+  std::uint32_t problem = 0;
+  std::uint32_t run = 0;
+  std::uint32_t purpose = 0;
+};
+
+constexpr int kLargestDeviceTopK = 64;
+
+/// One request: rows to run first, and when to stop.
+struct StepRequest {
+  std::span<const TokenId> tokens;  ///< 1 to DecodeStep::kMaxRows tokens whose keys and values the cache lacks
+  std::int64_t position = 0;        ///< of the first; the cache holds all earlier ones
+  std::int32_t max_tokens = 0;
+  std::span<const TokenId> eos_ids;
+  bool stop_at_trigger = false;
+  std::uint32_t stop_state = 0;
+  StepSampling sampling;
+};
+
+enum class StepStop { running, length, eos, trigger };
+
+struct StepToken {
+  TokenId id = 0;
+  StepStop stop = StepStop::running;
+};
+
+class DecodeStep {
+ public:
+  struct Options {
+    AllReduce all_reduce = AllReduce::automatic;
+    std::int64_t sampled_ids = 0;     ///< ids from here on are never sampled
+    double wait_limit_seconds = 300;  ///< for another rank
+    /// Shared memory of a block in bytes, for qkv, output, gate_up, down and head; 0: chosen by size. For benchmarks.
+    std::array<std::size_t, 5> shared_budget{};
+    int attention_cluster = 0;  ///< blocks of an attention cluster, 8 or 16; 0: as many as the GPU takes
+  };
+
+  /// Collective; builds the graphs on the current stream, which must not be the default one and which all work of the
+  /// model uses. `group`, `collectives` and the model's tensors must outlive it. The model has no step_obstacle().
+  /// Throws UserError when `fused` is asked for and cannot be had.
+  static std::unique_ptr<DecodeStep> create(StepModel model, const ProcessGroup& group, Collectives& collectives,
+                                            const Options& options);
+  virtual ~DecodeStep() = default;
+
+  static constexpr int kMaxRows = 16;
+
+  /// Whether partial sums travel by mapped memory rather than NCCL.
+  virtual bool fused() const = 0;
+
+  /// The table of triggers, [states, vocab]: next state, and a top bit for "matched" (text/stop_matcher.h).
+  virtual void set_stop_table(std::span<const std::uint16_t> entries, std::int64_t vocab) = 0;
+
+  /// Starts a request; its results are counted from 0. All results of the request before must have been read.
+  virtual void begin(const StepRequest& request) = 0;
+
+  /// Enqueues a step: the first one over the request's tokens, later ones over the token before. A step after the
+  /// request's end samples nothing, but completes the cache for the last token.
+  virtual void enqueue() = 0;
+
+  /// In place of the first enqueue(): enqueues the choice of a first token from a hidden state after the final norm,
+  /// [1, hidden], of the request's only token, whose keys and values are in the cache already.
+  virtual void enqueue_from_hidden(const at::Tensor& hidden) = 0;
+
+  /// Waits for result `index` of the request. Throws UserError for logits that are not numbers, EnvironmentError when
+  /// another rank does not answer.
+  virtual StepToken result(int index) = 0;
+
+  /// Ends every wait of this rank's kernels: another rank is lost. From any thread.
+  virtual void abort() = 0;
+
+  /// Logits of the last step's rows, [rows, vocab_local] float32; for tests.
+  virtual at::Tensor logits(int rows) const = 0;
+
+  /// Device memory beside the model's.
+  virtual std::int64_t buffer_bytes() const = 0;
+};
+
+}  // namespace specthink

@@ -1,0 +1,8 @@
+// Types of weights and activations that the decode kernels know.
+#pragma once
+
+namespace specthink {
+
+enum class ElementType { bfloat16, float16 };
+
+}  // namespace specthink

@@ -1,0 +1,430 @@
+#include "kernels/product.h"
+
+#include <algorithm>
+
+#include "kernels/exchange.cuh"
+#include "kernels/kernel_launch.cuh"
+#include "kernels/ptx.cuh"
+#include "kernels/tensor_map.h"
+
+namespace specthink {
+namespace {
+
+constexpr int kConsumerWarps = 16;
+constexpr int kConsumers = kConsumerWarps * 32;
+constexpr int kThreads = kConsumers + 32;
+constexpr int kTileRows = 8;  // weight rows of one matrix instruction
+constexpr int kMaxTiles = kMaxGroupRows / kTileRows;
+constexpr int kBoxRowBytes = kBoxColumns * 2;
+constexpr int kChunkRowBytes = kChunkColumns * 2;
+constexpr int kColumnBytes = 64;  // of one warp's 32 columns
+constexpr int kMaxStages = 24;
+constexpr int kBarrierBytes = 1024;                         // 2 barriers a stage
+constexpr int kOverrun = (kTileRows - 1) * kBoxRowBytes;    // a group's last tile may be partly beyond its rows
+constexpr int kWarpStride = kConsumerWarps + 1;             // of the warps' sums, against bank conflicts
+constexpr int kQuads = kMaxHiddenSize / (4 * kConsumers);   // float4 of the hidden state that a thread holds
+constexpr int kConsumerBarrier = 1;
+constexpr int kReadyBarrier = 2;
+
+constexpr int weight_rows_of(ProductOutput output, int group_rows) {
+  return output == ProductOutput::swiglu ? 2 * group_rows : group_rows;
+}
+
+constexpr std::size_t stage_bytes(int weight_rows, int x_rows, ProductInput input) {
+  return static_cast<std::size_t>(weight_rows) * kChunkRowBytes +
+         (input == ProductInput::activations ? static_cast<std::size_t>(x_rows) * kChunkRowBytes : 0);
+}
+
+/// What is there once a block: barriers, the overrun, the normed row, the warps' sums.
+constexpr std::size_t fixed_bytes(int weight_rows, int chunks, int x_rows, ProductInput input) {
+  return kBarrierBytes + kOverrun +
+         (input == ProductInput::norm ? static_cast<std::size_t>(chunks) * kChunkRowBytes : 0) +
+         static_cast<std::size_t>(weight_rows) * x_rows * kWarpStride * sizeof(float) + kConsumerWarps * sizeof(float);
+}
+
+struct Ring {
+  std::uint32_t full;   // barriers: the stage's bytes have arrived
+  std::uint32_t empty;  // barriers: every consumer warp has read it
+  std::uint32_t data;
+  std::uint32_t stage_bytes;
+  int stages;
+  int slot = 0;
+  std::uint32_t phase = 0;
+
+  __device__ __forceinline__ void advance() {
+    if (++slot == stages) {
+      slot = 0;
+      phase ^= 1;
+    }
+  }
+  __device__ __forceinline__ std::uint32_t stage() const { return data + slot * stage_bytes; }
+};
+
+/// Feeds the ring: chunk c of this block is chunk c % chunks of group first_group + c / chunks.
+template <int kRows, ProductInput kInput, ProductOutput kOutput>
+__device__ __forceinline__ void produce(const ProductParams& p, Ring ring, int first_group, int total) {
+  const ProductGeometry& geometry = p.geometry;
+  const int weight_rows = weight_rows_of(kOutput, geometry.group_rows);
+  const std::uint32_t half_bytes = static_cast<std::uint32_t>(weight_rows) * kBoxRowBytes;
+  const std::uint64_t policy = ptx::evict_first_policy();
+  int column = 0;
+  int row = first_group * geometry.group_rows;
+
+  const auto copy_weights = [&] {
+    const std::uint32_t barrier = ring.full + ring.slot * 8;
+    ptx::barrier_arrive_and_expect(barrier, ring.stage_bytes);
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const std::uint32_t to = ring.stage() + half * half_bytes;
+      ptx::bulk_copy_box(to, &p.weights, column + half * kBoxColumns, row, barrier, policy);
+      if constexpr (kOutput == ProductOutput::swiglu) {
+        ptx::bulk_copy_box(to + geometry.group_rows * kBoxRowBytes, &p.weights, column + half * kBoxColumns,
+                           row + static_cast<int>(p.rows), barrier, policy);
+      }
+    }
+    column += kChunkColumns;
+    if (column == geometry.chunks * kChunkColumns) {
+      column = 0;
+      row += geometry.group_rows;
+    }
+  };
+  constexpr int kBytesOfX = kRows * kChunkRowBytes;
+  const char* const x = static_cast<const char*>(p.x);
+  int x_chunk = 0;
+  const auto copy_activations = [&](int slot) {
+    ptx::bulk_copy(ring.data + slot * ring.stage_bytes + 2 * half_bytes, x + static_cast<std::size_t>(x_chunk) * kBytesOfX,
+                   kBytesOfX, ring.full + slot * 8);
+    if (++x_chunk == geometry.chunks) x_chunk = 0;
+  };
+
+  const int first_fill = min(total, ring.stages);
+  for (int i = 0; i < first_fill; ++i) {
+    copy_weights();
+    ring.advance();
+  }
+  if constexpr (kInput == ProductInput::activations) {
+    ptx::wait_for_predecessors();
+    ptx::proxy_fence_global();
+    for (int i = 0; i < first_fill; ++i) copy_activations(i);
+  }
+  // The ring has gone round once, so phase is 1 here: the parity that the first release of a slot leaves is 0.
+  for (int i = first_fill; i < total; ++i) {
+    ptx::barrier_wait(ring.empty + ring.slot * 8, ring.phase ^ 1);
+    copy_weights();
+    if constexpr (kInput == ProductInput::activations) copy_activations(ring.slot);
+    ring.advance();
+  }
+}
+
+/// Σ over the consumer threads.
+__device__ __forceinline__ float sum_over_consumers(float value, float* scratch) {
+#pragma unroll
+  for (int offset = 16; offset; offset >>= 1) value += __shfl_xor_sync(~0u, value, offset);
+  if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = value;
+  ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
+  float sum = 0;
+#pragma unroll
+  for (int warp = 0; warp < kConsumerWarps; ++warp) sum += scratch[warp];
+  return sum;
+}
+
+/// The norm's weights of this thread, loaded before the wait: they do not depend on the kernel before.
+template <typename T>
+struct NormWeights {
+  uint2 quads[kQuads];
+
+  __device__ __forceinline__ NormWeights(const void* weight, int quads_of_row) {
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q) {
+      const int i = static_cast<int>(threadIdx.x) + q * kConsumers;
+      quads[q] = i < quads_of_row ? __ldg(static_cast<const uint2*>(weight) + i) : uint2{0, 0};
+    }
+  }
+};
+
+/// Writes the normed row to shared memory, in the order of the columns; zeros up to the end of the last chunk.
+template <typename T>
+__device__ __forceinline__ void norm_row(const ProductParams& p, const NormWeights<T>& weights, uint2* x,
+                                         float* scratch) {
+  const int quads = static_cast<int>(p.columns / 4);
+  const int thread = static_cast<int>(threadIdx.x);
+  float4 residual[kQuads];
+  sum_partials(p.norm.received.data, p.norm.received.rank_stride, p.norm.received.ranks, p.limit, thread, kConsumers,
+               quads, residual);
+  float squares = 0;
+#pragma unroll
+  for (int q = 0; q < kQuads; ++q) {
+    const float4& r = residual[q];
+    squares += r.x * r.x + r.y * r.y + r.z * r.z + r.w * r.w;
+  }
+  if (blockIdx.x == 0) {
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q) {
+      const int i = thread + q * kConsumers;
+      if (i < quads) reinterpret_cast<float4*>(p.norm.residual_out)[i] = residual[q];
+    }
+  }
+  const float mean = sum_over_consumers(squares, scratch) / static_cast<float>(p.columns);
+  const float scale = rsqrtf(mean + p.norm.eps);
+  const int padded_quads = p.geometry.chunks * kChunkColumns / 4;
+#pragma unroll
+  for (int q = 0; q < kQuads; ++q) {
+    const int i = thread + q * kConsumers;
+    if (i >= padded_quads) continue;
+    const float4& r = residual[q];
+    const float2 low = ptx::unpack<T>(weights.quads[q].x);
+    const float2 high = ptx::unpack<T>(weights.quads[q].y);
+    x[i] = {ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
+            ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
+  }
+}
+
+/// Rows of x as the matrix instruction's A operand; the order of the 32 columns is that of the weights.
+struct ActivationFragment {
+  uint4 low{0, 0, 0, 0};   // row g
+  uint4 high{0, 0, 0, 0};  // row g + 8
+};
+
+template <int kRows>
+__device__ __forceinline__ ActivationFragment load_activations(std::uint32_t columns, int group, int lane) {
+  ActivationFragment fragment;
+  if (kRows >= 8 || group < kRows) fragment.low = ptx::load_shared_16(columns + group * kColumnBytes + lane * 16);
+  if constexpr (kRows == 16) fragment.high = ptx::load_shared_16(columns + (group + 8) * kColumnBytes + lane * 16);
+  return fragment;
+}
+
+template <typename T, int kRows, ProductOutput kOutput>
+__device__ __forceinline__ void store_outputs(const ProductParams& p, const float* sums, int group_index,
+                                              const float* residual) {
+  const int group_rows = p.geometry.group_rows;
+  const int weight_rows = weight_rows_of(kOutput, group_rows);
+  const std::int64_t first_row = static_cast<std::int64_t>(group_index) * group_rows;
+  const auto sum_of = [&](int m, int row) {
+    const float* const parts = sums + (m * weight_rows + row) * kWarpStride;
+    float sum = 0;
+#pragma unroll
+    for (int warp = 0; warp < kConsumerWarps; ++warp) sum += parts[warp];
+    return sum;
+  };
+  int turn = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < group_rows * kRows; i += kConsumers, ++turn) {
+    const int m = i / group_rows;
+    const int local_row = i % group_rows;
+    const std::int64_t row = first_row + local_row;
+    if (row >= p.rows) continue;
+    float value = sum_of(m, local_row);
+    if constexpr (kOutput == ProductOutput::values) {
+      static_cast<float*>(p.y)[m * p.rows + row] = value;
+    } else if constexpr (kOutput == ProductOutput::swiglu) {
+      const float up = sum_of(m, local_row + group_rows);
+      value = value / (1 + __expf(-value)) * up;
+      static_cast<T*>(p.y)[activation_index(kRows, m, row)] = ptx::from_float<T>(value);
+    } else {
+      if (p.partials.residual) value = residual[turn] + value;
+      send_partial(p.partials.sent, m * p.rows + row, value);
+    }
+  }
+}
+
+template <typename T, int kRows, ProductInput kInput, ProductOutput kOutput>
+__global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ ProductParams p) {
+  extern __shared__ __align__(1024) unsigned char shared[];
+  const ProductGeometry& geometry = p.geometry;
+  const int weight_rows = weight_rows_of(kOutput, geometry.group_rows);
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int first_group = static_cast<int>(static_cast<std::int64_t>(blockIdx.x) * geometry.groups / gridDim.x);
+  const int last_group = static_cast<int>(static_cast<std::int64_t>(blockIdx.x + 1) * geometry.groups / gridDim.x);
+
+  Ring ring;
+  ring.full = ptx::shared_address(shared);
+  ring.empty = ring.full + geometry.stages * 8;
+  ring.data = ring.full + kBarrierBytes;
+  ring.stage_bytes = static_cast<std::uint32_t>(stage_bytes(weight_rows, kRows, kInput));
+  ring.stages = geometry.stages;
+  unsigned char* const after_ring = shared + kBarrierBytes + geometry.stages * ring.stage_bytes + kOverrun;
+  const int normed_bytes = kInput == ProductInput::norm ? geometry.chunks * kChunkRowBytes : 0;
+  uint2* const normed = reinterpret_cast<uint2*>(after_ring);
+  float* const sums = reinterpret_cast<float*>(after_ring + normed_bytes);
+  float* const scratch = sums + weight_rows * kRows * kWarpStride;
+
+  ptx::launch_dependents();
+  if (warp == kConsumerWarps) {
+    if (lane == 0) {
+      ptx::prefetch_tensor_map(&p.weights);
+      for (int i = 0; i < geometry.stages; ++i) {
+        ptx::barrier_init(ring.full + i * 8, 1);
+        ptx::barrier_init(ring.empty + i * 8, kConsumerWarps);
+      }
+      ptx::barrier_init_fence();
+    }
+    __syncwarp();
+    asm volatile("bar.arrive %0, %1;" ::"n"(kReadyBarrier), "n"(kThreads) : "memory");
+    if (lane == 0) produce<kRows, kInput, kOutput>(p, ring, first_group, (last_group - first_group) * geometry.chunks);
+    __syncwarp();
+    ptx::wait_for_predecessors();
+    return;
+  }
+
+  if constexpr (kInput == ProductInput::norm) {
+    const NormWeights<T> weights(p.norm.weight, static_cast<int>(p.columns / 4));
+    ptx::wait_for_predecessors();
+    norm_row<T>(p, weights, normed, scratch);
+  } else {
+    ptx::wait_for_predecessors();
+  }
+  ptx::named_barrier_sync<kThreads>(kReadyBarrier);
+  if constexpr (kInput == ProductInput::norm) {
+    wipe_partials(p.norm.received.wipe, p.norm.received.rank_stride, p.norm.received.ranks,
+                  static_cast<int>(p.columns / 4), static_cast<int>(blockIdx.x) * kConsumers + static_cast<int>(threadIdx.x),
+                  static_cast<int>(gridDim.x) * kConsumers);
+  }
+
+  const int g = lane / 4;
+  const int t = lane % 4;
+  const std::uint32_t half_bytes = static_cast<std::uint32_t>(weight_rows) * kBoxRowBytes;
+  const std::uint32_t weight_offset = warp / 8 * half_bytes + warp % 8 * kColumnBytes + g * kBoxRowBytes + t * 16;
+  const std::uint32_t x_offset =
+      kInput == ProductInput::activations ? 2 * half_bytes + warp * kRows * kColumnBytes : 0;
+  const std::uint32_t normed_columns = ptx::shared_address(normed) + warp * kColumnBytes;
+  const int tiles = (weight_rows + kTileRows - 1) / kTileRows;
+  constexpr int kResiduals = (kMaxGroupRows * kRows + kConsumers - 1) / kConsumers;
+
+  for (int group = first_group; group < last_group; ++group) {
+    float residual[kResiduals] = {};
+    if constexpr (kOutput == ProductOutput::partials) {
+      if (p.partials.residual) {
+#pragma unroll
+        for (int turn = 0; turn < kResiduals; ++turn) {
+          const int i = static_cast<int>(threadIdx.x) + turn * kConsumers;
+          const std::int64_t row = static_cast<std::int64_t>(group) * geometry.group_rows + i % geometry.group_rows;
+          const int m = i / geometry.group_rows;
+          if (m >= kRows || row >= p.rows) continue;
+          residual[turn] = __ldcg(p.partials.residual + m * p.rows + row);
+          if (p.partials.bias) residual[turn] += ptx::to_float(__ldg(static_cast<const T*>(p.partials.bias) + row));
+        }
+      }
+    }
+    float accumulators[kMaxTiles][4] = {};
+    for (int chunk = 0; chunk < geometry.chunks; ++chunk) {
+      ptx::barrier_wait(ring.full + ring.slot * 8, ring.phase);
+      const std::uint32_t stage = ring.stage();
+      const ActivationFragment a = load_activations<kRows>(
+          kInput == ProductInput::norm ? normed_columns + chunk * kChunkRowBytes : stage + x_offset, g, t);
+#pragma unroll
+      for (int tile = 0; tile < kMaxTiles; ++tile) {
+        if (tile >= tiles) break;
+        const uint4 b = ptx::load_shared_16(stage + weight_offset + tile * kTileRows * kBoxRowBytes);
+        ptx::mma<T>(accumulators[tile], a.low.x, a.high.x, a.low.y, a.high.y, b.x, b.y);
+        ptx::mma<T>(accumulators[tile], a.low.z, a.high.z, a.low.w, a.high.w, b.z, b.w);
+      }
+      __syncwarp();
+      if (lane == 0) ptx::barrier_arrive(ring.empty + ring.slot * 8);
+      ring.advance();
+    }
+#pragma unroll
+    for (int tile = 0; tile < kMaxTiles; ++tile) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int row = tile * kTileRows + 2 * t + i % 2;
+        const int m = g + i / 2 * 8;
+        if (row < weight_rows && m < kRows) sums[(m * weight_rows + row) * kWarpStride + warp] = accumulators[tile][i];
+      }
+    }
+    ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
+    store_outputs<T, kRows, kOutput>(p, sums, group, residual);
+    if (group + 1 < last_group) ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
+  }
+}
+
+template <typename T, int kRows, ProductInput kInput, ProductOutput kOutput>
+void launch(const ProductParams& params, bool dependent, cudaStream_t stream) {
+  const auto kernel = product<T, kRows, kInput, kOutput>;
+  static const bool configured = [&] {
+    allow_large_shared_memory(kernel, "product");
+    return true;
+  }();
+  (void)configured;
+  const LaunchShape shape{dim3(static_cast<unsigned>(params.geometry.blocks)), kThreads, params.geometry.shared_bytes, 1,
+                          dependent};
+  launch_kernel("product", kernel, shape, stream, params);
+}
+
+template <typename T, int kRows, ProductInput kInput>
+void launch_output(const ProductParams& params, ProductOutput output, bool dependent, cudaStream_t stream) {
+  switch (output) {
+    case ProductOutput::values:
+      return launch<T, kRows, kInput, ProductOutput::values>(params, dependent, stream);
+    case ProductOutput::swiglu:
+      return launch<T, kRows, kInput, ProductOutput::swiglu>(params, dependent, stream);
+    case ProductOutput::partials:
+      // A norm always precedes qkv, gate_up or the head, never a product that is summed over the ranks.
+      if constexpr (kInput == ProductInput::activations) {
+        return launch<T, kRows, kInput, ProductOutput::partials>(params, dependent, stream);
+      }
+  }
+  fail_launch("product", "this input has no such output");
+}
+
+template <typename T>
+void launch_rows(const ProductParams& params, int x_rows, ProductInput input, ProductOutput output, bool dependent,
+                 cudaStream_t stream) {
+  constexpr auto kActivations = ProductInput::activations;
+  if (input == ProductInput::norm && x_rows != 1) fail_launch("product", "the fused norm is for one row");
+  switch (x_rows) {
+    case 1:
+      return input == ProductInput::norm
+                 ? launch_output<T, 1, ProductInput::norm>(params, output, dependent, stream)
+                 : launch_output<T, 1, kActivations>(params, output, dependent, stream);
+    case 2:
+      return launch_output<T, 2, kActivations>(params, output, dependent, stream);
+    case 4:
+      return launch_output<T, 4, kActivations>(params, output, dependent, stream);
+    case 8:
+      return launch_output<T, 8, kActivations>(params, output, dependent, stream);
+    case 16:
+      return launch_output<T, 16, kActivations>(params, output, dependent, stream);
+  }
+  fail_launch("product", "rows must be 1, 2, 4, 8 or 16");
+}
+
+}  // namespace
+
+ProductGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_rows, ProductInput input,
+                                ProductOutput output, int sms, std::size_t shared_budget) {
+  const auto divide_up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
+  const int most = kMaxGroupRows / weight_rows_of(output, 1);
+  ProductGeometry geometry;
+  std::int64_t least_load = 0;  // rows of the busiest block
+  for (int group_rows = 1; group_rows <= most; ++group_rows) {
+    // Groups of few rows make small copies, which are slow.
+    if (group_rows < most / 4 && divide_up(rows, group_rows) > sms) continue;
+    const std::int64_t load = divide_up(divide_up(rows, group_rows), sms) * group_rows;
+    if (geometry.group_rows == 0 || load <= least_load) {
+      least_load = load;
+      geometry.group_rows = group_rows;
+    }
+  }
+  geometry.groups = static_cast<int>(divide_up(rows, geometry.group_rows));
+  geometry.blocks = std::min(geometry.groups, sms);
+  geometry.chunks = static_cast<int>(divide_up(columns, kChunkColumns));
+  const int weight_rows = weight_rows_of(output, geometry.group_rows);
+  const std::size_t fixed = fixed_bytes(weight_rows, geometry.chunks, x_rows, input);
+  const std::size_t stage = stage_bytes(weight_rows, x_rows, input);
+  const std::int64_t total = divide_up(geometry.groups, geometry.blocks) * geometry.chunks;
+  const std::int64_t fitting = shared_budget > fixed ? static_cast<std::int64_t>((shared_budget - fixed) / stage) : 0;
+  geometry.stages = static_cast<int>(std::clamp<std::int64_t>(std::min(fitting, total), 2, kMaxStages));
+  geometry.shared_bytes = fixed + geometry.stages * stage;
+  return geometry;
+}
+
+void launch_product(const ProductParams& params, ElementType type, int x_rows, ProductInput input,
+                    ProductOutput output, bool dependent, cudaStream_t stream) {
+  if (type == ElementType::bfloat16) {
+    launch_rows<__nv_bfloat16>(params, x_rows, input, output, dependent, stream);
+  } else {
+    launch_rows<__half>(params, x_rows, input, output, dependent, stream);
+  }
+}
+
+}  // namespace specthink

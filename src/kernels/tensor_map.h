@@ -1,0 +1,17 @@
+// Descriptors by which the copy engine reads boxes of a matrix; CUDA builds only.
+#pragma once
+
+#include <cuda.h>
+
+#include <cstdint>
+
+namespace specthink {
+
+constexpr int kBoxColumns = 256;  ///< the widest box that the copy engine takes
+
+/// A row-major [rows, columns] matrix of 16-bit elements, read in boxes of `box_rows` x kBoxColumns; a box lies in
+/// shared memory row by row. `data` is 16-byte aligned, columns a multiple of 8. Throws EnvironmentError when the
+/// driver refuses.
+CUtensorMap make_tensor_map(const void* data, std::int64_t rows, std::int64_t columns, int box_rows);
+
+}  // namespace specthink
