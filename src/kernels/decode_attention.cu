@@ -1,9 +1,5 @@
 #include "kernels/decode_attention.h"
 
-#include <cooperative_groups.h>
-
-#include <algorithm>
-
 #include "kernels/kernel_launch.cuh"
 #include "kernels/product.h"
 #include "kernels/ptx.cuh"
@@ -11,67 +7,65 @@
 namespace specthink {
 namespace {
 
-namespace cg = cooperative_groups;
-
-constexpr int kWarps = 8;
+constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * 32;
+constexpr int kStages = 3;   // tiles of K and V that a warp has in flight
 constexpr int kTile = 16;    // positions of a tile
 constexpr int kQueries = 8;  // of one matrix instruction
 constexpr float kNever = -INFINITY;
 
-/// Shared memory of a block that works on kQueryTiles x 8 queries.
-template <typename T, int kHeadDim, int kQueryTiles>
+/// Rows of head_dim elements whose 16-byte pieces are permuted by the row, so that eight rows of one piece lie in
+/// different banks.
+template <typename T, int kHeadDim>
+struct SwizzledRows {
+  static constexpr int kPieces = kHeadDim / 8;
+  static constexpr std::uint32_t kRowBytes = kHeadDim * 2;
+
+  static __device__ __forceinline__ std::uint32_t offset(int row, int piece) {
+    return row * kRowBytes + (piece ^ (row & 7)) * 16;
+  }
+  static __device__ __forceinline__ std::uint32_t element_offset(int row, int element) {
+    return offset(row, element / 8) + element % 8 * 2;
+  }
+};
+
+template <typename T, int kHeadDim>
+struct TilePair {
+  T keys[kTile * kHeadDim];
+  T values[kTile * kHeadDim];
+};
+
+/// Shared memory of a block that works on kQueryTiles x 8 queries in a cluster of kBlocks.
+template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
 struct Shared {
   static constexpr int kAll = kQueries * kQueryTiles;
-  static constexpr int kStride = kHeadDim + 1;  // against bank conflicts
+  static constexpr int kStride = kHeadDim + 1;             // against bank conflicts
+  static constexpr int kShare = kAll * kHeadDim / kBlocks;  // elements of the result that a block merges
 
-  alignas(16) T queries[kAll][kHeadDim];
-  alignas(16) T new_keys[kTile][kHeadDim];  // of this step's rows; zeros beyond them
-  alignas(16) T new_values[kTile][kHeadDim];
-  float partial[kWarps][kAll][kStride];
-  float partial_max[kWarps][kAll];
-  float partial_sum[kWarps][kAll];
-  float merged[kAll][kHeadDim];  // of the block; the cluster reads it
-  float merged_max[kAll];
-  float merged_sum[kAll];
+  struct Partial {
+    float output[kAll][kStride];
+    float highest[kAll];
+    float sum[kAll];
+  };
+  union PerWarp {  // the ring is done with when the warp's result is stored
+    TilePair<T, kHeadDim> ring[kStages];
+    Partial partial;
+  };
+  alignas(128) PerWarp warps[kWarps];
+  alignas(128) TilePair<T, kHeadDim> new_rows;  // of this step; zeros beyond them
+  alignas(128) T queries[kAll * kHeadDim];
+  // What the blocks of the cluster send: this block's share of their results, and the maxima and sums of all queries.
+  float inbox[kBlocks][kShare];
+  float inbox_highest[kBlocks][kAll];
+  float inbox_sum[kBlocks][kAll];
 };
-
-/// 16 positions of K or V. Lane 4g + t holds elements 32j + 8t .. + 7 of positions g and g + 8.
-template <int kHeadDim>
-struct Tile {
-  static constexpr int kParts = kHeadDim / 32;
-  uint4 low[kParts];
-  uint4 high[kParts];
-
-  template <typename T>
-  __device__ __forceinline__ void load_global(const T* low_row, const T* high_row, bool has_low, bool has_high, int t) {
-#pragma unroll
-    for (int j = 0; j < kParts; ++j) {
-      low[j] = has_low ? ptx::load_streaming_16(low_row + 32 * j + 8 * t) : uint4{0, 0, 0, 0};
-      high[j] = has_high ? ptx::load_streaming_16(high_row + 32 * j + 8 * t) : uint4{0, 0, 0, 0};
-    }
-  }
-
-  template <typename T>
-  __device__ __forceinline__ void load_shared(const T (&rows)[kTile][kHeadDim], int g, int t) {
-#pragma unroll
-    for (int j = 0; j < kParts; ++j) {
-      low[j] = ptx::load_shared_16(ptx::shared_address(&rows[g][32 * j + 8 * t]));
-      high[j] = ptx::load_shared_16(ptx::shared_address(&rows[g + 8][32 * j + 8 * t]));
-    }
-  }
-};
-
-__device__ __forceinline__ std::uint32_t word(const uint4& v, int i) {
-  return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w;
-}
 
 /// One warp's softmax over the positions that it has seen, and the values weighted by it. Lane 4g + t holds queries 2t
 /// and 2t + 1 of each query tile.
 template <typename T, int kHeadDim, int kQueryTiles>
 struct Accumulator {
-  static constexpr int kParts = kHeadDim / 32;
-  float output[kQueryTiles][2 * kParts][4] = {};  // see store(): dims of lane g, queries 2t, 2t + 1
+  static constexpr int kParts = kHeadDim / 16;
+  float output[kQueryTiles][kParts][4] = {};  // elements g and g + 8 of a part, queries 2t and 2t + 1
   float highest[kQueryTiles][2];
   float sum[kQueryTiles][2] = {};  // over this lane's positions only
 
@@ -80,56 +74,78 @@ struct Accumulator {
     for (int q = 0; q < kQueryTiles; ++q) highest[q][0] = highest[q][1] = kNever;
   }
 
-  /// `scores`: [query tile] (position g, queries 2t, 2t + 1), (position g + 8, the same), in units of log2; turned into
-  /// weights as the matrix instruction's B operand.
-  __device__ __forceinline__ void softmax(float (&scores)[kQueryTiles][4], std::uint32_t (&weights)[kQueryTiles][2]) {
+  /// Takes in a tile. `visible(position in the tile, query)`; `scale` turns scores into powers of two.
+  template <typename Visible>
+  __device__ __forceinline__ void add(std::uint32_t keys, std::uint32_t values, std::uint32_t queries, float scale,
+                                      const Visible& visible) {
+    using Rows = SwizzledRows<T, kHeadDim>;
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    const int g = lane / 4;
+    const int t = lane % 4;
+
+    // Scores: K [16 positions, head_dim] · Qᵀ [head_dim, 8 queries], two parts of 16 elements at a time.
+    float scores[kQueryTiles][4] = {};
+    const int key_row = lane % 16;
+    const int query_row = lane % 8;
+#pragma unroll
+    for (int part = 0; part < kParts; part += 2) {
+      const uint4 a0 = ptx::load_matrices(keys + Rows::offset(key_row, 2 * part + lane / 16));
+      const uint4 a1 = ptx::load_matrices(keys + Rows::offset(key_row, 2 * part + 2 + lane / 16));
+#pragma unroll
+      for (int q = 0; q < kQueryTiles; ++q) {
+        const uint4 b = ptx::load_matrices(queries + Rows::offset(q * kQueries + query_row, 2 * part + lane / 8));
+        ptx::mma<T>(scores[q], a0.x, a0.y, a0.z, a0.w, b.x, b.y);
+        ptx::mma<T>(scores[q], a1.x, a1.y, a1.z, a1.w, b.z, b.w);
+      }
+    }
+
+    std::uint32_t weights[kQueryTiles][2];
 #pragma unroll
     for (int q = 0; q < kQueryTiles; ++q) {
       float rescale[2];
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
-        float top = fmaxf(scores[q][i], scores[q][i + 2]);
+        const int query = q * kQueries + 2 * t + i;
+        const float low = visible(g, query) ? scores[q][i] * scale : kNever;
+        const float high = visible(g + 8, query) ? scores[q][i + 2] * scale : kNever;
+        float top = fmaxf(low, high);
 #pragma unroll
         for (int offset = 4; offset < 32; offset *= 2) top = fmaxf(top, __shfl_xor_sync(~0u, top, offset));
         top = fmaxf(top, highest[q][i]);
         rescale[i] = exp2f(highest[q][i] - top);
         highest[q][i] = top;
-        scores[q][i] = exp2f(scores[q][i] - top);
-        scores[q][i + 2] = exp2f(scores[q][i + 2] - top);
+        scores[q][i] = exp2f(low - top);
+        scores[q][i + 2] = exp2f(high - top);
         sum[q][i] = sum[q][i] * rescale[i] + scores[q][i] + scores[q][i + 2];
       }
 #pragma unroll
-      for (int d = 0; d < 2 * kParts; ++d) {
-        output[q][d][0] *= rescale[0];
-        output[q][d][1] *= rescale[1];
-        output[q][d][2] *= rescale[0];
-        output[q][d][3] *= rescale[1];
+      for (int part = 0; part < kParts; ++part) {
+        output[q][part][0] *= rescale[0];
+        output[q][part][1] *= rescale[1];
+        output[q][part][2] *= rescale[0];
+        output[q][part][3] *= rescale[1];
       }
       weights[q][0] = ptx::transpose_8x8(ptx::pack<T>(scores[q][0], scores[q][1]));
       weights[q][1] = ptx::transpose_8x8(ptx::pack<T>(scores[q][2], scores[q][3]));
     }
-  }
 
-  /// output += Vᵀ · weights. Transposing register i of part j puts element 32j + 8·(g/2) + 2i + g%2 into lane g's row.
-  __device__ __forceinline__ void add_values(const Tile<kHeadDim>& values,
-                                             const std::uint32_t (&weights)[kQueryTiles][2]) {
+    // output += Vᵀ [head_dim, 16 positions] · weights [16 positions, 8 queries]
+    const int value_row = lane % 8 + lane / 16 * 8;
 #pragma unroll
-    for (int j = 0; j < kParts; ++j) {
+    for (int part = 0; part < kParts; ++part) {
+      const uint4 a = ptx::load_matrices_transposed(values + Rows::offset(value_row, 2 * part + lane / 8 % 2));
 #pragma unroll
-      for (int pair = 0; pair < 2; ++pair) {
-        const std::uint32_t a0 = ptx::transpose_8x8(word(values.low[j], 2 * pair));
-        const std::uint32_t a1 = ptx::transpose_8x8(word(values.low[j], 2 * pair + 1));
-        const std::uint32_t a2 = ptx::transpose_8x8(word(values.high[j], 2 * pair));
-        const std::uint32_t a3 = ptx::transpose_8x8(word(values.high[j], 2 * pair + 1));
-#pragma unroll
-        for (int q = 0; q < kQueryTiles; ++q) {
-          ptx::mma<T>(output[q][2 * j + pair], a0, a1, a2, a3, weights[q][0], weights[q][1]);
-        }
+      for (int q = 0; q < kQueryTiles; ++q) {
+        ptx::mma<T>(output[q][part], a.x, a.y, a.z, a.w, weights[q][0], weights[q][1]);
       }
     }
   }
 
-  __device__ __forceinline__ void store(Shared<T, kHeadDim, kQueryTiles>& shared, int warp, int g, int t) {
+  template <typename Partial>
+  __device__ __forceinline__ void store(Partial& partial) {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    const int g = lane / 4;
+    const int t = lane % 4;
 #pragma unroll
     for (int q = 0; q < kQueryTiles; ++q) {
 #pragma unroll
@@ -139,37 +155,51 @@ struct Accumulator {
         for (int offset = 4; offset < 32; offset *= 2) total += __shfl_xor_sync(~0u, total, offset);
         const int query = q * kQueries + 2 * t + i;
         if (g == 0) {
-          shared.partial_max[warp][query] = highest[q][i];
-          shared.partial_sum[warp][query] = total;
+          partial.highest[query] = highest[q][i];
+          partial.sum[query] = total;
         }
 #pragma unroll
-        for (int d = 0; d < 2 * kParts; ++d) {
-          const int first = 32 * (d / 2) + 8 * (g / 2) + 4 * (d % 2) + g % 2;
-          shared.partial[warp][query][first] = output[q][d][i];
-          shared.partial[warp][query][first + 2] = output[q][d][i + 2];
+        for (int part = 0; part < kParts; ++part) {
+          partial.output[query][16 * part + g] = output[q][part][i];
+          partial.output[query][16 * part + g + 8] = output[q][part][i + 2];
         }
       }
     }
   }
 };
 
-/// One head of one row of the qkv product by one warp: bias, norm, rotation. Lane l gets elements kPer·l … of the result.
+/// One head of one row of the qkv product by one warp: bias, norm, rotation. Lane l has elements kPer·l …; load() first
+/// for several of them, so that their latencies overlap.
 template <typename T, int kHeadDim>
 struct HeadVector {
   static constexpr int kPer = kHeadDim / 32;
   float x[kPer];
+  T weight[kPer], cos[kPer], sin[kPer], bias[kPer];
+  int head;
 
-  __device__ __forceinline__ HeadVector(const AttentionParams& p, int row, int head, bool normed, bool rotated,
-                                        int position) {
+  __device__ __forceinline__ void load(const AttentionParams& p, int row, int which_head, int position) {
+    head = which_head;
     const int lane = static_cast<int>(threadIdx.x) % 32;
     const int columns = (p.heads + 2 * p.kv_heads) * kHeadDim;
     const int column = head * kHeadDim + kPer * lane;
+    const float* const from = p.qkv + static_cast<std::int64_t>(row) * columns + column;
+    const std::int64_t entry = static_cast<std::int64_t>(position) * kHeadDim + kPer * lane;
 #pragma unroll
-    for (int i = 0; i < kPer; ++i) {
-      x[i] = __ldcg(p.qkv + static_cast<std::int64_t>(row) * columns + column + i);
-      if (p.bias) x[i] += ptx::to_float(__ldg(static_cast<const T*>(p.bias) + column + i));
+    for (int i = 0; i < kPer; ++i) x[i] = __ldcg(from + i);
+    if (p.bias) load_elements(bias, static_cast<const T*>(p.bias) + column);
+    if (is_value(p)) return;
+    if (p.norm_weight) load_elements(weight, static_cast<const T*>(p.norm_weight) + column);
+    load_elements(cos, static_cast<const T*>(p.cos) + entry);
+    load_elements(sin, static_cast<const T*>(p.sin) + entry);
+  }
+
+  __device__ __forceinline__ void finish(const AttentionParams& p) {
+    if (p.bias) {
+#pragma unroll
+      for (int i = 0; i < kPer; ++i) x[i] += ptx::to_float(bias[i]);
     }
-    if (normed && p.norm_weight) {
+    if (is_value(p)) return;
+    if (p.norm_weight) {
       float squares = 0;
 #pragma unroll
       for (int i = 0; i < kPer; ++i) squares += x[i] * x[i];
@@ -177,204 +207,232 @@ struct HeadVector {
       for (int offset = 16; offset; offset >>= 1) squares += __shfl_xor_sync(~0u, squares, offset);
       const float scale = rsqrtf(squares / kHeadDim + p.eps);
 #pragma unroll
-      for (int i = 0; i < kPer; ++i) {
-        x[i] *= scale * ptx::to_float(__ldg(static_cast<const T*>(p.norm_weight) + column + i));
-      }
+      for (int i = 0; i < kPer; ++i) x[i] *= scale * ptx::to_float(weight[i]);
     }
-    if (rotated) {
-      const std::int64_t entry = static_cast<std::int64_t>(position) * kHeadDim + kPer * lane;
 #pragma unroll
-      for (int i = 0; i < kPer; ++i) {
-        const float other = __shfl_xor_sync(~0u, x[i], 16);  // half a head away
-        x[i] = x[i] * ptx::to_float(__ldg(static_cast<const T*>(p.cos) + entry + i)) +
-               other * ptx::to_float(__ldg(static_cast<const T*>(p.sin) + entry + i));
-      }
+    for (int i = 0; i < kPer; ++i) {
+      const float other = __shfl_xor_sync(~0u, x[i], 16);  // half a head away
+      x[i] = x[i] * ptx::to_float(cos[i]) + other * ptx::to_float(sin[i]);
     }
   }
 
-  __device__ __forceinline__ void store(T* to) const {
+  __device__ __forceinline__ void store_row(T* row) const {
     const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
-    for (int i = 0; i < kPer; ++i) to[kPer * lane + i] = ptx::from_float<T>(x[i]);
+    for (int i = 0; i < kPer; ++i) row[kPer * lane + i] = ptx::from_float<T>(x[i]);
+  }
+
+  __device__ __forceinline__ void store_swizzled(T* rows, int row) const {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    char* const at = reinterpret_cast<char*>(rows) + SwizzledRows<T, kHeadDim>::element_offset(row, kPer * lane);
+#pragma unroll
+    for (int i = 0; i < kPer; ++i) reinterpret_cast<T*>(at)[i] = ptx::from_float<T>(x[i]);
+  }
+
+ private:
+  __device__ __forceinline__ bool is_value(const AttentionParams& p) const { return head >= p.heads + p.kv_heads; }
+
+  static __device__ __forceinline__ void load_elements(T (&to)[kPer], const T* from) {
+    if constexpr (kPer == 4) {
+      const uint2 words = __ldg(reinterpret_cast<const uint2*>(from));
+      memcpy(to, &words, sizeof(words));
+    } else {
+      const unsigned word = __ldg(reinterpret_cast<const unsigned*>(from));
+      memcpy(to, &word, sizeof(word));
+    }
   }
 };
 
+/// Brings tiles of the cache into this warp's ring.
 template <typename T, int kHeadDim>
-__device__ __forceinline__ void store_zeros(T* to) {
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-#pragma unroll
-  for (int i = 0; i < kHeadDim / 32; ++i) to[kHeadDim / 32 * lane + i] = ptx::from_float<T>(0);
-}
+class TileLoader {
+ public:
+  __device__ __forceinline__ TileLoader(const AttentionParams& p, int kv_head, int position)
+      : p_(p), position_(position), row_elements_(static_cast<std::int64_t>(p.kv_heads) * kHeadDim) {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    column_ = kv_head * kHeadDim + lane % kPieces * 8;
+    row_ = lane / kPieces;
+    piece_ = lane % kPieces;
+  }
 
-template <typename T, int kHeadDim, int kQueryTiles>
-__global__ void __launch_bounds__(kThreads, 1) decode_attention(const __grid_constant__ AttentionParams p, int rows) {
-  extern __shared__ __align__(16) unsigned char bytes[];
-  using Memory = Shared<T, kHeadDim, kQueryTiles>;
+  __device__ __forceinline__ int page_of(int tile) const { return __ldg(p_.page_table + tile * kTile / p_.page_tokens); }
+
+  __device__ __forceinline__ void copy(TilePair<T, kHeadDim>& to, int tile, int page) const {
+    const std::uint32_t keys = ptx::shared_address(to.keys);
+    const std::uint32_t values = ptx::shared_address(to.values);
+    const std::int64_t first =
+        (static_cast<std::int64_t>(page) * p_.page_tokens + tile * kTile % p_.page_tokens) * row_elements_ + column_;
+#pragma unroll
+    for (int row = 0; row < kTile; row += kRowsAtOnce) {
+      const std::int64_t offset = first + (row + row_) * row_elements_;
+      const bool there = tile * kTile + row + row_ < position_;
+      const std::uint32_t place = SwizzledRows<T, kHeadDim>::offset(row + row_, piece_);
+      ptx::copy_async_16(keys + place, static_cast<const T*>(p_.keys) + offset, there);
+      ptx::copy_async_16(values + place, static_cast<const T*>(p_.values) + offset, there);
+    }
+  }
+
+ private:
+  static constexpr int kPieces = kHeadDim / 8;
+  static constexpr int kRowsAtOnce = 32 / kPieces;
+
+  const AttentionParams& p_;
+  int position_;
+  std::int64_t row_elements_;
+  int column_, row_, piece_;
+};
+
+template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
+__global__ void __launch_bounds__(kThreads, kQueryTiles > 2 ? 1 : 2)
+    decode_attention(const __grid_constant__ AttentionParams p, int rows) {
+  extern __shared__ __align__(128) unsigned char bytes[];
+  using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks>;
   Memory& shared = *reinterpret_cast<Memory*>(bytes);
-  const cg::cluster_group cluster = cg::this_cluster();
-  const int blocks = static_cast<int>(cluster.num_blocks());
-  const int block = static_cast<int>(cluster.block_rank());
-  const int cluster_index = static_cast<int>(blockIdx.x) / blocks;
+  const int block = static_cast<int>(ptx::cluster_block_rank());
+  const int cluster_index = static_cast<int>(blockIdx.x) / kBlocks;
   const int kv_head = cluster_index % p.kv_heads;
   const int first_query = cluster_index / p.kv_heads * Memory::kAll;
   const int group = p.heads / p.kv_heads;  // query heads of a KV head; query i is head i % group of row i / group
-  const int warp = static_cast<int>(threadIdx.x) / 32;
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  const int g = lane / 4;
-  const int t = lane % 4;
+  const int thread = static_cast<int>(threadIdx.x);
+  const int warp = thread / 32;
 
   ptx::launch_dependents();
+  ptx::cluster_arrive_relaxed();
 
   // --- What earlier steps have left in the cache: independent of the kernel before.
   const int position = p.state->position;
   const int valid_rows = min(p.state->rows, rows);
   const int tiles = (position + kTile - 1) / kTile;
-  const std::int64_t row_elements = static_cast<std::int64_t>(p.kv_heads) * kHeadDim;
-  const auto row_offset = [&](int at) {
-    const std::int64_t page = p.page_table[at / p.page_tokens];
-    return (page * p.page_tokens + at % p.page_tokens) * row_elements + kv_head * kHeadDim;
-  };
-  const auto load = [&](Tile<kHeadDim>& tile, const void* cache, int index) {
-    const int low = index * kTile + g;
-    const T* const row = static_cast<const T*>(cache) + row_offset(index * kTile) + g * row_elements;
-    tile.load_global(row, row + 8 * row_elements, low < position, low + 8 < position, t);
-  };
-  const int stride = blocks * kWarps;
-  int tile = block * kWarps + warp;
-  Tile<kHeadDim> keys;
-  Tile<kHeadDim> values;
-  if (tile < tiles) {
-    load(keys, p.keys, tile);
-    load(values, p.values, tile);
+  constexpr int kStride = kBlocks * kWarps;
+  const int first_tile = block * kWarps + warp;
+  const TileLoader<T, kHeadDim> loader(p, kv_head, position);
+  auto& ring = shared.warps[warp].ring;
+#pragma unroll
+  for (int stage = 0; stage < kStages; ++stage) {
+    const int tile = first_tile + stage * kStride;
+    if (tile < tiles) loader.copy(ring[stage], tile, loader.page_of(tile));
+    ptx::copy_async_commit();
+  }
+  const bool last_block = block == kBlocks - 1;  // has the fewest tiles, and attends to the rows of this step
+  if (last_block) {
+    auto* const words = reinterpret_cast<uint4*>(&shared.new_rows);
+    for (int i = thread; i < static_cast<int>(sizeof(shared.new_rows) / sizeof(uint4)); i += kThreads) {
+      words[i] = {0, 0, 0, 0};
+    }
+    __syncthreads();
   }
 
-  // --- This step's rows: queries of this cluster; new keys and values in the block that attends to them.
+  // --- This step's rows: queries of this cluster; new keys and values.
   ptx::wait_for_predecessors();
-  const bool last_block = block == blocks - 1;
-  const int vectors = Memory::kAll + (last_block ? 2 * kTile : 0);
-  for (int v = warp; v < vectors; v += kWarps) {
-    if (v < Memory::kAll) {
-      const int query = first_query + v;
-      const int row = query / group;
-      if (row < valid_rows) {
-        HeadVector<T, kHeadDim>(p, row, kv_head * group + query % group, true, true, position + row)
-            .store(shared.queries[v]);
-      } else {
-        store_zeros<T, kHeadDim>(shared.queries[v]);
-      }
-      continue;
-    }
-    const bool is_key = v < Memory::kAll + kTile;
-    const int row = (v - Memory::kAll) % kTile;
-    T* const to = is_key ? shared.new_keys[row] : shared.new_values[row];
-    if (row >= valid_rows) {
-      store_zeros<T, kHeadDim>(to);
-      continue;
-    }
-    const int head = p.heads + (is_key ? 0 : p.kv_heads) + kv_head;
-    const HeadVector<T, kHeadDim> vector(p, row, head, is_key, is_key, position + row);
-    vector.store(to);
-    if (first_query == 0) vector.store(static_cast<T*>(is_key ? p.keys : p.values) + row_offset(position + row));
-  }
-  __syncthreads();
-
-  uint4 queries[kQueryTiles][Tile<kHeadDim>::kParts];
-#pragma unroll
-  for (int q = 0; q < kQueryTiles; ++q) {
-#pragma unroll
-    for (int j = 0; j < Tile<kHeadDim>::kParts; ++j) {
-      queries[q][j] = ptx::load_shared_16(ptx::shared_address(&shared.queries[q * kQueries + g][32 * j + 8 * t]));
-    }
-  }
-  const float scale = p.scale * 1.44269504f;  // to powers of two
-  const auto score = [&](float (&scores)[kQueryTiles][4]) {
-#pragma unroll
-    for (int q = 0; q < kQueryTiles; ++q) {
-      scores[q][0] = scores[q][1] = scores[q][2] = scores[q][3] = 0;
-#pragma unroll
-      for (int j = 0; j < Tile<kHeadDim>::kParts; ++j) {
-        ptx::mma<T>(scores[q], keys.low[j].x, keys.high[j].x, keys.low[j].y, keys.high[j].y, queries[q][j].x,
-                    queries[q][j].y);
-        ptx::mma<T>(scores[q], keys.low[j].z, keys.high[j].z, keys.low[j].w, keys.high[j].w, queries[q][j].z,
-                    queries[q][j].w);
-      }
-    }
+  constexpr int kQueriesOfWarp = Memory::kAll / kWarps;
+  HeadVector<T, kHeadDim> queries[kQueriesOfWarp];
+  HeadVector<T, kHeadDim> added;
+  const int new_vectors = last_block ? 2 * valid_rows : 0;
+  const auto load_added = [&](int i) {
+    added.load(p, i / 2, p.heads + i % 2 * p.kv_heads + kv_head, position + i / 2);
   };
-
-  Accumulator<T, kHeadDim, kQueryTiles> accumulator;
-  float scores[kQueryTiles][4];
-  std::uint32_t weights[kQueryTiles][2];
-  while (tile < tiles) {
-    score(scores);
-    const int first = tile * kTile;
-    tile += stride;
-    if (tile < tiles) load(keys, p.keys, tile);
+  if (warp < new_vectors) load_added(warp);
 #pragma unroll
-    for (int q = 0; q < kQueryTiles; ++q) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        scores[q][i] = first + g + i / 2 * 8 < position ? scores[q][i] * scale : kNever;
-      }
-    }
-    accumulator.softmax(scores, weights);
-    accumulator.add_values(values, weights);
-    if (tile < tiles) load(values, p.values, tile);
+  for (int i = 0; i < kQueriesOfWarp; ++i) {
+    // Rows beyond the valid ones are computed like the last valid one; nobody reads their results.
+    const int query = first_query + warp * kQueriesOfWarp + i;
+    const int row = min(query / group, valid_rows - 1);
+    queries[i].load(p, row, kv_head * group + query % group, position + row);
   }
-  if (last_block && warp == kWarps - 1) {  // the rows of this step, each of which sees those before it
-    keys.load_shared(shared.new_keys, g, t);
-    values.load_shared(shared.new_values, g, t);
-    score(scores);
 #pragma unroll
-    for (int q = 0; q < kQueryTiles; ++q) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int key_row = g + i / 2 * 8;
-        const int query_row = (first_query + q * kQueries + 2 * t + i % 2) / group;
-        scores[q][i] = key_row <= query_row ? scores[q][i] * scale : kNever;
-      }
-    }
-    accumulator.softmax(scores, weights);
-    accumulator.add_values(values, weights);
+  for (int i = 0; i < kQueriesOfWarp; ++i) {
+    queries[i].finish(p);
+    queries[i].store_swizzled(shared.queries, warp * kQueriesOfWarp + i);
   }
-  accumulator.store(shared, warp, g, t);
+  for (int i = warp; i < new_vectors; i += kWarps) {
+    if (i != warp) load_added(i);
+    added.finish(p);
+    const bool is_key = i % 2 == 0;
+    const int row = i / 2;
+    added.store_swizzled(is_key ? shared.new_rows.keys : shared.new_rows.values, row);
+    if (first_query == 0) {
+      const int at = position + row;
+      const std::int64_t page = __ldg(p.page_table + at / p.page_tokens);
+      added.store_row(static_cast<T*>(is_key ? p.keys : p.values) +
+                      ((page * p.page_tokens + at % p.page_tokens) * p.kv_heads + kv_head) * kHeadDim);
+    }
+  }
   __syncthreads();
 
-  // --- Merge the warps of the block, then the blocks of the cluster.
-  for (int i = static_cast<int>(threadIdx.x); i < Memory::kAll * kHeadDim; i += kThreads) {
+  const std::uint32_t query_rows = ptx::shared_address(shared.queries);
+  const float scale = p.scale * 1.44269504f;
+  Accumulator<T, kHeadDim, kQueryTiles> accumulator;
+  int stage = 0;
+  int next_page = first_tile + kStages * kStride < tiles ? loader.page_of(first_tile + kStages * kStride) : 0;
+  for (int tile = first_tile; tile < tiles; tile += kStride) {
+    const int ahead = tile + kStages * kStride;
+    const int page = next_page;
+    if (ahead + kStride < tiles) next_page = loader.page_of(ahead + kStride);
+    ptx::copy_async_wait<kStages - 1>();
+    __syncwarp();
+    accumulator.add(ptx::shared_address(ring[stage].keys), ptx::shared_address(ring[stage].values), query_rows, scale,
+                    [&](int row, int) { return tile * kTile + row < position; });
+    __syncwarp();
+    if (ahead < tiles) loader.copy(ring[stage], ahead, page);
+    ptx::copy_async_commit();
+    stage = stage + 1 == kStages ? 0 : stage + 1;
+  }
+  ptx::copy_async_wait<0>();
+  if (last_block && warp == kWarps - 1) {
+    accumulator.add(ptx::shared_address(shared.new_rows.keys), ptx::shared_address(shared.new_rows.values), query_rows,
+                    scale, [&](int row, int query) { return row <= (first_query + query) / group; });
+  }
+  __syncwarp();
+  accumulator.store(shared.warps[warp].partial);
+  __syncthreads();
+
+  // --- Merge the warps of the block; each block of the cluster gets its share of the result.
+  ptx::cluster_wait();  // they all run
+  const auto weight_of = [](float own, float highest) { return own == kNever ? 0.0f : exp2f(own - highest); };
+  for (int i = thread; i < Memory::kAll * kHeadDim; i += kThreads) {
     const int query = i / kHeadDim;
     const int element = i % kHeadDim;
     float highest = kNever;
 #pragma unroll
-    for (int w = 0; w < kWarps; ++w) highest = fmaxf(highest, shared.partial_max[w][query]);
-    float sum = 0;
+    for (int w = 0; w < kWarps; ++w) highest = fmaxf(highest, shared.warps[w].partial.highest[query]);
     float value = 0;
 #pragma unroll
     for (int w = 0; w < kWarps; ++w) {
-      const float own = shared.partial_max[w][query];
-      const float weight = own == kNever ? 0 : exp2f(own - highest);
-      sum += weight * shared.partial_sum[w][query];
-      value += weight * shared.partial[w][query][element];
+      const auto& partial = shared.warps[w].partial;
+      value += weight_of(partial.highest[query], highest) * partial.output[query][element];
     }
-    shared.merged[query][element] = value;
-    if (element == 0) {
-      shared.merged_max[query] = highest;
-      shared.merged_sum[query] = sum;
-    }
+    ptx::store_cluster(ptx::shared_address(&shared.inbox[block][i % Memory::kShare]), i / Memory::kShare, value);
   }
-  cluster.sync();
-  const int share = Memory::kAll * kHeadDim / blocks;
-  for (int i = static_cast<int>(threadIdx.x); i < share; i += kThreads) {
-    const int query = (block * share + i) / kHeadDim;
-    const int element = (block * share + i) % kHeadDim;
+  for (int i = thread; i < Memory::kAll * kBlocks; i += kThreads) {
+    const int query = i % Memory::kAll;
     float highest = kNever;
-    for (int b = 0; b < blocks; ++b) highest = fmaxf(highest, *cluster.map_shared_rank(&shared.merged_max[query], b));
+#pragma unroll
+    for (int w = 0; w < kWarps; ++w) highest = fmaxf(highest, shared.warps[w].partial.highest[query]);
+    float sum = 0;
+#pragma unroll
+    for (int w = 0; w < kWarps; ++w) {
+      const auto& partial = shared.warps[w].partial;
+      sum += weight_of(partial.highest[query], highest) * partial.sum[query];
+    }
+    ptx::store_cluster(ptx::shared_address(&shared.inbox_highest[block][query]), i / Memory::kAll, highest);
+    ptx::store_cluster(ptx::shared_address(&shared.inbox_sum[block][query]), i / Memory::kAll, sum);
+  }
+  ptx::cluster_arrive();
+  ptx::cluster_wait();
+
+  for (int i = thread; i < Memory::kShare; i += kThreads) {
+    const int query = (block * Memory::kShare + i) / kHeadDim;
+    const int element = (block * Memory::kShare + i) % kHeadDim;
+    float highest = kNever;
+#pragma unroll
+    for (int b = 0; b < kBlocks; ++b) highest = fmaxf(highest, shared.inbox_highest[b][query]);
     float sum = 0;
     float value = 0;
-    for (int b = 0; b < blocks; ++b) {
-      const float own = *cluster.map_shared_rank(&shared.merged_max[query], b);
-      const float weight = own == kNever ? 0 : exp2f(own - highest);
-      sum += weight * *cluster.map_shared_rank(&shared.merged_sum[query], b);
-      value += weight * *cluster.map_shared_rank(&shared.merged[query][element], b);
+#pragma unroll
+    for (int b = 0; b < kBlocks; ++b) {
+      const float weight = weight_of(shared.inbox_highest[b][query], highest);
+      sum += weight * shared.inbox_sum[b][query];
+      value += weight * shared.inbox[b][i];
     }
     const int row = (first_query + query) / group;
     const int head = kv_head * group + (first_query + query) % group;
@@ -382,12 +440,11 @@ __global__ void __launch_bounds__(kThreads, 1) decode_attention(const __grid_con
       static_cast<T*>(p.output)[activation_index(rows, row, head * kHeadDim + element)] = ptx::from_float<T>(value / sum);
     }
   }
-  cluster.sync();  // nobody leaves while the others read its shared memory
 }
 
-template <typename T, int kHeadDim, int kQueryTiles>
+template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
 auto configured_kernel() {
-  const auto kernel = decode_attention<T, kHeadDim, kQueryTiles>;
+  const auto kernel = decode_attention<T, kHeadDim, kQueryTiles, kBlocks>;
   static const bool configured = [&] {
     allow_large_shared_memory(kernel, "decode_attention");
     if (cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1) != cudaSuccess) {
@@ -399,60 +456,64 @@ auto configured_kernel() {
   return kernel;
 }
 
-template <typename T, int kHeadDim, int kQueryTiles>
-void launch(const AttentionParams& params, int rows, int cluster, bool dependent, cudaStream_t stream) {
-  using Memory = Shared<T, kHeadDim, kQueryTiles>;
+template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
+void launch(const AttentionParams& params, int rows, bool dependent, cudaStream_t stream) {
+  using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks>;
   const int queries = rows * params.heads / params.kv_heads;
   const int clusters = params.kv_heads * ((queries + Memory::kAll - 1) / Memory::kAll);
-  const LaunchShape shape{dim3(static_cast<unsigned>(clusters * cluster)), kThreads, sizeof(Memory), cluster, dependent};
-  launch_kernel("decode_attention", configured_kernel<T, kHeadDim, kQueryTiles>(), shape, stream, params, rows);
+  const LaunchShape shape{dim3(static_cast<unsigned>(clusters * kBlocks)), kThreads, sizeof(Memory), kBlocks, dependent};
+  launch_kernel("decode_attention", configured_kernel<T, kHeadDim, kQueryTiles, kBlocks>(), shape, stream, params, rows);
 }
 
-template <typename T, int kHeadDim>
-void launch_tiles(const AttentionParams& params, int rows, int cluster, bool dependent, cudaStream_t stream) {
-  if (rows * params.heads / params.kv_heads <= kQueries) {
-    launch<T, kHeadDim, 1>(params, rows, cluster, dependent, stream);
+template <typename T, int kHeadDim, int kBlocks>
+void launch_tiles(const AttentionParams& params, int rows, bool dependent, cudaStream_t stream) {
+  const int queries = rows * params.heads / params.kv_heads;
+  if (queries <= kQueries) {
+    launch<T, kHeadDim, 1, kBlocks>(params, rows, dependent, stream);
+  } else if (queries <= 2 * kQueries) {
+    launch<T, kHeadDim, 2, kBlocks>(params, rows, dependent, stream);
   } else {
-    launch<T, kHeadDim, 2>(params, rows, cluster, dependent, stream);
+    launch<T, kHeadDim, 4, kBlocks>(params, rows, dependent, stream);
   }
 }
 
 template <typename T>
-void launch_head_dim(const AttentionParams& params, int rows, int cluster, bool dependent, cudaStream_t stream) {
-  switch (params.head_dim) {
-    case 64:
-      return launch_tiles<T, 64>(params, rows, cluster, dependent, stream);
-    case 128:
-      return launch_tiles<T, 128>(params, rows, cluster, dependent, stream);
-  }
-  fail_launch("decode_attention", "head_dim must be 64 or 128");
+void launch_shape(const AttentionParams& params, int rows, int cluster, bool dependent, cudaStream_t stream) {
+  if (params.head_dim == 64 && cluster == 8) return launch_tiles<T, 64, 8>(params, rows, dependent, stream);
+  if (params.head_dim == 64 && cluster == 16) return launch_tiles<T, 64, 16>(params, rows, dependent, stream);
+  if (params.head_dim == 128 && cluster == 8) return launch_tiles<T, 128, 8>(params, rows, dependent, stream);
+  if (params.head_dim == 128 && cluster == 16) return launch_tiles<T, 128, 16>(params, rows, dependent, stream);
+  fail_launch("decode_attention", "head_dim must be 64 or 128, a cluster 8 or 16 blocks");
 }
 
 template <typename T, int kHeadDim>
-bool takes_cluster(int cluster) {
-  using Memory = Shared<T, kHeadDim, 2>;  // the larger one
+bool takes_16_blocks() {
+  using Memory = Shared<T, kHeadDim, 4, 16>;  // the largest
   cudaLaunchConfig_t config{};
-  config.gridDim = static_cast<unsigned>(cluster);
+  config.gridDim = 16;
   config.blockDim = kThreads;
   config.dynamicSmemBytes = sizeof(Memory);
   cudaLaunchAttribute attribute;
   attribute.id = cudaLaunchAttributeClusterDimension;
-  attribute.val.clusterDim = {static_cast<unsigned>(cluster), 1, 1};
+  attribute.val.clusterDim = {16, 1, 1};
   config.attrs = &attribute;
   config.numAttrs = 1;
   int clusters = 0;
-  const cudaError_t status =
-      cudaOccupancyMaxActiveClusters(&clusters, configured_kernel<T, kHeadDim, 2>(), &config);
+  const cudaError_t status = cudaOccupancyMaxActiveClusters(&clusters, configured_kernel<T, kHeadDim, 4, 16>(), &config);
   cudaGetLastError();  // a refusal is an answer
   return status == cudaSuccess && clusters > 0;
+}
+
+template <typename T>
+bool takes_16_blocks(int head_dim) {
+  return head_dim == 64 ? takes_16_blocks<T, 64>() : takes_16_blocks<T, 128>();
 }
 
 }  // namespace
 
 int attention_cluster_size(ElementType type, int head_dim) {
-  const bool bf16 = type == ElementType::bfloat16;
-  const bool takes_16 = head_dim == 64 ? (bf16 ? takes_cluster<__nv_bfloat16, 64>(16) : takes_cluster<__half, 64>(16))
-                                       : (bf16 ? takes_cluster<__nv_bfloat16, 128>(16) : takes_cluster<__half, 128>(16));
+  const bool takes_16 =
+      type == ElementType::bfloat16 ? takes_16_blocks<__nv_bfloat16>(head_dim) : takes_16_blocks<__half>(head_dim);
   return takes_16 ? 16 : 8;
 }
 
@@ -462,9 +523,9 @@ void launch_decode_attention(const AttentionParams& params, ElementType type, in
     fail_launch("decode_attention", "rows must be 1 to 16, and KV heads divide the heads");
   }
   if (type == ElementType::bfloat16) {
-    launch_head_dim<__nv_bfloat16>(params, rows, cluster, dependent, stream);
+    launch_shape<__nv_bfloat16>(params, rows, cluster, dependent, stream);
   } else {
-    launch_head_dim<__half>(params, rows, cluster, dependent, stream);
+    launch_shape<__half>(params, rows, cluster, dependent, stream);
   }
 }
 

@@ -1,9 +1,9 @@
 // Attention of a decode step over the paged cache: split over the context, for grouped queries.
 //
-// One cluster of blocks works on a KV head and up to 16 of its queries; its warps take turns over tiles of 16 positions
-// (a page holds whole tiles), each with an online softmax of its own, and the cluster merges them through its shared
-// memory. The length is read on the device, so one launch serves every context. Tiles of earlier positions do not depend
-// on the kernel before: each warp loads its first one while that kernel still runs.
+// One cluster of blocks works on a KV head and a few tiles of its queries. Its warps take turns over tiles of 16
+// positions (a page holds whole tiles), each with a ring of tiles in shared memory and an online softmax of its own; the
+// cluster then merges them through its shared memory. The length is read on the device, so one launch serves every
+// context. Tiles of earlier positions do not depend on the kernel before: the rings fill while that one still runs.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -37,7 +37,7 @@ struct AttentionParams {
 /// Blocks of a cluster that the GPU can hold: 16 where it takes such clusters, else 8.
 int attention_cluster_size(ElementType type, int head_dim);
 
-/// `rows`: 1 to 16 consecutive positions of one sequence.
+/// `rows`: 1 to 16 consecutive positions of one sequence. `cluster`: 8 or 16.
 void launch_decode_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
                              cudaStream_t stream);
 

@@ -102,13 +102,18 @@ __device__ __forceinline__ uint4 load_shared_16(std::uint32_t address) {
   return v;
 }
 
-/// 16 bytes that are read once.
-__device__ __forceinline__ uint4 load_streaming_16(const void* pointer) {
-  uint4 v;
-  asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-               : "l"(pointer));
-  return v;
+/// Copies 16 bytes to shared memory behind the thread's back; zeros where `there` is false.
+__device__ __forceinline__ void copy_async_16(std::uint32_t to, const void* from, bool there) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(there ? 16 : 0) : "memory");
+}
+
+/// Closes the group of the thread's copies since the last one.
+__device__ __forceinline__ void copy_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+
+/// Waits until all but the newest `kPending` groups of this thread have arrived.
+template <int kPending>
+__device__ __forceinline__ void copy_async_wait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
 
 /// Words that another GPU may be writing.
@@ -186,6 +191,48 @@ __device__ __forceinline__ std::uint32_t transpose_8x8(std::uint32_t pair) {
   std::uint32_t result;
   asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(result) : "r"(pair));
   return result;
+}
+
+/// Four 8 x 8 matrices of 16-bit elements: lane 8i + r gives the address of row r of matrix i; lane 4g + t gets row g,
+/// columns 2t..2t+1 of each.
+__device__ __forceinline__ uint4 load_matrices(std::uint32_t address) {
+  uint4 v;
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "r"(address)
+               : "memory");
+  return v;
+}
+
+/// The same, each matrix transposed.
+__device__ __forceinline__ uint4 load_matrices_transposed(std::uint32_t address) {
+  uint4 v;
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "r"(address)
+               : "memory");
+  return v;
+}
+
+// --- Clusters -------------------------------------------------------------------------------------------------------
+
+/// This block runs; every thread calls it once, then cluster_wait() before the first access to others' memory.
+__device__ __forceinline__ void cluster_arrive_relaxed() { asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory"); }
+/// What this thread has written is visible to those that wait.
+__device__ __forceinline__ void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
+__device__ __forceinline__ void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
+
+__device__ __forceinline__ std::uint32_t cluster_block_rank() {
+  std::uint32_t rank;
+  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+
+/// Stores into the shared memory of another block of the cluster, at this block's `address`.
+__device__ __forceinline__ void store_cluster(std::uint32_t address, int block, float value) {
+  std::uint32_t remote;
+  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(address), "r"(block));
+  asm volatile("st.shared::cluster.f32 [%0], %1;" ::"r"(remote), "f"(value) : "memory");
 }
 
 // --- 16-bit elements ------------------------------------------------------------------------------------------------
