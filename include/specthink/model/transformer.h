@@ -1,5 +1,5 @@
 // The reference path: a decoder-only transformer in LibTorch operators, on CPUs and GPUs, sharded over a group of
-// ranks.
+// ranks. On GPUs, in the 16-bit types, fused kernels join the library's products (model/fused_forward.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
