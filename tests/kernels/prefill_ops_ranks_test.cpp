@@ -2,6 +2,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "ranks.h"
 #include "specthink/base/error.h"
 #include "specthink/kernels/prefill_ops.h"
@@ -148,9 +150,8 @@ TEST_P(prefill_ops_test, silu_mul_of_all_shapes) {
 }
 
 TEST_P(prefill_ops_test, silu_mul_of_large_values) {
-  at::Tensor gate_up =
-      at::tensor(at::ArrayRef<float>{-200, -90, -20, 0, 20, 90, 200, 1, 1, 1, 1, 1, 1, 1, 1, 1}, options())
-          .view({1, 16});
+  const std::vector<float> numbers{-200, -90, -20, 0, 20, 90, 200, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  const at::Tensor gate_up = at::tensor(at::ArrayRef<float>(numbers)).view({1, 16}).to(options());
   at::Tensor output = at::empty({1, 8}, options());
   prefill_ops::silu_mul(gate_up, output);
   expect_near(output, at::silu(gate_up.narrow(1, 0, 8)) * gate_up.narrow(1, 8, 8), "silu_mul");
