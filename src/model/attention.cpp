@@ -27,9 +27,10 @@ at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys, c
     // The flash kernel takes fewer KV heads than query heads and aligns the causal mask with the last position.
     const at::Tensor k = uniform ? keys : keys.index_select(1, kv_head_of);
     const at::Tensor v = uniform ? values : values.index_select(1, kv_head_of);
-    const auto result =
-        at::_scaled_dot_product_flash_attention(by_head(queries), by_head(k), by_head(v), 0.0, rows > 1);
-    return std::get<0>(result).squeeze(0).transpose(0, 1);
+    // It is called below the library's scaled_dot_product operators, whose layout it would only be turned back from.
+    const auto result = at::_flash_attention_forward(queries.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), {}, {}, rows,
+                                                     keys.size(0), 0.0, rows > 1, /*return_debug_mask=*/false);
+    return std::get<0>(result).squeeze(0);
   }
   if (rows == 1 && uniform) {
     // One row sees everything: the query heads of a KV head become rows of it, and no key is copied.

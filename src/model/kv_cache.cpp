@@ -17,7 +17,11 @@ KvCache::KvCache(const ModelConfig& config, const ShardPlan& plan, int slots, st
 }
 
 at::Tensor KvCache::view(std::int64_t layer, int which, int slot) const {
-  return storage_.select(0, layer).select(0, which).narrow(0, slot * pages_per_slot_, pages_per_slot_).flatten(0, 1);
+  return plane(layer, which).narrow(0, slot * capacity(), capacity());
+}
+
+at::Tensor KvCache::plane(std::int64_t layer, int which) const {
+  return storage_.select(0, layer).select(0, which).flatten(0, 1);
 }
 
 }  // namespace specthink

@@ -30,8 +30,15 @@ class KvCache {
   }  // [capacity, kv_heads_local, head_dim]
   at::Tensor values(std::int64_t layer, int slot) const { return view(layer, 1, slot); }  // the same
 
+  /// Of all slots one after the other: position p of slot s is row s·capacity + p.
+  at::Tensor all_keys(std::int64_t layer) const {
+    return plane(layer, 0);
+  }  // [slots·capacity, kv_heads_local, head_dim]
+  at::Tensor all_values(std::int64_t layer) const { return plane(layer, 1); }  // the same
+
  private:
   at::Tensor view(std::int64_t layer, int which, int slot) const;
+  at::Tensor plane(std::int64_t layer, int which) const;
 
   std::int64_t page_tokens_;
   std::int64_t pages_per_slot_;

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "model/attention.h"
+#include "model/fused_forward.h"
 #include "model/kv_cache.h"
 #include "model/weights.h"
 #include "specthink/base/error.h"
@@ -47,6 +48,10 @@ Transformer::Transformer(const std::filesystem::path& folder, ModelConfig config
                                      options.device);
   std::tie(rope_cos_, rope_sin_) = rope_tables(config_, cache_->capacity(), tensor_options);
   kv_head_of_ = at::tensor(at::ArrayRef<std::int64_t>(plan_.kv_head_of)).to(options.device);
+  if (options.fused_prefill && prefill_ops::available(options.device, scalar_type(options.dtype))) {
+    fused_ = std::make_unique<FusedForward>(config_, plan_, *weights_, *cache_,
+                                            prefill_ops::RopeTables{rope_cos_, rope_sin_}, kv_head_of_, collectives_);
+  }
 }
 
 Transformer::~Transformer() = default;
@@ -73,13 +78,19 @@ at::Tensor Transformer::embed(const at::Tensor& tokens) const {
 }
 
 at::Tensor Transformer::forward(std::span<const SlotRows> batch) {
+  for (const SlotRows& rows : batch) {
+    const auto count = static_cast<std::int64_t>(rows.tokens.size());
+    check(rows.slot >= 0 && rows.slot < options_.slots && count > 0 && rows.first_position >= 0 &&
+              rows.first_position + count <= capacity(),
+          "rows outside the KV cache");
+  }
+  if (fused_) return fused_->run(batch);
+
   std::vector<std::int64_t> tokens;
   std::vector<at::Tensor> cos_parts;
   std::vector<at::Tensor> sin_parts;
   for (const SlotRows& rows : batch) {
     const auto count = static_cast<std::int64_t>(rows.tokens.size());
-    check(count > 0 && rows.first_position >= 0 && rows.first_position + count <= capacity(),
-          "rows outside the KV cache");
     tokens.insert(tokens.end(), rows.tokens.begin(), rows.tokens.end());
     cos_parts.push_back(rope_cos_.narrow(0, rows.first_position, count));
     sin_parts.push_back(rope_sin_.narrow(0, rows.first_position, count));

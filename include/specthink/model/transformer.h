@@ -1,5 +1,5 @@
 // The reference path: a decoder-only transformer in LibTorch operators, on CPUs and GPUs, sharded over a group of
-// ranks.
+// ranks. On GPUs, in the 16-bit types, fused kernels join the library's products (model/fused_forward.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,6 +20,7 @@
 namespace specthink {
 
 struct ModelWeights;
+class FusedForward;
 class KvCache;
 
 /// Consecutive tokens of one sequence in a forward step.
@@ -38,6 +39,7 @@ class Transformer {
     std::int64_t capacity = 0;  ///< tokens of a slot's KV cache, spare rows included
     bool dummy_weights = false;
     std::uint64_t dummy_seed = 0;
+    bool fused_prefill = true;  ///< fused kernels between the library's products, where the device and type have them
   };
 
   /// Loads this rank's shard. `collectives` must outlive the model. Throws UserError for what is wrong with the folder.
@@ -56,9 +58,12 @@ class Transformer {
   std::int64_t capacity() const;
   std::int64_t weight_bytes() const;
   std::int64_t cache_bytes() const;
+  /// False: forward() runs in LibTorch operators alone.
+  bool uses_fused_prefill() const { return fused_ != nullptr; }
 
   /// Runs the rows through all layers and writes their keys and values to the cache. All earlier positions of each slot
-  /// must be there already. Returns [rows, hidden] after the final norm, the same on every rank. Collective.
+  /// must be there already. On a GPU the work is queued and, in the 16-bit types, never waited for. Returns [rows,
+  /// hidden] after the final norm, the same on every rank. Collective.
   at::Tensor forward(std::span<const SlotRows> batch);
 
   /// [rows, hidden] -> float32 logits of this rank's part of the vocabulary, [rows, n]: ids from
@@ -81,9 +86,10 @@ class Transformer {
   Collectives& collectives_;
   std::unique_ptr<ModelWeights> weights_;
   std::unique_ptr<KvCache> cache_;
-  at::Tensor rope_cos_;    // [positions, head_dim] compute type
-  at::Tensor rope_sin_;    // [positions, head_dim]: negated in the first half
-  at::Tensor kv_head_of_;  // [heads_local] int64: ShardPlan::kv_head_of
+  at::Tensor rope_cos_;                  // [positions, head_dim] compute type
+  at::Tensor rope_sin_;                  // [positions, head_dim]: negated in the first half
+  at::Tensor kv_head_of_;                // [heads_local] int64: ShardPlan::kv_head_of
+  std::unique_ptr<FusedForward> fused_;  // null where LibTorch operators do the work
 };
 
 }  // namespace specthink

@@ -1,0 +1,60 @@
+// What lies between the library's matrix products, attention and all-reduces in a forward pass on GPUs, each as one
+// launch: the host cannot issue the same work as LibTorch operators as fast as a GPU runs them.
+//
+// All values are rounded to the compute type where the LibTorch operators of the reference path round them, and
+// computed in float32 in between: both paths differ only in the order of the norms' sums.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
+#include <cstdint>
+
+namespace specthink::prefill_ops {
+
+/// True where the functions below work: CUDA devices of a CUDA build, bfloat16 and float16. Any size of hidden state,
+/// head and feed-forward works; multiples of 8 elements (16 for head_dim) are read and written in 16-byte accesses.
+///
+/// The functions take contiguous tensors of one type on one device, queue their kernel on the current stream and never
+/// wait for it. They throw InternalError for shapes that do not fit or where available() is false, EnvironmentError
+/// when a launch fails.
+bool available(c10::Device device, at::ScalarType type);
+
+/// output[i] = table[ids[i] - first_id]; zeros for ids that the table does not have (those of other ranks).
+/// ids [rows] int64, table [n, hidden], output [rows, hidden].
+void embed_rows(const at::Tensor& ids, const at::Tensor& table, std::int64_t first_id, at::Tensor& output);
+
+/// output = x / sqrt(mean(x²) + eps) · weight over the last dimension. input and output [rows, hidden], weight
+/// [hidden].
+void rms_norm(const at::Tensor& input, const at::Tensor& weight, double eps, at::Tensor& output);
+
+/// residual += delta (+ bias, added to delta first; may be undefined), then output = rms_norm(residual).
+/// residual, delta and output [rows, hidden]; bias and weight [hidden].
+void add_rms_norm(at::Tensor& residual, const at::Tensor& delta, const at::Tensor& bias, const at::Tensor& weight,
+                  double eps, at::Tensor& output);
+
+/// Per position and element of a head, [positions, head_dim]: both halves of `cos` alike, `sin` negated in the first
+/// half, so that a rotated head is head·cos + roll(head, head_dim / 2)·sin.
+struct RopeTables {
+  at::Tensor cos;
+  at::Tensor sin;
+};
+
+/// Where each row belongs, [rows] int64, on the device; both within the tables' and the cache's rows.
+struct RowPlaces {
+  at::Tensor position;   ///< row of the rope tables
+  at::Tensor cache_row;  ///< row of the cache
+};
+
+/// Query and key heads are normed (where qk_norm, [heads + kv_heads, head_dim], is defined), then rotated; value heads
+/// stay as they are. Queries go to `queries`, keys and values to their rows of the cache.
+/// qkv [rows, (heads + 2·kv_heads)·head_dim], queries [rows, heads, head_dim], keys and values
+/// [cache rows, kv_heads, head_dim]. head_dim is even.
+void qk_norm_rope_store(const at::Tensor& qkv, const at::Tensor& qk_norm, double eps, const RopeTables& rope,
+                        const RowPlaces& places, at::Tensor& queries, at::Tensor& keys, at::Tensor& values);
+
+/// output = silu(gate)·up; gate_up [rows, 2·n] holds gate, then up; output [rows, n].
+void silu_mul(const at::Tensor& gate_up, at::Tensor& output);
+
+}  // namespace specthink::prefill_ops

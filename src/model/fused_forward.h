@@ -1,0 +1,59 @@
+// The forward pass on GPUs with few launches: library matrix products, flash attention and all-reduces, joined by the
+// kernels of kernels/prefill_ops.h.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/kv_cache.h"
+#include "model/weights.h"
+#include "specthink/comm/collectives.h"
+#include "specthink/kernels/prefill_ops.h"
+#include "specthink/model/model_config.h"
+#include "specthink/model/shard_plan.h"
+#include "specthink/model/transformer.h"
+
+namespace specthink {
+
+/// Computes what Transformer's LibTorch operators compute, to within the rounding of the norms' sums. Holds views of
+/// the weights and the cache; config, plan, weights and collectives must outlive it.
+class FusedForward {
+ public:
+  FusedForward(const ModelConfig& config, const ShardPlan& plan, const ModelWeights& weights, const KvCache& cache,
+               prefill_ops::RopeTables rope, at::Tensor kv_head_of, Collectives& collectives);
+
+  /// As Transformer::forward, for rows that fit the cache. Never waits for the device. Collective.
+  at::Tensor run(std::span<const SlotRows> batch);
+
+ private:
+  struct Layer {
+    at::Tensor qkv;            // [hidden, (heads_local + 2·kv_heads_local)·head_dim], as the other three a transposed
+    at::Tensor output;         // [heads_local·head_dim, hidden]                       view of the weight
+    at::Tensor gate_up;        // [hidden, 2·intermediate_local]
+    at::Tensor down;           // [intermediate_local, hidden]
+    at::Tensor cached_keys;    // [slots·capacity, kv_heads_local, head_dim]
+    at::Tensor cached_values;  // the same
+  };
+
+  /// Results of the operators between two all-reduces; the layers of one pass take turns with them.
+  struct Buffers;
+
+  void embed(const at::Tensor& ids, at::Tensor& hidden) const;
+  void attend(std::size_t layer, std::span<const SlotRows> batch, const prefill_ops::RowPlaces& places,
+              Buffers& buffers);
+  void feed_forward(std::size_t layer, Buffers& buffers) const;
+
+  const ModelConfig& config_;
+  const ShardPlan& plan_;
+  const ModelWeights& weights_;
+  Collectives& collectives_;
+  std::int64_t capacity_;  // of a slot
+  prefill_ops::RopeTables rope_;
+  at::Tensor kv_head_of_;  // [heads_local]
+  std::vector<Layer> layers_;
+};
+
+}  // namespace specthink
