@@ -29,7 +29,8 @@ std::filesystem::path workload_file(const Settings& settings) {
   if (!settings.replay.workload_file.empty()) return settings.replay.workload_file;
   if (!settings.data_dir.empty()) return std::filesystem::path(settings.data_dir) / kRecordedRuns;
   throw UserError(
-      "no recorded runs: give --workload-file FILE (one JSON trace a line, as `generate --trace` writes them), or the "
+      "no recorded runs: give --workload-file FILE (one JSON trace a line, as `generate --trace --compat seed` writes "
+      "them), or the "
       "folder that holds {} with --data-dir",
       kRecordedRuns);
 }
@@ -116,13 +117,14 @@ std::vector<RankMemory> gather_memory(const Session& session) {
   return memory;
 }
 
-Replayer::Options replayer_options(const Session& session, const Settings& settings) {
+Replayer::Options replayer_options(const Session& session, const Settings& settings, const std::vector<double>& rates) {
   const auto bytes = [&](const ModelConfig& config) {
     return step_bytes(config, session.group().size(), settings.models.dtype);
   };
   Replayer::Options options;
   options.sampling = session.sampling();
   options.seed = settings.sampling.seed;
+  options.read_bytes_per_second = *std::min_element(rates.begin(), rates.end());
   options.vocab_size = session.target_config().vocab_size;
   options.step_bytes[static_cast<std::size_t>(Role::target)] = bytes(session.target_config());
   if (const ModelConfig* draft = session.draft_config()) {
@@ -181,7 +183,7 @@ int run_replay(const Invocation& invocation) {
 
     ReplayReport report;
     report.read_bytes_per_second = measure_read_bandwidths(session);
-    const Replayer::Options options = replayer_options(session, settings);
+    const Replayer::Options options = replayer_options(session, settings, report.read_bytes_per_second);
     const int code = session.drive([&]() -> int {
       if (!plan.log) plan.log = ReplayLog::create(settings.bench.output_dir, plan.settings, current_timestamp());
       Replayer replayer(session.engine(), options);

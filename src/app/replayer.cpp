@@ -139,7 +139,7 @@ std::optional<ReplayRecord> Replayer::run(const Trace& trace, std::size_t worklo
     text.insert(text.end(), generation.ids.begin(), generation.ids.begin() + asked.kept);
     record.times.tokens += asked.kept;
     record.times.add(timing, previous ? &*previous : nullptr,
-                     options_.step_bytes[static_cast<std::size_t>(request.role)]);
+                     options_.step_bytes[static_cast<std::size_t>(request.role)], options_.read_bytes_per_second);
     previous = request.role;
   }
   record.times.seconds = run_watch.seconds();

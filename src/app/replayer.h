@@ -20,6 +20,7 @@ class Replayer {
     SamplingParams sampling;
     std::uint64_t seed = 0;
     std::array<StepBytes, 2> step_bytes;  ///< by Role
+    double read_bytes_per_second = 0;     ///< of the slowest rank
   };
 
   /// The engine must outlive this.

@@ -7,25 +7,25 @@ namespace {
 
 OrderedJson or_null(const std::optional<double>& value) { return value ? OrderedJson(*value) : OrderedJson(); }
 
-OrderedJson decode_json(const DecodeTimes& decode, double rate) {
+OrderedJson decode_json(const DecodeTimes& decode) {
   return {{"steps", decode.steps},
           {"seconds", decode.seconds},
           {"ms_per_step", decode.milliseconds_per_step()},
-          {"share_of_limit", decode.share_of_limit(rate)}};
+          {"share_of_limit", decode.share_of_limit()}};
 }
 
-OrderedJson model_json(const ModelTimes& model, double rate) {
+OrderedJson model_json(const ModelTimes& model) {
   OrderedJson contexts = OrderedJson::object();
   for (std::size_t i = 0; i < kNumContextBuckets; ++i) {
-    if (model.by_context[i].steps > 0) contexts[bucket_name(i)] = decode_json(model.by_context[i], rate);
+    if (model.by_context[i].steps > 0) contexts[bucket_name(i)] = decode_json(model.by_context[i]);
   }
-  return {{"decode", decode_json(model.decode(), rate)},
+  return {{"decode", decode_json(model.decode())},
           {"prefilled", model.prefilled},
           {"prefill_s", model.prefill_seconds},
           {"by_context", std::move(contexts)}};
 }
 
-OrderedJson times_json(const ReplayTimes& times, double rate) {
+OrderedJson times_json(const ReplayTimes& times) {
   return {{"seconds", times.seconds},
           {"tokens", times.tokens},
           {"tokens_per_s", times.tokens_per_second()},
@@ -38,21 +38,21 @@ OrderedJson times_json(const ReplayTimes& times, double rate) {
           {"requests", times.requests},
           {"switches", times.switches},
           {"switch_hand_over_s", times.switch_hand_over_seconds},
-          {"draft", model_json(times.of(Role::draft), rate)},
-          {"target", model_json(times.of(Role::target), rate)}};
+          {"draft", model_json(times.of(Role::draft))},
+          {"target", model_json(times.of(Role::target))}};
 }
 
-OrderedJson policy_json(const std::vector<ReplayRecord>& records, double rate) {
+OrderedJson policy_json(const std::vector<ReplayRecord>& records) {
   OrderedJson runs = OrderedJson::array();
   for (const ReplayRecord& record : records) {
     OrderedJson run{{"workload", record.workload},
                     {"problem", record.problem},
                     {"run", record.run},
                     {"prompt_tokens", record.prompt_tokens}};
-    run.update(times_json(record.times, rate));
+    run.update(times_json(record.times));
     runs.push_back(std::move(run));
   }
-  return {{"workloads", records.size()}, {"total", times_json(sum_of(records), rate)}, {"runs", std::move(runs)}};
+  return {{"workloads", records.size()}, {"total", times_json(sum_of(records))}, {"runs", std::move(runs)}};
 }
 
 OrderedJson step_json(const ReplayReport& report, Role role) {
@@ -88,7 +88,6 @@ OrderedJson prefills_json(const ReplayReport& report) {
 }  // namespace
 
 OrderedJson to_json(const ReplayReport& report) {
-  const double rate = read_limit(report);
   OrderedJson rates = OrderedJson::array();
   for (const double bytes : report.read_bytes_per_second) rates.push_back(bytes / 1e12);
   OrderedJson seconds = OrderedJson::object();
@@ -100,7 +99,7 @@ OrderedJson to_json(const ReplayReport& report) {
     sources[name_of(policy)] =
         mean ? OrderedJson(mean->computed ? "computed from the target's steps" : "measured") : OrderedJson();
     const std::vector<ReplayRecord> records = records_of(report, policy);
-    if (!records.empty()) policies[name_of(policy)] = policy_json(records, rate);
+    if (!records.empty()) policies[name_of(policy)] = policy_json(records);
   }
   OrderedJson bytes = OrderedJson::object();
   for (const Role role : roles_of(report)) {
@@ -118,7 +117,7 @@ OrderedJson to_json(const ReplayReport& report) {
           {"speculative_model", report.draft ? OrderedJson(*report.draft) : OrderedJson()},
           {"ranks", report.ranks},
           {"device", report.device},
-          {"read_tb_s", rate / 1e12},
+          {"read_tb_s", read_limit(report) / 1e12},
           {"read_tb_s_by_rank", std::move(rates)},
           {"step_bytes", std::move(bytes)},
           {"target_ms", step_json(report, Role::target)},

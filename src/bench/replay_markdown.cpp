@@ -109,7 +109,7 @@ std::string prefill_table(const ReplayReport& report) {
   return "\n## Prefill\n\nA request for one token, median of three.\n\n" + markdown_table(titles, rows);
 }
 
-Row times_row(Row row, const ReplayTimes& times, double rate, double runs) {
+Row times_row(Row row, const ReplayTimes& times, double runs) {
   row.push_back(number(static_cast<double>(times.tokens) / runs, 0));
   for (const double seconds :
        {times.seconds, times.of(Role::draft).decode().seconds, times.of(Role::target).decode().seconds,
@@ -120,7 +120,7 @@ Row times_row(Row row, const ReplayTimes& times, double rate, double runs) {
   for (const Role role : {Role::draft, Role::target}) {
     const DecodeTimes decode = times.of(role).decode();
     row.push_back(decode.steps > 0 ? number(decode.milliseconds_per_step(), 3) : "-");
-    row.push_back(decode.steps > 0 ? percent(decode.share_of_limit(rate)) : "-");
+    row.push_back(decode.steps > 0 ? percent(decode.share_of_limit()) : "-");
   }
   row.push_back(number(times.tokens_per_second(), 1));
   return row;
@@ -140,7 +140,7 @@ std::string context_table(const ReplayReport& report, const ReplayTimes& times) 
       any = any || decode.steps > 0;
       row.push_back(number(decode.steps, 0));
       row.push_back(decode.steps > 0 ? number(decode.milliseconds_per_step(), 3) : "-");
-      row.push_back(decode.steps > 0 ? percent(decode.share_of_limit(read_limit(report))) : "-");
+      row.push_back(decode.steps > 0 ? percent(decode.share_of_limit()) : "-");
     }
     if (any) rows.push_back(std::move(row));
   }
@@ -150,7 +150,6 @@ std::string context_table(const ReplayReport& report, const ReplayTimes& times) 
 std::string policy_section(const ReplayReport& report, ReplayPolicy policy) {
   const std::vector<ReplayRecord> records = records_of(report, policy);
   if (records.empty()) return "";
-  const double rate = read_limit(report);
   const Row titles{
       "workload",        "problem",          "run",         "tokens", "s",        "draft decode s", "target decode s",
       "draft prefill s", "target prefill s", "hand-over s", "host s", "draft ms", "draft share",    "target ms",
@@ -159,11 +158,11 @@ std::string policy_section(const ReplayReport& report, ReplayPolicy policy) {
   for (const ReplayRecord& record : records) {
     rows.push_back(
         times_row({std::to_string(record.workload), std::to_string(record.problem), std::to_string(record.run)},
-                  record.times, rate, 1));
+                  record.times, 1));
   }
   const ReplayTimes sum = sum_of(records);
-  rows.push_back(times_row({"total", "", ""}, sum, rate, 1));
-  rows.push_back(times_row({"mean", "", ""}, sum, rate, static_cast<double>(records.size())));
+  rows.push_back(times_row({"total", "", ""}, sum, 1));
+  rows.push_back(times_row({"mean", "", ""}, sum, static_cast<double>(records.size())));
   std::string text = fmt::format("\n## Policy {}\n\n", name_of(policy)) + markdown_table(titles, rows) + "\n" +
                      context_table(report, sum);
   text += fmt::format("\nRequests: {}, hand-over {} ms each", sum.requests,

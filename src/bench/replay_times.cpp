@@ -29,7 +29,7 @@ std::array<BucketShare, kNumContextBuckets> divide(const RequestTiming& request)
   return shares;
 }
 
-void add_decode(ModelTimes& model, const RequestTiming& request, const StepBytes& bytes) {
+void add_decode(ModelTimes& model, const RequestTiming& request, const StepBytes& bytes, double bytes_per_second) {
   if (request.decode_steps == 0 && request.decode_seconds == 0) return;
   const auto shares = divide(request);
   double tokens = 0;
@@ -43,7 +43,8 @@ void add_decode(ModelTimes& model, const RequestTiming& request, const StepBytes
     if (share.tokens == 0) continue;
     const double steps = static_cast<double>(request.decode_steps) * share.tokens / tokens;
     const double part = seconds > 0 ? share.seconds / seconds : share.tokens / tokens;
-    model.by_context[i] += {steps, request.decode_seconds * part, steps * bytes.at(share.context / share.tokens)};
+    model.by_context[i] +=
+        {steps, request.decode_seconds * part, steps * bytes.at(share.context / share.tokens) / bytes_per_second};
   }
 }
 
@@ -72,7 +73,7 @@ const Json& require(const Json& object, const char* key, std::string_view source
 OrderedJson model_json(const ModelTimes& model) {
   OrderedJson contexts = OrderedJson::array();
   for (const DecodeTimes& decode : model.by_context) {
-    contexts.push_back({{"steps", decode.steps}, {"seconds", decode.seconds}, {"bytes", decode.bytes}});
+    contexts.push_back({{"steps", decode.steps}, {"seconds", decode.seconds}, {"limit_seconds", decode.limit_seconds}});
   }
   return {{"prefilled", model.prefilled}, {"prefill_seconds", model.prefill_seconds}, {"by_context", contexts}};
 }
@@ -87,7 +88,7 @@ ModelTimes parse_model(const Json& object, std::string_view source) {
   }
   for (std::size_t i = 0; i < kNumContextBuckets; ++i) {
     model.by_context[i] = {require_number(contexts[i], "steps", source), require_number(contexts[i], "seconds", source),
-                           require_number(contexts[i], "bytes", source)};
+                           require_number(contexts[i], "limit_seconds", source)};
   }
   return model;
 }
@@ -102,12 +103,8 @@ std::size_t context_bucket(std::int64_t context) {
 DecodeTimes& DecodeTimes::operator+=(const DecodeTimes& other) {
   steps += other.steps;
   seconds += other.seconds;
-  bytes += other.bytes;
+  limit_seconds += other.limit_seconds;
   return *this;
-}
-
-double DecodeTimes::share_of_limit(double bytes_per_second) const {
-  return seconds > 0 && bytes_per_second > 0 ? bytes / bytes_per_second / seconds : 0;
 }
 
 DecodeTimes ModelTimes::decode() const {
@@ -123,7 +120,9 @@ ModelTimes& ModelTimes::operator+=(const ModelTimes& other) {
   return *this;
 }
 
-void ReplayTimes::add(const RequestTiming& request, const Role* previous, const StepBytes& bytes) {
+void ReplayTimes::add(const RequestTiming& request, const Role* previous, const StepBytes& bytes,
+                      double bytes_per_second) {
+  check(bytes_per_second > 0, "a memory can be read");
   ++requests;
   request_seconds += request.seconds;
   if (previous && *previous != request.role) {
@@ -133,7 +132,7 @@ void ReplayTimes::add(const RequestTiming& request, const Role* previous, const 
   ModelTimes& model = of(request.role);
   model.prefilled += request.prefilled;
   model.prefill_seconds += request.prefill_seconds;
-  add_decode(model, request, bytes);
+  add_decode(model, request, bytes, bytes_per_second);
 }
 
 ReplayTimes& ReplayTimes::operator+=(const ReplayTimes& other) {

@@ -41,12 +41,12 @@ struct RequestTiming {
 struct DecodeTimes {
   double steps = 0;
   double seconds = 0;
-  double bytes = 0;  ///< that they read at least (StepBytes)
+  double limit_seconds = 0;  ///< in which the memory could be read that they read at least (StepBytes)
 
   DecodeTimes& operator+=(const DecodeTimes& other);
   double milliseconds_per_step() const { return steps > 0 ? 1e3 * seconds / steps : 0; }
-  /// The time in which `bytes_per_second` reads those bytes, over the time taken; 0 without steps.
-  double share_of_limit(double bytes_per_second) const;
+  /// The limit over the time taken; 0 without steps.
+  double share_of_limit() const { return seconds > 0 ? limit_seconds / seconds : 0; }
 };
 
 struct ModelTimes {
@@ -68,8 +68,9 @@ struct ReplayTimes {
   double switch_hand_over_seconds = 0;  ///< of these requests: beyond their steps and their prefill
   std::array<ModelTimes, 2> models;     ///< by Role
 
-  /// `previous` is the role of the run's last request, null for its first; `bytes` those of the request's model.
-  void add(const RequestTiming& request, const Role* previous, const StepBytes& bytes);
+  /// `previous` is the role of the run's last request, null for its first; `bytes` those of the request's model, which
+  /// `bytes_per_second` can read.
+  void add(const RequestTiming& request, const Role* previous, const StepBytes& bytes, double bytes_per_second);
   ReplayTimes& operator+=(const ReplayTimes& other);
 
   const ModelTimes& of(Role role) const { return models[static_cast<std::size_t>(role)]; }
