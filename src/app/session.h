@@ -28,8 +28,8 @@ int run_on_ranks(const std::function<int(const ProcessGroup&)>& body);
 class Session {
  public:
   /// Reads configurations and tokenizer; cheap, so that bad input is found before weights are loaded. Collective.
-  /// `with_draft`: the settings' draft is used, if they name one. `with_text`: the tokenizer is read, which a draft needs
-  /// unless requests are made of ids alone; without it there is no text side.
+  /// `with_draft`: the settings' draft is used, if they name one. `with_text`: the tokenizer is read, which a draft
+  /// needs unless requests are made of ids alone; without it there is no text side.
   Session(const ProcessGroup& group, const Invocation& invocation, bool with_draft, bool with_text = true);
 
   /// Loads both models and builds the engine. Collective.

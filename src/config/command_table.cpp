@@ -18,8 +18,10 @@ const std::vector<CommandInfo>& command_table() {
        ""},
       {kReplay, "replay", "time recorded runs on any models, random weights included",
        "Runs the requests of recorded runs with their lengths: what is written does not matter, so that models with "
-       "random weights (--dummy-weights) do and no tokenizer is needed. Prints where the time goes, milliseconds a step "
-       "by context and their share of the memory's read bandwidth, as Markdown; with --format json one object. Each run "
+       "random weights (--dummy-weights) do and no tokenizer is needed. Prints where the time goes, milliseconds a "
+       "step "
+       "by context and their share of the memory's read bandwidth, as Markdown; with --format json one object. Each "
+       "run "
        "is recorded as it ends, so that --resume can go on.",
        ""},
       {kTokenize, "tokenize", "text to token ids and back",
