@@ -11,6 +11,7 @@ namespace specthink {
 int run_generate(const Invocation& invocation);
 int run_score(const Invocation& invocation);
 int run_bench(const Invocation& invocation);
+int run_replay(const Invocation& invocation);
 int run_tokenize(const Invocation& invocation);
 int run_plan(const Invocation& invocation);
 int run_config(const Invocation& invocation);

@@ -20,7 +20,7 @@ namespace {
 
 int run_command(const Invocation& invocation) {
   constexpr std::pair<const char*, int (*)(const Invocation&)> kCommands[] = {
-      {"generate", run_generate}, {"score", run_score}, {"bench", run_bench},
+      {"generate", run_generate}, {"score", run_score}, {"bench", run_bench},   {"replay", run_replay},
       {"tokenize", run_tokenize}, {"plan", run_plan},   {"config", run_config},
   };
   for (const auto& [name, run] : kCommands) {
@@ -38,7 +38,7 @@ void flush_stdout() {
 }
 
 bool needs_ranks(const std::string& command) {
-  return command == "generate" || command == "score" || command == "bench";
+  return command == "generate" || command == "score" || command == "bench" || command == "replay";
 }
 
 int run(const ParseResult& parsed) {

@@ -61,7 +61,7 @@ int run_on_ranks(const std::function<int(const ProcessGroup&)>& body) {
   }
 }
 
-Session::Session(const ProcessGroup& group, const Invocation& invocation, bool with_draft)
+Session::Session(const ProcessGroup& group, const Invocation& invocation, bool with_draft, bool with_text)
     : group_(group),
       settings_(invocation.settings),
       has_old_layout_(invocation.was_set("target_model_gpu") || invocation.was_set("speculative_model_gpu")),
@@ -81,7 +81,7 @@ Session::Session(const ProcessGroup& group, const Invocation& invocation, bool w
     }
   });
   together(group, [&] {
-    if (is_root()) load_text();
+    if (is_root() && with_text) load_text();
   });
 }
 
@@ -177,10 +177,19 @@ RunSetup Session::make_setup(TokenIds prompt, std::optional<Role> alone) const {
   return setup;
 }
 
+ModelMemory Session::plan_of(const ModelFiles& model) const {
+  return plan_memory(model.config, group_.size(), total_memory(device_), model.utilization, settings_.models.dtype,
+                     context_limit(), /*models=*/draft_ ? 2 : 1);
+}
+
+std::int64_t Session::planned_bytes() const {
+  if (device_.is_cpu()) return 0;
+  return plan_of(target_).total_bytes() + (draft_ ? plan_of(*draft_).total_bytes() : 0);
+}
+
 std::int64_t Session::cache_tokens(const ModelFiles& model) const {
   if (device_.is_cpu()) return context_limit();
-  const ModelMemory memory = plan_memory(model.config, group_.size(), total_memory(device_), model.utilization,
-                                         settings_.models.dtype, context_limit(), /*models=*/draft_ ? 2 : 1);
+  const ModelMemory memory = plan_of(model);
   if (!memory.loads()) {
     throw UserError(
         "the {} {} needs {} for weights and workspace on each rank, but its share of the GPU is {} "

@@ -1,4 +1,4 @@
-// What generate, score and bench share: a group of ranks with both models loaded and, on rank 0, the text side.
+// What generate, score, bench and replay share: a group of ranks with both models loaded and, on rank 0, the text side.
 #pragma once
 
 #include <filesystem>
@@ -13,6 +13,7 @@
 #include "specthink/config/options.h"
 #include "specthink/engine/engine.h"
 #include "specthink/engine/runner.h"
+#include "specthink/model/memory_plan.h"
 #include "specthink/model/transformer.h"
 #include "specthink/text/chat_template.h"
 #include "specthink/text/stop_matcher.h"
@@ -27,8 +28,9 @@ int run_on_ranks(const std::function<int(const ProcessGroup&)>& body);
 class Session {
  public:
   /// Reads configurations and tokenizer; cheap, so that bad input is found before weights are loaded. Collective.
-  /// `with_draft`: the settings' draft is used, if they name one.
-  Session(const ProcessGroup& group, const Invocation& invocation, bool with_draft);
+  /// `with_draft`: the settings' draft is used, if they name one. `with_text`: the tokenizer is read, which a draft
+  /// needs unless requests are made of ids alone; without it there is no text side.
+  Session(const ProcessGroup& group, const Invocation& invocation, bool with_draft, bool with_text = true);
 
   /// Loads both models and builds the engine. Collective.
   void load();
@@ -42,6 +44,15 @@ class Session {
   const ProcessGroup& group() const { return group_; }
   Engine& engine() { return *engine_; }
   const ModelConfig& target_config() const { return target_.config; }
+  const ModelConfig* draft_config() const { return draft_ ? &draft_->config : nullptr; }
+  c10::Device device() const { return device_; }  ///< the CPU before load()
+
+  /// Tokens of prompt and answer together that settings and models allow.
+  std::int64_t context_limit() const;
+
+  /// Bytes of this rank's GPU that the models were given by plan_memory(); 0 on CPUs.
+  std::int64_t planned_bytes() const;
+
   std::int64_t capacity() const { return engine_->capacity(); }
 
   // The text side; on rank 0 only.
@@ -72,8 +83,8 @@ class Session {
   ModelFiles find_model(Role role, const std::string& name, double utilization) const;
   void load_text();
   void load_model(ModelFiles& model);
+  ModelMemory plan_of(const ModelFiles& model) const;  // on a GPU
   std::int64_t cache_tokens(const ModelFiles& model) const;
-  std::int64_t context_limit() const;
 
   const ProcessGroup& group_;
   const Settings& settings_;

@@ -1,10 +1,7 @@
 #include "specthink/bench/benchmark.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <set>
-#include <system_error>
 #include <utility>
 
 #include "specthink/base/error.h"
@@ -12,6 +9,7 @@
 #include "specthink/base/hash.h"
 #include "specthink/base/log.h"
 #include "specthink/bench/console.h"
+#include "specthink/bench/output_folder.h"
 
 namespace specthink {
 namespace {
@@ -61,25 +59,7 @@ Benchmark::Benchmark(const Task& task, std::vector<Problem> problems, BenchmarkO
 
 void Benchmark::prepare() {
   const fs::path& folder = options_.output_dir;
-  std::error_code failure;
-  std::error_code ignored;
-  fs::create_directories(folder, failure);
-  if (!fs::is_directory(folder, ignored)) {
-    if (fs::exists(folder, ignored)) {
-      throw UserError("cannot write results into {}: it is no folder; choose another one with --output-dir",
-                      folder.string());
-    }
-    throw EnvironmentError("cannot create the folder {}: {}; choose another one with --output-dir", folder.string(),
-                           failure.message());
-  }
-  const fs::path probe = folder / fmt::format(".write_test_{}", ::getpid());
-  try {
-    write_file_atomically(probe, "specthink");
-  } catch (const EnvironmentError& error) {
-    throw EnvironmentError("{}; choose another folder with --output-dir", error.what());
-  }
-  fs::remove(probe, ignored);
-
+  prepare_output_folder(folder);
   if (!options_.resume) return;
   log_ = RunLog::resume(folder, plan_);
   if (!log_) {

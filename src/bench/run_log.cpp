@@ -31,13 +31,6 @@ std::string format_time(std::time_t time) {
   return {text, std::strftime(text, sizeof text, kTimeFormat, &local)};
 }
 
-std::string second_after(const std::string& timestamp) {
-  std::tm local{};
-  check(strptime(timestamp.c_str(), kTimeFormat, &local) != nullptr, "a timestamp is YYYYmmdd_HHMMSS");
-  local.tm_isdst = -1;
-  return format_time(std::mktime(&local) + 1);
-}
-
 enum class Lock { taken, busy, unsupported };
 
 Lock try_lock(int fd) {
@@ -74,6 +67,13 @@ std::string describe_changes(const Json& before, const Json& now) {
 }
 
 std::string current_timestamp() { return format_time(std::time(nullptr)); }
+
+std::string second_after(const std::string& timestamp) {
+  std::tm local{};
+  check(strptime(timestamp.c_str(), kTimeFormat, &local) != nullptr, "a timestamp is YYYYmmdd_HHMMSS");
+  local.tm_isdst = -1;
+  return format_time(std::mktime(&local) + 1);
+}
 
 RunLog RunLog::create(const fs::path& folder, const RunPlan& plan, std::string timestamp) {
   RunLog log;

@@ -16,6 +16,14 @@ const std::vector<CommandInfo>& command_table() {
        "Runs the problems of a task, prints statistics, and writes result files. Each run is recorded as it ends, so "
        "that --resume can go on with an interrupted benchmark.",
        ""},
+      {kReplay, "replay", "time recorded runs on any models, random weights included",
+       "Runs the requests of recorded runs with their lengths: what is written does not matter, so that models with "
+       "random weights (--dummy-weights) do and no tokenizer is needed. Prints where the time goes, milliseconds a "
+       "step "
+       "by context and their share of the memory's read bandwidth, as Markdown; with --format json one object. Each "
+       "run "
+       "is recorded as it ends, so that --resume can go on.",
+       ""},
       {kTokenize, "tokenize", "text to token ids and back",
        "Prints the token ids of a text (the argument, a file, or stdin). With --format jsonl each line {\"text\": ...} "
        "of "
@@ -44,6 +52,8 @@ const char* title_of(Group group) {
       return "Sampling";
     case Group::bench:
       return "Benchmark";
+    case Group::replay:
+      return "Replay";
     case Group::tokenize:
       return "Tokenizer";
     case Group::plan:

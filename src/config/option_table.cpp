@@ -30,7 +30,7 @@ void add_input(TableBuilder& table) {
 void add_models(TableBuilder& table) {
   using Part = ModelSettings;
   constexpr auto kPart = &Settings::models;
-  constexpr unsigned kRuns = kGenerate | kScore | kBench | kConfig;
+  constexpr unsigned kRuns = kGenerate | kScore | kBench | kReplay | kConfig;
   const Text model{.form = Form::model, .name = "DIR|HUB_NAME"};
   Text draft = model;
   draft.none_is_null = true;
@@ -41,7 +41,7 @@ void add_models(TableBuilder& table) {
              .flag = "target",
              .alias = "target-model-name"},
             model, {}, kPart, &Part::target);
-  table.add(kGenerate | kBench | kPlan | kConfig,
+  table.add(kGenerate | kBench | kReplay | kPlan | kConfig,
             {.key = "speculative_model_name",
              .help = "the small model that writes the chain of thought; none (in YAML null): the target alone",
              .flag = "draft",
@@ -136,15 +136,15 @@ void add_sampling(TableBuilder& table) {
   constexpr auto kPart = &Settings::sampling;
   constexpr unsigned kRuns = kGenerate | kBench | kConfig;
   table.begin(Group::sampling);
-  table.add(kRuns, {"temperature", "0 is greedy"}, Number{.min = 0}, 0.6, kPart, &Part::temperature);
-  table.add(kRuns, {"top_p", "the most likely tokens with this probability together; 1 is off"},
+  table.add(kRuns | kReplay, {"temperature", "0 is greedy"}, Number{.min = 0}, 0.6, kPart, &Part::temperature);
+  table.add(kRuns | kReplay, {"top_p", "the most likely tokens with this probability together; 1 is off"},
             Number{.min = 0, .max = 1, .excludes_min = true}, 0.95, kPart, &Part::top_p);
   table.add(
-      kRuns, {"top_k", "the most likely tokens; 0 or -1 is off"}, Integer{.min = -1}, 20,
+      kRuns | kReplay, {"top_k", "the most likely tokens; 0 or -1 is off"}, Integer{.min = -1}, 20,
       [](const Settings& settings) { return settings.sampling.top_k; },
       [](Settings& settings, int top_k) { settings.sampling.top_k = std::max(0, top_k); });
   table.add(kRuns, {"max_tokens", "generated tokens at most", "tokens"}, Integer{}, 32768, &Settings::max_tokens);
-  table.add(kRuns | kScore, {"seed", "of every random draw"}, Seed{}, 0, kPart, &Part::seed);
+  table.add(kRuns | kScore | kReplay, {"seed", "of every random draw"}, Seed{}, 0, kPart, &Part::seed);
   table.add(kRuns, {"ignore_eos", "go on to max_tokens whatever is written"}, Boolean{}, false, kPart,
             &Part::ignore_eos);
 }
@@ -159,8 +159,8 @@ void add_bench(TableBuilder& table) {
       {.key = "task", .help = "task file (YAML): template and problems; without one, AIME25", .alias = "aime-config"},
       Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::task);
   table.add(
-      kRuns,
-      {.key = "data_dir", .help = "where a task's problems are looked for first", .environment = "SPECTHINK_DATA"},
+      kRuns | kReplay,
+      {.key = "data_dir", .help = "where a task's problems are looked for first, and recorded runs", .environment = "SPECTHINK_DATA"},
       Text{.form = Form::path, .name = "DIR"}, {}, &Settings::data_dir);
   table.add(kRuns, {"num_problems", "how many, from the first on", "problems"}, Integer{}, 5, kPart,
             &Part::num_problems);
@@ -170,11 +170,38 @@ void add_bench(TableBuilder& table) {
             TestMode::both, kPart, &Part::test_mode);
   table.add(kRuns, {"use_2gpu", "of the old script, without effect: all ranks are used"}, Boolean{}, true, kPart,
             &Part::use_2gpu);
-  table.add(kRuns, {"resume", "go on with an interrupted benchmark of the same settings in output_dir"}, Boolean{},
+  table.add(kRuns | kReplay, {"resume", "go on with an interrupted benchmark or replay of the same settings in output_dir"}, Boolean{},
             false, kPart, &Part::resume);
-  table.add(kRuns, {"output_dir", "folder of the result files"},
+  table.add(kRuns | kReplay, {"output_dir", "folder of the result files"},
             Text{.form = Form::path, .name = "DIR", .null_allowed = false}, "benchmark_results", kPart,
             &Part::output_dir);
+}
+
+void add_replay(TableBuilder& table) {
+  using Part = ReplaySettings;
+  using Policies = std::vector<ReplayPolicy>;
+  constexpr auto kPart = &Settings::replay;
+  table.begin(Group::replay);
+  table.add(kReplay,
+            {"workload_file",
+             "recorded runs, one JSON trace a line; without one, seed_runs/qwen3_32b_1.7b_workload.jsonl of data_dir"},
+            Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::workload_file);
+  table.add(kReplay, {"workloads", "which of them, counted from 0, such as 0,3,5-9; without it, all"}, IndexList{}, {},
+            kPart, &Part::workloads);
+  table.add(kReplay,
+            {"policy",
+             "seed: requests as recorded; fixed: the draft does not write again what a neutral probe has written; "
+             "target: the target alone writes all tokens; all: these three"},
+            Choice<Policies>{{{"seed", {ReplayPolicy::seed}},
+                              {"fixed", {ReplayPolicy::fixed}},
+                              {"target", {ReplayPolicy::target}},
+                              {"all", {ReplayPolicy::seed, ReplayPolicy::fixed, ReplayPolicy::target}}}},
+            Policies{ReplayPolicy::seed}, kPart, &Part::policies);
+  table.add(kReplay, {"step_table", "measure a decode step of each model at contexts of 1K, 4K, 8K and 16K tokens"},
+            Boolean{}, true, kPart, &Part::step_table);
+  table.add(kReplay,
+            {"prefill_table", "measure the time to the first token after prompts and after catching up a few tokens"},
+            Boolean{}, true, kPart, &Part::prefill_table);
 }
 
 void add_tools(TableBuilder& table) {
@@ -200,7 +227,7 @@ void add_output(TableBuilder& table) {
             Choice<std::string>{{{"auto", "auto"}, {"always", "always"}, {"never", "never"}}}, "auto",
             &Settings::generate, &GenerateSettings::color);
   table.add(
-      kGenerate | kScore | kBench | kTokenize | kPlan | kConfig,
+      kGenerate | kScore | kBench | kReplay | kTokenize | kPlan | kConfig,
       {"format", "of the result on stdout; auto: as suits the command; jsonl is for tokenize"},
       Choice<Format>{
           {{"auto", Format::automatic}, {"text", Format::text}, {"json", Format::json}, {"jsonl", Format::jsonl}}},
@@ -217,6 +244,7 @@ const std::vector<Option>& option_table() {
     add_schedule(builder);
     add_sampling(builder);
     add_bench(builder);
+    add_replay(builder);
     add_tools(builder);
     add_output(builder);
     return builder.take();

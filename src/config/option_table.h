@@ -20,6 +20,7 @@ enum Commands : unsigned {
   kTokenize = 8,
   kPlan = 16,
   kConfig = 32,
+  kReplay = 64,
 };
 
 struct CommandInfo {
@@ -32,7 +33,7 @@ struct CommandInfo {
 const std::vector<CommandInfo>& command_table();
 
 /// A heading of the help.
-enum class Group { input, models, schedule, sampling, bench, tokenize, plan, output };
+enum class Group { input, models, schedule, sampling, bench, replay, tokenize, plan, output };
 const char* title_of(Group group);
 
 struct Option {

@@ -259,6 +259,39 @@ std::optional<TokenIds> IdList::read(const YamlValue& value, const Place& place)
   return ids;
 }
 
+std::optional<std::vector<IndexRange>> IndexList::read(const YamlValue& value, const Place& place) const {
+  if (value.kind == Kind::null) return std::nullopt;
+  const YamlValue list = as_comma_list(value, place);
+  const char* const expected = "indices and ranges such as 0,3,5-9";
+  if (list.kind != Kind::list || list.items.empty()) place.fail(expected, value);
+  std::vector<IndexRange> ranges;
+  for (const YamlValue& item : list.items) {
+    const std::string_view text = item.is_scalar() ? std::string_view(item.text) : std::string_view();
+    const std::size_t dash = text.find('-');
+    const std::optional<int> first = parse_whole<int>(text.substr(0, dash));
+    const std::optional<int> last = dash == text.npos ? first : parse_whole<int>(text.substr(dash + 1));
+    if (!first || !last || *first < 0 || *last < *first) {
+      throw UserError("{}: expected {}, found {} as item {}", place.subject(), expected, item.describe(),
+                      ranges.size() + 1);
+    }
+    ranges.push_back({*first, *last});
+  }
+  return ranges;
+}
+
+Json IndexList::write(const Value& value) const {
+  if (!value) return nullptr;
+  Json list = Json::array();
+  for (const IndexRange& range : *value) {
+    if (range.first == range.last) {
+      list.push_back(range.first);
+    } else {
+      list.push_back(fmt::format("{}-{}", range.first, range.last));
+    }
+  }
+  return list;
+}
+
 std::array<double, 2> Shares::read(const YamlValue& value, const Place& place) const {
   constexpr double kRounding = 1e-9;  // 0.7 + 0.3 may add up to a little more than 1
   const std::string expected = "two numbers T,D for target and draft (" + range() + ")";

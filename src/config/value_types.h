@@ -19,6 +19,7 @@
 #include "specthink/base/error.h"
 #include "specthink/base/json.h"
 #include "specthink/base/types.h"
+#include "specthink/config/settings.h"
 #include "specthink/config/yaml.h"
 
 namespace specthink {
@@ -177,6 +178,15 @@ struct IdList {
   Value read(const YamlValue& value, const Place& place) const;
   Json write(const Value& value) const { return value ? Json(*value) : Json(); }
   std::string metavar() const { return "ID,ID,..."; }
+  std::string range() const { return ""; }
+};
+
+/// Indices and ranges of them: 0,3,5-9 or a YAML list of such items.
+struct IndexList {
+  using Value = std::optional<std::vector<IndexRange>>;
+  Value read(const YamlValue& value, const Place& place) const;
+  Json write(const Value& value) const;
+  std::string metavar() const { return "LIST"; }
   std::string range() const { return ""; }
 };
 

@@ -98,6 +98,18 @@ ModelMemory plan_memory(const ModelConfig& config, int ranks, std::int64_t gpu_b
   return memory;
 }
 
+StepBytes step_bytes(const ModelConfig& config, int ranks, DType dtype) {
+  StepBytes bytes;
+  for (int rank = 0; rank < ranks; ++rank) {
+    const ShardPlan plan(config, rank, ranks);
+    const std::int64_t embedding = config.tie_word_embeddings ? 0 : plan.vocab_local * config.hidden_size;
+    const std::int64_t kv_elements = 2 * config.num_layers * plan.num_kv_heads_local * config.head_dim;
+    bytes.weights = std::max(bytes.weights, (plan.num_parameters(config) - embedding) * size_of(dtype));
+    bytes.kv_per_token = std::max(bytes.kv_per_token, kv_elements * size_of(dtype));
+  }
+  return bytes;
+}
+
 std::optional<std::array<double, 2>> least_split(const ModelConfig& target, const ModelConfig* draft, int ranks,
                                                  std::int64_t gpu_bytes, DType dtype, std::int64_t max_model_len) {
   const int models = draft ? 2 : 1;

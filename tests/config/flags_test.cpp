@@ -75,6 +75,20 @@ TEST(flags, structured_values) {
   EXPECT_EQ(parse({"score", "--prompt-ids", "[2147483647,0]"}).settings.generate.prompt_ids, (TokenIds{2147483647, 0}));
 }
 
+TEST(flags, index_lists) {
+  using Ranges = std::vector<IndexRange>;
+  EXPECT_EQ(parse({"replay"}).settings.replay.workloads, std::nullopt);
+  const Invocation given = parse({"replay", "--workloads", "0, 3,5-9", "--policy", "all"});
+  EXPECT_EQ(given.settings.replay.workloads, (Ranges{{0, 0}, {3, 3}, {5, 9}}));
+  EXPECT_EQ(given.settings.replay.policies.size(), 3u);
+  EXPECT_EQ(option_of(given, "workloads").value, "[0, 3, \"5-9\"]");
+  EXPECT_EQ(parse({"replay", "--workloads", option_of(given, "workloads").value}).settings.replay.workloads,
+            given.settings.replay.workloads);
+  for (const char* list : {"", "x", "1,,2", "-1", "3-1", "1-", "1-2-3", "1.5", "0x1", "{}", "[]", "99999999999"}) {
+    expect_contains(flag_error({"replay", "--workloads", list}), "flag --workloads: expected indices and ranges");
+  }
+}
+
 TEST(flags, text_is_taken_as_it_is) {
   for (const char* text : {"", "a: b", "# no comment", "12", "true", "null", "[1", "\xc3\xa9\n", "\xff", "-"}) {
     EXPECT_EQ(parse({"generate", "--prompt", text}).settings.generate.prompt, text);

@@ -190,6 +190,18 @@ TEST(memory_plan, cache_and_budget_agree) {
   EXPECT_TRUE(plan_memory(config, 2, 16 * kGiB, least + 1e-6, kBf16, 32768).fits());
 }
 
+// 32.0 GB and 1.72 GB a step on each of two GPUs: all weights but the 32B's embedding table, which is not its head.
+TEST(memory_plan, a_step_reads_all_weights_but_an_embedding_table_of_its_own) {
+  const StepBytes target = step_bytes(qwen3_32b(), 2, kBf16);
+  EXPECT_NEAR(target.weights, 31.98e9, 0.01e9);
+  EXPECT_EQ(target.kv_per_token, 131072);
+  EXPECT_DOUBLE_EQ(target.at(10), static_cast<double>(target.weights) + 1310720);
+  const StepBytes draft = step_bytes(qwen3_1_7b(), 2, kBf16);
+  EXPECT_NEAR(draft.weights, 1.72e9, 0.01e9);
+  EXPECT_EQ(draft.kv_per_token, 57344);
+  EXPECT_EQ(step_bytes(qwen3_1_7b(), 2, DType::float32).weights, 2 * draft.weights);
+}
+
 TEST(memory_plan, ranks_that_do_not_divide_the_heads_are_a_user_error) {
   test::expect_user_error([] { plan_memory(qwen3_32b(), 3, 80 * kGiB, 0.4, kBf16, 32768); },
                           {"some/folder", "64", "3 ranks"});

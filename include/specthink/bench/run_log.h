@@ -26,8 +26,9 @@ struct RunPlan {
 /// What was changed between two settings: "seed: 0, now 1; sampling.top_p: 0.95, now 1.0".
 std::string describe_changes(const Json& before, const Json& now);
 
-/// `YYYYmmdd_HHMMSS` of the local time now.
+/// `YYYYmmdd_HHMMSS` of the local time now, and of the second after another one.
 std::string current_timestamp();
+std::string second_after(const std::string& timestamp);
 
 class RunLog {
  public:

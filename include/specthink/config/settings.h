@@ -20,6 +20,9 @@ enum class Device { automatic, cpu, cuda };
 enum class Format { automatic, text, json, jsonl };  ///< automatic: what the command prints by default
 enum class TestMode { large, spec, both, all };  ///< all: both, and the draft alone
 
+/// How a recorded run is replayed (bench/replay_workload.h).
+enum class ReplayPolicy : std::uint8_t { seed, fixed, target };
+
 /// The thinking schedule: the keys of the YAML files.
 struct ScheduleSettings {
   Mode mode = Mode::vllm;
@@ -109,6 +112,24 @@ struct PlanSettings {
   friend bool operator==(const PlanSettings&, const PlanSettings&) = default;
 };
 
+/// Indices first to last, both included.
+struct IndexRange {
+  int first = 0;
+  int last = 0;
+
+  friend bool operator==(const IndexRange&, const IndexRange&) = default;
+};
+
+struct ReplaySettings {
+  std::string workload_file;                         ///< JSONL of traces; empty: the recorded ones of data_dir
+  std::optional<std::vector<IndexRange>> workloads;  ///< lines of that file; none: all
+  std::vector<ReplayPolicy> policies;                ///< in the order in which they run
+  bool step_table = true;
+  bool prefill_table = true;
+
+  friend bool operator==(const ReplaySettings&, const ReplaySettings&) = default;
+};
+
 struct Settings {
   ScheduleSettings schedule;
   SamplingSettings sampling;
@@ -117,7 +138,8 @@ struct Settings {
   GenerateSettings generate;
   TokenizeSettings tokenize;
   PlanSettings plan;
-  std::string data_dir;  ///< where task files find their problems first; empty when not given
+  ReplaySettings replay;
+  std::string data_dir;  ///< where task files find their problems first, and recorded runs; empty when not given
   int max_tokens = 0;    ///< generated tokens at most
   Format format = Format::automatic;
 

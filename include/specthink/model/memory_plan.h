@@ -71,6 +71,18 @@ struct ModelMemory {
 ModelMemory plan_memory(const ModelConfig& config, int ranks, std::int64_t gpu_bytes, double utilization, DType dtype,
                         std::int64_t max_model_len, int models = 2);
 
+/// What a decode step of one row reads at least, on the rank that reads most: every weight but the embedding table, of
+/// which it reads one row (a tied table is the head and is read once), and the keys and values so far.
+struct StepBytes {
+  std::int64_t weights = 0;
+  std::int64_t kv_per_token = 0;
+
+  double at(double context) const { return static_cast<double>(weights) + static_cast<double>(kv_per_token) * context; }
+};
+
+/// Throws UserError when `ranks` does not divide the query heads.
+StepBytes step_bytes(const ModelConfig& config, int ranks, DType dtype);
+
 /// The smallest shares (target, draft), in hundredths, that give both models a cache of max_model_len tokens; none when
 /// they add up to more than 1. A null draft is the target alone; the draft's share is then the smallest that the option
 /// takes.

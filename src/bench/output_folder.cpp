@@ -1,0 +1,35 @@
+#include "specthink/bench/output_folder.h"
+
+#include <unistd.h>
+
+#include <system_error>
+
+#include "specthink/base/error.h"
+#include "specthink/base/file.h"
+
+namespace specthink {
+
+namespace fs = std::filesystem;
+
+void prepare_output_folder(const fs::path& folder) {
+  std::error_code failure;
+  std::error_code ignored;
+  fs::create_directories(folder, failure);
+  if (!fs::is_directory(folder, ignored)) {
+    if (fs::exists(folder, ignored)) {
+      throw UserError("cannot write results into {}: it is no folder; choose another one with --output-dir",
+                      folder.string());
+    }
+    throw EnvironmentError("cannot create the folder {}: {}; choose another one with --output-dir", folder.string(),
+                           failure.message());
+  }
+  const fs::path probe = folder / fmt::format(".write_test_{}", ::getpid());
+  try {
+    write_file_atomically(probe, "specthink");
+  } catch (const EnvironmentError& error) {
+    throw EnvironmentError("{}; choose another folder with --output-dir", error.what());
+  }
+  fs::remove(probe, ignored);
+}
+
+}  // namespace specthink

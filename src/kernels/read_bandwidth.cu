@@ -1,0 +1,192 @@
+// Reads a buffer through the bulk-copy engine and throws it away. One block per SM keeps a ring of copies in flight,
+// which is what the weight streams of the decode kernels do: their limit.
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/launch.h"
+#include "kernels/read_bandwidth_device.h"
+
+namespace specthink {
+namespace {
+
+constexpr std::uint32_t kCopyBytes = 32 * 1024;  // of one bulk copy; smaller ones than 16 KiB lose speed
+constexpr int kSlots = 6;                        // 192 KiB in flight on each SM
+constexpr std::uint32_t kBarrierBytes = 128;     // before the slots, and their alignment
+constexpr std::uint32_t kSharedBytes = kBarrierBytes + kSlots * kCopyBytes;
+
+constexpr std::size_t kBufferBytes = std::size_t{4} << 30;
+constexpr std::size_t kLeastBufferBytes = std::size_t{256} << 20;  // several times the L2 cache
+constexpr int kWarmUpPasses = 2;
+constexpr int kTimedPasses = 7;
+
+static_assert(kSlots * sizeof(std::uint64_t) <= kBarrierBytes, "the barriers lie before the slots");
+
+__device__ inline std::uint32_t shared_address(const void* pointer) {
+  return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
+}
+
+/// A barrier of one arrival: that of the thread which starts the copy.
+__device__ inline void init_barrier(std::uint32_t barrier) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(barrier) : "memory");
+}
+
+/// Makes the barriers visible to the copy engine.
+__device__ inline void fence_barriers() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
+__device__ inline void expect_bytes(std::uint32_t barrier, std::uint32_t bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+}
+
+__device__ inline void wait_for(std::uint32_t barrier, std::uint32_t parity) {
+  std::uint32_t done;
+  do {
+    asm volatile(
+        "{\n"
+        ".reg .pred p;\n"
+        "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
+        "selp.u32 %0, 1, 0, p;\n"
+        "}"
+        : "=r"(done)
+        : "r"(barrier), "r"(parity)
+        : "memory");
+  } while (!done);
+}
+
+/// Data that is read once shall not push other data out of the L2 cache, nor be found there by the next pass.
+__device__ inline std::uint64_t evict_first_policy() {
+  std::uint64_t policy;
+  asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+  return policy;
+}
+
+__device__ inline void copy_bulk(std::uint32_t to, const unsigned char* from, std::uint32_t bytes,
+                                 std::uint32_t barrier, std::uint64_t policy) {
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1], %2, [%3], %4;" ::
+          "r"(to),
+      "l"(from), "r"(bytes), "r"(barrier), "l"(policy)
+      : "memory");
+}
+
+/// Block b reads copies [b·n/blocks, (b+1)·n/blocks) of the n copies in the buffer. One thread is enough: it only
+/// starts copies and waits for them; nobody reads what arrives, so that a slot is free as soon as it is full.
+__global__ void __launch_bounds__(32) read_all(const unsigned char* buffer, std::int64_t copies) {
+  extern __shared__ __align__(128) unsigned char shared[];
+  if (threadIdx.x != 0) return;
+  const std::uint32_t barriers = shared_address(shared);
+  const std::uint32_t slots = barriers + kBarrierBytes;
+  const std::uint64_t policy = evict_first_policy();
+  const std::int64_t first = copies * blockIdx.x / gridDim.x;
+  const std::int64_t last = copies * (blockIdx.x + 1) / gridDim.x;
+  for (int slot = 0; slot < kSlots; ++slot) init_barrier(barriers + slot * sizeof(std::uint64_t));
+  fence_barriers();
+
+  const auto start_copy = [&](std::int64_t copy, int slot) {
+    const std::uint32_t barrier = barriers + slot * static_cast<std::uint32_t>(sizeof(std::uint64_t));
+    expect_bytes(barrier, kCopyBytes);
+    copy_bulk(slots + slot * kCopyBytes, buffer + copy * kCopyBytes, kCopyBytes, barrier, policy);
+  };
+  std::int64_t next = first;
+  for (int slot = 0; slot < kSlots && next < last; ++slot) start_copy(next++, slot);
+  int slot = 0;
+  std::uint32_t parity = 0;
+  for (std::int64_t copy = first; copy < last; ++copy) {
+    wait_for(barriers + slot * static_cast<std::uint32_t>(sizeof(std::uint64_t)), parity);
+    if (next < last) start_copy(next++, slot);
+    if (++slot == kSlots) {
+      slot = 0;
+      parity ^= 1;
+    }
+  }
+}
+
+void require(cudaError_t status, const char* what) {
+  if (status != cudaSuccess) {
+    cudaGetLastError();
+    throw_cuda_failure(what, static_cast<int>(status));
+  }
+}
+
+/// As much as there is of what is wanted.
+class Buffer {
+ public:
+  Buffer() {
+    for (bytes_ = kBufferBytes; bytes_ >= kLeastBufferBytes; bytes_ /= 2) {
+      if (cudaMalloc(&data_, bytes_) == cudaSuccess) return;
+      cudaGetLastError();
+    }
+    throw_no_memory_to_read(kLeastBufferBytes);
+  }
+  ~Buffer() { cudaFree(data_); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  void* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+class Event {
+ public:
+  Event() { require(cudaEventCreate(&event_), "cudaEventCreate"); }
+  ~Event() { cudaEventDestroy(event_); }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  operator cudaEvent_t() const { return event_; }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
+class Stream {
+ public:
+  Stream() { require(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate"); }
+  ~Stream() { cudaStreamDestroy(stream_); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  operator cudaStream_t() const { return stream_; }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+}  // namespace
+
+std::vector<double> time_read_passes(int device) {
+  require(cudaSetDevice(device), "cudaSetDevice");
+  require(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+  int multiprocessors = 0;
+  require(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
+  require(cudaFuncSetAttribute(read_all, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kSharedBytes)),
+          "cudaFuncSetAttribute");
+  const Buffer buffer;
+  const Stream stream;
+  const Event begin;
+  const Event end;
+  // Memory that was never written may be compressed or not be there.
+  require(cudaMemsetAsync(buffer.data(), 0x5A, buffer.bytes(), stream), "cudaMemset");
+  const auto copies = static_cast<std::int64_t>(buffer.bytes() / kCopyBytes);
+
+  std::vector<double> rates;
+  for (int pass = 0; pass < kWarmUpPasses + kTimedPasses; ++pass) {
+    require(cudaEventRecord(begin, stream), "cudaEventRecord");
+    read_all<<<multiprocessors, 32, kSharedBytes, stream>>>(static_cast<const unsigned char*>(buffer.data()), copies);
+    check_launch("read_all");
+    require(cudaEventRecord(end, stream), "cudaEventRecord");
+    require(cudaEventSynchronize(end), "read_all");
+    float milliseconds = 0;
+    require(cudaEventElapsedTime(&milliseconds, begin, end), "cudaEventElapsedTime");
+    if (pass >= kWarmUpPasses) rates.push_back(1e3 * static_cast<double>(buffer.bytes()) / milliseconds);
+  }
+  return rates;
+}
+
+}  // namespace specthink
