@@ -3,6 +3,7 @@
 #include "kernels/kernel_launch.cuh"
 #include "kernels/product.h"
 #include "kernels/ptx.cuh"
+#include "kernels/timeline.cuh"
 
 namespace specthink {
 namespace {
@@ -283,7 +284,7 @@ class TileLoader {
 };
 
 template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
-__global__ void __launch_bounds__(kThreads, kQueryTiles > 2 ? 1 : 2)
+__global__ void __launch_bounds__(kThreads, 2)
     decode_attention(const __grid_constant__ AttentionParams p, int rows) {
   extern __shared__ __align__(128) unsigned char bytes[];
   using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks>;
@@ -298,6 +299,7 @@ __global__ void __launch_bounds__(kThreads, kQueryTiles > 2 ? 1 : 2)
 
   ptx::launch_dependents();
   ptx::cluster_arrive_relaxed();
+  record(p.marks, Mark::started);
 
   // --- What earlier steps have left in the cache: independent of the kernel before.
   const int position = p.state->position;
@@ -324,6 +326,7 @@ __global__ void __launch_bounds__(kThreads, kQueryTiles > 2 ? 1 : 2)
 
   // --- This step's rows: queries of this cluster; new keys and values.
   ptx::wait_for_predecessors();
+  record(p.marks, Mark::released);
   constexpr int kQueriesOfWarp = Memory::kAll / kWarps;
   HeadVector<T, kHeadDim> queries[kQueriesOfWarp];
   HeadVector<T, kHeadDim> added;
@@ -389,57 +392,55 @@ __global__ void __launch_bounds__(kThreads, kQueryTiles > 2 ? 1 : 2)
   // --- Merge the warps of the block; each block of the cluster gets its share of the result.
   ptx::cluster_wait();  // they all run
   const auto weight_of = [](float own, float highest) { return own == kNever ? 0.0f : exp2f(own - highest); };
-  for (int i = thread; i < Memory::kAll * kHeadDim; i += kThreads) {
-    const int query = i / kHeadDim;
-    const int element = i % kHeadDim;
-    float highest = kNever;
+  constexpr int kThreadsOfQuery = kThreads / Memory::kAll;
+  const int query = thread / kThreadsOfQuery;
+  const int first_element = thread % kThreadsOfQuery;
+  float weights[kWarps];
+  float highest = kNever;
+  float sum = 0;
 #pragma unroll
-    for (int w = 0; w < kWarps; ++w) highest = fmaxf(highest, shared.warps[w].partial.highest[query]);
+  for (int w = 0; w < kWarps; ++w) highest = fmaxf(highest, shared.warps[w].partial.highest[query]);
+#pragma unroll
+  for (int w = 0; w < kWarps; ++w) {
+    weights[w] = weight_of(shared.warps[w].partial.highest[query], highest);
+    sum += weights[w] * shared.warps[w].partial.sum[query];
+  }
+#pragma unroll
+  for (int element = first_element; element < kHeadDim; element += kThreadsOfQuery) {
     float value = 0;
 #pragma unroll
-    for (int w = 0; w < kWarps; ++w) {
-      const auto& partial = shared.warps[w].partial;
-      value += weight_of(partial.highest[query], highest) * partial.output[query][element];
-    }
+    for (int w = 0; w < kWarps; ++w) value += weights[w] * shared.warps[w].partial.output[query][element];
+    const int i = query * kHeadDim + element;
     ptx::store_cluster(ptx::shared_address(&shared.inbox[block][i % Memory::kShare]), i / Memory::kShare, value);
   }
-  for (int i = thread; i < Memory::kAll * kBlocks; i += kThreads) {
-    const int query = i % Memory::kAll;
-    float highest = kNever;
-#pragma unroll
-    for (int w = 0; w < kWarps; ++w) highest = fmaxf(highest, shared.warps[w].partial.highest[query]);
-    float sum = 0;
-#pragma unroll
-    for (int w = 0; w < kWarps; ++w) {
-      const auto& partial = shared.warps[w].partial;
-      sum += weight_of(partial.highest[query], highest) * partial.sum[query];
-    }
-    ptx::store_cluster(ptx::shared_address(&shared.inbox_highest[block][query]), i / Memory::kAll, highest);
-    ptx::store_cluster(ptx::shared_address(&shared.inbox_sum[block][query]), i / Memory::kAll, sum);
+  for (int to = first_element; to < kBlocks; to += kThreadsOfQuery) {
+    ptx::store_cluster(ptx::shared_address(&shared.inbox_highest[block][query]), to, highest);
+    ptx::store_cluster(ptx::shared_address(&shared.inbox_sum[block][query]), to, sum);
   }
   ptx::cluster_arrive();
   ptx::cluster_wait();
 
   for (int i = thread; i < Memory::kShare; i += kThreads) {
-    const int query = (block * Memory::kShare + i) / kHeadDim;
+    const int merged = (block * Memory::kShare + i) / kHeadDim;  // the query
     const int element = (block * Memory::kShare + i) % kHeadDim;
-    float highest = kNever;
+    float top = kNever;
 #pragma unroll
-    for (int b = 0; b < kBlocks; ++b) highest = fmaxf(highest, shared.inbox_highest[b][query]);
-    float sum = 0;
+    for (int b = 0; b < kBlocks; ++b) top = fmaxf(top, shared.inbox_highest[b][merged]);
+    float total = 0;
     float value = 0;
 #pragma unroll
     for (int b = 0; b < kBlocks; ++b) {
-      const float weight = weight_of(shared.inbox_highest[b][query], highest);
-      sum += weight * shared.inbox_sum[b][query];
+      const float weight = weight_of(shared.inbox_highest[b][merged], top);
+      total += weight * shared.inbox_sum[b][merged];
       value += weight * shared.inbox[b][i];
     }
-    const int row = (first_query + query) / group;
-    const int head = kv_head * group + (first_query + query) % group;
+    const int row = (first_query + merged) / group;
+    const int head = kv_head * group + (first_query + merged) % group;
     if (row < rows) {
-      static_cast<T*>(p.output)[activation_index(rows, row, head * kHeadDim + element)] = ptx::from_float<T>(value / sum);
+      static_cast<T*>(p.output)[activation_index(rows, row, head * kHeadDim + element)] = ptx::from_float<T>(value / total);
     }
   }
+  record(p.marks, Mark::ended);
 }
 
 template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
@@ -470,10 +471,8 @@ void launch_tiles(const AttentionParams& params, int rows, bool dependent, cudaS
   const int queries = rows * params.heads / params.kv_heads;
   if (queries <= kQueries) {
     launch<T, kHeadDim, 1, kBlocks>(params, rows, dependent, stream);
-  } else if (queries <= 2 * kQueries) {
-    launch<T, kHeadDim, 2, kBlocks>(params, rows, dependent, stream);
   } else {
-    launch<T, kHeadDim, 4, kBlocks>(params, rows, dependent, stream);
+    launch<T, kHeadDim, 2, kBlocks>(params, rows, dependent, stream);
   }
 }
 
@@ -488,7 +487,7 @@ void launch_shape(const AttentionParams& params, int rows, int cluster, bool dep
 
 template <typename T, int kHeadDim>
 bool takes_16_blocks() {
-  using Memory = Shared<T, kHeadDim, 4, 16>;  // the largest
+  using Memory = Shared<T, kHeadDim, 2, 16>;  // the larger one
   cudaLaunchConfig_t config{};
   config.gridDim = 16;
   config.blockDim = kThreads;
@@ -499,7 +498,7 @@ bool takes_16_blocks() {
   config.attrs = &attribute;
   config.numAttrs = 1;
   int clusters = 0;
-  const cudaError_t status = cudaOccupancyMaxActiveClusters(&clusters, configured_kernel<T, kHeadDim, 4, 16>(), &config);
+  const cudaError_t status = cudaOccupancyMaxActiveClusters(&clusters, configured_kernel<T, kHeadDim, 2, 16>(), &config);
   cudaGetLastError();  // a refusal is an answer
   return status == cudaSuccess && clusters > 0;
 }

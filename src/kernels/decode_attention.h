@@ -32,6 +32,7 @@ struct AttentionParams {
   int page_tokens = 0;
   float eps = 0;
   float scale = 0;  ///< of the scores: 1 / sqrt(head_dim)
+  std::uint64_t* marks = nullptr;  // kernels/timeline.cuh
 };
 
 /// Blocks of a cluster that the GPU can hold: 16 where it takes such clusters, else 8.

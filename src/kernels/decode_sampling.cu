@@ -3,6 +3,7 @@
 #include "kernels/exchange.cuh"
 #include "kernels/kernel_launch.cuh"
 #include "kernels/ptx.cuh"
+#include "kernels/timeline.cuh"
 
 namespace specthink {
 namespace {
@@ -47,6 +48,7 @@ __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_c
   __shared__ int listed;
   const int thread = static_cast<int>(threadIdx.x);
   ptx::launch_dependents();
+  record(p.select_marks, Mark::started);
   const int top_k = p.state->top_k;
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * kLogitsPerBlock;
   const float* const row = p.logits + (p.state->rows - 1) * p.logits_stride;
@@ -55,6 +57,7 @@ __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_c
     listed = 0;
   }
   ptx::wait_for_predecessors();
+  record(p.select_marks, Mark::released);
 
   CandidateKey keys[kPerThread];
   CandidateKey best = kNoKey;
@@ -79,6 +82,7 @@ __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_c
     if (rank < top_k) to[rank] = list[i];
   }
   for (int i = listed + thread; i < top_k; i += kSelectThreads) to[i] = kNoKey;
+  record(p.select_marks, Mark::ended);
 }
 
 /// The random word of engine/sampling.h: Philox 4x32-10 with the seed as key.
@@ -160,12 +164,14 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
   __shared__ int listed;
   const int thread = static_cast<int>(threadIdx.x);
   ptx::launch_dependents();
+  record(p.choose_marks, Mark::started);
   const int top_k = p.state->top_k;
   if (thread == 0) {
     threshold = kNoKey;
     listed = 0;
   }
   ptx::wait_for_predecessors();
+  record(p.choose_marks, Mark::released);
 
   if constexpr (kPart != SamplingPart::choose) {
     // The best of each block first: what is among the best top_k is in a block whose best is.
@@ -236,6 +242,7 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
   const std::uint32_t position = static_cast<std::uint32_t>(p.state->position + p.state->rows);
   const int chosen = bad || temperature == 0 ? 0 : choose(weights, count, p.state->top_p, uniform_draw(*p.state, position));
   emit(p, id_of(top[chosen]), bad);
+  record(p.choose_marks, Mark::ended);
 }
 
 bool configure() {

@@ -36,6 +36,8 @@ struct DecodeSampling {
   int wipe_quads = 0;
   int wipe_ranks = 0;
   SpinLimit limit;
+  std::uint64_t* select_marks = nullptr;  // kernels/timeline.cuh
+  std::uint64_t* choose_marks = nullptr;
 };
 
 enum class SamplingPart {

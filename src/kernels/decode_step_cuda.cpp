@@ -53,6 +53,10 @@ class CudaDecodeStep final : public DecodeStep {
     limit_.failed = buffers_.failed();
     limit_.abort = abort_flag_.data();
     limit_.nanoseconds = static_cast<std::uint64_t>(options_.wait_limit_seconds * 1e9);
+    if (options_.timeline) {
+      const auto kernels = static_cast<std::int64_t>(5 * model_.layers.size() + 8);
+      timeline_marks_ = at::zeros({kernels * kMarks}, model_.head.options().dtype(at::kLong));
+    }
     if (!buffers_.fused()) warm_up_collectives();
     for (const int rows : kRowCounts) graphs_.emplace_back(stream_, [&] { queue_step(rows); });
     check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
@@ -69,6 +73,7 @@ class CudaDecodeStep final : public DecodeStep {
   StepToken result(int index) override;
   void abort() override { abort_flag_.store(0, 1); }
   at::Tensor logits(int rows) const override { return buffers_.logits_tensor().narrow(0, 0, rows); }
+  std::vector<KernelTimes> timeline() const override;
   std::int64_t buffer_bytes() const override { return buffers_.bytes(); }
 
  private:
@@ -117,6 +122,7 @@ class CudaDecodeStep final : public DecodeStep {
     const ProductInput input = rows == 1 ? ProductInput::norm : ProductInput::activations;
     ProductParams params = product(matrix, weights, rows, input, output);
     params.y = y;
+    params.marks = marks(name_of(matrix));
     if (rows == 1) {
       params.norm = norm;
     } else {
@@ -131,6 +137,7 @@ class CudaDecodeStep final : public DecodeStep {
     ProductParams params = product(matrix, weights, rows, ProductInput::activations, ProductOutput::partials);
     params.x = x;
     params.partials.sent = buffers_.sent(place);
+    params.marks = marks(name_of(matrix));
     if (collectives_.rank() == 0) {
       params.partials.residual = buffers_.residual();
       params.partials.bias = data_or_null(bias);
@@ -145,6 +152,19 @@ class CudaDecodeStep final : public DecodeStep {
     at::Tensor partials = buffers_.partials(rows * hidden_);
     collectives_.all_reduce(partials);
     after_collective_ = true;
+  }
+
+  /// Where the next kernel records its times; null unless a timeline is wanted.
+  std::uint64_t* marks(const char* name) {
+    if (!timeline_marks_.defined() || !recording_) return nullptr;
+    kernel_names_.push_back(name);
+    check(kernel_names_.size() * kMarks <= static_cast<std::size_t>(timeline_marks_.numel()), "a longer step than the timeline");
+    return static_cast<std::uint64_t*>(timeline_marks_.mutable_data_ptr()) + (kernel_names_.size() - 1) * kMarks;
+  }
+
+  static const char* name_of(Matrix matrix) {
+    constexpr const char* kNames[] = {"qkv", "output", "gate_up", "down", "head"};
+    return kNames[static_cast<int>(matrix)];
   }
 
   /// Whether the next kernel may start before the one before it has ended: not after a collective.
@@ -168,6 +188,7 @@ class CudaDecodeStep final : public DecodeStep {
     params.page_tokens = static_cast<int>(model_.cache.size(3));
     params.eps = static_cast<float>(model_.rms_norm_eps);
     params.scale = 1 / std::sqrt(static_cast<float>(model_.head_dim));
+    params.marks = marks("attention");
     launch_decode_attention(params, type_, rows, cluster_, dependent(), stream_);
   }
 
@@ -183,6 +204,8 @@ class CudaDecodeStep final : public DecodeStep {
     sampling.results = results_.data();
     sampling.result_slots = kResultSlots;
     sampling.limit = limit_;
+    sampling.select_marks = marks("select");
+    sampling.choose_marks = marks("choose");
     if (last_place >= 0) {
       const ReceivedPartials received = buffers_.received(last_place + 1, rows * hidden_);
       sampling.wipe = received.wipe;
@@ -201,6 +224,8 @@ class CudaDecodeStep final : public DecodeStep {
 
   void queue_step(int rows) {
     after_collective_ = false;
+    recording_ = rows == 1;
+    kernel_names_.clear();
     launch_embed_rows(buffers_.state(), model_.embedding.const_data_ptr(), model_.first_vocab, model_.embedding.size(0),
                       hidden_, rows, buffers_.sent(0), type_, stream_);
     reduce_place(rows);
@@ -216,9 +241,12 @@ class CudaDecodeStep final : public DecodeStep {
     }
     queue_normed_product(Matrix::head, place, model_.final_norm, model_.head, rows, ProductOutput::values, buffers_.logits());
     queue_sampling(rows, place);
+    if (recording_) step_names_ = std::exchange(kernel_names_, {});
+    recording_ = false;
   }
 
   static constexpr std::uint32_t kResultSlots = 64;
+  static constexpr std::size_t kMarks = 3;  // of a kernel
 
   StepModel model_;
   Collectives& collectives_;
@@ -233,6 +261,10 @@ class CudaDecodeStep final : public DecodeStep {
   int sms_ = 0;
   int cluster_ = 0;
   bool after_collective_ = false;
+  at::Tensor timeline_marks_;  // [kernels, kMarks] int64; undefined without a timeline
+  bool recording_ = false;
+  std::vector<std::string> kernel_names_;  // of the step that is being queued
+  std::vector<std::string> step_names_;    // of a step of one row
   std::vector<Graph> graphs_;  // of kRowCounts
   at::Tensor stop_entries_;    // uint16 as int16
   std::int64_t stop_vocab_ = 0;
@@ -296,6 +328,19 @@ void CudaDecodeStep::enqueue_from_hidden(const at::Tensor& state) {
   params.y = buffers_.logits();
   launch_product(params, type_, 1, ProductInput::activations, ProductOutput::values, false, stream_);
   queue_sampling(1, -1);
+}
+
+std::vector<KernelTimes> CudaDecodeStep::timeline() const {
+  std::vector<KernelTimes> kernels;
+  if (!timeline_marks_.defined()) return kernels;
+  const at::Tensor marks = timeline_marks_.cpu();
+  const auto* mark = marks.const_data_ptr<std::int64_t>();
+  for (const std::string& name : step_names_) {
+    kernels.push_back({name, static_cast<std::uint64_t>(mark[0]), static_cast<std::uint64_t>(mark[1]),
+                       static_cast<std::uint64_t>(mark[2])});
+    mark += kMarks;
+  }
+  return kernels;
 }
 
 StepToken CudaDecodeStep::result(int index) {

@@ -6,6 +6,7 @@
 #include "kernels/kernel_launch.cuh"
 #include "kernels/ptx.cuh"
 #include "kernels/tensor_map.h"
+#include "kernels/timeline.cuh"
 
 namespace specthink {
 namespace {
@@ -18,11 +19,12 @@ constexpr int kMaxTiles = kMaxGroupRows / kTileRows;
 constexpr int kBoxRowBytes = kBoxColumns * 2;
 constexpr int kChunkRowBytes = kChunkColumns * 2;
 constexpr int kColumnBytes = 64;  // of one warp's 32 columns
+constexpr int kLeastStages = 4;  // wanted, where the shared memory allows
 constexpr int kMaxStages = 24;
 constexpr int kBarrierBytes = 1024;                         // 2 barriers a stage
 constexpr int kOverrun = (kTileRows - 1) * kBoxRowBytes;    // a group's last tile may be partly beyond its rows
 constexpr int kWarpStride = kConsumerWarps + 1;             // of the warps' sums, against bank conflicts
-constexpr int kQuads = kMaxHiddenSize / (4 * kConsumers);   // float4 of the hidden state that a thread holds
+constexpr int kQuadsOfPass = 4 * kConsumers;                // columns that the consumers hold in one float4 each
 constexpr int kConsumerBarrier = 1;
 constexpr int kReadyBarrier = 2;
 
@@ -129,7 +131,7 @@ __device__ __forceinline__ float sum_over_consumers(float value, float* scratch)
 }
 
 /// The norm's weights of this thread, loaded before the wait: they do not depend on the kernel before.
-template <typename T>
+template <typename T, int kQuads>
 struct NormWeights {
   uint2 quads[kQuads];
 
@@ -143,8 +145,8 @@ struct NormWeights {
 };
 
 /// Writes the normed row to shared memory, in the order of the columns; zeros up to the end of the last chunk.
-template <typename T>
-__device__ __forceinline__ void norm_row(const ProductParams& p, const NormWeights<T>& weights, uint2* x,
+template <typename T, int kQuads>
+__device__ __forceinline__ void norm_row(const ProductParams& p, const NormWeights<T, kQuads>& weights, uint2* x,
                                          float* scratch) {
   const int quads = static_cast<int>(p.columns / 4);
   const int thread = static_cast<int>(threadIdx.x);
@@ -166,7 +168,7 @@ __device__ __forceinline__ void norm_row(const ProductParams& p, const NormWeigh
   }
   const float mean = sum_over_consumers(squares, scratch) / static_cast<float>(p.columns);
   const float scale = rsqrtf(mean + p.norm.eps);
-  const int padded_quads = p.geometry.chunks * kChunkColumns / 4;
+  const int padded_quads = p.geometry.chunks * kChunkColumns / 4;  // at most kQuads passes: a pass is whole chunks
 #pragma unroll
   for (int q = 0; q < kQuads; ++q) {
     const int i = thread + q * kConsumers;
@@ -208,8 +210,8 @@ __device__ __forceinline__ void store_outputs(const ProductParams& p, const floa
   };
   int turn = 0;
   for (int i = static_cast<int>(threadIdx.x); i < group_rows * kRows; i += kConsumers, ++turn) {
-    const int m = i / group_rows;
-    const int local_row = i % group_rows;
+    const int m = kRows == 1 ? 0 : i / group_rows;
+    const int local_row = kRows == 1 ? i : i % group_rows;
     const std::int64_t row = first_row + local_row;
     if (row >= p.rows) continue;
     float value = sum_of(m, local_row);
@@ -226,8 +228,10 @@ __device__ __forceinline__ void store_outputs(const ProductParams& p, const floa
   }
 }
 
-template <typename T, int kRows, ProductInput kInput, ProductOutput kOutput>
+/// `kQuads`: float4 of the hidden state that a consumer holds; 0 without a norm.
+template <typename T, int kRows, int kQuads, ProductOutput kOutput>
 __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ ProductParams p) {
+  constexpr ProductInput kInput = kQuads > 0 ? ProductInput::norm : ProductInput::activations;
   extern __shared__ __align__(1024) unsigned char shared[];
   const ProductGeometry& geometry = p.geometry;
   const int weight_rows = weight_rows_of(kOutput, geometry.group_rows);
@@ -243,12 +247,14 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
   ring.stage_bytes = static_cast<std::uint32_t>(stage_bytes(weight_rows, kRows, kInput));
   ring.stages = geometry.stages;
   unsigned char* const after_ring = shared + kBarrierBytes + geometry.stages * ring.stage_bytes + kOverrun;
+  static_assert(kQuadsOfPass % kChunkColumns == 0);
   const int normed_bytes = kInput == ProductInput::norm ? geometry.chunks * kChunkRowBytes : 0;
   uint2* const normed = reinterpret_cast<uint2*>(after_ring);
   float* const sums = reinterpret_cast<float*>(after_ring + normed_bytes);
   float* const scratch = sums + weight_rows * kRows * kWarpStride;
 
   ptx::launch_dependents();
+  record(p.marks, Mark::started);
   if (warp == kConsumerWarps) {
     if (lane == 0) {
       ptx::prefetch_tensor_map(&p.weights);
@@ -267,11 +273,13 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
   }
 
   if constexpr (kInput == ProductInput::norm) {
-    const NormWeights<T> weights(p.norm.weight, static_cast<int>(p.columns / 4));
+    const NormWeights<T, kQuads> weights(p.norm.weight, static_cast<int>(p.columns / 4));
     ptx::wait_for_predecessors();
-    norm_row<T>(p, weights, normed, scratch);
+    record(p.marks, Mark::released);
+    norm_row<T, kQuads>(p, weights, normed, scratch);
   } else {
     ptx::wait_for_predecessors();
+    record(p.marks, Mark::released);
   }
   ptx::named_barrier_sync<kThreads>(kReadyBarrier);
   if constexpr (kInput == ProductInput::norm) {
@@ -297,8 +305,8 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
 #pragma unroll
         for (int turn = 0; turn < kResiduals; ++turn) {
           const int i = static_cast<int>(threadIdx.x) + turn * kConsumers;
-          const std::int64_t row = static_cast<std::int64_t>(group) * geometry.group_rows + i % geometry.group_rows;
           const int m = i / geometry.group_rows;
+          const std::int64_t row = static_cast<std::int64_t>(group) * geometry.group_rows + i - m * geometry.group_rows;
           if (m >= kRows || row >= p.rows) continue;
           residual[turn] = __ldcg(p.partials.residual + m * p.rows + row);
           if (p.partials.bias) residual[turn] += ptx::to_float(__ldg(static_cast<const T*>(p.partials.bias) + row));
@@ -335,11 +343,12 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
     store_outputs<T, kRows, kOutput>(p, sums, group, residual);
     if (group + 1 < last_group) ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
   }
+  record(p.marks, Mark::ended);
 }
 
-template <typename T, int kRows, ProductInput kInput, ProductOutput kOutput>
+template <typename T, int kRows, int kQuads, ProductOutput kOutput>
 void launch(const ProductParams& params, bool dependent, cudaStream_t stream) {
-  const auto kernel = product<T, kRows, kInput, kOutput>;
+  const auto kernel = product<T, kRows, kQuads, kOutput>;
   static const bool configured = [&] {
     allow_large_shared_memory(kernel, "product");
     return true;
@@ -350,40 +359,54 @@ void launch(const ProductParams& params, bool dependent, cudaStream_t stream) {
   launch_kernel("product", kernel, shape, stream, params);
 }
 
-template <typename T, int kRows, ProductInput kInput>
+template <typename T, int kRows, int kQuads = 0>
 void launch_output(const ProductParams& params, ProductOutput output, bool dependent, cudaStream_t stream) {
   switch (output) {
     case ProductOutput::values:
-      return launch<T, kRows, kInput, ProductOutput::values>(params, dependent, stream);
+      return launch<T, kRows, kQuads, ProductOutput::values>(params, dependent, stream);
     case ProductOutput::swiglu:
-      return launch<T, kRows, kInput, ProductOutput::swiglu>(params, dependent, stream);
+      return launch<T, kRows, kQuads, ProductOutput::swiglu>(params, dependent, stream);
     case ProductOutput::partials:
       // A norm always precedes qkv, gate_up or the head, never a product that is summed over the ranks.
-      if constexpr (kInput == ProductInput::activations) {
-        return launch<T, kRows, kInput, ProductOutput::partials>(params, dependent, stream);
-      }
+      if constexpr (kQuads == 0) return launch<T, kRows, kQuads, ProductOutput::partials>(params, dependent, stream);
   }
   fail_launch("product", "this input has no such output");
 }
 
 template <typename T>
+void launch_normed(const ProductParams& params, ProductOutput output, bool dependent, cudaStream_t stream) {
+  static_assert(kMaxHiddenSize == 4 * kQuadsOfPass);
+  switch ((params.columns + kQuadsOfPass - 1) / kQuadsOfPass) {
+    case 1:
+      return launch_output<T, 1, 1>(params, output, dependent, stream);
+    case 2:
+      return launch_output<T, 1, 2>(params, output, dependent, stream);
+    case 3:
+      return launch_output<T, 1, 3>(params, output, dependent, stream);
+    case 4:
+      return launch_output<T, 1, 4>(params, output, dependent, stream);
+  }
+  fail_launch("product", "the hidden size is too large for the fused norm");
+}
+
+template <typename T>
 void launch_rows(const ProductParams& params, int x_rows, ProductInput input, ProductOutput output, bool dependent,
                  cudaStream_t stream) {
-  constexpr auto kActivations = ProductInput::activations;
-  if (input == ProductInput::norm && x_rows != 1) fail_launch("product", "the fused norm is for one row");
+  if (input == ProductInput::norm) {
+    if (x_rows != 1) fail_launch("product", "the fused norm is for one row");
+    return launch_normed<T>(params, output, dependent, stream);
+  }
   switch (x_rows) {
     case 1:
-      return input == ProductInput::norm
-                 ? launch_output<T, 1, ProductInput::norm>(params, output, dependent, stream)
-                 : launch_output<T, 1, kActivations>(params, output, dependent, stream);
+      return launch_output<T, 1>(params, output, dependent, stream);
     case 2:
-      return launch_output<T, 2, kActivations>(params, output, dependent, stream);
+      return launch_output<T, 2>(params, output, dependent, stream);
     case 4:
-      return launch_output<T, 4, kActivations>(params, output, dependent, stream);
+      return launch_output<T, 4>(params, output, dependent, stream);
     case 8:
-      return launch_output<T, 8, kActivations>(params, output, dependent, stream);
+      return launch_output<T, 8>(params, output, dependent, stream);
     case 16:
-      return launch_output<T, 16, kActivations>(params, output, dependent, stream);
+      return launch_output<T, 16>(params, output, dependent, stream);
   }
   fail_launch("product", "rows must be 1, 2, 4, 8 or 16");
 }
@@ -397,8 +420,10 @@ ProductGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_r
   ProductGeometry geometry;
   std::int64_t least_load = 0;  // rows of the busiest block
   for (int group_rows = 1; group_rows <= most; ++group_rows) {
-    // Groups of few rows make small copies, which are slow.
+    // Groups of few rows make small copies, which are slow; a ring of few stages runs dry.
     if (group_rows < most / 4 && divide_up(rows, group_rows) > sms) continue;
+    const std::size_t bytes = stage_bytes(weight_rows_of(output, group_rows), x_rows, input);
+    if (geometry.group_rows > 0 && kLeastStages * bytes > shared_budget) continue;
     const std::int64_t load = divide_up(divide_up(rows, group_rows), sms) * group_rows;
     if (geometry.group_rows == 0 || load <= least_load) {
       least_load = load;

@@ -79,6 +79,7 @@ struct ProductParams {
   void* y = nullptr;  // values, swiglu
   PartialsOutput partials;
   SpinLimit limit;
+  std::uint64_t* marks = nullptr;  // kernels/timeline.cuh
 };
 
 /// Cuts a product of `x_rows` rows for a GPU with `sms` multiprocessors. `shared_budget`: bytes of shared memory that

@@ -56,6 +56,15 @@ enum class AllReduce {
   nccl,       ///< an NCCL all-reduce between them
 };
 
+/// A kernel of a step on the device's clock, in nanoseconds: when its first block started, when the kernel before it had
+/// ended, when the block was done.
+struct KernelTimes {
+  std::string name;
+  std::uint64_t started = 0;
+  std::uint64_t released = 0;
+  std::uint64_t ended = 0;
+};
+
 /// Why the kernels cannot run this model; empty when they can. CPU builds never can.
 std::string step_obstacle(const StepModel& model);
 
@@ -99,6 +108,7 @@ class DecodeStep {
     /// Shared memory of a block in bytes, for qkv, output, gate_up, down and head; 0: chosen by size. For benchmarks.
     std::array<std::size_t, 5> shared_budget{};
     int attention_cluster = 0;  ///< blocks of an attention cluster, 8 or 16; 0: as many as the GPU takes
+    bool timeline = false;      ///< record timeline() of steps of one row
   };
 
   /// Collective; builds the graphs on the current stream, which must not be the default one and which all work of the
@@ -136,6 +146,9 @@ class DecodeStep {
 
   /// Logits of the last step's rows, [rows, vocab_local] float32; for tests.
   virtual at::Tensor logits(int rows) const = 0;
+
+  /// The kernels of the last step of one row, in order; empty without Options::timeline.
+  virtual std::vector<KernelTimes> timeline() const = 0;
 
   /// Device memory beside the model's.
   virtual std::int64_t buffer_bytes() const = 0;

@@ -1,0 +1,18 @@
+// When a kernel's first block started, was released by the kernel before it, and ended: %globaltimer in nanoseconds.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/ptx.cuh"
+
+namespace specthink {
+
+constexpr int kMarksOfKernel = 3;
+enum class Mark { started, released, ended };
+
+/// `marks`: kMarksOfKernel words, or null: nothing is recorded.
+__device__ __forceinline__ void record(std::uint64_t* marks, Mark mark) {
+  if (marks && blockIdx.x == 0 && blockIdx.y == 0 && threadIdx.x == 0) marks[static_cast<int>(mark)] = ptx::nanoseconds();
+}
+
+}  // namespace specthink
