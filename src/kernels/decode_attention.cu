@@ -10,7 +10,6 @@ namespace {
 
 constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * 32;
-constexpr int kStages = 3;   // tiles of K and V that a warp has in flight
 constexpr int kTile = 16;    // positions of a tile
 constexpr int kQueries = 8;  // of one matrix instruction
 constexpr float kNever = -INFINITY;
@@ -40,6 +39,7 @@ struct TilePair {
 template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
 struct Shared {
   static constexpr int kAll = kQueries * kQueryTiles;
+  static constexpr int kStages = kQueryTiles == 1 ? 3 : 2;  // tiles of K and V that a warp has in flight
   static constexpr int kStride = kHeadDim + 1;             // against bank conflicts
   static constexpr int kShare = kAll * kHeadDim / kBlocks;  // elements of the result that a block merges
 
@@ -185,8 +185,13 @@ struct HeadVector {
     const int column = head * kHeadDim + kPer * lane;
     const float* const from = p.qkv + static_cast<std::int64_t>(row) * columns + column;
     const std::int64_t entry = static_cast<std::int64_t>(position) * kHeadDim + kPer * lane;
-#pragma unroll
-    for (int i = 0; i < kPer; ++i) x[i] = __ldcg(from + i);
+    if constexpr (kPer == 4) {
+      const float4 four = __ldcg(reinterpret_cast<const float4*>(from));
+      x[0] = four.x, x[1] = four.y, x[2] = four.z, x[3] = four.w;
+    } else {
+      const float2 two = __ldcg(reinterpret_cast<const float2*>(from));
+      x[0] = two.x, x[1] = two.y;
+    }
     if (p.bias) load_elements(bias, static_cast<const T*>(p.bias) + column);
     if (is_value(p)) return;
     if (p.norm_weight) load_elements(weight, static_cast<const T*>(p.norm_weight) + column);
@@ -305,6 +310,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   const int position = p.state->position;
   const int valid_rows = min(p.state->rows, rows);
   const int tiles = (position + kTile - 1) / kTile;
+  constexpr int kStages = Memory::kStages;
   constexpr int kStride = kBlocks * kWarps;
   const int first_tile = block * kWarps + warp;
   const TileLoader<T, kHeadDim> loader(p, kv_head, position);
@@ -478,6 +484,8 @@ void launch_tiles(const AttentionParams& params, int rows, bool dependent, cudaS
 
 template <typename T>
 void launch_shape(const AttentionParams& params, int rows, int cluster, bool dependent, cudaStream_t stream) {
+  // Several clusters a KV head fill the GPU with small ones.
+  if (rows * params.heads / params.kv_heads > 2 * kQueries) cluster = 8;
   if (params.head_dim == 64 && cluster == 8) return launch_tiles<T, 64, 8>(params, rows, dependent, stream);
   if (params.head_dim == 64 && cluster == 16) return launch_tiles<T, 64, 16>(params, rows, dependent, stream);
   if (params.head_dim == 128 && cluster == 8) return launch_tiles<T, 128, 8>(params, rows, dependent, stream);

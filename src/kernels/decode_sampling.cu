@@ -130,28 +130,29 @@ __device__ int choose(const double* weights, int count, float top_p, double draw
   return count - 1;
 }
 
-/// What the new token means for the request, and the word for the host.
-__device__ void emit(const DecodeSampling& p, std::int32_t token, bool bad_logits) {
-  RequestState& state = *p.state;
+/// What the new token means for the request, and the word for the host. `state`: as it was before this token.
+__device__ void emit(const DecodeSampling& p, const RequestState& state, std::int32_t token, bool bad_logits) {
+  std::uint32_t stop_state = state.stop_state;
   StepEnd end = StepEnd::none;
   for (int i = 0; i < state.num_eos; ++i) {
     if (token == state.eos[i]) end = StepEnd::eos;
   }
   if (end == StepEnd::none && state.stop_at_trigger && token < state.stop_vocab) {
-    const std::uint16_t entry = state.stop_entries[state.stop_state * state.stop_vocab + token];
-    state.stop_state = entry & static_cast<std::uint16_t>(~kMatched);
+    const std::uint16_t entry = __ldg(state.stop_entries + stop_state * state.stop_vocab + token);
+    stop_state = entry & static_cast<std::uint16_t>(~kMatched);
     if (entry & kMatched) end = StepEnd::trigger;
   }
-  if (--state.left <= 0 && end == StepEnd::none) end = StepEnd::length;
+  if (state.left <= 1 && end == StepEnd::none) end = StepEnd::length;
   if (bad_logits) end = StepEnd::bad_logits;
   if (*static_cast<volatile std::uint32_t*>(p.limit.failed) != 0) end = StepEnd::lost_rank;
-  state.tokens[0] = token;
-  state.position += state.rows;
-  state.rows = 1;
-  state.stopped = end != StepEnd::none;
-  const std::uint32_t serial = state.serial;
-  state.serial = (serial + 1) & kSerialMask;
-  ptx::store_release_system(p.results + serial % p.result_slots, encode_result(token, end, serial));
+  p.state->tokens[0] = token;
+  p.state->position = state.position + state.rows;
+  p.state->rows = 1;
+  p.state->left = state.left - 1;
+  p.state->stop_state = stop_state;
+  p.state->stopped = end != StepEnd::none;
+  p.state->serial = (state.serial + 1) & kSerialMask;
+  ptx::store_release_system(p.results + state.serial % p.result_slots, encode_result(token, end, state.serial));
 }
 
 template <SamplingPart kPart>
@@ -162,14 +163,21 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
   __shared__ double weights[kMaxCandidates];
   __shared__ CandidateKey threshold;
   __shared__ int listed;
+  __shared__ RequestState state;  // nobody else writes it during the step
   const int thread = static_cast<int>(threadIdx.x);
   ptx::launch_dependents();
   record(p.choose_marks, Mark::started);
-  const int top_k = p.state->top_k;
+  constexpr int kStateWords = sizeof(RequestState) / sizeof(std::uint32_t);
+  static_assert(kStateWords <= kChooseThreads);
+  if (thread < kStateWords) {
+    reinterpret_cast<std::uint32_t*>(&state)[thread] = reinterpret_cast<const std::uint32_t*>(p.state)[thread];
+  }
   if (thread == 0) {
     threshold = kNoKey;
     listed = 0;
   }
+  __syncthreads();
+  const int top_k = state.top_k;
   ptx::wait_for_predecessors();
   record(p.choose_marks, Mark::released);
 
@@ -228,20 +236,20 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
     if (rank < top_k) top[rank] = list[i];
   }
   __syncthreads();
-  const float temperature = p.state->temperature;
+  const float temperature = state.temperature;
   if (thread < top_k) {
     const CandidateKey key = top[thread];
     const double difference = static_cast<double>(logit_of(key)) - static_cast<double>(logit_of(top[0]));
     weights[thread] = key == kNoKey ? 0 : temperature == 0 ? thread == 0 : exp(difference / temperature);
   }
   __syncthreads();
-  if (thread != 0 || p.state->stopped) return;
+  if (thread != 0 || state.stopped) return;
   int count = 0;
   while (count < top_k && top[count] != kNoKey) ++count;
   const bool bad = count == 0 || is_nan(top[0]);
-  const std::uint32_t position = static_cast<std::uint32_t>(p.state->position + p.state->rows);
-  const int chosen = bad || temperature == 0 ? 0 : choose(weights, count, p.state->top_p, uniform_draw(*p.state, position));
-  emit(p, id_of(top[chosen]), bad);
+  const std::uint32_t position = static_cast<std::uint32_t>(state.position + state.rows);
+  const int chosen = bad || temperature == 0 ? 0 : choose(weights, count, state.top_p, uniform_draw(state, position));
+  emit(p, state, id_of(top[chosen]), bad);
   record(p.choose_marks, Mark::ended);
 }
 

@@ -81,6 +81,12 @@ __device__ __forceinline__ void bulk_copy_box(std::uint32_t to, const CUtensorMa
       : "memory");
 }
 
+/// Brings a box into the L2 cache only.
+__device__ __forceinline__ void prefetch_box(const CUtensorMap* map, int column, int row) {
+  asm volatile("cp.async.bulk.prefetch.tensor.2d.L2.global.tile [%0, {%1, %2}];" ::"l"(map), "r"(column), "r"(row)
+               : "memory");
+}
+
 /// `bytes` (a multiple of 16) from 16-byte aligned global memory.
 __device__ __forceinline__ void bulk_copy(std::uint32_t to, const void* from, std::uint32_t bytes,
                                           std::uint32_t barrier) {

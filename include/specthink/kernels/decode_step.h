@@ -107,6 +107,7 @@ class DecodeStep {
     double wait_limit_seconds = 300;  ///< for another rank
     /// Shared memory of a block in bytes, for qkv, output, gate_up, down and head; 0: chosen by size. For benchmarks.
     std::array<std::size_t, 5> shared_budget{};
+    std::int64_t l2_prefetch = -1;  ///< bytes a block that a product brings into L2 beyond its ring; -1: chosen
     int attention_cluster = 0;  ///< blocks of an attention cluster, 8 or 16; 0: as many as the GPU takes
     bool timeline = false;      ///< record timeline() of steps of one row
   };
