@@ -14,11 +14,14 @@
 #include "specthink/base/log.h"
 #include "specthink/base/strings.h"
 #include "specthink/comm/device.h"
+#include "specthink/kernels/peer_all_reduce.h"
 #include "specthink/model/hub.h"
 #include "specthink/model/memory_plan.h"
 
 namespace specthink {
 namespace {
+
+constexpr double kWaitLimitSeconds = 300;  // for another rank, inside kernels
 
 DeviceChoice device_choice(Device device) {
   switch (device) {
@@ -227,6 +230,9 @@ void Session::load() {
     spdlog::info("target_model_gpu and speculative_model_gpu have no effect: both models are sharded over all ranks");
   }
   collectives_ = Collectives::create(group_, device_);
+  if (settings_.models.all_reduce != AllReduce::nccl) {
+    collectives_ = with_peer_all_reduce(std::move(collectives_), group_, device_, kWaitLimitSeconds);
+  }
   together(group_, [&] {
     load_model(target_);
     if (draft_) load_model(*draft_);
@@ -235,12 +241,18 @@ void Session::load() {
   Engine::Options options;
   options.vocab_size = target_.config.vocab_size;
   if (draft_) options.vocab_size = std::min(options.vocab_size, draft_->config.vocab_size);
+  options.decode_kernels = settings_.models.decode_kernels;
+  options.all_reduce = settings_.models.all_reduce;
+  options.wait_limit_seconds = kWaitLimitSeconds;
   if (const char* interval = std::getenv("SPECTHINK_CHECK_INTERVAL"))
     options.check_interval = std::max(1, std::atoi(interval));
   Engine::Model draft;
   if (draft_) draft = {draft_->transformer.get(), draft_->config.eos_ids};
   engine_ = std::make_unique<Engine>(group_, *collectives_,
                                      Engine::Model{target_.transformer.get(), target_.config.eos_ids}, draft, options);
+  if (device_.is_cpu()) return;
+  spdlog::info("target decodes by {}", engine_->decode_path(Role::target));
+  if (draft_) spdlog::info("draft decodes by {}", engine_->decode_path(Role::draft));
 }
 
 int Session::drive(const std::function<int()>& root) {

@@ -53,6 +53,15 @@ void add_models(TableBuilder& table) {
   table.add(kRuns, {"device", "where the models run; auto: on a GPU if there is one"},
             Choice<Device>{{{"auto", Device::automatic}, {"cpu", Device::cpu}, {"cuda", Device::cuda}}},
             Device::automatic, kPart, &Part::device);
+  table.add(kRuns,
+            {"all_reduce",
+             "how the GPUs of a decode step add their sums; fused: inside the kernels, over memory mapped between the "
+             "GPUs of a node; auto: fused where that works"},
+            Choice<AllReduce>{
+                {{"auto", AllReduce::automatic}, {"fused", AllReduce::fused}, {"nccl", AllReduce::nccl}}},
+            AllReduce::automatic, kPart, &Part::all_reduce);
+  table.add(kRuns, {"decode_kernels", "on GPUs decode with own kernels where they fit a model, else with LibTorch's"},
+            Boolean{}, true, kPart, &Part::decode_kernels);
   table.add(kRuns, {"dummy_weights", "random weights in the shapes of config.json; no weight files are read"},
             Boolean{}, false, kPart, &Part::dummy_weights);
   table.add(kRuns | kPlan,

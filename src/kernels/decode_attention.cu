@@ -86,6 +86,7 @@ struct Accumulator {
 
     // Scores: K [16 positions, head_dim] · Qᵀ [head_dim, 8 queries], two parts of 16 elements at a time.
     float scores[kQueryTiles][4] = {};
+    float other_scores[kQueryTiles][4] = {};  // half of the parts: two short chains of dependent instructions
     const int key_row = lane % 16;
     const int query_row = lane % 8;
 #pragma unroll
@@ -96,8 +97,13 @@ struct Accumulator {
       for (int q = 0; q < kQueryTiles; ++q) {
         const uint4 b = ptx::load_matrices(queries + Rows::offset(q * kQueries + query_row, 2 * part + lane / 8));
         ptx::mma<T>(scores[q], a0.x, a0.y, a0.z, a0.w, b.x, b.y);
-        ptx::mma<T>(scores[q], a1.x, a1.y, a1.z, a1.w, b.z, b.w);
+        ptx::mma<T>(other_scores[q], a1.x, a1.y, a1.z, a1.w, b.z, b.w);
       }
+    }
+#pragma unroll
+    for (int q = 0; q < kQueryTiles; ++q) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) scores[q][i] += other_scores[q][i];
     }
 
     std::uint32_t weights[kQueryTiles][2];
@@ -368,6 +374,8 @@ __global__ void __launch_bounds__(kThreads, 2)
   }
   __syncthreads();
 
+  record(p.marks, Mark::first);  // queries and new rows are there
+
   const std::uint32_t query_rows = ptx::shared_address(shared.queries);
   const float scale = p.scale * 1.44269504f;
   Accumulator<T, kHeadDim, kQueryTiles> accumulator;
@@ -394,6 +402,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   __syncwarp();
   accumulator.store(shared.warps[warp].partial);
   __syncthreads();
+  record(p.marks, Mark::second);  // all tiles of the block are done
 
   // --- Merge the warps of the block; each block of the cluster gets its share of the result.
   ptx::cluster_wait();  // they all run
@@ -425,6 +434,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   }
   ptx::cluster_arrive();
   ptx::cluster_wait();
+  record(p.marks, Mark::third);  // the others' shares have arrived
 
   for (int i = thread; i < Memory::kShare; i += kThreads) {
     const int merged = (block * Memory::kShare + i) / kHeadDim;  // the query

@@ -152,7 +152,8 @@ __device__ void emit(const DecodeSampling& p, const RequestState& state, std::in
   p.state->stop_state = stop_state;
   p.state->stopped = end != StepEnd::none;
   p.state->serial = (state.serial + 1) & kSerialMask;
-  ptx::store_release_system(p.results + state.serial % p.result_slots, encode_result(token, end, state.serial));
+  // The host reads nothing but this word: no order with other writes is needed.
+  ptx::store_system(p.results + state.serial % p.result_slots, encode_result(token, end, state.serial));
 }
 
 template <SamplingPart kPart>
@@ -210,6 +211,7 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
     for (int i = listed + thread; i < top_k; i += kChooseThreads) send(i, kNoKey);
     if constexpr (kPart == SamplingPart::select) return;
     __syncthreads();  // the list is reused
+    record(p.choose_marks, Mark::first);  // this rank's candidates are sent
   }
 
   SpinClock clock(p.limit);
@@ -230,6 +232,7 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
   if (thread < kMaxCandidates) top[thread] = kNoKey;
   wipe_partials(p.wipe, p.wipe_rank_stride, p.wipe_ranks, p.wipe_quads, thread, kChooseThreads);
   __syncthreads();
+  record(p.choose_marks, Mark::second);  // all candidates have arrived
   for (int i = thread; i < total; i += kChooseThreads) {
     if (list[i] == kNoKey) continue;
     const int rank = rank_among(list[i], list, total);
@@ -243,6 +246,7 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
     weights[thread] = key == kNoKey ? 0 : temperature == 0 ? thread == 0 : exp(difference / temperature);
   }
   __syncthreads();
+  record(p.choose_marks, Mark::third);  // their weights are there
   if (thread != 0 || state.stopped) return;
   int count = 0;
   while (count < top_k && top[count] != kNoKey) ++count;

@@ -23,7 +23,6 @@ namespace specthink {
 namespace {
 
 constexpr std::array kRowCounts{1, 2, 4, 8, 16};
-constexpr std::int64_t kPrefetchedBytes = 96 * 1024;  // a block: 13 MB in all, well below the L2 cache
 
 int index_of(int rows) {
   for (std::size_t i = 0; i < kRowCounts.size(); ++i) {
@@ -92,12 +91,16 @@ class CudaDecodeStep final : public DecodeStep {
   enum class Matrix { qkv, output, gate_up, down, head };
 
   /// Shared memory of a block. Two blocks an SM let the next product's ring fill while this one computes; where a block
-  /// has much to read, one large ring does better.
+  /// has much to read, one large ring does better. It leaves room for a block of the attention beside it, except at the
+  /// head, which is followed by small kernels only.
   std::size_t shared_budget(Matrix matrix, std::int64_t weight_bytes) const {
     constexpr std::size_t kHalf = 108 * 1024;
+    constexpr std::size_t kLarge = 188 * 1024;
     constexpr std::size_t kWhole = 220 * 1024;
+    constexpr std::int64_t kMuchOfBlock = 300 * 1024;
     if (const std::size_t asked = options_.shared_budget[static_cast<std::size_t>(matrix)]) return asked;
-    return weight_bytes / sms_ > 300 * 1024 && matrix != Matrix::down ? kWhole : kHalf;
+    if (weight_bytes / sms_ <= kMuchOfBlock) return kHalf;
+    return matrix == Matrix::head ? kWhole : kLarge;
   }
 
   ProductParams product(Matrix matrix, const at::Tensor& weights, int rows, ProductInput input, ProductOutput output) const {
@@ -108,10 +111,6 @@ class CudaDecodeStep final : public DecodeStep {
                                       shared_budget(matrix, static_cast<std::int64_t>(weights.nbytes())));
     params.weights =
         make_tensor_map(weights.const_data_ptr(), weights.size(0), weights.size(1), params.geometry.group_rows);
-    const std::int64_t chunk_bytes =
-        std::int64_t{params.geometry.group_rows} * kChunkColumns * 2 * (output == ProductOutput::swiglu ? 2 : 1);
-    const std::int64_t prefetched = options_.l2_prefetch >= 0 ? options_.l2_prefetch : kPrefetchedBytes;
-    params.prefetched_chunks = static_cast<int>(prefetched / chunk_bytes);
     params.limit = limit_;
     return params;
   }
@@ -251,7 +250,7 @@ class CudaDecodeStep final : public DecodeStep {
   }
 
   static constexpr std::uint32_t kResultSlots = 64;
-  static constexpr std::size_t kMarks = 3;  // of a kernel
+  static constexpr std::size_t kMarks = 6;  // of a kernel: kernels/timeline.cuh
 
   StepModel model_;
   Collectives& collectives_;
@@ -342,7 +341,9 @@ std::vector<KernelTimes> CudaDecodeStep::timeline() const {
   const auto* mark = marks.const_data_ptr<std::int64_t>();
   for (const std::string& name : step_names_) {
     kernels.push_back({name, static_cast<std::uint64_t>(mark[0]), static_cast<std::uint64_t>(mark[1]),
-                       static_cast<std::uint64_t>(mark[2])});
+                       static_cast<std::uint64_t>(mark[2]),
+                       {static_cast<std::uint64_t>(mark[3]), static_cast<std::uint64_t>(mark[4]),
+                        static_cast<std::uint64_t>(mark[5])}});
     mark += kMarks;
   }
   return kernels;

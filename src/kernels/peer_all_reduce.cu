@@ -1,6 +1,6 @@
 #include "kernels/exchange.cuh"
 #include "kernels/kernel_launch.cuh"
-#include "kernels/peer_all_reduce_cuda.h"
+#include "kernels/peer_all_reduce_launch.h"
 #include "kernels/ptx.cuh"
 
 namespace specthink {

@@ -4,9 +4,9 @@
 #include <c10/cuda/CUDAStream.h>
 
 #include "kernels/cuda_handles.h"
+#include "kernels/peer_all_reduce_launch.h"
 #include "specthink/base/error.h"
 #include "specthink/comm/peer_memory.h"
-#include "specthink/kernels/peer_all_reduce.h"
 
 namespace specthink {
 namespace {

@@ -72,13 +72,6 @@ __device__ __forceinline__ void produce(const ProductParams& p, Ring ring, int f
   int column = 0;
   int row = first_group * geometry.group_rows;
 
-  const auto advance = [&](int& at_column, int& at_row) {
-    at_column += kChunkColumns;
-    if (at_column == geometry.chunks * kChunkColumns) {
-      at_column = 0;
-      at_row += geometry.group_rows;
-    }
-  };
   const auto copy_weights = [&] {
     const std::uint32_t barrier = ring.full + ring.slot * 8;
     ptx::barrier_arrive_and_expect(barrier, ring.stage_bytes);
@@ -91,20 +84,10 @@ __device__ __forceinline__ void produce(const ProductParams& p, Ring ring, int f
                            row + static_cast<int>(p.rows), barrier, policy);
       }
     }
-    advance(column, row);
-  };
-  const auto prefetch_weights = [&](int chunks) {
-    int ahead_column = column;
-    int ahead_row = row;
-    for (int i = 0; i < chunks; ++i) {
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        ptx::prefetch_box(&p.weights, ahead_column + half * kBoxColumns, ahead_row);
-        if constexpr (kOutput == ProductOutput::swiglu) {
-          ptx::prefetch_box(&p.weights, ahead_column + half * kBoxColumns, ahead_row + static_cast<int>(p.rows));
-        }
-      }
-      advance(ahead_column, ahead_row);
+    column += kChunkColumns;
+    if (column == geometry.chunks * kChunkColumns) {
+      column = 0;
+      row += geometry.group_rows;
     }
   };
   constexpr int kBytesOfX = kRows * kChunkRowBytes;
@@ -121,7 +104,6 @@ __device__ __forceinline__ void produce(const ProductParams& p, Ring ring, int f
     copy_weights();
     ring.advance();
   }
-  prefetch_weights(min(p.prefetched_chunks, total - first_fill));
   if constexpr (kInput == ProductInput::activations) {
     ptx::wait_for_predecessors();
     ptx::proxy_fence_global();
@@ -300,6 +282,7 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
     record(p.marks, Mark::released);
   }
   ptx::named_barrier_sync<kThreads>(kReadyBarrier);
+  record(p.marks, Mark::first);  // the normed row is there
   if constexpr (kInput == ProductInput::norm) {
     wipe_partials(p.norm.received.wipe, p.norm.received.rank_stride, p.norm.received.ranks,
                   static_cast<int>(p.columns / 4), static_cast<int>(blockIdx.x) * kConsumers + static_cast<int>(threadIdx.x),
@@ -358,6 +341,7 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
       }
     }
     ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
+    record(p.marks, Mark::second);  // the last group's weights are read
     store_outputs<T, kRows, kOutput>(p, sums, group, residual);
     if (group + 1 < last_group) ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
   }

@@ -72,7 +72,6 @@ struct ProductGeometry {
 struct ProductParams {
   CUtensorMap weights;  // boxes of group_rows rows
   ProductGeometry geometry;
-  int prefetched_chunks = 0;  // beyond the ring, into the L2 cache, before the wait: memory idles in the step's waits
   std::int64_t rows = 0;     // of the output
   std::int64_t columns = 0;  // hidden size, for norm
   const void* x = nullptr;   // activations

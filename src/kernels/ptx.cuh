@@ -81,12 +81,6 @@ __device__ __forceinline__ void bulk_copy_box(std::uint32_t to, const CUtensorMa
       : "memory");
 }
 
-/// Brings a box into the L2 cache only.
-__device__ __forceinline__ void prefetch_box(const CUtensorMap* map, int column, int row) {
-  asm volatile("cp.async.bulk.prefetch.tensor.2d.L2.global.tile [%0, {%1, %2}];" ::"l"(map), "r"(column), "r"(row)
-               : "memory");
-}
-
 /// `bytes` (a multiple of 16) from 16-byte aligned global memory.
 __device__ __forceinline__ void bulk_copy(std::uint32_t to, const void* from, std::uint32_t bytes,
                                           std::uint32_t barrier) {
@@ -150,11 +144,6 @@ __device__ __forceinline__ std::uint64_t load_system_8(const void* pointer) {
 
 __device__ __forceinline__ void store_system(std::uint64_t* pointer, std::uint64_t value) {
   asm volatile("st.relaxed.sys.global.u64 [%0], %1;" ::"l"(pointer), "l"(value) : "memory");
-}
-
-/// Orders everything before it, for every device and the host.
-__device__ __forceinline__ void store_release_system(std::uint64_t* pointer, std::uint64_t value) {
-  asm volatile("st.release.sys.global.u64 [%0], %1;" ::"l"(pointer), "l"(value) : "memory");
 }
 
 __device__ __forceinline__ std::uint64_t nanoseconds() {

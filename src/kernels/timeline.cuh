@@ -7,8 +7,9 @@
 
 namespace specthink {
 
-constexpr int kMarksOfKernel = 3;
-enum class Mark { started, released, ended };
+constexpr int kMarksOfKernel = 6;
+/// first, second, third: stages inside, each kernel's own.
+enum class Mark { started, released, ended, first, second, third };
 
 /// `marks`: kMarksOfKernel words, or null: nothing is recorded.
 __device__ __forceinline__ void record(std::uint64_t* marks, Mark mark) {

@@ -17,6 +17,9 @@ enum class Mode { vllm, vllm_p, hf };             ///< how the two models share 
 enum class Compat { fixed, seed };                ///< which loop (schedule/)
 enum class DType { bfloat16, float16, float32 };  ///< compute type of the models
 enum class Device { automatic, cpu, cuda };
+/// How the decode kernels add the partial sums of the ranks: pushed by one product and received by the next (fused),
+/// or by NCCL between them; automatic: fused where every pair of ranks can map each other's memory.
+enum class AllReduce { automatic, fused, nccl };
 enum class Format { automatic, text, json, jsonl };  ///< automatic: what the command prints by default
 enum class TestMode { large, spec, both, all };  ///< all: both, and the draft alone
 
@@ -64,6 +67,8 @@ struct ModelSettings {
   std::optional<std::string> draft;  ///< none: the target alone
   DType dtype = DType::bfloat16;
   Device device = Device::automatic;
+  AllReduce all_reduce = AllReduce::automatic;
+  bool decode_kernels = true;                      ///< on GPUs, where they fit a model; else LibTorch operators
   bool dummy_weights = false;                      ///< random weights of the folder's shapes
   int max_model_len = 0;                           ///< tokens, prompt included
   std::array<double, 2> gpu_memory_utilization{};  ///< target, draft: share of a GPU's memory each may take

@@ -17,6 +17,7 @@
 #include "specthink/base/types.h"
 #include "specthink/comm/collectives.h"
 #include "specthink/comm/process_group.h"
+#include "specthink/config/settings.h"
 
 namespace specthink {
 
@@ -50,19 +51,15 @@ struct StepModel {
   double rms_norm_eps = 0;
 };
 
-enum class AllReduce {
-  automatic,  ///< fused where every pair of ranks can map each other's memory
-  fused,      ///< partial sums pushed by one product and received by the next
-  nccl,       ///< an NCCL all-reduce between them
-};
-
 /// A kernel of a step on the device's clock, in nanoseconds: when its first block started, when the kernel before it had
-/// ended, when the block was done.
+/// ended, when the block was done, and stages in between (product: x ready, weights read; attention: queries ready, tiles
+/// done, shares received; choose: candidates sent, received, weighted); 0 where a kernel has no such stage.
 struct KernelTimes {
   std::string name;
   std::uint64_t started = 0;
   std::uint64_t released = 0;
   std::uint64_t ended = 0;
+  std::array<std::uint64_t, 3> stages{};
 };
 
 /// Why the kernels cannot run this model; empty when they can. CPU builds never can.
@@ -107,7 +104,6 @@ class DecodeStep {
     double wait_limit_seconds = 300;  ///< for another rank
     /// Shared memory of a block in bytes, for qkv, output, gate_up, down and head; 0: chosen by size. For benchmarks.
     std::array<std::size_t, 5> shared_budget{};
-    std::int64_t l2_prefetch = -1;  ///< bytes a block that a product brings into L2 beyond its ring; -1: chosen
     int attention_cluster = 0;  ///< blocks of an attention cluster, 8 or 16; 0: as many as the GPU takes
     bool timeline = false;      ///< record timeline() of steps of one row
   };
