@@ -14,7 +14,6 @@
 #include "specthink/base/log.h"
 #include "specthink/base/strings.h"
 #include "specthink/comm/device.h"
-#include "specthink/kernels/peer_all_reduce.h"
 #include "specthink/model/hub.h"
 #include "specthink/model/memory_plan.h"
 
@@ -230,9 +229,6 @@ void Session::load() {
     spdlog::info("target_model_gpu and speculative_model_gpu have no effect: both models are sharded over all ranks");
   }
   collectives_ = Collectives::create(group_, device_);
-  if (settings_.models.all_reduce != AllReduce::nccl) {
-    collectives_ = with_peer_all_reduce(std::move(collectives_), group_, device_, kWaitLimitSeconds);
-  }
   together(group_, [&] {
     load_model(target_);
     if (draft_) load_model(*draft_);
