@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # How the scripts here start ranks; sourced. `run_ranks N PROGRAM ...`
 #
 # --quiet: a failing rank says itself what is wrong. Root (containers) and more ranks than cores are fine here.

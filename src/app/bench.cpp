@@ -58,6 +58,7 @@ BenchmarkOptions benchmark_options(const Invocation& invocation, int ranks) {
   options.output_dir = settings.bench.output_dir;
   options.resume = settings.bench.resume;
   options.modes = run_modes(test_mode_of(invocation));
+  options.part = settings.bench.part;
   options.num_runs = static_cast<std::size_t>(settings.bench.num_runs);
   options.config.config_path = invocation.config_path.string();
   options.config.target_model = settings.models.target;
