@@ -1,4 +1,4 @@
-# A real Slurm on this machine, for tests; sourced. One node (two where slurmd may run twice), its own munge, ports and
+# A real Slurm on this machine, for tests; sourced. Two nodes (slurmd runs twice), its own munge, ports and
 # folder; touches nothing of a Slurm that is installed here.
 #   start_slurm FOLDER    starts it, sets SLURM_CONF; exit code 77 with a message where it is not installed
 #   stop_slurm            ends what was started
@@ -18,7 +18,7 @@ start_slurm() {
       skip "no $program here: apt-get install slurmctld slurmd slurm-client munge"
   done
   [ "$(id -u)" = 0 ] || skip "slurmd starts jobs as root only"
-  mkdir -p "$slurm"/{spool,state,munge}
+  mkdir -p "$slurm"/{state,munge}
   chmod 700 "$slurm/munge"
 
   head -c 1024 /dev/urandom >"$slurm/munge/key"
@@ -29,6 +29,8 @@ start_slurm() {
   local host ports
   host=$(hostname -s)
   ports=$((20000 + $$ % 10000 * 3))
+  # The first node has the host's name, so that mpirun there starts ranks itself; the second makes it go through Slurm.
+  mkdir -p "$slurm/tmp_$host" "$slurm/tmp_two"
   cat >"$slurm/slurm.conf" <<CONF
 ClusterName=specthink_test
 SlurmctldHost=$host(127.0.0.1)
@@ -47,18 +49,19 @@ ReturnToService=2
 KillWait=10
 MinJobAge=600
 StateSaveLocation=$slurm/state
+TmpFS=$slurm/tmp_%n
 SlurmdSpoolDir=$slurm/spool_%n
 SlurmctldPidFile=$slurm/slurmctld.pid
 SlurmdPidFile=$slurm/slurmd_%n.pid
 SlurmctldLogFile=$slurm/slurmctld.log
 SlurmdLogFile=$slurm/slurmd_%n.log
-NodeName=one NodeHostname=$host NodeAddr=127.0.0.1 Port=$((ports + 1)) CPUs=4 State=UNKNOWN
-NodeName=two NodeHostname=$host NodeAddr=127.0.0.1 Port=$((ports + 2)) CPUs=4 State=UNKNOWN
-PartitionName=test Nodes=one,two Default=YES MaxTime=60 OverSubscribe=FORCE:4 State=UP
+NodeName=$host NodeHostname=$host NodeAddr=127.0.0.1 Port=$((ports + 1)) CPUs=4 State=UNKNOWN
+NodeName=two Weight=2 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((ports + 2)) CPUs=4 State=UNKNOWN
+PartitionName=test Nodes=$host,two Default=YES MaxTime=60 OverSubscribe=FORCE:4 State=UP
 CONF
   export SLURM_CONF=$slurm/slurm.conf
   slurmctld
-  slurmd -N one
+  slurmd -N "$host"
   slurmd -N two
   local try
   for try in $(seq 60); do
@@ -70,6 +73,7 @@ CONF
 
 stop_slurm() {
   local pid
+  scancel --quiet --user="$(id -un)" 2>/dev/null || true
   for pid in "$slurm"/slurmd_*.pid "$slurm/slurmctld.pid" "$slurm/munge/pid"; do
     [ ! -s "$pid" ] || kill "$(cat "$pid")" 2>/dev/null || true
   done
