@@ -14,7 +14,7 @@ die() {
 read -ra program <<<"${SPECTHINK:-$root/build/specthink}"
 command -v "${program[0]}" >/dev/null || die 2 "${program[0]} is not there: run launch/setup.sh, or set SPECTHINK to the program"
 
-# Runs a command and returns its exit code. SIGUSR1 and SIGTERM to this script (Slurm's --signal, scancel, docker stop)
+# Runs a command (a program: a shell function would be a shell of its own that the signal ends) and returns its exit code. SIGUSR1 and SIGTERM to this script (Slurm's --signal, scancel, docker stop)
 # become SIGUSR1 to the command, which mpirun and srun hand on to the ranks: they end at the next segment with the runs
 # so far on disk. A SIGTERM to mpirun itself would kill them within two seconds. A second SIGTERM does that.
 run_forwarding_signals() {
@@ -61,7 +61,7 @@ run_tasks() {
       [ "${SLURM_GPUS_ON_NODE:-0}" = 0 ] || flags+=(--gpu-bind=none)
       run_forwarding_signals srun "${flags[@]}" "${program[@]}" "$@"
       ;;
-    mpirun) run_forwarding_signals run_ranks "$SLURM_NTASKS" "${program[@]}" "$@" ;;
+    mpirun) run_forwarding_signals mpirun "${mpirun_flags[@]}" -np "$SLURM_NTASKS" "${program[@]}" "$@" ;;
     *) die 2 "LAUNCHER is '$LAUNCHER', expected srun or mpirun" ;;
   esac
 }

@@ -12,5 +12,5 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 [ $# -gt 0 ] || set -- bench --config "$root/configs/demo.yml"
 code=0
-run_forwarding_signals run_ranks "${RANKS:-2}" "${program[@]}" "$@" || code=$?
+run_forwarding_signals mpirun "${mpirun_flags[@]}" -np "${RANKS:-2}" "${program[@]}" "$@" || code=$?
 exit "$code"

@@ -192,10 +192,31 @@ class Screen {
   std::vector<Check> checks_;
 };
 
-std::string as_json(const std::vector<Check>& checks, int ranks) {
+// The lines, and for programs the GPUs of rank 0's node as data.
+std::string as_json(const std::vector<Check>& checks, int ranks, const CudaInfo& cuda) {
   OrderedJson list = OrderedJson::array();
   for (const Check& check : checks) list.push_back(doctor::to_json(check));
-  const OrderedJson json{{"state", doctor::name_of(doctor::worst(checks))}, {"ranks", ranks}, {"checks", list}};
+  OrderedJson gpus = OrderedJson::array();
+  for (const GpuInfo& gpu : cuda.gpus) {
+    gpus.push_back({{"name", gpu.name},
+                    {"uuid", gpu.uuid},
+                    {"compute_capability", gpu.compute_capability},
+                    {"total_memory", gpu.total_memory},
+                    {"free_memory", gpu.free_memory < 0 ? OrderedJson() : OrderedJson(gpu.free_memory)},
+                    {"nvlinks", gpu.nvlinks < 0 ? OrderedJson() : OrderedJson(gpu.nvlinks)}});
+  }
+  OrderedJson links = OrderedJson::array();
+  for (const GpuLink& link : cuda.links) {
+    links.push_back({{"gpus", {link.a, link.b}},
+                     {"peer_access", link.peer_access},
+                     {"nvlink", link.nvlink},
+                     {"path", link.path}});
+  }
+  const OrderedJson json{{"state", doctor::name_of(doctor::worst(checks))},
+                         {"ranks", ranks},
+                         {"checks", list},
+                         {"gpus", gpus},
+                         {"gpu_links", links}};
   return to_line(json) + "\n";
 }
 
@@ -226,7 +247,7 @@ int examine(const ProcessGroup& group, const Settings& settings, Launcher launch
   if (each_has_gpu) screen.add(check_collectives(group, on_cpu, one_node));
 
   if (is_root) {
-    std::cout << (prints_json ? as_json(screen.checks(), group.size()) : doctor::summary_text(screen.checks()));
+    std::cout << (prints_json ? as_json(screen.checks(), group.size(), cuda) : doctor::summary_text(screen.checks()));
   }
   return doctor::worst(screen.checks()) == State::error ? kExitEnvironment : kExitSuccess;
 }

@@ -18,10 +18,16 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxProblems = 10'000'000;  // of a benchmark; a larger number is none that we wrote
 constexpr int kMaxParts = 1'000'000;
 
+struct Description {
+  BenchmarkConfig config;
+  Json settings;
+  std::vector<Problem> problems;
+};
+
 struct PartLog {
   RunLogName name;
   RunPlan plan;
-  Json header;
+  Description about;
 };
 
 Part parse_part(const std::string& text) {
@@ -52,14 +58,35 @@ auto read_checked(const fs::path& path, Read read) {
   }
 }
 
+Description parse_description(const Json& json) {
+  const Json& config = json.at("config");
+  Description about;
+  about.config.config_path = config.at("config_path").get<std::string>();
+  about.config.target_model = config.at("target_model").get<std::string>();
+  const Json& draft = config.at("speculative_model");
+  if (!draft.is_null()) about.config.speculative_model = draft.get<std::string>();
+  about.config.temperature = config.at("temperature").get<double>();
+  about.config.top_p = config.at("top_p").get<double>();
+  about.config.top_k = config.at("top_k").get<int>();
+  about.config.max_tokens = config.at("max_tokens").get<int>();
+  about.settings = json.at("settings");
+  if (!about.settings.is_object()) throw UserError("'settings' is no object");
+  for (const Json& problem : json.at("problems")) {
+    const Json& answer = problem.at("answer");
+    about.problems.push_back({problem.at("id"), problem.at("problem").get<std::string>(), "",
+                              answer.is_null() ? std::nullopt : std::optional(answer.get<std::string>())});
+  }
+  return about;
+}
+
 PartLog read_part(const RunLogName& name, const Json& header) {
   return read_checked(name.path, [&] {
-    PartLog log{name, {}, header};
+    PartLog log{name, {}, parse_description(header.at("for_merge"))};
     log.plan.settings = header.at("settings");
     const Json& settings = log.plan.settings;
     log.plan.part = parse_part(settings.at(kPartKey).get<std::string>());
     for (const Json& mode : settings.at("modes")) log.plan.modes.push_back(parse_mode(mode.get<std::string>()));
-    log.plan.num_problems = header.at("for_merge").at("problems").size();
+    log.plan.num_problems = log.about.problems.size();
     log.plan.num_runs = settings.at("num_runs").get<std::size_t>();
     if (log.plan.modes.empty() || log.plan.num_problems == 0 || log.plan.num_problems > kMaxProblems ||
         log.plan.num_runs == 0 || log.plan.num_runs > kMaxProblems) {
@@ -125,35 +152,6 @@ std::string describe_missing(const std::vector<PartLog>& parts, const std::map<R
   return fmt::format("{}", fmt::join(missing, "; "));
 }
 
-struct Description {
-  BenchmarkConfig config;
-  Json settings;
-  std::vector<Problem> problems;
-};
-
-Description read_description(const PartLog& log) {
-  return read_checked(log.name.path, [&] {
-    const Json& given = log.header.at("for_merge");
-    const Json& config = given.at("config");
-    Description result;
-    result.config.config_path = config.at("config_path").get<std::string>();
-    result.config.target_model = config.at("target_model").get<std::string>();
-    const Json& draft = config.at("speculative_model");
-    if (!draft.is_null()) result.config.speculative_model = draft.get<std::string>();
-    result.config.temperature = config.at("temperature").get<double>();
-    result.config.top_p = config.at("top_p").get<double>();
-    result.config.top_k = config.at("top_k").get<int>();
-    result.config.max_tokens = config.at("max_tokens").get<int>();
-    result.settings = given.at("settings");
-    for (const Json& problem : given.at("problems")) {
-      const Json& answer = problem.at("answer");
-      result.problems.push_back({problem.at("id"), problem.at("problem").get<std::string>(), "",
-                                 answer.is_null() ? std::nullopt : std::optional(answer.get<std::string>())});
-    }
-    return result;
-  });
-}
-
 }  // namespace
 
 OrderedJson describe_for_merge(const BenchmarkConfig& config, const Json& settings,
@@ -191,7 +189,7 @@ MergedBenchmark merge_parts(const fs::path& folder) {
   }
 
   const PartLog& first = parts.back();
-  const Description about = read_description(first);
+  const Description& about = first.about;
   std::vector<RunRecord> records;
   for (auto& [key, record] : runs) records.push_back(std::move(record));
   const BenchmarkData data{first.name.timestamp, first.plan.modes, about.problems, first.plan.num_runs,

@@ -165,7 +165,7 @@ void add_bench(TableBuilder& table) {
   table.add(kRuns, {"num_problems", "how many, from the first on", "problems"}, Integer{}, 5, kPart,
             &Part::num_problems);
   table.add(kRuns, {"num_runs", "of each problem", "runs"}, Integer{}, 5, kPart, &Part::num_runs);
-  table.add(kBench, {"part", "only this share of the problems: every N-th from the K-th on; `merge` joins the parts"},
+  table.add(kRuns, {"part", "only this share of the problems: every N-th from the K-th on; `merge` joins the parts"},
             PartOfWhole{}, {}, kPart, &Part::part);
   table.add(kRuns, {"test_mode", "the target alone, speculative thinking, both and their ratio, or these and the draft alone"},
             Choice<TestMode>{{{"large", TestMode::large}, {"spec", TestMode::spec}, {"both", TestMode::both}, {"all", TestMode::all}}},

@@ -73,7 +73,8 @@ CONF
 
 stop_slurm() {
   local pid
-  scancel --quiet --user="$(id -un)" 2>/dev/null || true
+  # Only when commands go to the Slurm that was started here.
+  [ "${SLURM_CONF:-}" != "$slurm/slurm.conf" ] || scancel --quiet --user="$(id -un)" 2>/dev/null || true
   for pid in "$slurm"/slurmd_*.pid "$slurm/slurmctld.pid" "$slurm/munge/pid"; do
     [ ! -s "$pid" ] || kill "$(cat "$pid")" 2>/dev/null || true
   done

@@ -4,61 +4,26 @@
 set -euo pipefail
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$source_dir/tests/launch/local_slurm.sh"
+. "$source_dir/tests/launch/expect.sh"
 build_dir=$(cd "${1:-${SPECTHINK_BUILD_DIR:-$source_dir/build}}" && pwd)
 work=$(mktemp -d)
 export SPECTHINK=$build_dir/specthink SPECTHINK_ROOT=$source_dir
 [ -x "$SPECTHINK" ] || { echo "no $SPECTHINK: run launch/setup.sh first" >&2; exit 2; }
 
-failures=0
 finish() {
   local code=$?
   stop_slurm
-  if [ "$code" = 0 ] && [ "$failures" = 0 ]; then rm -rf "$work"; else echo "kept for a look: $work" >&2; fi
+  if [ "$code" = 77 ] || [ "$code$failures" = 00 ]; then rm -rf "$work"; else echo "kept for a look: $work" >&2; fi
 }
 trap finish EXIT
 start_slurm "$work/slurm"
 cd "$work"
 
-expect() {  # WHAT COMMAND...
-  local what=$1
-  shift
-  if "$@"; then
-    echo "ok      $what"
-  else
-    echo "FAILED  $what"
-    failures=$((failures + 1))
-  fi
-}
 log_of() { cat "$work"/slurm-"$1"*.out; }
 says() { log_of "$1" | grep -qF -- "$2"; }  # JOB TEXT
 state_of() { scontrol --oneliner show job "$1" | grep -o 'JobState=[A-Z]*' | sort -u; }
 
-# COMMAND until it succeeds, at most two minutes.
-await() {
-  local try
-  for try in $(seq 240); do
-    ! "$@" >/dev/null 2>&1 || return 0
-    sleep 0.5
-  done
-  echo "waited in vain for: $*" >&2
-  return 1
-}
-has_lines() { [ "$(cat "$1"/*.jsonl | wc -l)" -gt "$2" ]; }  # FOLDER RUNS; the first line is no run
 has_state() { [ "$(state_of "$1")" = "JobState=$2" ]; }
-has_result() { [ "$(find "$1" -name '*_benchmark_*.json' | wc -l)" = 1 ]; }
-
-# The runs of a result file without what depends on time, and how many they are.
-runs_of() {
-  python3 - "$1"/*_benchmark_*.json <<'PYTHON'
-import json, sys
-document = json.load(open(sys.argv[1]))
-for problem in document["results"]["problems"]:
-    for run in problem["runs"]:
-        print(problem["id"], run["run"], run["num_tokens"], repr(run["generated_text"]), run["ledger"], run["correct"])
-PYTHON
-}
-same_runs() { diff <(runs_of "$1") <(runs_of "$2"); }
-count_runs() { [ "$(runs_of "$1" | wc -l)" = "$2" ]; }
 
 on_cpus=(--parsable --gpus-per-node=0 --cpus-per-task=1 --time=20)
 export OMPI_MCA_mpi_yield_when_idle=1  # ranks share cores with each other and with other tests
