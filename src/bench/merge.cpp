@@ -71,17 +71,21 @@ Description parse_description(const Json& json) {
   about.config.max_tokens = config.at("max_tokens").get<int>();
   about.settings = json.at("settings");
   if (!about.settings.is_object()) throw UserError("'settings' is no object");
-  for (const Json& problem : json.at("problems")) {
-    const Json& answer = problem.at("answer");
-    about.problems.push_back({problem.at("id"), problem.at("problem").get<std::string>(), "",
-                              answer.is_null() ? std::nullopt : std::optional(answer.get<std::string>())});
+  for (const Json& json_problem : json.at("problems")) {
+    Problem& problem = about.problems.emplace_back();
+    problem.id = json_problem.at("id");
+    problem.problem = json_problem.at("problem").get<std::string>();
+    const Json& answer = json_problem.at("answer");
+    if (!answer.is_null()) problem.answer = answer.get<std::string>();
   }
   return about;
 }
 
 PartLog read_part(const RunLogName& name, const Json& header) {
   return read_checked(name.path, [&] {
-    PartLog log{name, {}, parse_description(header.at("for_merge"))};
+    PartLog log;
+    log.name = name;
+    log.about = parse_description(header.at("for_merge"));
     log.plan.settings = header.at("settings");
     const Json& settings = log.plan.settings;
     log.plan.part = parse_part(settings.at(kPartKey).get<std::string>());

@@ -35,8 +35,8 @@ for signal in USR1 TERM; do
 done
 
 if command -v shellcheck >/dev/null; then
-  expect "shellcheck has nothing to say" shellcheck -x "$source_dir"/launch/*.sh "$source_dir"/launch/*.sbatch \
-    "$source_dir"/tests/launch/*.sh "$source_dir"/docker/*.sh
+  cd "$source_dir"  # sourced files are found from here
+  expect "shellcheck has nothing to say" shellcheck -x launch/*.sh launch/*.sbatch tests/launch/*.sh docker/*.sh
 fi
 echo "$failures failed"
 [ "$failures" = 0 ]
