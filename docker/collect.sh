@@ -14,7 +14,7 @@ copy "$build_dir/specthink"
 copy "$build_dir/runtime_packages"
 
 # The folders of its RUNPATH that no package of the distribution installs.
-readelf -d "$build_dir/specthink" | sed -n 's/.*R.*PATH.*\[\(.*\)\]/\1/p' | tr ':' '\n' | sort -u | grep site-packages |
+readelf -d "$build_dir/specthink" | sed -n 's/.*R.*PATH.*\[\(.*\)\]/\1/p' | tr ':' '\n' | sort -u | grep -E '(site|dist)-packages' |
   while read -r folder; do
     [ -d "$folder" ] || continue
     find "$folder" -maxdepth 1 -name '*.so*' ! -name 'libtorch_python*' | while read -r library; do copy "$library"; done

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -86,8 +87,8 @@ std::vector<Check> check_node(const ProcessGroup& group, const Settings& setting
   std::ranges::move(doctor::check_limits(doctor::read_limits(), group.local_size(), !on_cpu, one_node),
                     std::back_inserter(checks));
 
-  // One process is not how a job on several GPUs runs: it is asked about all of them.
-  const int gpus = static_cast<int>(cuda.gpus.size());
+  // One process is not how a job on several GPUs runs: it is asked about as many of them as surely divide the heads.
+  const int gpus = static_cast<int>(std::bit_floor(cuda.gpus.size()));
   doctor::Machine machine;
   machine.ranks = launcher != Launcher::none || on_cpu ? group.size() : std::max(1, gpus);
   machine.gpu_memory = on_cpu ? 0 : gpu_memory;
