@@ -41,7 +41,7 @@ list_runtime_packages() {
   local library
   ldd "$build_dir/specthink" | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | while read -r library; do
     # Under either name where /lib is a link; libraries of the virtual environment belong to no package.
-    dpkg-query -S "$(readlink -f "$library")" "$library" 2>/dev/null | sed -n '1s/:.*//p'
+    { dpkg-query -S "$(readlink -f "$library")" "$library" 2>/dev/null || true; } | sed -n '1s/:.*//p'
   done | sort -u
 }
 
