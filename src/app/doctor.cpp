@@ -208,10 +208,8 @@ std::string as_json(const std::vector<Check>& checks, int ranks, const CudaInfo&
   }
   OrderedJson links = OrderedJson::array();
   for (const GpuLink& link : cuda.links) {
-    links.push_back({{"gpus", {link.a, link.b}},
-                     {"peer_access", link.peer_access},
-                     {"nvlink", link.nvlink},
-                     {"path", link.path}});
+    links.push_back(
+        {{"gpus", {link.a, link.b}}, {"peer_access", link.peer_access}, {"nvlink", link.nvlink}, {"path", link.path}});
   }
   const OrderedJson json{{"state", doctor::name_of(doctor::worst(checks))},
                          {"ranks", ranks},

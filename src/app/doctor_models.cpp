@@ -2,16 +2,14 @@
 #include <fmt/format.h>
 
 #include "app/doctor_checks.h"
+#include "app/doctor_text.h"
 #include "specthink/base/error.h"
-#include "specthink/base/strings.h"
 #include "specthink/model/hub.h"
 #include "specthink/model/memory_plan.h"
 #include "specthink/model/shard_plan.h"
 
 namespace specthink::doctor {
 namespace {
-
-std::string bytes_text(std::int64_t bytes) { return format_bytes(static_cast<std::uint64_t>(bytes)); }
 
 Check check_memory(Role role, const ModelConfig& config, const ModelSettings& settings, int models,
                    const Machine& machine) {
