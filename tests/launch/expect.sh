@@ -13,9 +13,9 @@ expect() {  # WHAT COMMAND...
   fi
 }
 
-# COMMAND until it succeeds, at most two minutes.
+# COMMAND until it succeeds, at most five minutes.
 await() {
-  for _ in $(seq 240); do
+  for _ in $(seq 600); do
     ! "$@" >/dev/null 2>&1 || return 0
     sleep 0.5
   done
