@@ -73,8 +73,13 @@ CONF
 
 stop_slurm() {
   local pid
-  # Only when commands go to the Slurm that was started here.
-  [ "${SLURM_CONF:-}" != "$slurm/slurm.conf" ] || scancel --quiet --user="$(id -un)" 2>/dev/null || true
+  if [ "${SLURM_CONF:-}" = "$slurm/slurm.conf" ]; then  # otherwise commands would go to another Slurm
+    scancel --quiet --user="$(id -un)" 2>/dev/null || true
+    for _ in $(seq 60); do  # a job whose end nobody hears of stays
+      [ -n "$(squeue --noheader 2>/dev/null)" ] || break
+      sleep 0.5
+    done
+  fi
   for pid in "$slurm"/slurmd_*.pid "$slurm/slurmctld.pid" "$slurm/munge/pid"; do
     [ ! -s "$pid" ] || kill "$(cat "$pid")" 2>/dev/null || true
   done
