@@ -1,7 +1,13 @@
 #!/usr/bin/env bash
 # Installs what is missing and builds specthink into build/. Safe to run twice; says what it does.
 #
+#   launch/setup.sh              everything
+#   launch/setup.sh packages     only the distribution's packages  \ steps of their own, so that an image
+#   launch/setup.sh libraries    only LibTorch, CMake and ninja    / (docker/) need not repeat them for each change
+#   launch/setup.sh runtime      only the packages that a built program needs to run, as the build found them
+#
 #   SPECTHINK_CUDA=ON|OFF|AUTO   build the CUDA code (default AUTO: when nvcc is found)
+#   SPECTHINK_CUDA_ARCHITECTURES=80   for other GPUs than Hopper
 #   SPECTHINK_BUILD_DIR=DIR      build folder (default build/ in the checkout)
 #
 # Packages come from the distribution (Debian 12, Ubuntu 24.04 or newer; needs root only when one is missing). LibTorch and
@@ -13,6 +19,7 @@ source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_dir=${SPECTHINK_BUILD_DIR:-$source_dir/build}
 want_cuda=${SPECTHINK_CUDA:-AUTO}
 torch_version=2.11.0
+step=${1:-all}
 
 say() { printf '== %s\n' "$*" >&2; }
 die() {
@@ -24,20 +31,34 @@ die() {
 packages=(g++ make pkg-config python3 python3-venv openmpi-bin libopenmpi-dev libyaml-cpp-dev libboost-program-options-dev
   libgtest-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev libspdlog-dev libfmt-dev)
 
+# What a built program runs on: mpirun, python3 for the demo, and the packages of the shared libraries it was linked with,
+# which are called differently in each release of a distribution.
+runtime_packages=(openmpi-bin python3)
+runtime_list=$build_dir/runtime_packages  # written by the build
+
+list_runtime_packages() {
+  command -v dpkg-query >/dev/null || return 0
+  local library
+  ldd "$build_dir/specthink" | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | while read -r library; do
+    # Under either name where /lib is a link; libraries of the virtual environment belong to no package.
+    { dpkg-query -S "$(readlink -f "$library")" "$library" 2>/dev/null || true; } | sed -n '1s/:.*//p'
+  done | sort -u
+}
+
 missing_packages() {
   local package
-  for package in "${packages[@]}"; do
+  for package in "$@"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || echo "$package"
   done
 }
 
 install_packages() {
   command -v dpkg-query >/dev/null || {
-    say "this is no Debian or Ubuntu: expecting these packages to be there: ${packages[*]}"
+    say "this is no Debian or Ubuntu: expecting these packages to be there: $*"
     return
   }
   local missing
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "$@")
   [ ${#missing[@]} -gt 0 ] || return 0
   [ "$(id -u)" = 0 ] || die "these packages are missing: ${missing[*]}. Ask an administrator for: apt-get install ${missing[*]}"
   say "installing ${missing[*]}"
@@ -113,7 +134,17 @@ find_tools() {
 }
 
 # --- Build ----------------------------------------------------------------------------------------------------------------
-install_packages
+case $step in
+  all | packages) install_packages "${packages[@]}" ;;
+  runtime)
+    [ -s "$runtime_list" ] || die "$runtime_list is not there: it is written when specthink is built"
+    mapfile -t linked <"$runtime_list"
+    install_packages "${runtime_packages[@]}" "${linked[@]}"
+    ;;
+  libraries) ;;
+  *) die "unknown step '$step', expected packages, libraries, runtime or nothing" ;;
+esac
+[[ $step != packages && $step != runtime ]] || exit 0
 
 with_cuda=no
 case $want_cuda in
@@ -127,10 +158,12 @@ case $want_cuda in
 esac
 find_torch
 find_tools
+[ "$step" = all ] || exit 0
 
 say "configuring in $build_dir (torch: $torch_dir, CUDA code: $with_cuda)"
 "$cmake" -S "$source_dir" -B "$build_dir" -G Ninja -DCMAKE_MAKE_PROGRAM="$ninja" -DSPECTHINK_TORCH="$torch_dir" \
-  -DSPECTHINK_CUDA="$([ "$with_cuda" = yes ] && echo ON || echo OFF)" >"$build_dir/configure.log" 2>&1 || {
+  -DSPECTHINK_CUDA="$([ "$with_cuda" = yes ] && echo ON || echo OFF)" \
+  ${SPECTHINK_CUDA_ARCHITECTURES:+"-DSPECTHINK_CUDA_ARCHITECTURES=$SPECTHINK_CUDA_ARCHITECTURES"} >"$build_dir/configure.log" 2>&1 || {
   cat "$build_dir/configure.log" >&2
   die "cmake failed: see above, or $build_dir/configure.log"
 }
@@ -139,5 +172,6 @@ say "building (minutes the first time)"
   tail -n 60 "$build_dir/build.log" >&2
   die "the build failed: see above, or $build_dir/build.log"
 }
+list_runtime_packages >"$runtime_list"
 python3 "$source_dir/tools/random_pair.py" "$build_dir/random_pair" || die "tools/random_pair.py failed"
 say "built $build_dir/specthink"

@@ -37,7 +37,7 @@ Json run_settings(const Invocation& invocation) {
   const Json settings = settings_as_json(invocation).at("settings");
   for (const auto& [key, option] : settings.items()) {
     constexpr std::array kNoInfluence{
-        "resume",       "output_dir", "use_2gpu",  "target_model_gpu",       "speculative_model_gpu",
+        "part",         "resume",       "output_dir", "use_2gpu",  "target_model_gpu",       "speculative_model_gpu",
         "num_problems", "num_runs",   "test_mode", "gpu_memory_utilization", "format",
         "data_dir",     "trace",      "color"};
     if (std::find(kNoInfluence.begin(), kNoInfluence.end(), key) == kNoInfluence.end())
@@ -58,6 +58,7 @@ BenchmarkOptions benchmark_options(const Invocation& invocation, int ranks) {
   options.output_dir = settings.bench.output_dir;
   options.resume = settings.bench.resume;
   options.modes = run_modes(test_mode_of(invocation));
+  options.part = settings.bench.part;
   options.num_runs = static_cast<std::size_t>(settings.bench.num_runs);
   options.config.config_path = invocation.config_path.string();
   options.config.target_model = settings.models.target;

@@ -15,6 +15,8 @@ int run_replay(const Invocation& invocation);
 int run_tokenize(const Invocation& invocation);
 int run_plan(const Invocation& invocation);
 int run_config(const Invocation& invocation);
+int run_merge(const Invocation& invocation);
+int run_doctor(const Invocation& invocation);
 
 /// Name, version and those of MPI, NCCL, torch and CUDA.
 std::string version_text();

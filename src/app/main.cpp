@@ -22,6 +22,7 @@ int run_command(const Invocation& invocation) {
   constexpr std::pair<const char*, int (*)(const Invocation&)> kCommands[] = {
       {"generate", run_generate}, {"score", run_score}, {"bench", run_bench},   {"replay", run_replay},
       {"tokenize", run_tokenize}, {"plan", run_plan},   {"config", run_config},
+      {"merge", run_merge},       {"doctor", run_doctor},
   };
   for (const auto& [name, run] : kCommands) {
     if (invocation.command == name) return run(invocation);
@@ -38,7 +39,8 @@ void flush_stdout() {
 }
 
 bool needs_ranks(const std::string& command) {
-  return command == "generate" || command == "score" || command == "bench" || command == "replay";
+  return command == "generate" || command == "score" || command == "bench" || command == "replay" ||
+         command == "doctor";
 }
 
 int run(const ParseResult& parsed) {

@@ -9,6 +9,7 @@
 #include "specthink/base/hash.h"
 #include "specthink/base/log.h"
 #include "specthink/bench/console.h"
+#include "specthink/bench/merge.h"
 #include "specthink/bench/output_folder.h"
 
 namespace specthink {
@@ -27,6 +28,8 @@ std::string hash_problems(const std::vector<Problem>& problems) {
   return fmt::format("{:016x}", hash);
 }
 
+std::string part_name(const Part& part) { return fmt::format("{}/{}", part.number, part.of); }
+
 Json plan_settings(const Task& task, const std::vector<Problem>& problems, const BenchmarkOptions& options) {
   const BenchmarkConfig& config = options.config;
   Json modes = Json::array();
@@ -44,6 +47,7 @@ Json plan_settings(const Task& task, const std::vector<Problem>& problems, const
                    {"top_p", config.top_p},
                    {"top_k", config.top_k},
                    {"max_tokens", config.max_tokens}});
+  if (!options.part.is_whole()) settings[kPartKey] = part_name(options.part);
   return settings;
 }
 
@@ -53,11 +57,23 @@ Benchmark::Benchmark(const Task& task, std::vector<Problem> problems, BenchmarkO
     : answer_rule_(task.answer_rule), problems_(std::move(problems)), options_(std::move(options)) {
   check(!problems_.empty() && options_.num_runs > 0 && !options_.modes.empty(), "a benchmark has something to run");
   if (options_.output_dir.empty()) options_.output_dir = ".";
-  plan_ = {options_.modes, problems_.size(), options_.num_runs, plan_settings(task, problems_, options_)};
+  plan_ = {.modes = options_.modes,
+           .num_problems = problems_.size(),
+           .num_runs = options_.num_runs,
+           .settings = plan_settings(task, problems_, options_),
+           .part = options_.part,
+           .for_merge = {}};
   options_.settings["task"] = task.name;
+  if (plan_.part.is_whole()) return;
+  plan_.for_merge = describe_for_merge(options_.config, options_.settings, problems_);
+  options_.settings[kPartKey] = part_name(plan_.part);
 }
 
 void Benchmark::prepare() {
+  if (plan_.total() == 0) {
+    throw UserError("--part {} has nothing to do: there are {} problems; use at most as many parts",
+                    part_name(plan_.part), problems_.size());
+  }
   const fs::path& folder = options_.output_dir;
   prepare_output_folder(folder);
   if (!options_.resume) return;
@@ -83,6 +99,7 @@ std::vector<RunKey> Benchmark::pending() const {
   std::vector<RunKey> keys;
   for (const RunMode mode : plan_.modes) {
     for (std::size_t problem = 0; problem < plan_.num_problems; ++problem) {
+      if (!plan_.has_problem(problem)) continue;
       for (std::size_t run = 0; run < plan_.num_runs; ++run) {
         const RunKey key{mode, problem, run};
         if (!done.contains(key)) keys.push_back(key);
@@ -105,6 +122,7 @@ RunRecord Benchmark::record(const RunKey& key, const RunOutcome& outcome) {
 
 void Benchmark::write_results() const {
   check(finished() == total(), "results are written when all runs are finished");
+  if (!plan_.part.is_whole()) return;
   try {
     write_file_atomically(result_path(), to_file_text(result_document(data())));
   } catch (const EnvironmentError& error) {
@@ -119,12 +137,17 @@ fs::path Benchmark::result_path() const { return log().result_path(); }
 std::string Benchmark::summary_text() const {
   std::vector<ModeSummary> modes;
   for (const RunMode mode : plan_.modes) modes.push_back(summarize_mode(mode, log().records()));
-  return specthink::summary_text(modes) +
-         fmt::format("\nResults: {}\nRuns:    {}\n", result_path().string(), log_path().string());
+  const std::string results =
+      plan_.part.is_whole()
+          ? result_path().string()
+          : fmt::format("part {}; when all are finished, `specthink merge --output-dir {}` writes them",
+                        part_name(plan_.part), options_.output_dir.string());
+  return specthink::summary_text(modes) + fmt::format("\nResults: {}\nRuns:    {}\n", results, log_path().string());
 }
 
 std::string Benchmark::summary_line() const {
-  return to_line(summary_document(data(), result_path().string(), log_path().string()));
+  return to_line(
+      summary_document(data(), plan_.part.is_whole() ? result_path().string() : "", log_path().string()));
 }
 
 BenchmarkData Benchmark::data() const {

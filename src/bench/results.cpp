@@ -98,7 +98,7 @@ OrderedJson result_document(const BenchmarkData& data) { return make_document(da
 
 OrderedJson summary_document(const BenchmarkData& data, const std::string& result_path, const std::string& log_path) {
   OrderedJson document = make_document(data, false);
-  document["files"] = {{"results", result_path}, {"runs", log_path}};
+  document["files"] = {{"results", result_path.empty() ? OrderedJson() : OrderedJson(result_path)}, {"runs", log_path}};
   return document;
 }
 

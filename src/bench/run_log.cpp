@@ -42,6 +42,13 @@ void warn_unlocked(const fs::path& path) {
   spdlog::warn("{}: this file system cannot lock files; do not resume it while another job writes it", path.string());
 }
 
+bool is_other_part(Json settings, Json mine) {
+  if (!settings.contains(kPartKey) || !mine.contains(kPartKey) || settings == mine) return false;
+  settings.erase(kPartKey);
+  mine.erase(kPartKey);
+  return settings == mine;
+}
+
 void collect_changes(const Json& before, const Json& now, const std::string& name, std::vector<std::string>& changes) {
   if (before == now) return;
   if (!before.is_object() || !now.is_object()) {
@@ -57,6 +64,21 @@ void collect_changes(const Json& before, const Json& now, const std::string& nam
 }
 
 }  // namespace
+
+bool RunPlan::has_problem(std::size_t problem) const {
+  return problem < num_problems && problem % static_cast<std::size_t>(part.of) + 1 == static_cast<std::size_t>(part.number);
+}
+
+bool RunPlan::contains(const RunKey& key) const {
+  return std::find(modes.begin(), modes.end(), key.mode) != modes.end() && has_problem(key.problem) &&
+         key.run < num_runs;
+}
+
+std::size_t RunPlan::total() const {
+  const auto of = static_cast<std::size_t>(part.of);
+  const auto number = static_cast<std::size_t>(part.number);
+  return modes.size() * num_runs * ((num_problems + of - number) / of);
+}
 
 std::string describe_changes(const Json& before, const Json& now) {
   std::vector<std::string> changes;
@@ -116,7 +138,7 @@ std::optional<RunLog> RunLog::resume(const fs::path& folder, const RunPlan& plan
   bool is_newest = true;
   for (const RunLogName& name : list_run_logs(folder)) {
     const std::optional<RunLogState> state = inspect_run_log(name.path);
-    if (!state) continue;
+    if (!state || is_other_part(state->settings, plan.settings)) continue;
     const bool unfinished = state->finished < state->total;
     if (state->settings == plan.settings) {
       if (unfinished) return open_log(name);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <fstream>
 #include <map>
 #include <regex>
 #include <set>
@@ -43,8 +44,7 @@ RunRecord load_record(const TextLine& line, const RunPlan& plan, const std::stri
   try {
     RunRecord record = parse_record(parse_json(line.text, source), source);
     const RunKey& key = record.key;
-    const bool known_mode = std::find(plan.modes.begin(), plan.modes.end(), key.mode) != plan.modes.end();
-    if (!known_mode || key.problem >= plan.num_problems || key.run >= plan.num_runs) {
+    if (!plan.contains(key)) {
       throw UserError("{}: {}, problem {}, run {} is none of this benchmark's runs ({} problems, {} runs each)", source,
                       name_of(key.mode), key.problem, key.run, plan.num_problems, plan.num_runs);
     }
@@ -81,11 +81,20 @@ std::vector<RunLogName> list_run_logs(const fs::path& folder) {
 }
 
 OrderedJson header_json(const RunPlan& plan, const std::string& timestamp) {
-  return {{"format", kRunLogFormat},
-          {"timestamp", timestamp},
-          {"model_type", file_kind(plan.modes)},
-          {"runs", plan.total()},
-          {"settings", OrderedJson(plan.settings)}};
+  OrderedJson header{{"format", kRunLogFormat},
+                     {"timestamp", timestamp},
+                     {"model_type", file_kind(plan.modes)},
+                     {"runs", plan.total()},
+                     {"settings", OrderedJson(plan.settings)}};
+  if (!plan.part.is_whole()) header["for_merge"] = plan.for_merge;
+  return header;
+}
+
+std::optional<Json> read_header(const fs::path& path) {
+  std::ifstream file(path);
+  std::string line;
+  if (!std::getline(file, line) || file.eof()) return std::nullopt;
+  return parse_header({{line, 0, 1, true}});
 }
 
 std::optional<RunLogState> inspect_run_log(const fs::path& path) {
@@ -110,7 +119,7 @@ std::optional<RunLogState> inspect_run_log(const fs::path& path) {
   return RunLogState{header->at("settings"), header->at("runs").get<std::size_t>(), finished.size()};
 }
 
-std::vector<RunRecord> load_run_log(const fs::path& path, const RunPlan& plan) {
+std::vector<RunRecord> load_run_log(const fs::path& path, const RunPlan& plan, TornLine torn_line) {
   const std::string content = read_file(path, kMaxLogBytes);
   const std::vector<TextLine> lines = split_lines(content);
   if (!parse_header(lines)) throw UserError("{}: the first line is none of a run log", path.string());
@@ -118,12 +127,13 @@ std::vector<RunRecord> load_run_log(const fs::path& path, const RunPlan& plan) {
   for (auto line = lines.begin() + 1; line != lines.end(); ++line) {
     const std::string source = fmt::format("{}:{}", path.string(), line->number);
     if (!line->terminated && !try_parse(line->text)) {
+      if (torn_line == TornLine::skip) break;
       spdlog::warn("{}: the last line is torn and cut off, its run is done again", source);
       cut_file(path, line->offset);
       break;
     }
     RunRecord record = load_record(*line, plan, source);
-    if (!line->terminated) append_line(path, "");
+    if (!line->terminated && torn_line == TornLine::repair) append_line(path, "");
     if (record.is_finished()) runs.insert_or_assign(record.key, std::move(record));
   }
   std::vector<RunRecord> records;

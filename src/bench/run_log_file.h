@@ -37,8 +37,15 @@ struct RunLogState {
 /// Null for a file that is no run log of ours, also one that cannot be read or whose first line is torn.
 std::optional<RunLogState> inspect_run_log(const std::filesystem::path& path);
 
-/// Finished runs, in the order of their keys; of two lines about one run the later one counts. The file is cut behind
-/// its last complete line, so that appending to it gives a valid file. Throws UserError.
-std::vector<RunRecord> load_run_log(const std::filesystem::path& path, const RunPlan& plan);
+/// The first line of a log, checked as far as inspect_run_log() does; null under the same conditions.
+std::optional<Json> read_header(const std::filesystem::path& path);
+
+/// What to do about a last line that was not written to its end: another process may be about to.
+enum class TornLine { repair, skip };
+
+/// Finished runs, in the order of their keys; of two lines about one run the later one counts. With `repair` the file is
+/// cut behind its last complete line, so that appending to it gives a valid file. Throws UserError.
+std::vector<RunRecord> load_run_log(const std::filesystem::path& path, const RunPlan& plan,
+                                    TornLine torn_line = TornLine::repair);
 
 }  // namespace specthink

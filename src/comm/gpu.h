@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "specthink/comm/gpu_info.h"
+
 namespace specthink::gpu {
 
 int count();
@@ -19,5 +21,6 @@ std::int64_t free_memory(int index);
 void synchronize(int index);
 std::string cuda_version();
 std::string nccl_version();
+CudaInfo inspect();  ///< see specthink/comm/gpu_info.h
 
 }  // namespace specthink::gpu

@@ -34,6 +34,15 @@ const std::vector<CommandInfo>& command_table() {
        "would "
        "make them fit. Loads no weights.",
        ""},
+      {kMerge, "merge", "the parts of a benchmark (bench --part) as one result",
+       "Reads the run logs that the parts of a benchmark have written into --output-dir and writes the result file of "
+       "the whole, as if it had run in one piece. Says what is missing while it is not complete.",
+       ""},
+      {kDoctor, "doctor", "checks this machine: MPI, GPUs, NCCL, limits, model folders",
+       "Prints one line a check: ok, warning or error with what to do. Run it as the job will run: alone, under mpirun "
+       "or srun, in the container; with --config, --target or --draft it checks the model folders as well. Exit code 3 "
+       "when a check fails.",
+       ""},
       {kConfig, "config", "settings as they come out, and where each comes from",
        "Prints the resolved settings as a YAML file with the source of each; with --format json as one object.", ""},
   };

@@ -30,7 +30,7 @@ void add_input(TableBuilder& table) {
 void add_models(TableBuilder& table) {
   using Part = ModelSettings;
   constexpr auto kPart = &Settings::models;
-  constexpr unsigned kRuns = kGenerate | kScore | kBench | kReplay | kConfig;
+  constexpr unsigned kRuns = kGenerate | kScore | kBench | kReplay | kDoctor | kConfig;
   const Text model{.form = Form::model, .name = "DIR|HUB_NAME"};
   Text draft = model;
   draft.none_is_null = true;
@@ -41,7 +41,7 @@ void add_models(TableBuilder& table) {
              .flag = "target",
              .alias = "target-model-name"},
             model, {}, kPart, &Part::target);
-  table.add(kGenerate | kBench | kReplay | kPlan | kConfig,
+  table.add(kGenerate | kBench | kReplay | kPlan | kDoctor | kConfig,
             {.key = "speculative_model_name",
              .help = "the small model that writes the chain of thought; none (in YAML null): the target alone",
              .flag = "draft",
@@ -174,6 +174,8 @@ void add_bench(TableBuilder& table) {
   table.add(kRuns, {"num_problems", "how many, from the first on", "problems"}, Integer{}, 5, kPart,
             &Part::num_problems);
   table.add(kRuns, {"num_runs", "of each problem", "runs"}, Integer{}, 5, kPart, &Part::num_runs);
+  table.add(kRuns, {"part", "only this share of the problems: every N-th from the K-th on; `merge` joins the parts"},
+            PartOfWhole{}, {}, kPart, &Part::part);
   table.add(kRuns, {"test_mode", "the target alone, speculative thinking, both and their ratio, or these and the draft alone"},
             Choice<TestMode>{{{"large", TestMode::large}, {"spec", TestMode::spec}, {"both", TestMode::both}, {"all", TestMode::all}}},
             TestMode::both, kPart, &Part::test_mode);
@@ -181,7 +183,7 @@ void add_bench(TableBuilder& table) {
             &Part::use_2gpu);
   table.add(kRuns | kReplay, {"resume", "go on with an interrupted benchmark or replay of the same settings in output_dir"}, Boolean{},
             false, kPart, &Part::resume);
-  table.add(kRuns | kReplay, {"output_dir", "folder of the result files"},
+  table.add(kRuns | kReplay | kMerge, {"output_dir", "folder of the result files"},
             Text{.form = Form::path, .name = "DIR", .null_allowed = false}, "benchmark_results", kPart,
             &Part::output_dir);
 }
@@ -236,7 +238,7 @@ void add_output(TableBuilder& table) {
             Choice<std::string>{{{"auto", "auto"}, {"always", "always"}, {"never", "never"}}}, "auto",
             &Settings::generate, &GenerateSettings::color);
   table.add(
-      kGenerate | kScore | kBench | kReplay | kTokenize | kPlan | kConfig,
+      kGenerate | kScore | kBench | kReplay | kTokenize | kPlan | kConfig | kDoctor | kMerge,
       {"format", "of the result on stdout; auto: as suits the command; jsonl is for tokenize"},
       Choice<Format>{
           {{"auto", Format::automatic}, {"text", Format::text}, {"json", Format::json}, {"jsonl", Format::jsonl}}},

@@ -21,6 +21,8 @@ enum Commands : unsigned {
   kPlan = 16,
   kConfig = 32,
   kReplay = 64,
+  kDoctor = 128,
+  kMerge = 256,
 };
 
 struct CommandInfo {

@@ -292,6 +292,19 @@ Json IndexList::write(const Value& value) const {
   return list;
 }
 
+Part PartOfWhole::read(const YamlValue& value, const Place& place) const {
+  const std::string_view text = value.text;
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  const Part part{parse_whole<int>(text.substr(0, slash)).value_or(0),
+                  parse_whole<int>(text.substr(std::min(slash + 1, text.size()))).value_or(0)};
+  if (!value.is_scalar() || part.number < 1 || part.number > part.of) {
+    place.fail("a part K/N such as 2/4 (" + range() + ")", value);
+  }
+  return part;
+}
+
+Json PartOfWhole::write(const Value& value) const { return fmt::format("{}/{}", value.number, value.of); }
+
 std::array<double, 2> Shares::read(const YamlValue& value, const Place& place) const {
   constexpr double kRounding = 1e-9;  // 0.7 + 0.3 may add up to a little more than 1
   const std::string expected = "two numbers T,D for target and draft (" + range() + ")";

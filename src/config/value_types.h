@@ -172,6 +172,15 @@ struct Keywords {
   std::string range() const { return ""; }
 };
 
+/// 2/4: the second of four. Settings hold it as Part.
+struct PartOfWhole {
+  using Value = Part;
+  Value read(const YamlValue& value, const Place& place) const;
+  Json write(const Value& value) const;
+  std::string metavar() const { return "K/N"; }
+  std::string range() const { return "K from 1 to N"; }
+};
+
 /// Token ids: 5,17,3 or a YAML list.
 struct IdList {
   using Value = std::optional<TokenIds>;

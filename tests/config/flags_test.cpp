@@ -108,6 +108,12 @@ TEST(flags, whole_range_of_integers) {
   EXPECT_EQ(parse({"bench", "--max-tokens", "+5"}).settings.max_tokens, 5);
 }
 
+TEST(flags, parts) {
+  EXPECT_TRUE(parse({"bench"}).settings.bench.part.is_whole());
+  EXPECT_EQ(parse({"bench", "--part", "2/4"}).settings.bench.part, (Part{2, 4}));
+  EXPECT_EQ(parse({"bench", "--part=1/1"}).settings.bench.part, (Part{1, 1}));
+}
+
 struct BadValue {
   const char* command;
   const char* flag;
@@ -148,6 +154,13 @@ constexpr BadValue kBadValues[] = {
     {"bench", "--max-negative-num", "-1"},
     {"bench", "--num-problems", "0"},
     {"bench", "--num-runs", "0"},
+    {"bench", "--part", "2"},
+    {"bench", "--part", "0/2"},
+    {"bench", "--part", "3/2"},
+    {"bench", "--part", "1/2/3"},
+    {"bench", "--part", "-1/2"},
+    {"bench", "--part", "1/99999999999"},
+    {"bench", "--part", "/"},
     {"bench", "--top-k", "-2"},
     {"bench", "--top-k", "1.5"},
     {"bench", "--seed", "-1"},

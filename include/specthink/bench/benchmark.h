@@ -31,6 +31,7 @@ struct BenchmarkOptions {
   bool resume = false;
   std::vector<RunMode> modes;
   std::size_t num_runs = 1;
+  Part part;  ///< which share of the problems; their numbers, and with them all draws, stay those of the whole
   BenchmarkConfig config;
 
   /// Everything else that decides what a run computes: compat, seed, the schedule, dtype, number of ranks ... It is
@@ -61,7 +62,8 @@ class Benchmark {
   /// EnvironmentError that says where the finished runs are.
   RunRecord record(const RunKey& key, const RunOutcome& outcome);
 
-  /// Writes the result file, when nothing is pending. Throws EnvironmentError, as record() does.
+  /// Writes the result file, when nothing is pending; a part has none (bench/merge.h). Throws EnvironmentError, as
+  /// record() does.
   void write_results() const;
 
   std::size_t total() const { return plan_.total(); }

@@ -37,7 +37,8 @@ struct BenchmarkData {
 /// config, comparison} with such an object under each mode's name before `comparison`.
 OrderedJson result_document(const BenchmarkData& data);
 
-/// What `--format json` prints: the document without its runs, and `files` {results, runs}.
+/// What `--format json` prints: the document without its runs, and `files` {results, runs}; an empty `result_path` is
+/// null there.
 OrderedJson summary_document(const BenchmarkData& data, const std::string& result_path, const std::string& log_path);
 
 /// The text of a file: indented by two, all characters in ASCII, as the original writes it.

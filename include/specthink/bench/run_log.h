@@ -19,9 +19,16 @@ struct RunPlan {
   std::size_t num_problems = 0;
   std::size_t num_runs = 0;
   Json settings = Json::object();  ///< everything that decides what the runs compute; resuming needs the same
+  Part part;                       ///< its runs are those of every part.of-th problem; then part of the settings, too
+  OrderedJson for_merge;           ///< of a part: what bench/merge.h needs besides the runs
 
-  std::size_t total() const { return modes.size() * num_problems * num_runs; }
+  bool has_problem(std::size_t problem) const;
+  bool contains(const RunKey& key) const;
+  std::size_t total() const;  ///< runs
 };
+
+/// The key of the settings that names the part; missing for a whole benchmark.
+constexpr const char* kPartKey = "part";
 
 /// What was changed between two settings: "seed: 0, now 1; sampling.top_p: 0.95, now 1.0".
 std::string describe_changes(const Json& before, const Json& now);
@@ -37,7 +44,8 @@ class RunLog {
   static RunLog create(const std::filesystem::path& folder, const RunPlan& plan, std::string timestamp);
 
   /// The newest log in `folder` with the plan's settings that lacks runs or, when there is none, the newest of all logs
-  /// if it is complete and has these settings. Null when there is nothing to resume.
+  /// if it is complete and has these settings. Null when there is nothing to resume. Logs of other parts of the same
+  /// benchmark are none of its business.
   /// A torn last line is cut off with a warning, its run is done again. Throws UserError when there are unfinished logs
   /// but only with other settings (it names what changed), when another process is writing the log, and for a log that
   /// is damaged elsewhere.

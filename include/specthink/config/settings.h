@@ -78,10 +78,20 @@ struct ModelSettings {
   friend bool operator==(const ModelSettings&, const ModelSettings&) = default;
 };
 
+/// One of several equal shares of a benchmark: 2/4 is the second of four.
+struct Part {
+  int number = 1;  ///< from 1
+  int of = 1;
+
+  bool is_whole() const { return of == 1; }
+  friend bool operator==(const Part&, const Part&) = default;
+};
+
 struct BenchSettings {
   std::string task;  ///< task file (YAML); empty: AIME25
   int num_problems = 0;
   int num_runs = 0;
+  Part part;
   TestMode test_mode = TestMode::both;
   std::string output_dir;
   bool resume = false;

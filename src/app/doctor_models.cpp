@@ -1,0 +1,81 @@
+// The checks of a model folder.
+#include <fmt/format.h>
+
+#include "app/doctor_checks.h"
+#include "app/doctor_text.h"
+#include "specthink/base/error.h"
+#include "specthink/model/hub.h"
+#include "specthink/model/memory_plan.h"
+#include "specthink/model/shard_plan.h"
+
+namespace specthink::doctor {
+namespace {
+
+Check check_memory(Role role, const ModelConfig& config, const ModelSettings& settings, int models,
+                   const Machine& machine) {
+  Check check{std::string(specthink::name_of(role)) + " fits", State::ok, "", ""};
+  const bool on_cpu = machine.gpu_memory == 0;
+  const double utilization = settings.gpu_memory_utilization[role == Role::target ? 0 : 1];
+  const std::int64_t whole = on_cpu ? std::max<std::int64_t>(1, machine.host_memory) : machine.gpu_memory;
+  const ModelMemory memory =
+      plan_memory(config, machine.ranks, whole, utilization, settings.dtype, settings.max_model_len, models);
+  if (on_cpu) {
+    const std::int64_t needed =
+        machine.local_ranks * (memory.weight_bytes + memory.kv_bytes_per_token * memory.wanted_tokens);
+    check.found = fmt::format("{} on this node for weights and {} tokens of cache, {} of memory available",
+                              bytes_text(needed), memory.wanted_tokens, bytes_text(machine.host_memory));
+    if (needed > machine.host_memory) {
+      check.state = State::warning;
+      check.advice = "use a smaller model, a smaller --max-model-len, or GPUs";
+    }
+    return check;
+  }
+  check.found = fmt::format("{} of weights on each of {} GPU{}, cache of {} of {} tokens",
+                            bytes_text(memory.weight_bytes), machine.ranks, machine.ranks == 1 ? "" : "s",
+                            std::min(memory.kv_tokens, memory.wanted_tokens), memory.wanted_tokens);
+  if (!memory.loads()) {
+    check.state = State::error;
+    check.found = fmt::format("weights and workspace take {} on each of {} GPU{}, its share is {}",
+                              bytes_text(memory.weight_bytes + memory.workspace_bytes), machine.ranks,
+                              machine.ranks == 1 ? "" : "s", bytes_text(memory.budget_bytes));
+  } else if (!memory.fits()) {
+    check.state = State::warning;
+  }
+  if (check.state != State::ok) {
+    check.advice =
+        fmt::format("`specthink plan --gpus {} --gpu-memory {:.0f}` with the same models shows what would fit",
+                    machine.ranks, static_cast<double>(machine.gpu_memory) / (1 << 30));
+  }
+  return check;
+}
+
+}  // namespace
+
+std::vector<Check> check_model(Role role, const std::string& name, const ModelSettings& settings, int models,
+                               const Machine& machine) {
+  std::vector<Check> checks;
+  const std::string title = specthink::name_of(role);
+  try {
+    const std::filesystem::path folder = resolve_model(name);
+    const ModelConfig config = ModelConfig::load(folder);
+    const ShardPlan plan(config, 0, machine.ranks);
+    if (!settings.dummy_weights) Transformer::check_folder(folder, config, plan);
+    Check found{title, State::ok,
+                fmt::format("{}: {}, {:.2f} billion parameters, {}", name, config.model_type,
+                            static_cast<double>(config.num_parameters()) / 1e9,
+                            settings.dummy_weights ? "random weights" : "weights complete"),
+                ""};
+    if (!std::filesystem::exists(folder / "tokenizer.json")) {
+      found.state = State::warning;
+      found.found += ", no tokenizer.json";
+      found.advice = "without it there is no text, and no thinking schedule: copy it from the original model";
+    }
+    checks.push_back(std::move(found));
+    checks.push_back(check_memory(role, config, settings, models, machine));
+  } catch (const Error& error) {
+    checks.push_back({title, State::error, error.what(), ""});
+  }
+  return checks;
+}
+
+}  // namespace specthink::doctor
