@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "app/commands.h"
 #include "app/session.h"
 #include "app/signals.h"
+#include "app/work_exchange.h"
 #include "specthink/base/log.h"
 #include "specthink/bench/benchmark.h"
 #include "specthink/bench/task.h"
@@ -36,10 +39,23 @@ Json run_settings(const Invocation& invocation) {
   Json result = Json::object();
   const Json settings = settings_as_json(invocation).at("settings");
   for (const auto& [key, option] : settings.items()) {
-    constexpr std::array kNoInfluence{
-        "part",         "resume",       "output_dir", "use_2gpu",  "target_model_gpu",       "speculative_model_gpu",
-        "num_problems", "num_runs",   "test_mode", "gpu_memory_utilization", "format",
-        "data_dir",     "trace",      "color"};
+    constexpr std::array kNoInfluence{"part",
+                                      "resume",
+                                      "output_dir",
+                                      "use_2gpu",
+                                      "target_model_gpu",
+                                      "speculative_model_gpu",
+                                      "num_problems",
+                                      "num_runs",
+                                      "test_mode",
+                                      "gpu_memory_utilization",
+                                      "format",
+                                      "data_dir",
+                                      "trace",
+                                      "color",
+                                      "tp",
+                                      "oversubscribe_gpus",
+                                      "collective_timeout"};
     if (std::find(kNoInfluence.begin(), kNoInfluence.end(), key) == kNoInfluence.end())
       result[key] = option.at("value");
   }
@@ -90,7 +106,8 @@ class Solver {
  public:
   Solver(Session& session, const Settings& settings) : session_(session), settings_(settings) {}
 
-  RunOutcome operator()(const Problem& problem, const RunKey& key) {
+  /// `stopped` is asked between two requests of the run.
+  RunOutcome operator()(const Problem& problem, const RunKey& key, const std::function<bool()>& stopped) {
     const OrderedJson messages = OrderedJson::array({{{"role", "user"}, {"content", problem.prompt}}});
     TokenIds prompt = session_.encode_messages(messages, /*enable_thinking=*/true);
     session_.check_prompt(prompt);
@@ -98,7 +115,7 @@ class Solver {
     options.sampling = session_.sampling();
     options.draw = {settings_.sampling.seed, static_cast<std::uint32_t>(key.problem),
                     static_cast<std::uint32_t>(key.run)};
-    options.interrupted = stop_requested;
+    options.interrupted = stopped;
     session_.engine().reset();
     RunOutcome outcome;
     outcome.prompt_tokens = prompt.size();
@@ -144,51 +161,127 @@ class Solver {
   PhaseTimes target_;
 };
 
+/// What rank 0 of each group does.
+void do_runs(WorkSource& source, Solver& solver) {
+  const auto stopped = [&] { return stop_requested() || source.is_stopped(); };
+  while (const std::optional<Work> work = source.next()) {
+    source.deliver(make_record(work->key, solver(work->problem, work->key, stopped)));
+  }
+  solver.log_step_times();
+}
+
+/// Rank 0 of the world, when all runs are recorded or the benchmark was stopped: result file and summary.
+int conclude(Benchmark& benchmark, Format format) {
+  if (benchmark.finished() < benchmark.total()) {
+    spdlog::warn("interrupted: {} of {} runs are in {}; go on with --resume", benchmark.finished(), benchmark.total(),
+                 benchmark.log_path().string());
+    return kExitInterrupted;
+  }
+  benchmark.write_results();
+  fmt::print("{}", format == Format::json ? benchmark.summary_line() + "\n" : benchmark.summary_text());
+  return kExitSuccess;
+}
+
+/// One value of rank 0 for all ranks.
+std::int64_t share(const ProcessGroup& world, std::int64_t value) {
+  world.broadcast(std::as_writable_bytes(std::span(&value, 1)));
+  return value;
+}
+
+class BenchCommand {
+ public:
+  BenchCommand(const ProcessGroup& world, const Invocation& invocation)
+      : world_(world),
+        invocation_(invocation),
+        settings_(invocation.settings),
+        groups_(world, settings_.models.tp),
+        with_draft_(test_mode_of(invocation) != TestMode::large),
+        session_(world, groups_.own(), invocation, with_draft_) {}
+
+  int run() {
+    together(world_, [&] { prepare(); });
+    // What is finished needs no models.
+    if (share(world_, benchmark_ && benchmark_->is_complete())) return end();
+    if (groups_.count() > 1) mailbox_.emplace(world_);
+    session_.load();
+    const int exit_code = session_.drive([this] { return is_first() ? do_own_runs() : do_remote_runs(); });
+    if (exit_code != kExitSuccess) return exit_code;
+    world_.mark(Phase::idle);
+    if (server_) {
+      while (!queue_->is_drained()) std::this_thread::sleep_for(kDrainPoll);
+      server_->finish();
+    }
+    if (remote_) remote_->wait_for_end();
+    return end();
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kDrainPoll{20};
+
+  bool is_first() const { return world_.rank() == 0; }
+
+  void prepare() {
+    if (with_draft_ && !session_.has_draft()) {
+      throw UserError(
+          "--test-mode spec, both and all need a draft model: give --draft FOLDER, set speculative_model_name, or "
+          "use --test-mode large");
+    }
+    if (session_.is_root()) session_.require_tokenizer();
+    if (!is_first()) return;
+    const Task task = load_task(task_file(settings_));
+    std::vector<Problem> problems =
+        load_problems(task, settings_.data_dir, static_cast<std::size_t>(settings_.bench.num_problems));
+    benchmark_.emplace(task, std::move(problems), benchmark_options(invocation_, groups_.own().size()));
+    benchmark_->prepare();
+  }
+
+  int do_own_runs() {
+    benchmark_->start();
+    const auto groups = static_cast<std::size_t>(groups_.count());
+    progress_.emplace(stderr, ::isatty(STDERR_FILENO) != 0, benchmark_->finished(), benchmark_->total(), groups);
+    queue_.emplace(*benchmark_, &*progress_, [this] { world_.job().reach(FaultPhase::write); });
+    if (mailbox_) server_.emplace(*mailbox_, *queue_, *benchmark_, groups_);
+    LocalWork work(*queue_, *benchmark_);
+    return do_group_runs(work);
+  }
+
+  int do_remote_runs() {
+    remote_.emplace(*mailbox_);
+    return do_group_runs(*remote_);
+  }
+
+  int do_group_runs(WorkSource& source) {
+    Solver solver(session_, settings_);
+    solver.warm_up(run_modes(test_mode_of(invocation_)));
+    do_runs(source, solver);
+    return kExitSuccess;
+  }
+
+  int end() {
+    progress_.reset();  // ends its line
+    int exit_code = is_first() ? conclude(*benchmark_, settings_.format) : kExitSuccess;
+    return static_cast<int>(share(world_, exit_code));
+  }
+
+  const ProcessGroup& world_;
+  const Invocation& invocation_;
+  const Settings& settings_;
+  RankGroups groups_;
+  bool with_draft_;
+  Session session_;
+  std::optional<Mailbox> mailbox_;      // with several groups
+  std::optional<Benchmark> benchmark_;  // on rank 0, as all that follow but the last
+  std::optional<Progress> progress_;
+  std::optional<WorkQueue> queue_;
+  std::optional<WorkServer> server_;
+  std::optional<RemoteWork> remote_;  // on rank 0 of the other groups
+};
+
 }  // namespace
 
 int run_bench(const Invocation& invocation) {
-  const Settings& settings = invocation.settings;
-  const TestMode test_mode = test_mode_of(invocation);
-  const bool with_draft = test_mode != TestMode::large;
-  return run_on_ranks([&](const ProcessGroup& group) {
-    Session session(group, invocation, with_draft);
-    std::optional<Benchmark> benchmark;
-    together(group, [&] {
-      if (with_draft && !session.has_draft()) {
-        throw UserError(
-            "--test-mode spec, both and all need a draft model: give --draft FOLDER, set speculative_model_name, or "
-            "use --test-mode large");
-      }
-      if (!session.is_root()) return;
-      session.require_tokenizer();
-      const Task task = load_task(task_file(settings));
-      std::vector<Problem> problems =
-          load_problems(task, settings.data_dir, static_cast<std::size_t>(settings.bench.num_problems));
-      benchmark.emplace(task, std::move(problems), benchmark_options(invocation, group.size()));
-      benchmark->prepare();
-    });
-    session.load();
-    return session.drive([&]() -> int {
-      Solver solver(session, settings);
-      solver.warm_up(run_modes(test_mode));
-      benchmark->start();
-      Progress progress(stderr, ::isatty(STDERR_FILENO) != 0, benchmark->finished(), benchmark->total());
-      const BenchmarkStatus status = run_serially(*benchmark, std::ref(solver), stop_requested, &progress);
-      if (status == BenchmarkStatus::interrupted) {
-        spdlog::warn("interrupted: {} of {} runs are in {}; go on with --resume", benchmark->finished(),
-                     benchmark->total(), benchmark->log_path().string());
-        return kExitInterrupted;
-      }
-      benchmark->write_results();
-      solver.log_step_times();
-      if (settings.format == Format::json) {
-        fmt::print("{}\n", benchmark->summary_line());
-      } else {
-        fmt::print("{}", benchmark->summary_text());
-      }
-      return kExitSuccess;
-    });
-  });
+  return run_on_ranks(invocation.settings.models.collective_timeout,
+                      [&](const ProcessGroup& world) { return BenchCommand(world, invocation).run(); });
 }
 
 }  // namespace specthink

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "specthink/comm/process_group.h"
+#include "specthink/comm/launcher.h"
 
 namespace specthink {
 namespace {

@@ -60,7 +60,8 @@ void print_summary(const EngineRun& run) {
 
 int run_generate(const Invocation& invocation) {
   const Settings& settings = invocation.settings;
-  return run_on_ranks([&](const ProcessGroup& group) {
+  return run_on_ranks(settings.models.collective_timeout, [&](const ProcessGroup& group) {
+    require_one_group(group, invocation);
     Session session(group, invocation, /*with_draft=*/true);
     TokenIds prompt;
     together(group, [&] {

@@ -13,6 +13,7 @@
 #include "app/commands.h"
 #include "app/session.h"
 #include "specthink/base/error.h"
+#include "specthink/comm/launcher.h"
 #include "specthink/comm/process_group.h"
 
 namespace specthink {

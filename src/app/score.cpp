@@ -24,7 +24,8 @@ void print_table(const TokenIds& ids, const std::vector<float>& logprobs, const 
 
 int run_score(const Invocation& invocation) {
   const Settings& settings = invocation.settings;
-  return run_on_ranks([&](const ProcessGroup& group) {
+  return run_on_ranks(settings.models.collective_timeout, [&](const ProcessGroup& group) {
+    require_one_group(group, invocation);
     Session session(group, invocation, /*with_draft=*/false);
     TokenIds ids;
     together(group, [&] {

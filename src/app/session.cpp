@@ -14,6 +14,9 @@
 #include "specthink/base/log.h"
 #include "specthink/base/strings.h"
 #include "specthink/comm/device.h"
+#include "specthink/comm/fault.h"
+#include "specthink/comm/launcher.h"
+#include "specthink/comm/watchdog.h"
 #include "specthink/model/hub.h"
 #include "specthink/model/memory_plan.h"
 
@@ -41,18 +44,55 @@ void share_cores(const ProcessGroup& group) {
   at::set_num_threads(std::max(1, cores / group.local_size()));
 }
 
+/// One of the processes that the launcher started prints; the others do not end before it has, as a launcher may end a
+/// job whose first process fails.
+int report_launch(const std::string& problem) {
+  if (launcher_rank() == 0) {
+    report_failure(problem, 0, 1);
+  } else {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+  return kExitEnvironment;
+}
+
 bool same_file_content(const std::filesystem::path& a, const std::filesystem::path& b) {
   return read_file(a) == read_file(b);
 }
 
 }  // namespace
 
-int run_on_ranks(const std::function<int(const ProcessGroup&)>& body) {
+int run_on_ranks(double collective_timeout, const std::function<int(const ProcessGroup&)>& body) {
+  const auto environment = [](const char* name) -> const char* { return std::getenv(name); };
+  if (const auto problem = launch_problem(environment)) return report_launch(*problem);
   const MpiSession mpi;
   const ProcessGroup& world = mpi.world();
   init_logging(world.rank());
+  if (const auto problem = world_problem(environment, world.size(), MpiSession::library_version())) {
+    return world.rank() == 0 ? report_launch(*problem) : kExitEnvironment;
+  }
+  const StopSignals signals(world.job().stop_flag());
   try {
-    return body(world);
+    together(world, [&] {
+      const char* fault_text = std::getenv(kFaultVariable);
+      if (!fault_text || !*fault_text) return;
+      const Fault fault = Fault::parse(fault_text);
+      if (fault.rank() == world.rank()) world.job().set_fault(fault);
+    });
+    Watchdog watchdog(world, collective_timeout);
+    int exit_code = kExitInternal;
+    try {
+      world.mark(Phase::start);
+      exit_code = body(world);
+    } catch (const ReportedError&) {
+      world.mark(Phase::finished);
+      throw;
+    } catch (...) {
+      world.job().report_failure_now();
+      throw;
+    }
+    std::fflush(stdout);  // before the other ranks end: a launcher may then end this one as well
+    world.mark(Phase::finished);
+    return exit_code;
   } catch (const ReportedError& error) {
     return error.exit_code();
   } catch (...) {
@@ -63,13 +103,29 @@ int run_on_ranks(const std::function<int(const ProcessGroup&)>& body) {
   }
 }
 
-Session::Session(const ProcessGroup& group, const Invocation& invocation, bool with_draft, bool with_text)
-    : group_(group),
+int run_on_ranks(const std::function<int(const ProcessGroup&)>& body) {
+  return run_on_ranks(default_settings().models.collective_timeout, body);
+}
+
+void require_one_group(const ProcessGroup& world, const Invocation& invocation) {
+  together(world, [&] {
+    const int tp = invocation.settings.models.tp;
+    if (tp == 0 || tp == world.size()) return;
+    throw UserError(
+        "--tp {}, but {} rank{}: '{}' has work for one group only; start {} rank{}, or leave out --tp to use all", tp,
+        world.size(), world.size() == 1 ? "" : "s", invocation.command, tp, tp == 1 ? "" : "s");
+  });
+}
+
+Session::Session(const ProcessGroup& world, const ProcessGroup& group, const Invocation& invocation, bool with_draft,
+                 bool with_text)
+    : world_(world),
+      group_(group),
       settings_(invocation.settings),
       has_old_layout_(invocation.was_set("target_model_gpu") || invocation.was_set("speculative_model_gpu")),
       device_(c10::kCPU) {
   const ModelSettings& models = settings_.models;
-  together(group, [&] {
+  together(world_, [&] {
     if (models.target.empty()) {
       throw UserError("no target model: give --target FOLDER, or --config FILE with target_model_name");
     }
@@ -82,7 +138,7 @@ Session::Session(const ProcessGroup& group, const Invocation& invocation, bool w
       if (!models.dummy_weights) Transformer::check_folder(model->folder, model->config, plan);
     }
   });
-  together(group, [&] {
+  together(world_, [&] {
     if (is_root() && with_text) load_text();
   });
 }
@@ -211,6 +267,7 @@ void Session::load_model(ModelFiles& model) {
   options.capacity = cache_tokens(model) + kSpareTokens;
   options.dummy_weights = settings_.models.dummy_weights;
   options.dummy_seed = hash_text(name_of(model.role));
+  options.on_layer = [this](std::int64_t layer) { group_.mark(Phase::load, layer); };
   model.transformer = std::make_unique<Transformer>(model.folder, model.config, *collectives_, options);
   synchronize(device_);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -221,15 +278,16 @@ void Session::load_model(ModelFiles& model) {
 }
 
 void Session::load() {
-  catch_stop_signals();
-  device_ = select_device(group_, device_choice(settings_.models.device));
-  if (device_.is_cpu()) share_cores(group_);
-  spdlog::info("{} rank{}, rank 0 on {}", group_.size(), group_.size() == 1 ? "" : "s", describe(device_));
+  device_ = select_device(world_, device_choice(settings_.models.device), settings_.models.oversubscribe_gpus);
+  if (device_.is_cpu()) share_cores(world_);
+  const int groups = world_.size() / group_.size();
+  spdlog::info("{} rank{}{}, rank 0 on {}", world_.size(), world_.size() == 1 ? "" : "s",
+               groups == 1 ? "" : fmt::format(" in {} groups of {}", groups, group_.size()), describe(device_));
   if (has_old_layout_) {
     spdlog::info("target_model_gpu and speculative_model_gpu have no effect: both models are sharded over all ranks");
   }
   collectives_ = Collectives::create(group_, device_);
-  together(group_, [&] {
+  together(world_, [&] {
     load_model(target_);
     if (draft_) load_model(*draft_);
   });
@@ -252,13 +310,25 @@ void Session::load() {
 }
 
 int Session::drive(const std::function<int()>& root) {
+  try {
+    return drive_group(root);
+  } catch (const ReportedError&) {
+    throw;
+  } catch (...) {
+    group_.job().report_failure_now();
+    throw;
+  }
+}
+
+int Session::drive_group(const std::function<int()>& root) {
   if (!is_root()) return engine_->serve();
   int code = kExitSuccess;
   try {
     if (triggers_) engine_->install_stop_table(*triggers_);
     code = root();
   } catch (...) {
-    if (engine_->busy()) throw;  // the others may be inside a collective
+    // The others may be inside a collective, or know nothing of this group.
+    if (engine_->busy() || world_.size() > group_.size()) throw;
     const Failure failure = describe_current_exception();
     report_failure(failure.message, 0, 1);
     code = failure.code;

@@ -22,21 +22,34 @@
 namespace specthink {
 
 /// Starts MPI, runs `body` on every rank and ends the job as one: a failure that `body` throws on one rank is printed
-/// there and aborts the others; one that all agreed on (ReportedError) ends every rank with its code.
-int run_on_ranks(const std::function<int(const ProcessGroup&)>& body);
+/// there and aborts the others; one that all agreed on (ReportedError) ends every rank with its code. A watchdog looks
+/// for ranks that are gone or get nowhere for `collective_timeout` seconds.
+int run_on_ranks(double collective_timeout, const std::function<int(const ProcessGroup& world)>& body);
+
+/// With the default timeout.
+int run_on_ranks(const std::function<int(const ProcessGroup& world)>& body);
+
+/// Throws on every rank when the world is more than one group of --tp ranks: `command` has work for one. Collective.
+void require_one_group(const ProcessGroup& world, const Invocation& invocation);
 
 class Session {
  public:
-  /// Reads configurations and tokenizer; cheap, so that bad input is found before weights are loaded. Collective.
-  /// `with_draft`: the settings' draft is used, if they name one. `with_text`: the tokenizer is read, which a draft
-  /// needs unless requests are made of ids alone; without it there is no text side.
-  Session(const ProcessGroup& group, const Invocation& invocation, bool with_draft, bool with_text = true);
+  /// Reads configurations and tokenizer; cheap, so that bad input is found before weights are loaded. Collective over
+  /// the world, of which `group` is this rank's part that holds a pair of models. `with_draft`: the settings' draft is
+  /// used, if they name one. `with_text`: the tokenizer is read, which a draft needs unless requests are made of ids
+  /// alone; without it there is no text side.
+  Session(const ProcessGroup& world, const ProcessGroup& group, const Invocation& invocation, bool with_draft,
+          bool with_text = true);
 
-  /// Loads both models and builds the engine. Collective.
+  /// For a world of one group.
+  Session(const ProcessGroup& group, const Invocation& invocation, bool with_draft, bool with_text = true)
+      : Session(group, group, invocation, with_draft, with_text) {}
+
+  /// Loads both models and builds the engine. Collective over the world.
   void load();
 
   /// Rank 0 runs `root`, the others serve it; all return its exit code. What `root` throws between two commands ends
-  /// every rank with that exit code. Collective.
+  /// every rank with that exit code; in a job of several groups it ends the job. Collective over the group.
   int drive(const std::function<int()>& root);
 
   bool is_root() const { return group_.rank() == 0; }
@@ -81,11 +94,13 @@ class Session {
   };
 
   ModelFiles find_model(Role role, const std::string& name, double utilization) const;
+  int drive_group(const std::function<int()>& root);
   void load_text();
   void load_model(ModelFiles& model);
   ModelMemory plan_of(const ModelFiles& model) const;  // on a GPU
   std::int64_t cache_tokens(const ModelFiles& model) const;
 
+  const ProcessGroup& world_;
   const ProcessGroup& group_;
   const Settings& settings_;
   bool has_old_layout_;  // the settings name a number of GPUs a model

@@ -1,6 +1,5 @@
 #include "specthink/bench/benchmark.h"
 
-#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include "specthink/bench/console.h"
 #include "specthink/bench/merge.h"
 #include "specthink/bench/output_folder.h"
+#include "specthink/bench/work_queue.h"
 
 namespace specthink {
 namespace {
@@ -109,8 +109,8 @@ std::vector<RunKey> Benchmark::pending() const {
   return keys;
 }
 
-RunRecord Benchmark::record(const RunKey& key, const RunOutcome& outcome) {
-  RunRecord record = make_record(key, outcome, problem(key), answer_rule_);
+RunRecord Benchmark::record(RunRecord record) {
+  judge(record, problem(record.key), answer_rule_);
   try {
     check(log_.has_value(), "a benchmark is started before runs are recorded");
     log_->append(record);
@@ -167,17 +167,13 @@ void Benchmark::fail_safely(const std::string& message) const {
 
 BenchmarkStatus run_serially(Benchmark& benchmark, const Solve& solve, const std::function<bool()>& interrupted,
                              Progress* progress) {
-  std::vector<RunKey> pending = benchmark.pending();
-  std::reverse(pending.begin(), pending.end());  // the next one is taken off the end
-  while (!pending.empty()) {
-    if (interrupted()) return BenchmarkStatus::interrupted;
-    const RunKey key = pending.back();
-    const RunRecord record = benchmark.record(key, solve(benchmark.problem(key), key));
-    if (record.is_finished()) pending.pop_back();
-    if (progress) progress->report(record, benchmark.problem(key).id, pending);
-    if (!record.is_finished()) return BenchmarkStatus::interrupted;
+  WorkQueue queue(benchmark, progress);
+  while (!interrupted()) {
+    const std::optional<RunKey> key = queue.next();
+    if (!key) break;
+    queue.deliver(make_record(*key, solve(benchmark.problem(*key), *key)));
   }
-  return BenchmarkStatus::finished;
+  return benchmark.finished() == benchmark.total() ? BenchmarkStatus::finished : BenchmarkStatus::interrupted;
 }
 
 }  // namespace specthink

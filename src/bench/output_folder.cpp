@@ -11,6 +11,9 @@ namespace specthink {
 
 namespace fs = std::filesystem;
 
+// As much as a long run's record: a disk that is nearly full takes a few bytes still.
+constexpr std::size_t kProbeBytes = 1 << 20;
+
 void prepare_output_folder(const fs::path& folder) {
   std::error_code failure;
   std::error_code ignored;
@@ -25,7 +28,7 @@ void prepare_output_folder(const fs::path& folder) {
   }
   const fs::path probe = folder / fmt::format(".write_test_{}", ::getpid());
   try {
-    write_file_atomically(probe, "specthink");
+    write_file_atomically(probe, std::string(kProbeBytes, '\n'));
   } catch (const EnvironmentError& error) {
     throw EnvironmentError("{}; choose another folder with --output-dir", error.what());
   }

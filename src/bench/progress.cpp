@@ -40,8 +40,8 @@ double TimeEstimate::remaining(std::span<const RunKey> pending) const {
   return seconds;
 }
 
-Progress::Progress(std::FILE* out, bool is_terminal, std::size_t finished, std::size_t total)
-    : out_(out), is_terminal_(is_terminal), finished_(finished), total_(total) {}
+Progress::Progress(std::FILE* out, bool is_terminal, std::size_t finished, std::size_t total, std::size_t workers)
+    : out_(out), is_terminal_(is_terminal), finished_(finished), total_(total), workers_(workers) {}
 
 Progress::~Progress() {
   if (line_open_) std::fputc('\n', out_);
@@ -55,7 +55,9 @@ void Progress::report(const RunRecord& record, const Json& problem_id, std::span
                                  record.num_tokens, record.throughput);
   if (record.correct) line += *record.correct ? ", right" : ", wrong";
   if (!record.is_finished()) line += ", interrupted";
-  if (!pending.empty()) line += ", ETA " + format_duration(estimate_.remaining(pending));
+  if (!pending.empty()) {
+    line += ", ETA " + format_duration(estimate_.remaining(pending) / static_cast<double>(workers_));
+  }
   fmt::print(out_, "{}{}{}", is_terminal_ ? kEraseLine : "", line, is_terminal_ ? "" : "\n");
   std::fflush(out_);
   line_open_ = is_terminal_;

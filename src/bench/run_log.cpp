@@ -1,7 +1,6 @@
 #include "specthink/bench/run_log.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,10 +10,10 @@
 #include <set>
 #include <utility>
 
+#include "bench/run_lock.h"
 #include "bench/run_log_file.h"
 #include "specthink/base/error.h"
 #include "specthink/base/file.h"
-#include "specthink/base/log.h"
 
 namespace specthink {
 namespace {
@@ -29,17 +28,6 @@ std::string format_time(std::time_t time) {
   localtime_r(&time, &local);
   char text[32];
   return {text, std::strftime(text, sizeof text, kTimeFormat, &local)};
-}
-
-enum class Lock { taken, busy, unsupported };
-
-Lock try_lock(int fd) {
-  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return Lock::taken;
-  return errno == EWOULDBLOCK ? Lock::busy : Lock::unsupported;
-}
-
-void warn_unlocked(const fs::path& path) {
-  spdlog::warn("{}: this file system cannot lock files; do not resume it while another job writes it", path.string());
 }
 
 bool is_other_part(Json settings, Json mine) {
@@ -99,18 +87,22 @@ std::string second_after(const std::string& timestamp) {
 
 RunLog RunLog::create(const fs::path& folder, const RunPlan& plan, std::string timestamp) {
   RunLog log;
-  while (log.lock_ < 0) {
+  while (true) {
     log.path_ = folder / fmt::format("{}_benchmark_{}.jsonl", file_kind(plan.modes), timestamp);
     log.timestamp_ = timestamp;
     timestamp = second_after(timestamp);
     std::error_code ignored;
-    if (fs::exists(log.result_path(), ignored)) continue;
-    log.lock_ = ::open(log.path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (log.lock_ < 0 && errno != EEXIST) {
-      throw EnvironmentError("cannot write {}: {}", log.path_.string(), std::strerror(errno));
-    }
+    std::string owner;
+    if (fs::exists(log.result_path(), ignored) || fs::exists(log.path_, ignored)) continue;
+    auto lock = std::make_unique<RunLock>();
+    if (!lock->take(log.path_, owner)) continue;
+    const int fd = ::open(log.path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0 && errno == EEXIST) continue;
+    if (fd < 0) throw EnvironmentError("cannot write {}: {}", log.path_.string(), std::strerror(errno));
+    ::close(fd);
+    log.lock_ = std::move(lock);
+    break;
   }
-  if (try_lock(log.lock_) != Lock::taken) warn_unlocked(log.path_);
   append_line(log.path_, to_line(header_json(plan, log.timestamp_)));
   return log;
 }
@@ -120,15 +112,13 @@ std::optional<RunLog> RunLog::resume(const fs::path& folder, const RunPlan& plan
     RunLog log;
     log.path_ = name.path;
     log.timestamp_ = name.timestamp;
-    log.lock_ = ::open(name.path.c_str(), O_RDWR | O_CLOEXEC);
-    if (log.lock_ < 0) throw EnvironmentError("cannot resume {}: {}", name.path.string(), std::strerror(errno));
-    const Lock lock = try_lock(log.lock_);
-    if (lock == Lock::busy) {
+    log.lock_ = std::make_unique<RunLock>();
+    std::string owner;
+    if (!log.lock_->take(name.path, owner)) {
       throw UserError(
-          "cannot resume {}: another process is writing it; wait for it, or leave out --resume to start anew",
-          name.path.string());
+          "cannot resume {}: another process is writing it ({}); wait for it, or leave out --resume to start anew",
+          name.path.string(), owner);
     }
-    if (lock == Lock::unsupported) warn_unlocked(name.path);
     log.records_ = load_run_log(name.path, plan);
     return log;
   };
@@ -156,23 +146,10 @@ std::optional<RunLog> RunLog::resume(const fs::path& folder, const RunPlan& plan
   return std::nullopt;
 }
 
-RunLog::RunLog(RunLog&& other) noexcept
-    : path_(std::move(other.path_)),
-      timestamp_(std::move(other.timestamp_)),
-      records_(std::move(other.records_)),
-      lock_(std::exchange(other.lock_, -1)) {}
-
-RunLog& RunLog::operator=(RunLog&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(timestamp_, other.timestamp_);
-  std::swap(records_, other.records_);
-  std::swap(lock_, other.lock_);
-  return *this;
-}
-
-RunLog::~RunLog() {
-  if (lock_ >= 0) ::close(lock_);
-}
+RunLog::RunLog(RunLog&&) noexcept = default;
+RunLog& RunLog::operator=(RunLog&&) noexcept = default;
+RunLog::RunLog() = default;
+RunLog::~RunLog() = default;
 
 fs::path RunLog::result_path() const { return fs::path(path_).replace_extension(".json"); }
 

@@ -168,7 +168,7 @@ const char* file_kind(const std::vector<RunMode>& modes) {
 
 bool RunRecord::is_finished() const { return finish_reason != kInterrupted; }
 
-RunRecord make_record(const RunKey& key, const RunOutcome& outcome, const Problem& problem, const AnswerRule& rule) {
+RunRecord make_record(const RunKey& key, const RunOutcome& outcome) {
   const RunResult& result = outcome.result;
   RunRecord record;
   record.key = key;
@@ -183,14 +183,22 @@ RunRecord make_record(const RunKey& key, const RunOutcome& outcome, const Proble
   record.finish_reason = name_of(result.finish_reason);
   record.takeovers = static_cast<std::int64_t>(result.log.size());
   record.ledger = result.ledger;
-  if (problem.answer) {
-    record.answer = rule.find(generated_part(result.text, problem.prompt));
-    record.correct = record.answer && same_answer(*record.answer, *problem.answer);
-  }
   record.extra = outcome.extra;
   for (const Segment& segment : result.segments) record.segments.push_back(to_json(segment));
   record.correct_tokens = log_entries(result.log);
   return record;
+}
+
+RunRecord make_record(const RunKey& key, const RunOutcome& outcome, const Problem& problem, const AnswerRule& rule) {
+  RunRecord record = make_record(key, outcome);
+  judge(record, problem, rule);
+  return record;
+}
+
+void judge(RunRecord& record, const Problem& problem, const AnswerRule& rule) {
+  if (!problem.answer) return;
+  record.answer = rule.find(generated_part(record.generated_text, problem.prompt));
+  record.correct = record.answer && same_answer(*record.answer, *problem.answer);
 }
 
 OrderedJson result_json(const RunRecord& record) {

@@ -4,41 +4,21 @@
 
 #ifdef SPECTHINK_WITH_CUDA
 #include "comm/gpu.h"
+#include "specthink/comm/gpu_sharing.h"
 #endif
 
 namespace specthink {
-namespace {
 
-#ifdef SPECTHINK_WITH_CUDA
-// Throws when two ranks of a job share one GPU.
-void check_distinct(const ProcessGroup& group, const std::string& uuid) {
-  const std::vector<std::string> uuids = group.all_gather(uuid);
-  together(group, [&] {
-    for (int a = 0; a < group.size(); ++a) {
-      for (int b = a + 1; b < group.size(); ++b) {
-        if (uuids[static_cast<std::size_t>(a)] != uuids[static_cast<std::size_t>(b)]) continue;
-        throw EnvironmentError(
-            "ranks {} and {} are both on {}: give each rank a GPU of its own (fewer ranks, or check "
-            "CUDA_VISIBLE_DEVICES)",
-            a, b, uuids[static_cast<std::size_t>(a)]);
-      }
-    }
-  });
-}
-#endif
-
-}  // namespace
-
-c10::Device select_device(const ProcessGroup& group, DeviceChoice choice) {
+c10::Device select_device(const ProcessGroup& world, DeviceChoice choice, bool oversubscribe) {
   int gpus = 0;
 #ifdef SPECTHINK_WITH_CUDA
   if (choice != DeviceChoice::cpu) gpus = gpu::count();
 #endif
   // All ranks compute on GPUs or none does.
   bool everywhere = true;
-  for (const std::int64_t count : group.all_gather(static_cast<std::int64_t>(gpus))) everywhere &= count > 0;
+  for (const std::int64_t count : world.all_gather(static_cast<std::int64_t>(gpus))) everywhere &= count > 0;
   if (!everywhere) {
-    together(group, [&] {
+    together(world, [&] {
       if (choice != DeviceChoice::cuda) return;
 #ifdef SPECTHINK_WITH_CUDA
       if (gpus == 0) throw EnvironmentError("--device cuda: no usable GPU here; see `nvidia-smi`, or use --device cpu");
@@ -49,17 +29,19 @@ c10::Device select_device(const ProcessGroup& group, DeviceChoice choice) {
     return c10::Device(c10::kCPU);
   }
 #ifdef SPECTHINK_WITH_CUDA
-  // A launcher that binds one GPU to each task leaves each rank one visible device.
-  const int index = gpus == 1 ? 0 : group.local_rank();
-  together(group, [&] {
-    if (index >= gpus) {
-      throw EnvironmentError("{} ranks on this node, but {} GPUs: start as many ranks as there are GPUs",
-                             group.local_size(), gpus);
-    }
+  // Each rank sees what CUDA_VISIBLE_DEVICES and the launcher's binding leave it: all GPUs of the node, or its own
+  // only.
+  const int index = world.local_rank() % gpus;
+  together(world, [&] {
     gpu::use(index);
     gpu::use_own_stream(index);
   });
-  check_distinct(group, gpu::uuid(index));
+  const std::vector<std::string> uuids = world.all_gather(gpu::uuid(index));
+  std::vector<int> groups;
+  for (const std::int64_t number : world.all_gather(std::int64_t{world.job().own().group.load()})) {
+    groups.push_back(static_cast<int>(number));
+  }
+  together(world, [&] { check_gpu_sharing(uuids, groups, oversubscribe, gpus, world.local_size()); });
   return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));
 #else
   throw InternalError("GPUs counted in a build without CUDA");

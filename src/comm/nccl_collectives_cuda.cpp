@@ -35,21 +35,26 @@ ncclDataType_t nccl_type(at::ScalarType type) {
 /// A raw communicator: no process-group watchdog may touch one that a captured graph uses.
 class NcclCollectives final : public Collectives {
  public:
-  NcclCollectives(const ProcessGroup& group, c10::Device device) : Collectives(group.rank(), group.size()) {
+  NcclCollectives(const ProcessGroup& group, c10::Device device)
+      : Collectives(group.rank(), group.size()), job_(group.job()) {
     const c10::cuda::CUDAGuard guard(device);
     ncclUniqueId id{};
     if (group.rank() == 0) SPECTHINK_CHECK_NCCL(ncclGetUniqueId(&id));
     group.broadcast(std::as_writable_bytes(std::span(&id, 1)));
     SPECTHINK_CHECK_NCCL(ncclCommInitRank(&comm_, group.size(), id, group.rank()));
+    // From the watchdog's thread: kernels that wait for a rank that is gone end, and the GPU is free again.
+    abort_hook_ = job_.add_abort_hook([this] { ncclCommAbort(comm_); });
   }
 
   ~NcclCollectives() override {
-    if (comm_) ncclCommDestroy(comm_);
+    job_.remove_abort_hook(abort_hook_);
+    ncclCommDestroy(comm_);
   }
 
   void all_reduce(at::Tensor& tensor) override {
     if (ranks() == 1) return;
     check(tensor.is_contiguous(), "all_reduce needs a contiguous tensor");
+    job_.count_collective();
     void* data = tensor.mutable_data_ptr();
     SPECTHINK_CHECK_NCCL(ncclAllReduce(data, data, static_cast<std::size_t>(tensor.numel()),
                                        nccl_type(tensor.scalar_type()), ncclSum, comm_,
@@ -66,12 +71,15 @@ class NcclCollectives final : public Collectives {
   }
 
   void all_gather_into(at::Tensor& result, const at::Tensor& tensor) override {
+    job_.count_collective();
     SPECTHINK_CHECK_NCCL(ncclAllGather(tensor.const_data_ptr(), result.mutable_data_ptr(), tensor.nbytes(), ncclInt8,
                                        comm_, c10::cuda::getCurrentCUDAStream()));
   }
 
  private:
+  JobState& job_;
   ncclComm_t comm_ = nullptr;
+  int abort_hook_ = 0;
 };
 
 }  // namespace

@@ -4,31 +4,33 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <limits>
 #include <new>
+#include <optional>
 #include <utility>
+
+#include "comm/check_mpi.h"
+#include "comm/shared_memory.h"
 
 namespace specthink {
 namespace {
 
-void check_mpi(int status, const char* call) {
-  if (status == MPI_SUCCESS) return;
-  char text[MPI_MAX_ERROR_STRING] = {};
-  int length = 0;
-  MPI_Error_string(status, text, &length);
-  throw EnvironmentError("MPI: {} failed: {}", call, text);
-}
+using Waiting = JobState::Waiting;
 
-int to_count(std::size_t bytes) {
-  check(bytes <= static_cast<std::size_t>(std::numeric_limits<int>::max()), "an MPI message of more than 2 GiB");
-  return static_cast<int>(bytes);
-}
-
-const char* launcher_variable() {
-  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
-    if (std::getenv(name)) return name;
+/// A status that all processes of a node see. Where they cannot share memory each has its own, and only the launcher
+/// notices that one of them is gone.
+std::shared_ptr<JobState> share_job_state(const ProcessGroup& node) {
+  const std::size_t bytes = JobState::bytes_for(node.size());
+  std::optional<SharedMemory> memory = node.rank() == 0 ? SharedMemory::create(bytes) : std::nullopt;
+  std::string name = memory ? memory->name() : "";
+  node.broadcast(name);
+  if (node.rank() > 0 && !name.empty()) {
+    if (auto opened = SharedMemory::open(name, bytes)) memory.emplace(std::move(*opened));
   }
-  return nullptr;
+  bool everywhere = true;
+  for (const std::int64_t has_memory : node.all_gather(std::int64_t{memory.has_value()})) everywhere &= has_memory != 0;
+  if (!everywhere) return std::make_shared<JobState>();
+  memory->remove_name();  // all have opened it
+  return std::make_shared<JobState>(std::move(*memory), node.rank(), node.size());
 }
 
 // Out of memory on the host or the GPU reaches us as exceptions of libraries that we do not name here.
@@ -38,14 +40,8 @@ bool is_out_of_memory(const std::string& message) {
 
 }  // namespace
 
-int launcher_rank() {
-  const char* name = launcher_variable();
-  return name ? std::atoi(std::getenv(name)) : 0;
-}
-
-bool started_by_launcher() { return launcher_variable() != nullptr; }
-
-ProcessGroup::ProcessGroup(MPI_Comm comm, bool owned) : comm_(comm), owned_(owned) {
+ProcessGroup::ProcessGroup(MPI_Comm comm, bool owned, std::shared_ptr<JobState> job)
+    : comm_(comm), owned_(owned), job_(std::move(job)) {
   MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN);
   MPI_Comm_rank(comm_, &rank_);
   MPI_Comm_size(comm_, &size_);
@@ -53,6 +49,8 @@ ProcessGroup::ProcessGroup(MPI_Comm comm, bool owned) : comm_(comm), owned_(owne
   check_mpi(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node), "MPI_Comm_split_type");
   MPI_Comm_rank(node, &local_rank_);
   MPI_Comm_size(node, &local_size_);
+  node_ = rank_;
+  MPI_Bcast(&node_, 1, MPI_INT, 0, node);
   MPI_Comm_free(&node);
 }
 
@@ -65,6 +63,8 @@ ProcessGroup& ProcessGroup::operator=(ProcessGroup&& other) noexcept {
   size_ = other.size_;
   local_rank_ = other.local_rank_;
   local_size_ = other.local_size_;
+  node_ = other.node_;
+  job_ = other.job_;
   return *this;
 }
 
@@ -74,6 +74,7 @@ ProcessGroup::~ProcessGroup() {
 
 void ProcessGroup::broadcast(std::span<std::byte> data, int root) const {
   if (size_ == 1) return;
+  const Waiting waiting(*job_, Wait::broadcast);
   check_mpi(MPI_Bcast(data.data(), to_count(data.size()), MPI_BYTE, root, comm_), "MPI_Bcast");
 }
 
@@ -87,6 +88,7 @@ void ProcessGroup::broadcast(std::string& text, int root) const {
 void ProcessGroup::all_gather(std::span<const std::byte> local, std::span<std::byte> result) const {
   check(result.size() == local.size() * static_cast<std::size_t>(size_), "all_gather: wrong size of the result");
   const int count = to_count(local.size());
+  const Waiting waiting(*job_, Wait::all_gather);
   check_mpi(MPI_Allgather(local.data(), count, MPI_BYTE, result.data(), count, MPI_BYTE, comm_), "MPI_Allgather");
 }
 
@@ -106,12 +108,16 @@ std::vector<std::string> ProcessGroup::all_gather(const std::string& text) const
   return texts;
 }
 
-void ProcessGroup::barrier() const { check_mpi(MPI_Barrier(comm_), "MPI_Barrier"); }
+void ProcessGroup::barrier() const {
+  const Waiting waiting(*job_, Wait::barrier);
+  check_mpi(MPI_Barrier(comm_), "MPI_Barrier");
+}
 
 ProcessGroup ProcessGroup::split(int color) const {
+  const Waiting waiting(*job_, Wait::split);
   MPI_Comm part = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split(comm_, color, rank_, &part), "MPI_Comm_split");
-  return ProcessGroup(part, true);
+  return ProcessGroup(part, true, job_);
 }
 
 void ProcessGroup::abort(int exit_code) const {
@@ -121,12 +127,18 @@ void ProcessGroup::abort(int exit_code) const {
 }
 
 MpiSession::Start::Start() {
-  if (MPI_Init(nullptr, nullptr) != MPI_SUCCESS) {
+  int provided = MPI_THREAD_SINGLE;
+  // Several threads: the watchdog ends the job while the main thread waits in a collective, and rank 0 serves the
+  // groups of a benchmark while it computes.
+  if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS) {
     throw EnvironmentError("MPI does not start: try `mpirun -np 1 hostname`, and see that one MPI is installed");
   }
 }
 
-MpiSession::MpiSession() : world_(MPI_COMM_WORLD, false) {}
+MpiSession::MpiSession() : world_(MPI_COMM_WORLD, false, std::make_shared<JobState>()) {
+  world_.job_ = share_job_state(world_.split(world_.node()));
+  world_.job_->own().rank.store(world_.rank());
+}
 
 MpiSession::~MpiSession() {
   int finalized = 0;

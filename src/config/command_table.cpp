@@ -55,6 +55,8 @@ const char* title_of(Group group) {
       return "Input";
     case Group::models:
       return "Models";
+    case Group::ranks:
+      return "Ranks";
     case Group::schedule:
       return "Thinking schedule";
     case Group::sampling:

@@ -109,6 +109,14 @@ std::string command_help(const CommandInfo& command) {
   help += "\nOther:\n";
   help += entry("--config FILE", "YAML file with settings", kTextColumn);
   help += entry("-h, --help", "this text", kTextColumn);
+  if (command.bit == kGenerate || command.bit == kScore || command.bit == kBench) {
+    help +=
+        entry("SPECTHINK_FAULT=RANK:PHASE[:ACTION[:COUNT]]",
+              "environment variable: a rank fails on purpose, so that you can see what your scripts do then; PHASE is "
+              "start, load, prefill, decode, collective or write (rank 0 records a run), ACTION is throw (default), "
+              "kill, stop or hang, COUNT the time at which it happens (default 1)",
+              kTextColumn);
+  }
   help += entry("--version", "versions of this program and of what it runs on", kTextColumn);
   return help;
 }

@@ -79,6 +79,29 @@ void add_models(TableBuilder& table) {
             1, kPart, &Part::speculative_model_gpu);
 }
 
+void add_ranks(TableBuilder& table) {
+  using Part = ModelSettings;
+  constexpr auto kPart = &Settings::models;
+  constexpr unsigned kRuns = kGenerate | kScore | kBench | kConfig;
+  table.begin(Group::ranks);
+  table.add(kRuns,
+            {"tp",
+             "tensor parallelism: the models are sharded over groups of so many ranks, and each group of a benchmark "
+             "takes the next run; 0: all ranks are one group",
+             "ranks"},
+            Integer{.min = 0}, 0, kPart, &Part::tp);
+  table.add(kRuns,
+            {"oversubscribe_gpus",
+             "groups may share a GPU; ranks of one group never do, NCCL refuses it, so this needs --tp 1 or as many "
+             "GPUs as --tp; lower gpu_memory_utilization, which counts for each rank"},
+            Boolean{}, false, kPart, &Part::oversubscribe_gpus);
+  table.add(kRuns,
+            {"collective_timeout",
+             "a job ends when a rank is stopped, stuck or missing in a collective for so long; 0: it waits for ever",
+             "seconds"},
+            Number{.min = 0}, 300, kPart, &Part::collective_timeout);
+}
+
 void add_schedule(TableBuilder& table) {
   using Part = ScheduleSettings;
   constexpr auto kPart = &Settings::schedule;
@@ -176,9 +199,12 @@ void add_bench(TableBuilder& table) {
   table.add(kRuns, {"num_runs", "of each problem", "runs"}, Integer{}, 5, kPart, &Part::num_runs);
   table.add(kRuns, {"part", "only this share of the problems: every N-th from the K-th on; `merge` joins the parts"},
             PartOfWhole{}, {}, kPart, &Part::part);
-  table.add(kRuns, {"test_mode", "the target alone, speculative thinking, both and their ratio, or these and the draft alone"},
-            Choice<TestMode>{{{"large", TestMode::large}, {"spec", TestMode::spec}, {"both", TestMode::both}, {"all", TestMode::all}}},
-            TestMode::both, kPart, &Part::test_mode);
+  table.add(
+      kRuns,
+      {"test_mode", "the target alone, speculative thinking, both and their ratio, or these and the draft alone"},
+      Choice<TestMode>{
+          {{"large", TestMode::large}, {"spec", TestMode::spec}, {"both", TestMode::both}, {"all", TestMode::all}}},
+      TestMode::both, kPart, &Part::test_mode);
   table.add(kRuns, {"use_2gpu", "of the old script, without effect: all ranks are used"}, Boolean{}, true, kPart,
             &Part::use_2gpu);
   table.add(kRuns | kReplay, {"resume", "go on with an interrupted benchmark or replay of the same settings in output_dir"}, Boolean{},
@@ -226,8 +252,8 @@ void add_tools(TableBuilder& table) {
 
   table.begin(Group::plan);
   table.add(kPlan, {"gpus", "how many, one rank each", "GPUs"}, Integer{}, 2, &Settings::plan, &PlanSettings::gpus);
-  table.add(kPlan, {"gpu_memory", "of one GPU (an \"80 GB\" GPU has about 80)", "GiB"}, Number{.min = 0, .max = 1e6, .excludes_min = true},
-            80, &Settings::plan, &PlanSettings::gpu_memory_gib);
+  table.add(kPlan, {"gpu_memory", "of one GPU (an \"80 GB\" GPU has about 80)", "GiB"},
+            Number{.min = 0, .max = 1e6, .excludes_min = true}, 80, &Settings::plan, &PlanSettings::gpu_memory_gib);
 }
 
 void add_output(TableBuilder& table) {
@@ -252,6 +278,7 @@ const std::vector<Option>& option_table() {
     TableBuilder builder;
     add_input(builder);
     add_models(builder);
+    add_ranks(builder);
     add_schedule(builder);
     add_sampling(builder);
     add_bench(builder);

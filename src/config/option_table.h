@@ -35,7 +35,7 @@ struct CommandInfo {
 const std::vector<CommandInfo>& command_table();
 
 /// A heading of the help.
-enum class Group { input, models, schedule, sampling, bench, replay, tokenize, plan, output };
+enum class Group { input, models, ranks, schedule, sampling, bench, replay, tokenize, plan, output };
 const char* title_of(Group group);
 
 struct Option {

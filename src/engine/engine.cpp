@@ -214,6 +214,7 @@ at::Tensor Engine::prefill(ModelState& state, int slot) {
     const std::int64_t count = std::min(kPrefillChunk, length - position);
     const SlotRows rows{slot, position,
                         std::span(ids_).subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(count))};
+    group_.mark(count > 1 ? Phase::prefill : Phase::decode, position);
     hidden = state.model.transformer->forward(std::span(&rows, 1));
     position += count;
   }

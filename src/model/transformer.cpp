@@ -40,9 +40,10 @@ Transformer::Transformer(const std::filesystem::path& folder, ModelConfig config
       options_(options),
       collectives_(collectives) {
   const auto tensor_options = at::TensorOptions(options.device).dtype(scalar_type(options.dtype));
-  ModelWeights weights = options.dummy_weights
-                             ? dummy_weights(config_, plan_, options.dtype, options.device, options.dummy_seed)
-                             : load_weights(Checkpoint::open(folder), config_, plan_, options.dtype, options.device);
+  ModelWeights weights =
+      options.dummy_weights
+          ? dummy_weights(config_, plan_, options.dtype, options.device, options.dummy_seed, options.on_layer)
+          : load_weights(Checkpoint::open(folder), config_, plan_, options.dtype, options.device, options.on_layer);
   weights_ = std::make_unique<ModelWeights>(std::move(weights));
   cache_ = std::make_unique<KvCache>(config_, plan_, options.slots, options.capacity, scalar_type(options.dtype),
                                      options.device);

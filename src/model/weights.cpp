@@ -189,13 +189,15 @@ LayerWeights read_layer(Source& source, const ModelConfig& config, const ShardPl
   return layer;
 }
 
-ModelWeights read_model(Source& source, const ModelConfig& config, const ShardPlan& plan) {
+ModelWeights read_model(Source& source, const ModelConfig& config, const ShardPlan& plan,
+                        const LayerSink& on_layer = {}) {
   const Range vocab{plan.first_vocab, plan.vocab_local};
   const Range all_hidden{0, config.hidden_size};
   ModelWeights weights;
   weights.embedding =
       source.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size, vocab, all_hidden);
   for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
+    if (on_layer) on_layer(layer);
     weights.layers.push_back(read_layer(source, config, plan, layer));
   }
   weights.final_norm = source.vector("model.norm.weight", config.hidden_size);
@@ -225,15 +227,15 @@ void check_weights(const Checkpoint& checkpoint, const ModelConfig& config, cons
 }
 
 ModelWeights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan, DType dtype,
-                          c10::Device device) {
+                          c10::Device device, const LayerSink& on_layer) {
   CheckpointSource source(checkpoint, at::TensorOptions(device).dtype(scalar_type(dtype)));
-  return read_model(source, config, plan);
+  return read_model(source, config, plan, on_layer);
 }
 
 ModelWeights dummy_weights(const ModelConfig& config, const ShardPlan& plan, DType dtype, c10::Device device,
-                           std::uint64_t seed) {
+                           std::uint64_t seed, const LayerSink& on_layer) {
   RandomSource source(at::TensorOptions(device).dtype(scalar_type(dtype)), seed);
-  return read_model(source, config, plan);
+  return read_model(source, config, plan, on_layer);
 }
 
 }  // namespace specthink

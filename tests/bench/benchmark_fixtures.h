@@ -72,9 +72,12 @@ inline bool never() { return false; }
 inline constexpr const char* kLogName = "speedup_benchmark_20300102_030405.jsonl";
 inline constexpr const char* kResultName = "speedup_benchmark_20300102_030405.json";
 
+// Without lock files: they are there as long as a benchmark is.
 inline std::set<std::string> files_in(const std::filesystem::path& folder) {
   std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) names.insert(entry.path().filename().string());
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".lock") names.insert(entry.path().filename().string());
+  }
   return names;
 }
 

@@ -6,8 +6,8 @@
 //   auto status = run_serially(benchmark, solve, interrupted, progress);
 //   if (status == BenchmarkStatus::finished) benchmark.write_results();
 //
-// Runs are independent of each other and may be recorded in any order: whoever has several workers hands out pending()
-// and records what comes back.
+// Runs are independent of each other and may be recorded in any order: with several workers, WorkQueue (work_queue.h)
+// hands out pending() and records what comes back.
 #pragma once
 
 #include <cstddef>
@@ -50,6 +50,9 @@ class Benchmark {
   /// start() will go on with. Throws UserError or EnvironmentError; leaves no file behind.
   void prepare();
 
+  /// True after prepare() when all runs of the benchmark to resume are finished: no model is needed.
+  bool is_complete() const { return log_ && finished() == total(); }
+
   /// Creates the run log unless one is resumed. Throws EnvironmentError.
   void start();
 
@@ -60,7 +63,8 @@ class Benchmark {
 
   /// Appends a run to the log. One whose finish_reason is `interrupted` is logged, but stays pending. Throws
   /// EnvironmentError that says where the finished runs are.
-  RunRecord record(const RunKey& key, const RunOutcome& outcome);
+  RunRecord record(const RunKey& key, const RunOutcome& outcome) { return record(make_record(key, outcome)); }
+  RunRecord record(RunRecord record);
 
   /// Writes the result file, when nothing is pending; a part has none (bench/merge.h). Throws EnvironmentError, as
   /// record() does.

@@ -32,8 +32,9 @@ class TimeEstimate {
 
 class Progress {
  public:
-  /// Counts to `total` runs, of which `finished` are there already. On a terminal one line is rewritten in place.
-  Progress(std::FILE* out, bool is_terminal, std::size_t finished, std::size_t total);
+  /// Counts to `total` runs, of which `finished` are there already; `workers` do them at the same time. On a terminal
+  /// one line is rewritten in place.
+  Progress(std::FILE* out, bool is_terminal, std::size_t finished, std::size_t total, std::size_t workers = 1);
   ~Progress();  ///< ends a line that is still open
 
   Progress(const Progress&) = delete;
@@ -47,6 +48,7 @@ class Progress {
   bool is_terminal_;
   std::size_t finished_;
   std::size_t total_;
+  std::size_t workers_;
   bool line_open_ = false;
   TimeEstimate estimate_;
 };

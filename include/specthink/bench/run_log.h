@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,8 @@
 #include "specthink/bench/run_record.h"
 
 namespace specthink {
+
+class RunLock;
 
 /// What a run log is about.
 struct RunPlan {
@@ -66,12 +69,12 @@ class RunLog {
   const std::vector<RunRecord>& records() const { return records_; }
 
  private:
-  RunLog() = default;
+  RunLog();
 
   std::filesystem::path path_;
   std::string timestamp_;
   std::vector<RunRecord> records_;
-  int lock_ = -1;  // file descriptor
+  std::unique_ptr<RunLock> lock_;
 };
 
 }  // namespace specthink

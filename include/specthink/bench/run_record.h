@@ -77,7 +77,14 @@ struct RunRecord {
   bool is_finished() const;  ///< false for a run that a signal cut off; it is done again on resume
 };
 
+/// Everything of a run but whether its answer is right.
+RunRecord make_record(const RunKey& key, const RunOutcome& outcome);
+
+/// With answer and verdict.
 RunRecord make_record(const RunKey& key, const RunOutcome& outcome, const Problem& problem, const AnswerRule& rule);
+
+/// Finds the answer in the record's text and compares it with the problem's, when that has one.
+void judge(RunRecord& record, const Problem& problem, const AnswerRule& rule);
 
 /// The run in a result file: the original's keys first and in its order, then ours, without trace and log.
 OrderedJson result_json(const RunRecord& record);

@@ -13,10 +13,11 @@ namespace specthink {
 
 enum class DeviceChoice { automatic, cpu, cuda };
 
-/// One GPU a rank, by rank within the node; the CPU where no GPU is usable or `cpu` is asked for. Collective.
-/// Throws (on every rank) when `cuda` is asked for and missing, when a node has fewer GPUs than ranks, or when two
-/// ranks ended up on one GPU (compared by UUID).
-c10::Device select_device(const ProcessGroup& group, DeviceChoice choice);
+/// One GPU a rank, by rank within the node and among the GPUs that this process sees; the CPU where no GPU is usable or
+/// `cpu` is asked for. `world` is all ranks of the job. Collective. Throws (on every rank) when `cuda` is asked for and
+/// missing, and when two ranks ended up on one GPU (compared by UUID): always when they are of one group, otherwise
+/// unless `oversubscribe`.
+c10::Device select_device(const ProcessGroup& world, DeviceChoice choice, bool oversubscribe = false);
 
 /// Bytes of the GPU's memory in all; 0 for the CPU.
 std::int64_t total_memory(c10::Device device);

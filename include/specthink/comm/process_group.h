@@ -9,19 +9,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "specthink/base/error.h"
+#include "specthink/comm/job_state.h"
 
 namespace specthink {
-
-/// Rank of this process as its launcher set it in the environment, before MPI starts; 0 without a launcher.
-int launcher_rank();
-
-/// True when mpirun or srun started this process as one of several.
-bool started_by_launcher();
 
 class ProcessGroup {
  public:
@@ -35,6 +31,13 @@ class ProcessGroup {
   /// Rank among the processes of this group on the same node, and how many they are.
   int local_rank() const { return local_rank_; }
   int local_size() const { return local_size_; }
+
+  /// The lowest rank of this group on the same node: a name of the node.
+  int node() const { return node_; }
+
+  /// What this process says of itself to the others of its node; the same object in every group.
+  JobState& job() const { return *job_; }
+  void mark(Phase phase, std::int64_t detail = 0) const { job_->mark(phase, detail); }
 
   /// Root's bytes reach every rank; all pass the same length.
   void broadcast(std::span<std::byte> data, int root = 0) const;
@@ -57,7 +60,8 @@ class ProcessGroup {
 
  private:
   friend class MpiSession;
-  ProcessGroup(MPI_Comm comm, bool owned);
+  friend class Mailbox;
+  ProcessGroup(MPI_Comm comm, bool owned, std::shared_ptr<JobState> job);
 
   MPI_Comm comm_ = MPI_COMM_NULL;
   bool owned_ = false;
@@ -65,6 +69,8 @@ class ProcessGroup {
   int size_ = 1;
   int local_rank_ = 0;
   int local_size_ = 1;
+  int node_ = 0;
+  std::shared_ptr<JobState> job_;
 };
 
 /// MPI from construction to destruction. One per process.

@@ -21,7 +21,7 @@ enum class Device { automatic, cpu, cuda };
 /// or by NCCL between them; automatic: fused where every pair of ranks can map each other's memory.
 enum class AllReduce { automatic, fused, nccl };
 enum class Format { automatic, text, json, jsonl };  ///< automatic: what the command prints by default
-enum class TestMode { large, spec, both, all };  ///< all: both, and the draft alone
+enum class TestMode { large, spec, both, all };      ///< all: both, and the draft alone
 
 /// How a recorded run is replayed (bench/replay_workload.h).
 enum class ReplayPolicy : std::uint8_t { seed, fixed, target };
@@ -72,8 +72,11 @@ struct ModelSettings {
   bool dummy_weights = false;                      ///< random weights of the folder's shapes
   int max_model_len = 0;                           ///< tokens, prompt included
   std::array<double, 2> gpu_memory_utilization{};  ///< target, draft: share of a GPU's memory each may take
-  int target_model_gpu = 0;       ///< GPUs in the layout of old files, which nothing uses: both models are sharded
-  int speculative_model_gpu = 0;  ///< over every rank
+  int target_model_gpu = 0;         ///< GPUs in the layout of old files, which nothing uses: both models are sharded
+  int speculative_model_gpu = 0;    ///< over every rank
+  int tp = 0;                       ///< ranks that share the models; 0: all
+  bool oversubscribe_gpus = false;  ///< groups may share a GPU
+  double collective_timeout = 0;    ///< seconds without progress after which a job ends; 0: never
 
   friend bool operator==(const ModelSettings&, const ModelSettings&) = default;
 };
@@ -121,7 +124,7 @@ struct TokenizeSettings {
 };
 
 struct PlanSettings {
-  int gpus = 0;              ///< ranks
+  int gpus = 0;               ///< ranks
   double gpu_memory_gib = 0;  ///< GiB (2^30 bytes) of one GPU: an "80 GB" GPU has about 80
 
   friend bool operator==(const PlanSettings&, const PlanSettings&) = default;

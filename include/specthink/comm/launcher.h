@@ -1,0 +1,29 @@
+// What the launcher (mpirun, srun) says of this job in the environment, and whether MPI agrees with it.
+//
+// The classic mistake is N copies of a one-rank world: the launcher and the MPI library do not know each other, and
+// each process believes that it is alone.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace specthink {
+
+/// The value of an environment variable, or null.
+using LauncherEnvironment = std::function<const char*(const char* name)>;
+
+/// Rank of this process as its launcher set it, before MPI starts; 0 without a launcher.
+int launcher_rank(const LauncherEnvironment& environment);
+int launcher_rank();
+
+/// True when mpirun or srun started this process, perhaps as one of several.
+bool started_by_launcher();
+
+/// Why MPI need not be started: an srun that MPI cannot talk to. Null when nothing is wrong.
+std::optional<std::string> launch_problem(const LauncherEnvironment& environment);
+
+/// What is wrong with a world of `ranks` when the launcher was asked for another number; `library` names our MPI.
+std::optional<std::string> world_problem(const LauncherEnvironment& environment, int ranks, const std::string& library);
+
+}  // namespace specthink

@@ -1,0 +1,90 @@
+#include "specthink/comm/launcher.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+namespace specthink {
+namespace {
+
+std::optional<int> number(const LauncherEnvironment& environment, const char* name) {
+  const char* text = environment(name);
+  if (!text) return std::nullopt;
+  int value = 0;
+  const auto [end, error] = std::from_chars(text, text + std::strlen(text), value);
+  if (error != std::errc() || *end != '\0' || value < 0) return std::nullopt;
+  return value;
+}
+
+// Set by a launcher that speaks with MPI: mpirun, or srun with a PMI.
+bool knows_mpi(const LauncherEnvironment& environment) {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
+    if (environment(name)) return true;
+  }
+  return false;
+}
+
+/// The number of ranks that was asked for, by the launcher that is nearest to us, and where it says so. An mpirun
+/// inside an allocation sets its own variable besides Slurm's.
+struct Asked {
+  const char* variable;
+  int ranks;
+};
+std::optional<Asked> asked_world(const LauncherEnvironment& environment) {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"}) {
+    if (const auto ranks = number(environment, name)) return Asked{name, *ranks};
+  }
+  return std::nullopt;
+}
+
+const char* process_variable(const char* name) { return std::getenv(name); }
+
+}  // namespace
+
+int launcher_rank(const LauncherEnvironment& environment) {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
+    if (const auto rank = number(environment, name)) return *rank;
+  }
+  // Without a PMI the tasks of an srun still have numbers. A batch script has number 0.
+  return number(environment, "SLURM_PROCID").value_or(0);
+}
+
+int launcher_rank() { return launcher_rank(process_variable); }
+
+bool started_by_launcher() {
+  return knows_mpi(process_variable) || number(process_variable, "SLURM_STEP_NUM_TASKS").value_or(1) > 1;
+}
+
+std::optional<std::string> launch_problem(const LauncherEnvironment& environment) {
+  const int tasks = number(environment, "SLURM_STEP_NUM_TASKS").value_or(1);
+  if (tasks <= 1 || knows_mpi(environment)) return std::nullopt;
+  return fmt::format(
+      "srun has started {} copies (SLURM_STEP_NUM_TASKS) that MPI cannot join to one job: use `srun --mpi=pmix` "
+      "(`srun --mpi=list` shows what this Slurm has), or mpirun inside the allocation",
+      tasks);
+}
+
+std::optional<std::string> world_problem(const LauncherEnvironment& environment, int ranks,
+                                         const std::string& library) {
+  const std::optional<Asked> asked = asked_world(environment);
+  if (!asked || asked->ranks == ranks) return std::nullopt;
+  const std::string variable = asked->variable;
+  std::string fix;
+  if (variable == "SLURM_NTASKS" && !knows_mpi(environment)) {
+    fix =
+        fmt::format("start it with `srun --mpi=pmix` or `mpirun -np {}`; for one rank on purpose, with `mpirun -np 1`",
+                    asked->ranks);
+  } else if (variable == "OMPI_COMM_WORLD_SIZE" || variable == "PMI_SIZE") {
+    fix = fmt::format("use the mpirun of the MPI that this program runs on ({}); inside a container, the same version",
+                      library);
+  } else {
+    fix = fmt::format("use `srun --mpi=pmix` (`srun --mpi=list` shows what this Slurm has), or mpirun ({})", library);
+  }
+  return fmt::format("{} rank{} asked for ({}), but MPI has joined {}{}: {}", asked->ranks,
+                     asked->ranks == 1 ? " was" : "s were", variable, ranks,
+                     ranks == 1 ? ", so that each copy believes to be alone" : "", fix);
+}
+
+}  // namespace specthink

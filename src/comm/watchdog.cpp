@@ -1,0 +1,112 @@
+#include "specthink/comm/watchdog.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+
+#include "comm/process_handle.h"
+#include "comm/stall_detector.h"
+
+namespace specthink {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// A launcher that saw a rank die gives the others a second before it kills them: time for several looks.
+constexpr milliseconds kTick{100};
+constexpr milliseconds kGrace{300};  // for the end of another process to be seen
+constexpr seconds kAbortTime{3};     // MPI_Abort and hooks may themselves wait for what is broken
+// Nodes that cannot name the rank let those speak first that can.
+constexpr seconds kUnnamedDelay{2};
+
+/// The process ends with this code even if nothing else works any more.
+void exit_after(seconds time, ExitCode code) {
+  std::thread([time, code] {
+    std::this_thread::sleep_for(time);
+    std::_Exit(code);
+  }).detach();
+}
+
+}  // namespace
+
+Watchdog::Watchdog(const ProcessGroup& world, double collective_timeout) : world_(world), timeout_(collective_timeout) {
+  const RankStatus& own = world_.job().own();
+  for (const RankStatus* rank : world_.job().ranks()) {
+    const bool comparable = rank != &own && rank->pid_namespace.load() == own.pid_namespace.load();
+    processes_.push_back(comparable ? std::make_unique<ProcessHandle>(rank->pid.load()) : nullptr);
+  }
+  world_.job().beat();
+  world_.barrier();
+  if (world_.size() == 1) return;
+  world_.job().on_failure([this] { fail(describe_current_exception()); });
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the main thread
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+Watchdog::~Watchdog() {
+  world_.job().on_failure({});
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  stop_changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::vector<RankSnapshot> Watchdog::look() const {
+  const std::vector<const RankStatus*> ranks = world_.job().ranks();
+  std::vector<RankSnapshot> result;
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    // Before the status is read: who says that it has finished may be gone right after.
+    const bool gone = processes_[i] && processes_[i]->is_gone();
+    result.push_back(snapshot(*ranks[i]));
+    result.back().gone = gone;
+  }
+  return result;
+}
+
+void Watchdog::run() {
+  JobState& job = world_.job();
+  StallDetector detector({.own_rank = world_.rank(), .world_size = world_.size(), .timeout = timeout_});
+  auto last = std::chrono::steady_clock::now();
+  std::unique_lock lock(mutex_);
+  while (!stop_changed_.wait_for(lock, kTick, [this] { return stop_; })) {
+    job.beat();
+    const auto now = std::chrono::steady_clock::now();
+    const double passed = std::chrono::duration<double>(now - last).count();
+    last = now;
+    detector.set_group_size(job.group_size());
+    if (const auto finding = detector.look(look(), passed)) end_job(*finding, kExitEnvironment);
+  }
+}
+
+void Watchdog::fail(const Failure& failure) {
+  const RankSnapshot own = snapshot(world_.job().own());
+  if (failure.code == kExitEnvironment) std::this_thread::sleep_for(kGrace);
+  if (const auto gone = find_gone(look())) end_job(*gone, kExitEnvironment);
+  end_job({world_.rank(), fmt::format("{}; last: {}", failure.message, describe(own))}, failure.code);
+}
+
+void Watchdog::end_job(const Finding& finding, ExitCode code) {
+  JobState& job = world_.job();
+  if (!finding.rank) std::this_thread::sleep_for(kUnnamedDelay);
+  if (job.claim_report()) {
+    report_failure(finding.message, finding.rank.value_or(world_.rank()), world_.size());
+    exit_after(kAbortTime, code);
+    job.run_abort_hooks();
+    world_.abort(code);
+  }
+  // Another rank of the node ends the job; should it fail to, this process ends all the same.
+  std::this_thread::sleep_for(2 * kAbortTime);
+  std::_Exit(code);
+}
+
+}  // namespace specthink
