@@ -259,7 +259,7 @@ class BenchCommand {
 
   int end() {
     progress_.reset();  // ends its line
-    int exit_code = is_first() ? conclude(*benchmark_, settings_.format) : kExitSuccess;
+    const int exit_code = is_first() ? conclude(*benchmark_, settings_.format) : kExitSuccess;
     return static_cast<int>(share(world_, exit_code));
   }
 
@@ -280,8 +280,10 @@ class BenchCommand {
 }  // namespace
 
 int run_bench(const Invocation& invocation) {
-  return run_on_ranks(invocation.settings.models.collective_timeout,
-                      [&](const ProcessGroup& world) { return BenchCommand(world, invocation).run(); });
+  return run_on_ranks(invocation.settings.models.collective_timeout, [&](const ProcessGroup& world) {
+    BenchCommand command(world, invocation);
+    return end_job_on_failure(world, [&] { return command.run(); });
+  });
 }
 
 }  // namespace specthink

@@ -66,7 +66,9 @@ int run_generate(const Invocation& invocation) {
     TokenIds prompt;
     together(group, [&] {
       if (!session.is_root()) return;
+      group.mark(Phase::input);
       prompt = read_prompt(session, settings.generate);
+      group.mark(Phase::start);
       session.check_prompt(prompt);
     });
     session.load();

@@ -30,8 +30,10 @@ int run_score(const Invocation& invocation) {
     TokenIds ids;
     together(group, [&] {
       if (!session.is_root()) return;
+      group.mark(Phase::input);
       ids = settings.generate.prompt_ids ? *settings.generate.prompt_ids
                                          : session.require_tokenizer().encode(read_text_input(settings.generate));
+      group.mark(Phase::start);
       session.check_prompt(ids);
     });
     session.load();

@@ -81,14 +81,12 @@ int run_on_ranks(double collective_timeout, const std::function<int(const Proces
     Watchdog watchdog(world, collective_timeout);
     int exit_code = kExitInternal;
     try {
-      world.mark(Phase::start);
-      exit_code = body(world);
-    } catch (const ReportedError&) {
-      world.mark(Phase::finished);
-      throw;
-    } catch (...) {
-      world.job().report_failure_now();
-      throw;
+      exit_code = end_job_on_failure(world, [&] {
+        world.mark(Phase::start);
+        return body(world);
+      });
+    } catch (const ReportedError& error) {
+      exit_code = error.exit_code();
     }
     std::fflush(stdout);  // before the other ranks end: a launcher may then end this one as well
     world.mark(Phase::finished);
@@ -105,6 +103,17 @@ int run_on_ranks(double collective_timeout, const std::function<int(const Proces
 
 int run_on_ranks(const std::function<int(const ProcessGroup&)>& body) {
   return run_on_ranks(default_settings().models.collective_timeout, body);
+}
+
+int end_job_on_failure(const ProcessGroup& world, const std::function<int()>& body) {
+  try {
+    return body();
+  } catch (const ReportedError&) {
+    throw;
+  } catch (...) {
+    world.job().report_failure_now();
+    throw;
+  }
 }
 
 void require_one_group(const ProcessGroup& world, const Invocation& invocation) {
@@ -310,14 +319,7 @@ void Session::load() {
 }
 
 int Session::drive(const std::function<int()>& root) {
-  try {
-    return drive_group(root);
-  } catch (const ReportedError&) {
-    throw;
-  } catch (...) {
-    group_.job().report_failure_now();
-    throw;
-  }
+  return end_job_on_failure(world_, [&] { return drive_group(root); });
 }
 
 int Session::drive_group(const std::function<int()>& root) {

@@ -29,6 +29,10 @@ int run_on_ranks(double collective_timeout, const std::function<int(const Proces
 /// With the default timeout.
 int run_on_ranks(const std::function<int(const ProcessGroup& world)>& body);
 
+/// Runs `body`; what it throws on this rank alone ends the whole job here, before anything is destroyed that needs the
+/// other ranks. For code that owns such objects outside of `body`.
+int end_job_on_failure(const ProcessGroup& world, const std::function<int()>& body);
+
 /// Throws on every rank when the world is more than one group of --tp ranks: `command` has work for one. Collective.
 void require_one_group(const ProcessGroup& world, const Invocation& invocation);
 

@@ -64,6 +64,7 @@ void JobState::mark(Phase phase, std::int64_t detail) {
       return fault_->reach(FaultPhase::prefill);
     case Phase::decode:
       return fault_->reach(FaultPhase::decode);
+    case Phase::input:
     case Phase::idle:
     case Phase::finished:
       return;

@@ -16,6 +16,8 @@ const char* name_of(Phase phase) {
       return "prefill";
     case Phase::decode:
       return "decode";
+    case Phase::input:
+      return "waiting for input";
     case Phase::idle:
       return "idle";
     case Phase::finished:

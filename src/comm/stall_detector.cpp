@@ -10,7 +10,9 @@ namespace {
 constexpr double kLongestGap = 1;  // seconds
 
 // Ranks that may be without progress for as long as others need.
-bool is_excused(const RankSnapshot& rank) { return rank.phase == Phase::idle || rank.phase == Phase::finished; }
+bool is_excused(const RankSnapshot& rank) {
+  return rank.phase == Phase::idle || rank.phase == Phase::finished || rank.phase == Phase::input;
+}
 
 }  // namespace
 
@@ -84,11 +86,11 @@ std::optional<Finding> StallDetector::find_absent(std::span<const RankSnapshot> 
     ++members;
     const bool waits_elsewhere = rank.wait != Wait::none && rank.collectives != own->collectives;
     if (waits_elsewhere && (!behind || rank.collectives < behind->collectives)) behind = &rank;
-    // Someone here is still at work; when it is not, find_busy() says so.
-    if (rank.wait == Wait::none && !is_excused(rank)) return std::nullopt;
+    // Someone here is still at work (when it is not, find_busy() says so), or the user is.
+    if (rank.wait == Wait::none && (!is_excused(rank) || rank.phase == Phase::input)) return std::nullopt;
   }
   const bool all_are_here = members == (with_all ? options_.world_size : group_size_);
-  if (!all_are_here && own->phase == Phase::load) return std::nullopt;  // other nodes may need longer to load
+  if (!all_are_here && with_all) return std::nullopt;  // other nodes may need longer to load, or wait for the user
   if (behind && behind->collectives < own->collectives) {
     return Finding{behind->rank,
                    fmt::format("is in another collective than rank {} for {:.0f} s; last: {}; rank {}: {}", own->rank,

@@ -2,64 +2,16 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <map>
 
-#include "app/program.h"
-#include "specthink/base/file.h"
-#include "specthink/base/json.h"
+#include "app/small_bench.h"
 
 namespace specthink {
 namespace {
 
-using testing_support::fresh_folder;
 using testing_support::ProgramResult;
-using testing_support::random_pair;
 using testing_support::run_program;
-
-/// A task of two problems and the flags of a benchmark over it.
-struct Bench {
-  std::filesystem::path folder;
-
-  explicit Bench(const std::string& name) : folder(fresh_folder(name)) {
-    std::ofstream(folder / "task.yml")
-        << "name: sums\ntemplate: 'Solve: {problem}'\ndata: sums.jsonl\nanswer_key: answer\n";
-    std::ofstream(folder / "sums.jsonl")
-        << "{\"problem\": \"1+1\", \"answer\": \"2\"}\n{\"problem\": \"2+3\", \"answer\": \"5\"}\n";
-  }
-
-  std::filesystem::path results() const { return folder / "results"; }
-
-  std::string arguments() const {
-    return "bench --target " + (random_pair() / "target").string() + " --draft " + (random_pair() / "draft").string() +
-           " --task " + (folder / "task.yml").string() + " --output-dir " + results().string() +
-           " --num-problems 2 --num-runs 2 --max-tokens 120 --ignore-eos --begin --begin-token-num 9 --not-reasoning"
-           " --max-target-tokens 7 --original-recap-token-num 11 --recap-after-negative-num 2"
-           " --trigger-tokens '[\"\\n\",\".\",\",\",\"a\",\"e\"]'";
-  }
-
-  std::filesystem::path only_file(const std::string& extension) const {
-    std::vector<std::filesystem::path> found;
-    for (const auto& entry : std::filesystem::directory_iterator(results())) {
-      if (entry.path().extension() == extension) found.push_back(entry.path());
-    }
-    EXPECT_EQ(found.size(), 1u) << extension;
-    return found.empty() ? "" : found[0];
-  }
-};
-
-/// Everything of a result file that does not depend on time: text, tokens and ledger of every run.
-Json without_times(const Json& document) {
-  Json runs = Json::array();
-  for (const char* mode : {"large_model", "speculative_thinking"}) {
-    for (const Json& problem : document.at(mode).at("results").at("problems")) {
-      for (const Json& run : problem.at("runs")) {
-        runs.push_back(
-            {mode, problem.at("id"), run.at("run"), run.at("num_tokens"), run.at("generated_text"), run.at("ledger")});
-      }
-    }
-  }
-  return runs;
-}
+using testing_support::without_times;
+using Bench = testing_support::SmallBench;
 
 TEST(bench, compares_all_modes_with_two_ranks) {
   const Bench bench("bench_all");

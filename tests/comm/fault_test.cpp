@@ -21,7 +21,9 @@ TEST(fault, is_thrown_at_once_by_default) {
   EXPECT_THROW(Fault::parse("0:start").reach(FaultPhase::start), EnvironmentError);
 }
 
-TEST(fault, kills) { EXPECT_EXIT(Fault::parse("0:write:kill").reach(FaultPhase::write), testing::KilledBySignal(9), ""); }
+TEST(fault, kills) {
+  EXPECT_EXIT(Fault::parse("0:write:kill").reach(FaultPhase::write), testing::KilledBySignal(9), "");
+}
 
 TEST(fault, mistakes_are_named) {
   for (const auto& [text, part] : std::vector<std::pair<std::string, std::string>>{

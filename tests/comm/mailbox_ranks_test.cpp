@@ -1,10 +1,9 @@
-#include "specthink/comm/mailbox.h"
-
 #include <gtest/gtest.h>
 
 #include <thread>
 
 #include "ranks.h"
+#include "specthink/comm/mailbox.h"
 #include "specthink/comm/rank_groups.h"
 
 namespace specthink {

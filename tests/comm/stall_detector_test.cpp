@@ -12,8 +12,7 @@ struct TwoRanks {
   std::vector<RankSnapshot> ranks{2};
   StallDetector detector;
 
-  explicit TwoRanks(int world_size = 2)
-      : detector({.own_rank = 0, .world_size = world_size, .timeout = kTimeout}) {
+  explicit TwoRanks(int world_size = 2) : detector({.own_rank = 0, .world_size = world_size, .timeout = kTimeout}) {
     ranks[1].rank = 1;
     for (RankSnapshot& rank : ranks) rank.phase = Phase::decode;
   }
@@ -152,6 +151,14 @@ TEST(stall_detector, idle_and_finished_ranks_may_wait) {
   node.wait(0, Wait::broadcast, 5);
   node.ranks[0].phase = Phase::idle;
   node.ranks[1].phase = Phase::finished;
+  EXPECT_FALSE(node.look(10 * kTimeout));
+}
+
+TEST(stall_detector, a_user_may_take_any_time_to_type) {
+  TwoRanks node;
+  node.ranks[0].phase = Phase::start;
+  node.wait(0, Wait::all_gather, 5);
+  node.ranks[1].phase = Phase::input;
   EXPECT_FALSE(node.look(10 * kTimeout));
 }
 

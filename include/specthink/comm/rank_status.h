@@ -14,6 +14,7 @@ enum class Phase : std::uint8_t {
   load,
   prefill,
   decode,
+  input,     ///< waits for what the user types or pipes in
   idle,      ///< has nothing left to do and waits for other groups, for as long as they take
   finished,  ///< has left its work behind; may end at any time
 };
