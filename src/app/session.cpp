@@ -46,8 +46,8 @@ void share_cores(const ProcessGroup& group) {
 
 /// One of the processes that the launcher started prints; the others do not end before it has, as a launcher may end a
 /// job whose first process fails.
-int report_launch(const std::string& problem) {
-  if (launcher_rank() == 0) {
+int report_launch(const std::string& problem, const LauncherEnvironment& launcher) {
+  if (launcher_rank(launcher) == 0) {
     report_failure(problem, 0, 1);
   } else {
     std::this_thread::sleep_for(std::chrono::seconds(1));
@@ -62,13 +62,13 @@ bool same_file_content(const std::filesystem::path& a, const std::filesystem::pa
 }  // namespace
 
 int run_on_ranks(double collective_timeout, const std::function<int(const ProcessGroup&)>& body) {
-  const auto environment = [](const char* name) -> const char* { return std::getenv(name); };
-  if (const auto problem = launch_problem(environment)) return report_launch(*problem);
+  const LauncherEnvironment launcher = remember_launcher();
+  if (const auto problem = launch_problem(launcher)) return report_launch(*problem, launcher);
   const MpiSession mpi;
   const ProcessGroup& world = mpi.world();
   init_logging(world.rank());
-  if (const auto problem = world_problem(environment, world.size(), MpiSession::library_version())) {
-    return world.rank() == 0 ? report_launch(*problem) : kExitEnvironment;
+  if (const auto problem = world_problem(launcher, world.size(), MpiSession::library_version())) {
+    return world.rank() == 0 ? report_launch(*problem, launcher) : kExitEnvironment;
   }
   const StopSignals signals(world.job().stop_flag());
   try {

@@ -2,12 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 
 namespace specthink {
 namespace {
+
+// The variables that are looked at.
+constexpr std::array kVariables{"OMPI_COMM_WORLD_RANK", "PMIX_RANK",   "PMI_RANK",
+                                "OMPI_COMM_WORLD_SIZE", "PMI_SIZE",    "SLURM_STEP_NUM_TASKS",
+                                "SLURM_NTASKS",         "SLURM_PROCID"};
 
 std::optional<int> number(const LauncherEnvironment& environment, const char* name) {
   const char* text = environment(name);
@@ -42,6 +49,17 @@ std::optional<Asked> asked_world(const LauncherEnvironment& environment) {
 const char* process_variable(const char* name) { return std::getenv(name); }
 
 }  // namespace
+
+LauncherEnvironment remember_launcher() {
+  std::map<std::string, std::string> values;
+  for (const char* name : kVariables) {
+    if (const char* value = std::getenv(name)) values[name] = value;
+  }
+  return [values](const char* name) -> const char* {
+    const auto found = values.find(name);
+    return found == values.end() ? nullptr : found->second.c_str();
+  };
+}
 
 int launcher_rank(const LauncherEnvironment& environment) {
   for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {

@@ -15,12 +15,13 @@ using testing_support::ScopedVariable;
 using testing_support::SmallBench;
 using testing_support::without_times;
 
+constexpr const char* kShortRuns = " --max-tokens 50";
 constexpr const char* kShortTimeout = " --collective-timeout 3";
 
 ProgramResult run_with_fault(const SmallBench& bench, const std::string& fault, int ranks = 2,
                              const std::string& flags = "") {
   const ScopedVariable variable("SPECTHINK_FAULT", fault);
-  return run_program(bench.arguments() + flags, ranks);
+  return run_program(bench.arguments() + kShortRuns + flags, ranks);
 }
 
 void expect_one_message(const ProgramResult& result, const std::vector<std::string>& parts) {
@@ -33,7 +34,7 @@ void expect_one_message(const ProgramResult& result, const std::vector<std::stri
 const Json& reference() {
   static const Json runs = [] {
     const SmallBench bench("failures_reference");
-    const ProgramResult result = run_program(bench.arguments(), 2);
+    const ProgramResult result = run_program(bench.arguments() + kShortRuns, 2);
     EXPECT_EQ(result.exit_code, 0) << result.err;
     return without_times(read_json(bench.only_file(".json")));
   }();
@@ -60,13 +61,13 @@ TEST(failures, start_and_load_end_the_job_before_any_run) {
 
 TEST(failures, a_killed_rank_is_named_by_another_and_the_benchmark_goes_on) {
   const SmallBench bench("failures_kill");
-  const ProgramResult killed = run_with_fault(bench, "1:decode:kill:400");
+  const ProgramResult killed = run_with_fault(bench, "1:decode:kill:250");
   EXPECT_NE(killed.exit_code, 0);
   expect_one_message(killed, {"rank 1: its process is gone", "last: decode at position "});
   EXPECT_TRUE(bench.files(".json").empty());
   const int finished = bench.logged_runs();
   EXPECT_GT(finished, 0);
-  const ProgramResult resumed = run_program(bench.arguments() + " --resume", 2);
+  const ProgramResult resumed = run_program(bench.arguments() + kShortRuns + " --resume", 2);
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_NE(resumed.err.find(std::to_string(finished) + " of 8 runs are finished"), std::string::npos) << resumed.err;
   EXPECT_EQ(without_times(read_json(bench.only_file(".json"))), reference());
@@ -78,7 +79,7 @@ TEST(failures, rank_0_killed_while_it_writes_leaves_complete_files) {
   EXPECT_NE(killed.exit_code, 0);
   expect_one_message(killed, {"rank 0: its process is gone"});
   EXPECT_EQ(bench.logged_runs(), 2);
-  const ProgramResult resumed = run_program(bench.arguments() + " --resume", 2);
+  const ProgramResult resumed = run_program(bench.arguments() + kShortRuns + " --resume", 2);
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_EQ(without_times(read_json(bench.only_file(".json"))), reference());
 }

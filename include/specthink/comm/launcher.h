@@ -13,6 +13,9 @@ namespace specthink {
 /// The value of an environment variable, or null.
 using LauncherEnvironment = std::function<const char*(const char* name)>;
 
+/// What the launcher has set, as it is now: MPI_Init adds variables of its own.
+LauncherEnvironment remember_launcher();
+
 /// Rank of this process as its launcher set it, before MPI starts; 0 without a launcher.
 int launcher_rank(const LauncherEnvironment& environment);
 int launcher_rank();
