@@ -76,8 +76,9 @@ TEST(show_settings, json_has_value_and_source) {
 TEST(show_settings, shows_what_describes_a_setup_and_no_inputs) {
   const Json settings = settings_as_json(parse({"config"})).at("settings");
   for (const Option& option : option_table()) {
-    const bool describes_setup = option.group == Group::models || option.group == Group::schedule ||
-                                 option.group == Group::sampling || option.group == Group::bench;
+    const bool describes_setup = option.group == Group::models || option.group == Group::ranks ||
+                                 option.group == Group::schedule || option.group == Group::sampling ||
+                                 option.group == Group::bench;
     EXPECT_EQ(settings.contains(option.key), describes_setup) << option.key;
   }
 }
