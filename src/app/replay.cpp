@@ -167,7 +167,8 @@ void add_records(ReplayReport& report, const Plan& plan) {
 int run_replay(const Invocation& invocation) {
   const Settings& settings = invocation.settings;
   const std::vector<ReplayPolicy>& policies = settings.replay.policies;
-  return run_on_ranks([&](const ProcessGroup& group) -> int {
+  return run_on_ranks(settings.models.collective_timeout, [&](const ProcessGroup& group) -> int {
+    require_one_group(group, invocation);
     Session session(group, invocation, /*with_draft=*/true, /*with_text=*/false);
     Plan plan;
     together(group, [&] {

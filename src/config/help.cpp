@@ -109,7 +109,7 @@ std::string command_help(const CommandInfo& command) {
   help += "\nOther:\n";
   help += entry("--config FILE", "YAML file with settings", kTextColumn);
   help += entry("-h, --help", "this text", kTextColumn);
-  if (command.bit == kGenerate || command.bit == kScore || command.bit == kBench) {
+  if (command.bit == kGenerate || command.bit == kScore || command.bit == kBench || command.bit == kReplay) {
     help +=
         entry("SPECTHINK_FAULT=RANK:PHASE[:ACTION[:COUNT]]",
               "environment variable: a rank fails on purpose, so that you can see what your scripts do then; PHASE is "

@@ -82,7 +82,7 @@ void add_models(TableBuilder& table) {
 void add_ranks(TableBuilder& table) {
   using Part = ModelSettings;
   constexpr auto kPart = &Settings::models;
-  constexpr unsigned kRuns = kGenerate | kScore | kBench | kConfig;
+  constexpr unsigned kRuns = kGenerate | kScore | kBench | kReplay | kConfig;
   table.begin(Group::ranks);
   table.add(kRuns,
             {"tp",

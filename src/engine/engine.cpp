@@ -331,6 +331,8 @@ void Engine::generate_by_steps(ModelState& state, const Command& command, Genera
       step.enqueue();
       ++enqueued;
     }
+    group_.mark(generation.ids.empty() && pending > 1 ? Phase::prefill : Phase::decode,
+                static_cast<std::int64_t>(ids_.size()));
     const StepToken token = step.result(static_cast<int>(generation.ids.size()));
     const bool is_first = generation.ids.empty();
     if (is_first && pending > 1) {
