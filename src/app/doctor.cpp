@@ -17,6 +17,7 @@
 #include "app/session.h"
 #include "specthink/comm/collectives.h"
 #include "specthink/comm/device.h"
+#include "specthink/comm/launcher.h"
 
 namespace specthink {
 namespace {
