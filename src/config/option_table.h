@@ -21,6 +21,7 @@ enum Commands : unsigned {
   kPlan = 16,
   kConfig = 32,
   kReplay = 64,
+  kBenchKernels = 128,
 };
 
 struct CommandInfo {
@@ -33,7 +34,7 @@ struct CommandInfo {
 const std::vector<CommandInfo>& command_table();
 
 /// A heading of the help.
-enum class Group { input, models, schedule, sampling, bench, replay, tokenize, plan, output };
+enum class Group { input, models, schedule, sampling, bench, replay, tokenize, plan, kernels, output };
 const char* title_of(Group group);
 
 struct Option {
