@@ -14,6 +14,7 @@ int run_bench(const Invocation& invocation);
 int run_replay(const Invocation& invocation);
 int run_tokenize(const Invocation& invocation);
 int run_plan(const Invocation& invocation);
+int run_bench_kernels(const Invocation& invocation);
 int run_config(const Invocation& invocation);
 int run_merge(const Invocation& invocation);
 int run_doctor(const Invocation& invocation);

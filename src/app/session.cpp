@@ -23,8 +23,6 @@
 namespace specthink {
 namespace {
 
-constexpr double kWaitLimitSeconds = 300;  // for another rank, inside kernels
-
 DeviceChoice device_choice(Device device) {
   switch (device) {
     case Device::automatic:
@@ -306,7 +304,8 @@ void Session::load() {
   if (draft_) options.vocab_size = std::min(options.vocab_size, draft_->config.vocab_size);
   options.decode_kernels = settings_.models.decode_kernels;
   options.all_reduce = settings_.models.all_reduce;
-  options.wait_limit_seconds = kWaitLimitSeconds;
+  // Kernels wait no longer than the watchdog, which says more about the reason; it may be off (0).
+  if (settings_.models.collective_timeout > 0) options.wait_limit_seconds = settings_.models.collective_timeout;
   if (const char* interval = std::getenv("SPECTHINK_CHECK_INTERVAL"))
     options.check_interval = std::max(1, std::atoi(interval));
   Engine::Model draft;

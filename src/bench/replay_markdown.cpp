@@ -11,32 +11,6 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-/// Columns are as wide as their widest cell, so that the text reads as a table without a Markdown viewer, too; the
-/// first is aligned left.
-std::string markdown_table(const Row& titles, const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths;
-  for (const std::string& title : titles) widths.push_back(std::max<std::size_t>(3, display_width(title)));
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], display_width(row[i]));
-  }
-  const auto line = [&](const Row& cells) {
-    std::string text = "|";
-    for (std::size_t i = 0; i < widths.size(); ++i) {
-      const std::string cell = i < cells.size() ? cells[i] : "";
-      const std::string padding(widths[i] - display_width(cell), ' ');
-      text += " " + (i == 0 ? cell + padding : padding + cell) + " |";
-    }
-    return text + "\n";
-  };
-  std::string text = line(titles) + "|";
-  for (std::size_t i = 0; i < widths.size(); ++i) {
-    text += i == 0 ? " " + std::string(widths[i], '-') + " |" : " " + std::string(widths[i] - 1, '-') + ": |";
-  }
-  text += "\n";
-  for (const Row& row : rows) text += line(row);
-  return text;
-}
-
 std::string number(double value, int decimals) { return fmt::format("{:.{}f}", value, decimals); }
 std::string number(const std::optional<double>& value, int decimals) { return value ? number(*value, decimals) : "-"; }
 std::string percent(double share) { return fmt::format("{:.0f} %", 100 * share); }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kWidth = 100;
 constexpr std::size_t kTextColumn = 38;
+constexpr std::size_t kCommandColumn = 17;  // of their summaries: two beyond the longest name
 
 // `text` in lines of at most kWidth columns, the first of which begins at `column`, the others at `indent`.
 std::string wrapped(std::string_view text, std::size_t column, std::size_t indent) {
@@ -73,10 +74,10 @@ std::string general_help() {
       "a "
       "thought starts to reflect. Both models are sharded over the N ranks, one GPU each.");
   help += "\nCommands:\n";
-  for (const CommandInfo& command : command_table()) help += entry(command.name, command.summary, 14);
+  for (const CommandInfo& command : command_table()) help += entry(command.name, command.summary, kCommandColumn);
   help += "\nFlags:\n";
-  help += entry("-h, --help", "this text; after a command, the flags of that command", 14);
-  help += entry("--version", "versions of this program and of what it runs on", 14);
+  help += entry("-h, --help", "this text; after a command, the flags of that command", kCommandColumn);
+  help += entry("--version", "versions of this program and of what it runs on", kCommandColumn);
   help +=
       "\nExamples:\n"
       "  mpirun -np 2 specthink generate --config configs/qwen3_1.7b_32b_2gpu.yml \"What is 17 times 23?\"\n"

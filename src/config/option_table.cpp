@@ -35,19 +35,19 @@ void add_models(TableBuilder& table) {
   Text draft = model;
   draft.none_is_null = true;
   table.begin(Group::models);
-  table.add(kRuns | kPlan,
+  table.add(kRuns | kPlan | kBenchKernels,
             {.key = "target_model_name",
              .help = "the large model: a folder, or a hub name in the local cache",
              .flag = "target",
              .alias = "target-model-name"},
             model, {}, kPart, &Part::target);
-  table.add(kGenerate | kBench | kReplay | kPlan | kDoctor | kConfig,
+  table.add(kGenerate | kBench | kReplay | kPlan | kDoctor | kBenchKernels | kConfig,
             {.key = "speculative_model_name",
              .help = "the small model that writes the chain of thought; none (in YAML null): the target alone",
              .flag = "draft",
              .alias = "speculative-model-name"},
             draft, {}, kPart, &Part::draft);
-  table.add(kRuns | kPlan, {"dtype", "compute type of both models"},
+  table.add(kRuns | kPlan | kBenchKernels, {"dtype", "compute type of both models"},
             Choice<DType>{{{"bfloat16", DType::bfloat16}, {"float16", DType::float16}, {"float32", DType::float32}}},
             DType::bfloat16, kPart, &Part::dtype);
   table.add(kRuns, {"device", "where the models run; auto: on a GPU if there is one"},
@@ -254,6 +254,10 @@ void add_tools(TableBuilder& table) {
   table.add(kPlan, {"gpus", "how many, one rank each", "GPUs"}, Integer{}, 2, &Settings::plan, &PlanSettings::gpus);
   table.add(kPlan, {"gpu_memory", "of one GPU (an \"80 GB\" GPU has about 80)", "GiB"},
             Number{.min = 0, .max = 1e6, .excludes_min = true}, 80, &Settings::plan, &PlanSettings::gpu_memory_gib);
+
+  table.begin(Group::kernels);
+  table.add(kBenchKernels, {"ranks", "over which the models are sharded; the first one's part is timed", "GPUs"},
+            Integer{}, 2, &Settings::bench_kernels, &BenchKernelsSettings::ranks);
 }
 
 void add_output(TableBuilder& table) {
@@ -264,7 +268,8 @@ void add_output(TableBuilder& table) {
             Choice<std::string>{{{"auto", "auto"}, {"always", "always"}, {"never", "never"}}}, "auto",
             &Settings::generate, &GenerateSettings::color);
   table.add(
-      kGenerate | kScore | kBench | kReplay | kTokenize | kPlan | kConfig | kDoctor | kMerge,
+      kGenerate | kScore | kBench | kReplay | kTokenize | kPlan | kConfig | kDoctor | kMerge |
+          kBenchKernels,
       {"format", "of the result on stdout; auto: as suits the command; jsonl is for tokenize"},
       Choice<Format>{
           {{"auto", Format::automatic}, {"text", Format::text}, {"json", Format::json}, {"jsonl", Format::jsonl}}},

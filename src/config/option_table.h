@@ -23,6 +23,7 @@ enum Commands : unsigned {
   kReplay = 64,
   kDoctor = 128,
   kMerge = 256,
+  kBenchKernels = 512,
 };
 
 struct CommandInfo {
@@ -35,7 +36,7 @@ struct CommandInfo {
 const std::vector<CommandInfo>& command_table();
 
 /// A heading of the help.
-enum class Group { input, models, ranks, schedule, sampling, bench, replay, tokenize, plan, output };
+enum class Group { input, models, ranks, schedule, sampling, bench, replay, tokenize, plan, kernels, output };
 const char* title_of(Group group);
 
 struct Option {

@@ -66,4 +66,28 @@ std::string Table::to_string() const {
   return text;
 }
 
+std::string markdown_table(const std::vector<std::string>& titles, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const std::string& title : titles) widths.push_back(std::max<std::size_t>(3, display_width(title)));
+  for (const std::vector<std::string>& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], display_width(row[i]));
+  }
+  const auto line = [&](const std::vector<std::string>& cells) {
+    std::string text = "|";
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      const std::string cell = i < cells.size() ? cells[i] : "";
+      const std::string padding(widths[i] - display_width(cell), ' ');
+      text += " " + (i == 0 ? cell + padding : padding + cell) + " |";
+    }
+    return text + "\n";
+  };
+  std::string text = line(titles) + "|";
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    text += i == 0 ? " " + std::string(widths[i], '-') + " |" : " " + std::string(widths[i] - 1, '-') + ": |";
+  }
+  text += "\n";
+  for (const std::vector<std::string>& row : rows) text += line(row);
+  return text;
+}
+
 }  // namespace specthink

@@ -41,6 +41,14 @@ TEST(table, counts_characters_not_bytes) {
   EXPECT_EQ(table.to_string(), "\xC3\xA4   b\n-----\nxy  \xE2\x89\xA4\n");
 }
 
+TEST(table, markdown) {
+  EXPECT_EQ(markdown_table({"name", "a"}, {{"x", "12345"}, {"y"}}),
+            "| name |     a |\n"
+            "| ---- | ----: |\n"
+            "| x    | 12345 |\n"
+            "| y    |       |\n");
+}
+
 TEST(table, empty_and_misused) {
   EXPECT_EQ(Table({"a"}).to_string(), "");
   Table table({"a"});

@@ -24,7 +24,7 @@ struct ResolvedOption {
 };
 
 struct Invocation {
-  std::string command;  ///< generate, score, bench, replay, tokenize, plan, merge, doctor or config
+  std::string command;  ///< a name of the command table: generate, score, …
   Settings settings;
   std::filesystem::path config_path;    ///< empty without --config
   std::vector<ResolvedOption> options;  ///< every setting, in the order of the option table

@@ -148,6 +148,12 @@ struct ReplaySettings {
   friend bool operator==(const ReplaySettings&, const ReplaySettings&) = default;
 };
 
+struct BenchKernelsSettings {
+  int ranks = 0;  ///< that share a model; one of them is timed
+
+  friend bool operator==(const BenchKernelsSettings&, const BenchKernelsSettings&) = default;
+};
+
 struct Settings {
   ScheduleSettings schedule;
   SamplingSettings sampling;
@@ -157,6 +163,7 @@ struct Settings {
   TokenizeSettings tokenize;
   PlanSettings plan;
   ReplaySettings replay;
+  BenchKernelsSettings bench_kernels;
   std::string data_dir;  ///< where task files find their problems first, and recorded runs; empty when not given
   int max_tokens = 0;    ///< generated tokens at most
   Format format = Format::automatic;

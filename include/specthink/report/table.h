@@ -36,4 +36,8 @@ class Table {
   std::vector<Row> rows_;
 };
 
+/// A Markdown table, the first column aligned left, all others right. Columns are as wide as their widest cell, so that
+/// the text reads as a table without a Markdown viewer, too. Missing cells stay empty.
+std::string markdown_table(const std::vector<std::string>& titles, const std::vector<std::vector<std::string>>& rows);
+
 }  // namespace specthink

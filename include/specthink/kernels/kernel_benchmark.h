@@ -1,0 +1,68 @@
+// Each kernel of a decode step timed by itself, in the shapes of one rank's part of a model.
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "specthink/kernels/element_type.h"
+
+namespace specthink {
+
+/// One rank's part of a model, as the decode kernels see it.
+struct DecodeShape {
+  std::int64_t hidden = 0;
+  std::int64_t intermediate = 0;  ///< columns of down_proj
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t vocab = 0;  ///< rows of embedding and head
+  bool qk_norm = false;
+  bool bias = false;  ///< of qkv and the output projection
+
+  friend bool operator==(const DecodeShape&, const DecodeShape&) = default;
+};
+
+enum class DecodeKernel { embed, norm, qkv, attention, output, gate_up, down, head, sampling };
+
+/// One kernel of a step, and what it reads.
+struct KernelCase {
+  DecodeKernel kernel;
+  int rows = 1;              ///< tokens that the step runs
+  std::int64_t context = 0;  ///< attention: earlier positions
+  bool norm_inside = false;  ///< qkv, gate_up, head of one row: RMSNorm of received partial sums is part of the kernel
+  std::int64_t bytes = 0;    ///< weights, or keys and values, read once; for embed, norm and sampling their input
+};
+
+/// "gate_up", "qkv, norm inside".
+std::string name_of(const KernelCase& which);
+
+/// Elements of 16 bits in the matrix of a product; 0 for other kernels.
+std::int64_t matrix_elements(const DecodeShape& shape, DecodeKernel kernel);
+
+/// What time_kernels() measures, in the order of a step.
+std::vector<KernelCase> kernel_cases(const DecodeShape& shape);
+
+/// Copies of what a kernel reads that it takes turns over, so that nothing is in the L2 cache when it comes: 64, or
+/// what makes a gigabyte.
+std::int64_t rotated_copies(std::int64_t bytes);
+
+struct KernelTime {
+  KernelCase which;
+  double alone = 0;                  ///< seconds of a launch; each launch waits for the whole one before it
+  std::optional<double> overlapped;  ///< each starts while the one before still runs; none for embed, a step's first
+};
+
+/// The GPU that kernels are timed on: the first one. Throws EnvironmentError when this build or machine has none.
+c10::Device kernel_benchmark_device();
+
+/// Times kernel_cases(shape): a CUDA graph of many launches, once to warm up, then the median of five replays. The
+/// matrices hold random values; partial sums stay on this GPU. Takes about 2 GB of the GPU's memory and seconds.
+///
+/// Throws UserError for a shape that the decode kernels do not run, EnvironmentError when the GPU fails.
+std::vector<KernelTime> time_kernels(const DecodeShape& shape, ElementType type, c10::Device device);
+
+}  // namespace specthink

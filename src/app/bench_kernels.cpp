@@ -1,0 +1,47 @@
+// specthink bench-kernels: the kernels of a decode step, one at a time.
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "app/commands.h"
+#include "app/kernel_report.h"
+#include "specthink/base/error.h"
+#include "specthink/base/log.h"
+#include "specthink/comm/device.h"
+#include "specthink/kernels/read_bandwidth.h"
+#include "specthink/model/hub.h"
+
+namespace specthink {
+
+int run_bench_kernels(const Invocation& invocation) {
+  init_logging(0);
+  const Settings& settings = invocation.settings;
+  const ModelSettings& given = settings.models;
+  if (given.dtype == DType::float32)
+    throw UserError("the decode kernels know --dtype bfloat16 and float16, not float32");
+  KernelReport report;
+  report.dtype = given.dtype == DType::bfloat16 ? "bfloat16" : "float16";
+  report.ranks = settings.bench_kernels.ranks;
+  const auto add_model = [&](const std::string& name, const ModelConfig& config) {
+    report.models.push_back({name, decode_shape(config, report.ranks), {}});
+  };
+  if (!given.target.empty()) add_model(given.target, ModelConfig::load(resolve_model(given.target)));
+  if (given.draft) add_model(*given.draft, ModelConfig::load(resolve_model(*given.draft)));
+  const ModelConfig llama = llama_8b();
+  add_model(llama.source, llama);
+
+  const c10::Device device = kernel_benchmark_device();
+  report.device = describe(device);
+  report.read_bytes_per_second = measure_read_bandwidth(device);
+  const ElementType type = given.dtype == DType::bfloat16 ? ElementType::bfloat16 : ElementType::float16;
+  for (ModelKernels& model : report.models) model.times = time_kernels(model.shape, type, device);
+
+  if (settings.format == Format::json) {
+    std::cout << to_json(report).dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+  } else {
+    std::cout << to_markdown(report);
+  }
+  return kExitSuccess;
+}
+
+}  // namespace specthink

@@ -1,0 +1,38 @@
+// What bench-kernels times and prints. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "specthink/base/json.h"
+#include "specthink/kernels/kernel_benchmark.h"
+#include "specthink/model/model_config.h"
+
+namespace specthink {
+
+/// The first rank's part of a model that `ranks` share. Throws UserError when they cannot, or when its KV heads serve
+/// different numbers of query heads, which the decode kernels do not do.
+DecodeShape decode_shape(const ModelConfig& config, int ranks);
+
+/// The shape of Llama 3 with 8 billion parameters: a model that everybody's kernels are measured with.
+ModelConfig llama_8b();
+
+struct ModelKernels {
+  std::string name;
+  DecodeShape shape;
+  std::vector<KernelTime> times;
+};
+
+struct KernelReport {
+  std::string device;
+  std::string dtype;
+  int ranks = 1;
+  double read_bytes_per_second = 0;
+  std::vector<ModelKernels> models;
+};
+
+/// A heading and a table for each model; share is that of the read bandwidth.
+std::string to_markdown(const KernelReport& report);
+Json to_json(const KernelReport& report);
+
+}  // namespace specthink

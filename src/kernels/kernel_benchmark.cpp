@@ -1,0 +1,116 @@
+#include "specthink/kernels/kernel_benchmark.h"
+
+#include <algorithm>
+
+#include "specthink/base/error.h"
+#ifdef SPECTHINK_WITH_CUDA
+#include <c10/cuda/CUDAFunctions.h>
+
+#include "kernels/kernel_benchmark_cuda.h"
+#endif
+
+namespace specthink {
+namespace {
+
+constexpr std::int64_t kElementBytes = 2;
+constexpr std::int64_t kMostCopies = 64;
+constexpr std::int64_t kRotatedBytes = 1'000'000'000;
+constexpr int kRowCounts[] = {1, 2, 4, 8, 16};
+constexpr int kAttentionRows[] = {1, 8};
+constexpr std::int64_t kContexts[] = {1024, 4096, 16384, 32768};
+
+const char* name_of(DecodeKernel kernel) {
+  constexpr const char* kNames[] = {"embed",   "norm", "qkv",  "attention", "output",
+                                    "gate_up", "down", "head", "sampling"};
+  return kNames[static_cast<int>(kernel)];
+}
+
+std::int64_t bytes_of(const DecodeShape& shape, const KernelCase& which) {
+  switch (which.kernel) {
+    case DecodeKernel::embed:
+      return which.rows * shape.hidden * kElementBytes;
+    case DecodeKernel::norm:  // partial sums of one rank, and the norm's weights
+      return which.rows * shape.hidden * static_cast<std::int64_t>(sizeof(float)) + shape.hidden * kElementBytes;
+    case DecodeKernel::attention:
+      return 2 * which.context * shape.kv_heads * shape.head_dim * kElementBytes;
+    case DecodeKernel::sampling:
+      return shape.vocab * static_cast<std::int64_t>(sizeof(float));
+    default:
+      return matrix_elements(shape, which.kernel) * kElementBytes;
+  }
+}
+
+}  // namespace
+
+std::string name_of(const KernelCase& which) {
+  return std::string(name_of(which.kernel)) + (which.norm_inside ? ", norm inside" : "");
+}
+
+std::int64_t matrix_elements(const DecodeShape& shape, DecodeKernel kernel) {
+  switch (kernel) {
+    case DecodeKernel::qkv:
+      return (shape.heads + 2 * shape.kv_heads) * shape.head_dim * shape.hidden;
+    case DecodeKernel::output:
+      return shape.hidden * shape.heads * shape.head_dim;
+    case DecodeKernel::gate_up:
+      return 2 * shape.intermediate * shape.hidden;
+    case DecodeKernel::down:
+      return shape.hidden * shape.intermediate;
+    case DecodeKernel::head:
+      return shape.vocab * shape.hidden;
+    default:
+      return 0;
+  }
+}
+
+std::vector<KernelCase> kernel_cases(const DecodeShape& shape) {
+  std::vector<KernelCase> cases;
+  const auto add = [&](KernelCase which) {
+    which.bytes = bytes_of(shape, which);
+    cases.push_back(which);
+  };
+  const auto add_row_counts = [&](DecodeKernel kernel) {
+    for (const int rows : kRowCounts) add({kernel, rows});
+  };
+  const auto add_product = [&](DecodeKernel kernel, bool after_norm) {
+    if (after_norm) add({.kernel = kernel, .norm_inside = true});
+    add_row_counts(kernel);
+  };
+  add_row_counts(DecodeKernel::embed);
+  add_row_counts(DecodeKernel::norm);
+  add_product(DecodeKernel::qkv, true);
+  for (const int rows : kAttentionRows) {
+    for (const std::int64_t context : kContexts) add({DecodeKernel::attention, rows, context});
+  }
+  add_product(DecodeKernel::output, false);
+  add_product(DecodeKernel::gate_up, true);
+  add_product(DecodeKernel::down, false);
+  add_product(DecodeKernel::head, true);
+  add({DecodeKernel::sampling});
+  return cases;
+}
+
+std::int64_t rotated_copies(std::int64_t bytes) {
+  check(bytes > 0, "a kernel that reads something");
+  return std::clamp<std::int64_t>((kRotatedBytes + bytes - 1) / bytes, 1, kMostCopies);
+}
+
+c10::Device kernel_benchmark_device() {
+#ifdef SPECTHINK_WITH_CUDA
+  if (c10::cuda::device_count() > 0) return {c10::kCUDA, 0};
+  throw EnvironmentError("the decode kernels run on a GPU, and there is none that CUDA can use: see nvidia-smi");
+#else
+  throw EnvironmentError(
+      "the decode kernels run on a GPU, and this build has no CUDA code: build with SPECTHINK_CUDA=ON");
+#endif
+}
+
+std::vector<KernelTime> time_kernels(const DecodeShape& shape, ElementType type, c10::Device device) {
+#ifdef SPECTHINK_WITH_CUDA
+  return time_cuda_kernels(shape, type, device);
+#else
+  throw InternalError("a CPU build has no decode kernels");
+#endif
+}
+
+}  // namespace specthink

@@ -1,0 +1,10 @@
+// The CUDA build's time_kernels().
+#pragma once
+
+#include "specthink/kernels/kernel_benchmark.h"
+
+namespace specthink {
+
+std::vector<KernelTime> time_cuda_kernels(const DecodeShape& shape, ElementType type, c10::Device device);
+
+}  // namespace specthink

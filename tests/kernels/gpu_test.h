@@ -1,0 +1,100 @@
+// What the tests of the decode kernels share; CUDA builds only.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <optional>
+#include <string>
+
+#include "kernels/cuda_handles.h"
+#include "kernels/exchange.h"
+#include "kernels/product.h"
+#include "kernels/request_state.h"
+#include "ranks.h"
+
+namespace specthink::testing_support {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+/// Skips without a GPU. Kernels and LibTorch's operators use one stream, so that nothing has to be waited for between
+/// them.
+class GpuTest : public testing::TestWithParam<at::ScalarType> {
+ protected:
+  void SetUp() override {
+    if (!device().is_cuda()) GTEST_SKIP() << "the decode kernels run on GPUs only (SPECTHINK_TEST_DEVICE=cuda)";
+    if (world().size() > 1) GTEST_SKIP() << "kernels of one GPU, tested with one rank";
+    guard_.emplace(c10::cuda::getStreamFromPool(false, device().index()));
+    abort_.emplace(1);
+    failed_ = at::zeros({1}, options(at::kInt));
+    at::manual_seed(17);
+  }
+  void TearDown() override {
+    if (failed_.defined()) EXPECT_EQ(failed_.item<int>(), 0) << "a kernel waited for what nobody sends";
+  }
+
+  ElementType type() const { return GetParam() == at::kBFloat16 ? ElementType::bfloat16 : ElementType::float16; }
+  /// Of rounding to the type: half a unit in the last place of 1.
+  double rounding() const { return GetParam() == at::kBFloat16 ? 1.0 / 256 : 1.0 / 2048; }
+  at::TensorOptions options(at::ScalarType type) const { return at::TensorOptions(device()).dtype(type); }
+  at::TensorOptions elements() const { return options(GetParam()); }
+  at::TensorOptions floats() const { return options(at::kFloat); }
+  cudaStream_t stream() const { return c10::cuda::getCurrentCUDAStream(device().index()); }
+  SpinLimit limit() const {
+    return {static_cast<std::uint32_t*>(failed_.mutable_data_ptr()), abort_->data(), 2'000'000'000};
+  }
+  int multiprocessors() const {
+    int count = 0;
+    check_cuda(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device().index()),
+               "cudaDeviceGetAttribute");
+    return count;
+  }
+
+ private:
+  std::optional<c10::cuda::CUDAStreamGuard> guard_;
+  std::optional<MappedArray<std::uint32_t>> abort_;
+  at::Tensor failed_;  // [1] int32
+};
+
+/// [rows, k] in the layout of activations between kernels, zeros up to a whole chunk.
+inline at::Tensor to_activations(const at::Tensor& x) {
+  at::Tensor padded = at::zeros({x.size(0), padded_columns(x.size(1))}, x.options());
+  padded.narrow(1, 0, x.size(1)).copy_(x);
+  return padded.view({x.size(0), -1, 32}).permute({1, 0, 2}).contiguous().view({-1});
+}
+
+/// The way back: [rows, padded columns].
+inline at::Tensor from_activations(const at::Tensor& flat, std::int64_t rows) {
+  return flat.view({-1, rows, 32}).permute({1, 0, 2}).reshape({rows, -1});
+}
+
+/// A float32 buffer in which nothing has arrived yet (exchange.h).
+inline at::Tensor not_yet(at::IntArrayRef shape) {
+  return at::full(shape, -1, at::TensorOptions(device()).dtype(at::kInt)).view(at::kFloat);
+}
+inline bool is_not_yet(const at::Tensor& floats) {
+  return (floats.contiguous().view(at::kInt) == -1).all().item<bool>();
+}
+
+/// |actual - expected| <= absolute + relative · |expected| for every element; a NaN is never near.
+inline void expect_near(const at::Tensor& actual, const at::Tensor& expected, double absolute, double relative,
+                        const std::string& what) {
+  ASSERT_EQ(actual.sizes(), expected.sizes()) << what;
+  const at::Tensor a = actual.to(at::kFloat).reshape({-1});
+  const at::Tensor b = expected.to(at::kFloat).reshape({-1});
+  const at::Tensor wrong = at::logical_not((a - b).abs() <= absolute + relative * b.abs());
+  const auto count = wrong.sum().item<std::int64_t>();
+  if (count == 0) return;
+  const auto first = wrong.nonzero()[0].item<std::int64_t>();
+  ADD_FAILURE() << what << ": " << count << " of " << a.numel() << " elements are wrong, the first is " << first << ": "
+                << a[first].item<float>() << " instead of " << b[first].item<float>();
+}
+
+inline at::Tensor device_copy(const RequestState& state) {
+  return at::from_blob(const_cast<RequestState*>(&state), {static_cast<std::int64_t>(sizeof(state))}, at::kByte)
+      .to(device());
+}
+
+}  // namespace specthink::testing_support
