@@ -44,7 +44,8 @@ class CudaDecodeStep final : public DecodeStep {
         buffers_(model_, group, options_.all_reduce),
         stream_(c10::cuda::getCurrentCUDAStream(model_.head.get_device())),
         results_(kResultSlots),
-        abort_flag_(1) {
+        abort_flag_(1),
+        job_(group.job()) {
     cudaDeviceProp properties{};
     check_cuda(cudaGetDeviceProperties(&properties, model_.head.get_device()), "cudaGetDeviceProperties");
     sms_ = properties.multiProcessorCount;
@@ -60,10 +61,14 @@ class CudaDecodeStep final : public DecodeStep {
     if (!buffers_.fused()) warm_up_collectives();
     for (const int rows : kRowCounts) graphs_.emplace_back(stream_, [&] { queue_step(rows); });
     check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+    abort_hook_ = job_.add_abort_hook([this] { abort(); });
     group.barrier();  // every rank's buffers are ready before the first step writes into them
   }
 
-  ~CudaDecodeStep() override { cudaStreamSynchronize(stream_); }
+  ~CudaDecodeStep() override {
+    job_.remove_abort_hook(abort_hook_);
+    cudaStreamSynchronize(stream_);
+  }
 
   bool fused() const override { return buffers_.fused(); }
   void set_stop_table(std::span<const std::uint16_t> entries, std::int64_t vocab) override;
@@ -261,6 +266,8 @@ class CudaDecodeStep final : public DecodeStep {
   c10::cuda::CUDAStream stream_;
   MappedArray<std::uint64_t> results_;
   MappedArray<std::uint32_t> abort_flag_;
+  JobState& job_;
+  int abort_hook_ = 0;
   SpinLimit limit_;
   int sms_ = 0;
   int cluster_ = 0;
