@@ -277,6 +277,7 @@ void Session::load_model(ModelFiles& model) {
   options.on_layer = [this](std::int64_t layer) { group_.mark(Phase::load, layer); };
   model.transformer = std::make_unique<Transformer>(model.folder, model.config, *collectives_, options);
   synchronize(device_);
+  release_unused_memory(device_);  // what joining the parts of matrices has left
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   spdlog::info("{} {}: {} of weights a rank, KV cache of {} tokens ({}), loaded in {:.1f} s", name_of(model.role),
                model.name, format_bytes(static_cast<std::uint64_t>(model.transformer->weight_bytes())),

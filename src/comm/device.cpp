@@ -62,6 +62,12 @@ std::int64_t free_memory(c10::Device device) {
   return 0;
 }
 
+void release_unused_memory(c10::Device device) {
+#ifdef SPECTHINK_WITH_CUDA
+  if (device.is_cuda()) gpu::release_unused_memory();
+#endif
+}
+
 std::string describe(c10::Device device) {
 #ifdef SPECTHINK_WITH_CUDA
   if (device.is_cuda()) return gpu::name(device.index()) + ", " + gpu::uuid(device.index());

@@ -18,6 +18,7 @@ std::string name(int index);
 std::string uuid(int index);
 std::int64_t total_memory(int index);
 std::int64_t free_memory(int index);
+void release_unused_memory();  ///< of the caching allocator
 void synchronize(int index);
 std::string cuda_version();
 std::string nccl_version();

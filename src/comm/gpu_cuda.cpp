@@ -1,3 +1,4 @@
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime.h>
@@ -63,6 +64,8 @@ std::int64_t free_memory(int index) {
   SPECTHINK_CHECK_CUDA(cudaMemGetInfo(&free, &total));
   return static_cast<std::int64_t>(free);
 }
+
+void release_unused_memory() { c10::cuda::CUDACachingAllocator::emptyCache(); }
 
 void synchronize(int index) {
   use(index);

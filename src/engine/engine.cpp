@@ -46,8 +46,8 @@ Engine::Engine(const ProcessGroup& group, Collectives& collectives, Model target
     : group_(group),
       collectives_(collectives),
       options_(options),
-      target_{.model = std::move(target)},
-      draft_{.model = std::move(draft)} {
+      target_{.model = std::move(target), .cached = 0, .step = nullptr, .obstacle = {}},
+      draft_{.model = std::move(draft), .cached = 0, .step = nullptr, .obstacle = {}} {
   for (ModelState* state : {&target_, &draft_}) {
     if (state->model.transformer) make_step(*state);
   }

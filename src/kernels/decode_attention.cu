@@ -8,17 +8,15 @@
 namespace specthink {
 namespace {
 
-constexpr int kWarps = 4;
-constexpr int kThreads = kWarps * 32;
 constexpr int kTile = 16;    // positions of a tile
 constexpr int kQueries = 8;  // of one matrix instruction
 constexpr float kNever = -INFINITY;
+constexpr float kSlack = 8;
 
 /// Rows of head_dim elements whose 16-byte pieces are permuted by the row, so that eight rows of one piece lie in
 /// different banks.
 template <typename T, int kHeadDim>
 struct SwizzledRows {
-  static constexpr int kPieces = kHeadDim / 8;
   static constexpr std::uint32_t kRowBytes = kHeadDim * 2;
 
   static __device__ __forceinline__ std::uint32_t offset(int row, int piece) {
@@ -39,7 +37,11 @@ struct TilePair {
 template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
 struct Shared {
   static constexpr int kAll = kQueries * kQueryTiles;
-  static constexpr int kStages = kQueryTiles == 1 ? 3 : 2;  // tiles of K and V that a warp has in flight
+  // Few queries leave a warp waiting for its own instructions: more of them hide that. With more queries the merge and
+  // the shared memory of more warps cost more than they gain.
+  static constexpr int kWarps = kQueryTiles == 1 ? 8 : 4;
+  static constexpr int kThreads = kWarps * 32;
+  static constexpr int kStages = 2;  // tiles of K and V that a warp has in flight
   static constexpr int kStride = kHeadDim + 1;             // against bank conflicts
   static constexpr int kShare = kAll * kHeadDim / kBlocks;  // elements of the result that a block merges
 
@@ -106,31 +108,28 @@ struct Accumulator {
       for (int i = 0; i < 4; ++i) scores[q][i] += other_scores[q][i];
     }
 
-    std::uint32_t weights[kQueryTiles][2];
+    // The reference of the exponentials is a maximum of earlier tiles; it moves only when a score is well above it, which
+    // is rare after the first tiles. Up to there weights are at most 2^kSlack, which float32 sums hold without loss.
+    bool above = false;
 #pragma unroll
     for (int q = 0; q < kQueryTiles; ++q) {
-      float rescale[2];
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
         const int query = q * kQueries + 2 * t + i;
-        const float low = visible(g, query) ? scores[q][i] * scale : kNever;
-        const float high = visible(g + 8, query) ? scores[q][i + 2] * scale : kNever;
-        float top = fmaxf(low, high);
-#pragma unroll
-        for (int offset = 4; offset < 32; offset *= 2) top = fmaxf(top, __shfl_xor_sync(~0u, top, offset));
-        top = fmaxf(top, highest[q][i]);
-        rescale[i] = exp2f(highest[q][i] - top);
-        highest[q][i] = top;
-        scores[q][i] = exp2f(low - top);
-        scores[q][i + 2] = exp2f(high - top);
-        sum[q][i] = sum[q][i] * rescale[i] + scores[q][i] + scores[q][i + 2];
+        scores[q][i] = visible(g, query) ? scores[q][i] * scale : kNever;
+        scores[q][i + 2] = visible(g + 8, query) ? scores[q][i + 2] * scale : kNever;
+        above |= fmaxf(scores[q][i], scores[q][i + 2]) > highest[q][i] + kSlack;
       }
+    }
+    if (__any_sync(~0u, above)) raise(scores);
+    std::uint32_t weights[kQueryTiles][2];
 #pragma unroll
-      for (int part = 0; part < kParts; ++part) {
-        output[q][part][0] *= rescale[0];
-        output[q][part][1] *= rescale[1];
-        output[q][part][2] *= rescale[0];
-        output[q][part][3] *= rescale[1];
+    for (int q = 0; q < kQueryTiles; ++q) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        scores[q][i] = exp2f(scores[q][i] - highest[q][i]);
+        scores[q][i + 2] = exp2f(scores[q][i + 2] - highest[q][i]);
+        sum[q][i] += scores[q][i] + scores[q][i + 2];
       }
       weights[q][0] = ptx::transpose_8x8(ptx::pack<T>(scores[q][0], scores[q][1]));
       weights[q][1] = ptx::transpose_8x8(ptx::pack<T>(scores[q][2], scores[q][3]));
@@ -144,6 +143,31 @@ struct Accumulator {
 #pragma unroll
       for (int q = 0; q < kQueryTiles; ++q) {
         ptx::mma<T>(output[q][part], a.x, a.y, a.z, a.w, weights[q][0], weights[q][1]);
+      }
+    }
+  }
+
+  /// Makes the maximum of these scores the reference where it is greater.
+  __device__ __forceinline__ void raise(const float (&scores)[kQueryTiles][4]) {
+#pragma unroll
+    for (int q = 0; q < kQueryTiles; ++q) {
+      float rescale[2];
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        float top = fmaxf(scores[q][i], scores[q][i + 2]);
+#pragma unroll
+        for (int offset = 4; offset < 32; offset *= 2) top = fmaxf(top, __shfl_xor_sync(~0u, top, offset));
+        top = fmaxf(top, highest[q][i]);
+        rescale[i] = exp2f(highest[q][i] - top);
+        highest[q][i] = top;
+        sum[q][i] *= rescale[i];
+      }
+#pragma unroll
+      for (int part = 0; part < kParts; ++part) {
+        output[q][part][0] *= rescale[0];
+        output[q][part][1] *= rescale[1];
+        output[q][part][2] *= rescale[0];
+        output[q][part][3] *= rescale[1];
       }
     }
   }
@@ -295,10 +319,12 @@ class TileLoader {
 };
 
 template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
-__global__ void __launch_bounds__(kThreads, 2)
+__global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kThreads, 2)
     decode_attention(const __grid_constant__ AttentionParams p, int rows) {
   extern __shared__ __align__(128) unsigned char bytes[];
   using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks>;
+  constexpr int kWarps = Memory::kWarps;
+  constexpr int kThreads = Memory::kThreads;
   Memory& shared = *reinterpret_cast<Memory*>(bytes);
   const int block = static_cast<int>(ptx::cluster_block_rank());
   const int cluster_index = static_cast<int>(blockIdx.x) / kBlocks;
@@ -478,7 +504,7 @@ void launch(const AttentionParams& params, int rows, bool dependent, cudaStream_
   using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks>;
   const int queries = rows * params.heads / params.kv_heads;
   const int clusters = params.kv_heads * ((queries + Memory::kAll - 1) / Memory::kAll);
-  const LaunchShape shape{dim3(static_cast<unsigned>(clusters * kBlocks)), kThreads, sizeof(Memory), kBlocks, dependent};
+  const LaunchShape shape{dim3(static_cast<unsigned>(clusters * kBlocks)), Memory::kThreads, sizeof(Memory), kBlocks, dependent};
   launch_kernel("decode_attention", configured_kernel<T, kHeadDim, kQueryTiles, kBlocks>(), shape, stream, params, rows);
 }
 
@@ -508,7 +534,7 @@ bool takes_16_blocks() {
   using Memory = Shared<T, kHeadDim, 2, 16>;  // the larger one
   cudaLaunchConfig_t config{};
   config.gridDim = 16;
-  config.blockDim = kThreads;
+  config.blockDim = Memory::kThreads;
   config.dynamicSmemBytes = sizeof(Memory);
   cudaLaunchAttribute attribute;
   attribute.id = cudaLaunchAttributeClusterDimension;

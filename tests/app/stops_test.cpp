@@ -17,7 +17,8 @@ using testing_support::run_program;
 using testing_support::SmallBench;
 using testing_support::without_times;
 
-constexpr const char* kMoreRuns = " --num-runs 3 --max-tokens 50";
+// Long enough that a fast machine is still at work when a signal arrives.
+constexpr const char* kMoreRuns = " --num-runs 10 --max-tokens 60";
 
 const Json& reference() {
   static const Json runs = [] {
@@ -33,7 +34,7 @@ void expect_resumable(const SmallBench& bench) {
   EXPECT_TRUE(bench.files(".json").empty());
   const ProgramResult resumed = run_program(bench.arguments() + kMoreRuns + " --resume", 2);
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
-  EXPECT_NE(resumed.err.find("of 12 runs are finished"), std::string::npos) << resumed.err;
+  EXPECT_NE(resumed.err.find("of 40 runs are finished"), std::string::npos) << resumed.err;
   EXPECT_EQ(without_times(read_json(bench.only_file(".json"))), reference());
 }
 
@@ -84,9 +85,10 @@ TEST(stops, groups_stop_together_and_go_on_as_one) {
 
 TEST(stops, a_benchmark_that_another_job_writes_cannot_be_resumed) {
   const SmallBench bench("stops_two_jobs");
-  BackgroundProgram program(bench.arguments() + kMoreRuns, 2);
+  const std::string long_job = bench.arguments() + " --num-runs 40";  // outlasts the start of the second one
+  BackgroundProgram program(long_job, 2);
   program.wait_until([&] { return bench.logged_runs() >= 1; });
-  const ProgramResult second = run_program(bench.arguments() + kMoreRuns + " --resume", 2);
+  const ProgramResult second = run_program(long_job + " --resume", 2);
   program.signal_launcher(SIGUSR1);
   EXPECT_EQ(program.wait().exit_code, 143);
   EXPECT_EQ(second.exit_code, 2);

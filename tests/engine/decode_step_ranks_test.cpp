@@ -215,7 +215,9 @@ TEST_P(DecodeStepTest, StopsAtEosTriggerAndLengthAndStaysStopped) {
       EXPECT_EQ(token.id, tokens[static_cast<std::size_t>(i)]);
       if (token.stop == StepStop::trigger) stopped_at = i;
     }
-    if (place > 0 || start == 1) EXPECT_EQ(stopped_at, place);
+    if (place > 0 || start == 1) {
+      EXPECT_EQ(stopped_at, place);
+    }
   }
 }
 

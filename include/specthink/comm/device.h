@@ -25,6 +25,9 @@ std::int64_t total_memory(c10::Device device);
 /// Bytes of it that are free now.
 std::int64_t free_memory(c10::Device device);
 
+/// Gives memory that the library's allocator holds without use back to the GPU; nothing on the CPU.
+void release_unused_memory(c10::Device device);
+
 /// "NVIDIA H200, GPU-…" or "CPU, 2 threads".
 std::string describe(c10::Device device);
 

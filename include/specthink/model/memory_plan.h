@@ -39,9 +39,9 @@ constexpr std::int64_t kPrefillChunk = 1024;  ///< rows of a prefill step at mos
 constexpr std::int64_t kLogitRows = 16;       ///< rows whose logits are wanted at once, at most: a verification step
 
 /// What a process takes on a GPU whatever its models; the models share the cost evenly.
-constexpr std::int64_t kCudaContextBytes = std::int64_t{512} << 20;     ///< context and loaded kernels
+constexpr std::int64_t kCudaContextBytes = std::int64_t{664} << 20;     ///< context, loaded kernels, graphs
 constexpr std::int64_t kCublasWorkspaceBytes = std::int64_t{64} << 20;  ///< 32 MiB each for cuBLAS and cuBLASLt
-constexpr std::int64_t kNcclBufferBytes = std::int64_t{192} << 20;      ///< channels of one communicator
+constexpr std::int64_t kNcclBufferBytes = std::int64_t{880} << 20;      ///< one communicator of two GPUs, measured
 constexpr std::int64_t kLibraryBytes = kCudaContextBytes + kCublasWorkspaceBytes + kNcclBufferBytes;
 
 std::int64_t size_of(DType type);
