@@ -21,10 +21,11 @@ namespace {
 
 int run_command(const Invocation& invocation) {
   constexpr std::pair<const char*, int (*)(const Invocation&)> kCommands[] = {
-      {"generate", run_generate}, {"score", run_score}, {"bench", run_bench},   {"replay", run_replay},
-      {"tokenize", run_tokenize}, {"plan", run_plan},   {"config", run_config},
-      {"merge", run_merge},       {"doctor", run_doctor},
-      {"bench-kernels", run_bench_kernels},
+      {"generate", run_generate}, {"score", run_score},
+      {"bench", run_bench},       {"replay", run_replay},
+      {"tokenize", run_tokenize}, {"plan", run_plan},
+      {"config", run_config},     {"merge", run_merge},
+      {"doctor", run_doctor},     {"bench-kernels", run_bench_kernels},
   };
   for (const auto& [name, run] : kCommands) {
     if (invocation.command == name) return run(invocation);

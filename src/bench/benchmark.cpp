@@ -146,8 +146,7 @@ std::string Benchmark::summary_text() const {
 }
 
 std::string Benchmark::summary_line() const {
-  return to_line(
-      summary_document(data(), plan_.part.is_whole() ? result_path().string() : "", log_path().string()));
+  return to_line(summary_document(data(), plan_.part.is_whole() ? result_path().string() : "", log_path().string()));
 }
 
 BenchmarkData Benchmark::data() const {

@@ -54,7 +54,8 @@ void collect_changes(const Json& before, const Json& now, const std::string& nam
 }  // namespace
 
 bool RunPlan::has_problem(std::size_t problem) const {
-  return problem < num_problems && problem % static_cast<std::size_t>(part.of) + 1 == static_cast<std::size_t>(part.number);
+  return problem < num_problems &&
+         problem % static_cast<std::size_t>(part.of) + 1 == static_cast<std::size_t>(part.number);
 }
 
 bool RunPlan::contains(const RunKey& key) const {

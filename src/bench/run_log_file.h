@@ -43,8 +43,8 @@ std::optional<Json> read_header(const std::filesystem::path& path);
 /// What to do about a last line that was not written to its end: another process may be about to.
 enum class TornLine { repair, skip };
 
-/// Finished runs, in the order of their keys; of two lines about one run the later one counts. With `repair` the file is
-/// cut behind its last complete line, so that appending to it gives a valid file. Throws UserError.
+/// Finished runs, in the order of their keys; of two lines about one run the later one counts. With `repair` the file
+/// is cut behind its last complete line, so that appending to it gives a valid file. Throws UserError.
 std::vector<RunRecord> load_run_log(const std::filesystem::path& path, const RunPlan& plan,
                                     TornLine torn_line = TornLine::repair);
 

@@ -40,7 +40,8 @@ int count() {
 void use(int index) { c10::cuda::set_device(static_cast<c10::DeviceIndex>(index)); }
 
 void use_own_stream(int index) {
-  c10::cuda::setCurrentCUDAStream(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, static_cast<c10::DeviceIndex>(index)));
+  c10::cuda::setCurrentCUDAStream(
+      c10::cuda::getStreamFromPool(/*isHighPriority=*/true, static_cast<c10::DeviceIndex>(index)));
 }
 
 std::string name(int index) { return properties(index).name; }

@@ -1,11 +1,10 @@
-#include "specthink/comm/peer_memory.h"
-
 #include <c10/cuda/CUDAGuard.h>
 #include <cuda_runtime.h>
 
 #include <span>
 
 #include "specthink/base/error.h"
+#include "specthink/comm/peer_memory.h"
 
 namespace specthink {
 namespace {
@@ -39,8 +38,8 @@ std::unique_ptr<PeerMemory> PeerMemory::create(const ProcessGroup& group, c10::D
 bool PeerMemory::open(const ProcessGroup& group) {
   const auto own = static_cast<std::size_t>(rank_);
   Invitation invitation{};
-  invitation.usable = group.local_size() == group.size() &&
-                      cudaIpcGetMemHandle(&invitation.handle, parts_[own]) == cudaSuccess;
+  invitation.usable =
+      group.local_size() == group.size() && cudaIpcGetMemHandle(&invitation.handle, parts_[own]) == cudaSuccess;
   std::vector<Invitation> all(parts_.size());
   group.all_gather(std::as_bytes(std::span(&invitation, 1)), std::as_writable_bytes(std::span(all)));
   bool good = true;

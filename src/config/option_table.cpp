@@ -57,8 +57,7 @@ void add_models(TableBuilder& table) {
             {"all_reduce",
              "how the GPUs of a decode step add their sums; fused: inside the kernels, over memory mapped between the "
              "GPUs of a node; auto: fused where that works"},
-            Choice<AllReduce>{
-                {{"auto", AllReduce::automatic}, {"fused", AllReduce::fused}, {"nccl", AllReduce::nccl}}},
+            Choice<AllReduce>{{{"auto", AllReduce::automatic}, {"fused", AllReduce::fused}, {"nccl", AllReduce::nccl}}},
             AllReduce::automatic, kPart, &Part::all_reduce);
   table.add(kRuns, {"decode_kernels", "on GPUs decode with own kernels where they fit a model, else with LibTorch's"},
             Boolean{}, true, kPart, &Part::decode_kernels);
@@ -190,10 +189,11 @@ void add_bench(TableBuilder& table) {
       kRuns,
       {.key = "task", .help = "task file (YAML): template and problems; without one, AIME25", .alias = "aime-config"},
       Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::task);
-  table.add(
-      kRuns | kReplay,
-      {.key = "data_dir", .help = "where a task's problems are looked for first, and recorded runs", .environment = "SPECTHINK_DATA"},
-      Text{.form = Form::path, .name = "DIR"}, {}, &Settings::data_dir);
+  table.add(kRuns | kReplay,
+            {.key = "data_dir",
+             .help = "where a task's problems are looked for first, and recorded runs",
+             .environment = "SPECTHINK_DATA"},
+            Text{.form = Form::path, .name = "DIR"}, {}, &Settings::data_dir);
   table.add(kRuns, {"num_problems", "how many, from the first on", "problems"}, Integer{}, 5, kPart,
             &Part::num_problems);
   table.add(kRuns, {"num_runs", "of each problem", "runs"}, Integer{}, 5, kPart, &Part::num_runs);
@@ -207,7 +207,8 @@ void add_bench(TableBuilder& table) {
       TestMode::both, kPart, &Part::test_mode);
   table.add(kRuns, {"use_2gpu", "of the old script, without effect: all ranks are used"}, Boolean{}, true, kPart,
             &Part::use_2gpu);
-  table.add(kRuns | kReplay, {"resume", "go on with an interrupted benchmark or replay of the same settings in output_dir"}, Boolean{},
+  table.add(kRuns | kReplay,
+            {"resume", "go on with an interrupted benchmark or replay of the same settings in output_dir"}, Boolean{},
             false, kPart, &Part::resume);
   table.add(kRuns | kReplay | kMerge, {"output_dir", "folder of the result files"},
             Text{.form = Form::path, .name = "DIR", .null_allowed = false}, "benchmark_results", kPart,
@@ -268,8 +269,7 @@ void add_output(TableBuilder& table) {
             Choice<std::string>{{{"auto", "auto"}, {"always", "always"}, {"never", "never"}}}, "auto",
             &Settings::generate, &GenerateSettings::color);
   table.add(
-      kGenerate | kScore | kBench | kReplay | kTokenize | kPlan | kConfig | kDoctor | kMerge |
-          kBenchKernels,
+      kGenerate | kScore | kBench | kReplay | kTokenize | kPlan | kConfig | kDoctor | kMerge | kBenchKernels,
       {"format", "of the result on stdout; auto: as suits the command; jsonl is for tokenize"},
       Choice<Format>{
           {{"auto", Format::automatic}, {"text", Format::text}, {"json", Format::json}, {"jsonl", Format::jsonl}}},

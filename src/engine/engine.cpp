@@ -252,8 +252,7 @@ Generation Engine::execute_generate(const Command& command, const std::function<
         "a request longer than the KV cache");
   Generation generation;
   const SamplingParams& sampling = command.sampling;
-  const bool on_device =
-      sampling.temperature == 0 || (sampling.top_k >= 1 && sampling.top_k <= kLargestDeviceTopK);
+  const bool on_device = sampling.temperature == 0 || (sampling.top_k >= 1 && sampling.top_k <= kLargestDeviceTopK);
   if (state.step && on_device) {
     generate_by_steps(state, command, generation, sink);
   } else {
@@ -313,8 +312,12 @@ void Engine::generate_by_steps(ModelState& state, const Command& command, Genera
   if (!command.ignore_eos) request.eos_ids = state.model.eos_ids;
   request.stop_at_trigger = command.stop_at_trigger != 0;
   request.stop_state = command.stop_state;
-  request.sampling = {command.sampling.temperature, command.sampling.top_p,   command.sampling.top_k,
-                      command.draw.seed,            command.draw.problem,     command.draw.run,
+  request.sampling = {command.sampling.temperature,
+                      command.sampling.top_p,
+                      command.sampling.top_k,
+                      command.draw.seed,
+                      command.draw.problem,
+                      command.draw.run,
                       static_cast<std::uint32_t>(command.purpose)};
   if (by_operators) {
     const at::Tensor hidden = prefill(state, command.slot);

@@ -1,5 +1,4 @@
 #include "kernels/decode_attention.h"
-
 #include "kernels/kernel_launch.cuh"
 #include "kernels/product.h"
 #include "kernels/ptx.cuh"
@@ -41,8 +40,8 @@ struct Shared {
   // the shared memory of more warps cost more than they gain.
   static constexpr int kWarps = kQueryTiles == 1 ? 8 : 4;
   static constexpr int kThreads = kWarps * 32;
-  static constexpr int kStages = 2;  // tiles of K and V that a warp has in flight
-  static constexpr int kStride = kHeadDim + 1;             // against bank conflicts
+  static constexpr int kStages = 2;                         // tiles of K and V that a warp has in flight
+  static constexpr int kStride = kHeadDim + 1;              // against bank conflicts
   static constexpr int kShare = kAll * kHeadDim / kBlocks;  // elements of the result that a block merges
 
   struct Partial {
@@ -108,8 +107,9 @@ struct Accumulator {
       for (int i = 0; i < 4; ++i) scores[q][i] += other_scores[q][i];
     }
 
-    // The reference of the exponentials is a maximum of earlier tiles; it moves only when a score is well above it, which
-    // is rare after the first tiles. Up to there weights are at most 2^kSlack, which float32 sums hold without loss.
+    // The reference of the exponentials is a maximum of earlier tiles; it moves only when a score is well above it,
+    // which is rare after the first tiles. Up to there weights are at most 2^kSlack, which float32 sums hold without
+    // loss.
     bool above = false;
 #pragma unroll
     for (int q = 0; q < kQueryTiles; ++q) {
@@ -291,7 +291,9 @@ class TileLoader {
     piece_ = lane % kPieces;
   }
 
-  __device__ __forceinline__ int page_of(int tile) const { return __ldg(p_.page_table + tile * kTile / p_.page_tokens); }
+  __device__ __forceinline__ int page_of(int tile) const {
+    return __ldg(p_.page_table + tile * kTile / p_.page_tokens);
+  }
 
   __device__ __forceinline__ void copy(TilePair<T, kHeadDim>& to, int tile, int page) const {
     const std::uint32_t keys = ptx::shared_address(to.keys);
@@ -479,7 +481,8 @@ __global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kTh
     const int row = (first_query + merged) / group;
     const int head = kv_head * group + (first_query + merged) % group;
     if (row < rows) {
-      static_cast<T*>(p.output)[activation_index(rows, row, head * kHeadDim + element)] = ptx::from_float<T>(value / total);
+      static_cast<T*>(p.output)[activation_index(rows, row, head * kHeadDim + element)] =
+          ptx::from_float<T>(value / total);
     }
   }
   record(p.marks, Mark::ended);
@@ -504,8 +507,10 @@ void launch(const AttentionParams& params, int rows, bool dependent, cudaStream_
   using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks>;
   const int queries = rows * params.heads / params.kv_heads;
   const int clusters = params.kv_heads * ((queries + Memory::kAll - 1) / Memory::kAll);
-  const LaunchShape shape{dim3(static_cast<unsigned>(clusters * kBlocks)), Memory::kThreads, sizeof(Memory), kBlocks, dependent};
-  launch_kernel("decode_attention", configured_kernel<T, kHeadDim, kQueryTiles, kBlocks>(), shape, stream, params, rows);
+  const LaunchShape shape{dim3(static_cast<unsigned>(clusters * kBlocks)), Memory::kThreads, sizeof(Memory), kBlocks,
+                          dependent};
+  launch_kernel("decode_attention", configured_kernel<T, kHeadDim, kQueryTiles, kBlocks>(), shape, stream, params,
+                rows);
 }
 
 template <typename T, int kHeadDim, int kBlocks>
@@ -542,7 +547,8 @@ bool takes_16_blocks() {
   config.attrs = &attribute;
   config.numAttrs = 1;
   int clusters = 0;
-  const cudaError_t status = cudaOccupancyMaxActiveClusters(&clusters, configured_kernel<T, kHeadDim, 2, 16>(), &config);
+  const cudaError_t status =
+      cudaOccupancyMaxActiveClusters(&clusters, configured_kernel<T, kHeadDim, 2, 16>(), &config);
   cudaGetLastError();  // a refusal is an answer
   return status == cudaSuccess && clusters > 0;
 }

@@ -1,8 +1,8 @@
 // Attention of a decode step over the paged cache: split over the context, for grouped queries.
 //
 // One cluster of blocks works on a KV head and a few tiles of its queries. Its warps take turns over tiles of 16
-// positions (a page holds whole tiles), each with a ring of tiles in shared memory and an online softmax of its own; the
-// cluster then merges them through its shared memory. The length is read on the device, so one launch serves every
+// positions (a page holds whole tiles), each with a ring of tiles in shared memory and an online softmax of its own;
+// the cluster then merges them through its shared memory. The length is read on the device, so one launch serves every
 // context. Tiles of earlier positions do not depend on the kernel before: the rings fill while that one still runs.
 #pragma once
 
@@ -17,13 +17,13 @@ namespace specthink {
 
 struct AttentionParams {
   const RequestState* state = nullptr;
-  const float* qkv = nullptr;         // [rows, (heads + 2·kv_heads)·head_dim] float32
-  const void* bias = nullptr;         // the same columns; null: none
-  const void* norm_weight = nullptr;  // [heads + kv_heads, head_dim]; null: queries and keys are not normed
-  const void* cos = nullptr;          // [positions, head_dim]
-  const void* sin = nullptr;          // [positions, head_dim], negated in the first half
-  void* keys = nullptr;               // [pages, page_tokens, kv_heads, head_dim]: new rows are written
-  void* values = nullptr;             // likewise
+  const float* qkv = nullptr;                // [rows, (heads + 2·kv_heads)·head_dim] float32
+  const void* bias = nullptr;                // the same columns; null: none
+  const void* norm_weight = nullptr;         // [heads + kv_heads, head_dim]; null: queries and keys are not normed
+  const void* cos = nullptr;                 // [positions, head_dim]
+  const void* sin = nullptr;                 // [positions, head_dim], negated in the first half
+  void* keys = nullptr;                      // [pages, page_tokens, kv_heads, head_dim]: new rows are written
+  void* values = nullptr;                    // likewise
   const std::int32_t* page_table = nullptr;  // page of each page_tokens positions
   void* output = nullptr;                    // activation layout, heads·head_dim columns
   int heads = 0;
@@ -31,7 +31,7 @@ struct AttentionParams {
   int head_dim = 0;  ///< 64 or 128
   int page_tokens = 0;
   float eps = 0;
-  float scale = 0;  ///< of the scores: 1 / sqrt(head_dim)
+  float scale = 0;                 ///< of the scores: 1 / sqrt(head_dim)
   std::uint64_t* marks = nullptr;  // kernels/timeline.cuh
 };
 

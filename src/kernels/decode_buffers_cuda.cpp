@@ -36,8 +36,8 @@ DecodeBuffers::DecodeBuffers(const StepModel& model, const ProcessGroup& group, 
   logits_ = at::empty({kLongestRows, model.head.size(0)}, floats);
   page_table_ = at::arange(model.cache.size(2), device.dtype(at::kInt));
   failed_ = at::zeros({1}, device.dtype(at::kInt));
-  block_candidates_ =
-      at::zeros({(model.head.size(0) + kLogitsPerBlock - 1) / kLogitsPerBlock, kMaxCandidates}, device.dtype(at::kLong));
+  block_candidates_ = at::zeros({(model.head.size(0) + kLogitsPerBlock - 1) / kLogitsPerBlock, kMaxCandidates},
+                                device.dtype(at::kLong));
   normed_ = activation_buffers(hidden_, elements);
   attended_ = activation_buffers(attention_columns, elements);
   activated_ = activation_buffers(model.layers.front().down.size(1), elements);

@@ -1,5 +1,4 @@
 #include "kernels/decode_rows.h"
-
 #include "kernels/exchange.cuh"
 #include "kernels/kernel_launch.cuh"
 #include "kernels/ptx.cuh"
@@ -44,9 +43,8 @@ __global__ void __launch_bounds__(kEmbedThreads)
 }
 
 template <typename T>
-__global__ void __launch_bounds__(kNormThreads)
-    norm_rows(const __grid_constant__ NormInput norm, int hidden, int rows, T* output,
-              const __grid_constant__ SpinLimit limit) {
+__global__ void __launch_bounds__(kNormThreads) norm_rows(const __grid_constant__ NormInput norm, int hidden, int rows,
+                                                          T* output, const __grid_constant__ SpinLimit limit) {
   __shared__ float scratch[kNormThreads / 32];
   const int row = static_cast<int>(blockIdx.x);
   const int thread = static_cast<int>(threadIdx.x);
@@ -87,11 +85,12 @@ __global__ void __launch_bounds__(kNormThreads)
     const float2 low = ptx::unpack<T>(weights[q].x);
     const float2 high = ptx::unpack<T>(weights[q].y);
     *reinterpret_cast<uint2*>(output + activation_index(rows, row, 4 * i)) = {
-        ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y), ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
+        ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
+        ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
   }
   // Rows share the work on the whole buffer of the place before.
-  wipe_partials(norm.received.wipe, norm.received.rank_stride, norm.received.ranks, quads * rows, row * kNormThreads + thread,
-                rows * kNormThreads);
+  wipe_partials(norm.received.wipe, norm.received.rank_stride, norm.received.ranks, quads * rows,
+                row * kNormThreads + thread, rows * kNormThreads);
 }
 
 template <typename T>
@@ -139,9 +138,8 @@ void launch_begin_request(RequestState* state, const RequestState& value, cudaSt
   launch_kernel("begin_request", begin_request, LaunchShape{1, 32}, stream, state, value);
 }
 
-void launch_embed_rows(const RequestState* state, const void* table, std::int64_t first_vocab,
-                       std::int64_t vocab_local, std::int64_t hidden, int rows, const SentPartials& sent,
-                       ElementType type, cudaStream_t stream) {
+void launch_embed_rows(const RequestState* state, const void* table, std::int64_t first_vocab, std::int64_t vocab_local,
+                       std::int64_t hidden, int rows, const SentPartials& sent, ElementType type, cudaStream_t stream) {
   configure_once();
   if (type == ElementType::bfloat16) {
     launch_embed<__nv_bfloat16>(state, table, first_vocab, vocab_local, hidden, rows, sent, stream);

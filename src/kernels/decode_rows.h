@@ -17,9 +17,8 @@ void launch_begin_request(RequestState* state, const RequestState& value, cudaSt
 
 /// Each row's embedding to every rank: the token's row of the table from the rank that holds it, zeros from the others.
 /// `table`: [vocab_local, hidden], ids from first_vocab on; `hidden` a multiple of 4.
-void launch_embed_rows(const RequestState* state, const void* table, std::int64_t first_vocab,
-                       std::int64_t vocab_local, std::int64_t hidden, int rows, const SentPartials& sent,
-                       ElementType type, cudaStream_t stream);
+void launch_embed_rows(const RequestState* state, const void* table, std::int64_t first_vocab, std::int64_t vocab_local,
+                       std::int64_t hidden, int rows, const SentPartials& sent, ElementType type, cudaStream_t stream);
 
 /// NormInput of several rows: residual_out [rows, hidden] and the normed rows in activation layout.
 void launch_norm_rows(const NormInput& norm, std::int64_t hidden, int rows, void* output, const SpinLimit& limit,

@@ -1,5 +1,4 @@
 #include "kernels/decode_sampling.h"
-
 #include "kernels/exchange.cuh"
 #include "kernels/kernel_launch.cuh"
 #include "kernels/ptx.cuh"
@@ -19,7 +18,7 @@ constexpr std::uint32_t kNanBits = 0xfffffffeu;  // above every number, below kN
 constexpr std::uint16_t kMatched = 0x8000;
 
 __device__ __forceinline__ CandidateKey make_key(float logit, std::uint32_t id) {
-  const std::uint32_t bits = __float_as_uint(logit);
+  const std::uint32_t bits = __float_as_uint(logit + 0.0f);  // -0 and 0 are equal logits
   const std::uint32_t ordered = isnan(logit) ? kNanBits : bits & 0x80000000u ? ~bits : bits | 0x80000000u;
   return static_cast<CandidateKey>(ordered) << 32 | (0xffffffffu - id);
 }
@@ -64,7 +63,8 @@ __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_c
 #pragma unroll
   for (int i = 0; i < kPerThread; ++i) {
     const std::int64_t column = first + i * kSelectThreads + thread;
-    keys[i] = column < p.columns ? make_key(__ldcg(row + column), static_cast<std::uint32_t>(p.first_id + column)) : kNoKey;
+    keys[i] =
+        column < p.columns ? make_key(__ldcg(row + column), static_cast<std::uint32_t>(p.first_id + column)) : kNoKey;
     best = keys[i] > best ? keys[i] : best;
   }
   bests[thread] = best;
@@ -184,7 +184,8 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
 
   if constexpr (kPart != SamplingPart::choose) {
     // The best of each block first: what is among the best top_k is in a block whose best is.
-    for (int b = thread; b < blocks; b += kChooseThreads) bests[b] = __ldcg(p.blocks + static_cast<std::int64_t>(b) * kMaxCandidates);
+    for (int b = thread; b < blocks; b += kChooseThreads)
+      bests[b] = __ldcg(p.blocks + static_cast<std::int64_t>(b) * kMaxCandidates);
     __syncthreads();
     for (int b = thread; b < blocks; b += kChooseThreads) {
       if (bests[b] != kNoKey && rank_among(bests[b], bests, blocks) == top_k - 1) threshold = bests[b];
@@ -210,7 +211,7 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
     }
     for (int i = listed + thread; i < top_k; i += kChooseThreads) send(i, kNoKey);
     if constexpr (kPart == SamplingPart::select) return;
-    __syncthreads();  // the list is reused
+    __syncthreads();                      // the list is reused
     record(p.choose_marks, Mark::first);  // this rank's candidates are sent
   }
 

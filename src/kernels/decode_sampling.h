@@ -22,9 +22,9 @@ struct DecodeSampling {
   RequestState* state = nullptr;
   const float* logits = nullptr;  // [rows, logits_stride]; the row of the last valid token is sampled
   std::int64_t logits_stride = 0;
-  std::int64_t first_id = 0;  // id of column 0
-  std::int64_t columns = 0;   // ids that may be sampled from this shard
-  CandidateKey* blocks = nullptr;  // [ceil(columns / kLogitsPerBlock), kMaxCandidates]
+  std::int64_t first_id = 0;                   // id of column 0
+  std::int64_t columns = 0;                    // ids that may be sampled from this shard
+  CandidateKey* blocks = nullptr;              // [ceil(columns / kLogitsPerBlock), kMaxCandidates]
   CandidateKey* sent[kMaxExchangeRanks] = {};  // this rank's list in each rank's `received`, kMaxCandidates each
   CandidateKey* received = nullptr;            // [ranks, kMaxCandidates], all ones where nothing has arrived
   int ranks = 1;

@@ -90,25 +90,19 @@ class CudaDecodeStep final : public DecodeStep {
     buffers_.partials(hidden_).zero_();
   }
 
-  // --- The parts of a step ----------------------------------------------------------------------------------------------
-  // Each is queued on the stream_; the first one of a graph waits for the whole step before, the others start early.
+  // --- The parts of a step
+  // ---------------------------------------------------------------------------------------------- Each is queued on
+  // the stream_; the first one of a graph waits for the whole step before, the others start early.
 
   enum class Matrix { qkv, output, gate_up, down, head };
 
-  /// Shared memory of a block. Two blocks an SM let the next product's ring fill while this one computes; where a block
-  /// has much to read, one large ring does better. It leaves room for a block of the attention beside it, except at the
-  /// head, which is followed by small kernels only.
   std::size_t shared_budget(Matrix matrix, std::int64_t weight_bytes) const {
-    constexpr std::size_t kHalf = 108 * 1024;
-    constexpr std::size_t kLarge = 188 * 1024;
-    constexpr std::size_t kWhole = 220 * 1024;
-    constexpr std::int64_t kMuchOfBlock = 300 * 1024;
     if (const std::size_t asked = options_.shared_budget[static_cast<std::size_t>(matrix)]) return asked;
-    if (weight_bytes / sms_ <= kMuchOfBlock) return kHalf;
-    return matrix == Matrix::head ? kWhole : kLarge;
+    return product_shared_budget(weight_bytes, sms_, matrix == Matrix::head);
   }
 
-  ProductParams product(Matrix matrix, const at::Tensor& weights, int rows, ProductInput input, ProductOutput output) const {
+  ProductParams product(Matrix matrix, const at::Tensor& weights, int rows, ProductInput input,
+                        ProductOutput output) const {
     ProductParams params;
     params.rows = output == ProductOutput::swiglu ? weights.size(0) / 2 : weights.size(0);
     params.columns = weights.size(1);
@@ -167,8 +161,9 @@ class CudaDecodeStep final : public DecodeStep {
   std::uint64_t* marks(const char* name) {
     if (!timeline_marks_.defined() || !recording_) return nullptr;
     kernel_names_.push_back(name);
-    check(kernel_names_.size() * kMarks <= static_cast<std::size_t>(timeline_marks_.numel()), "a longer step than the timeline");
-    return static_cast<std::uint64_t*>(timeline_marks_.mutable_data_ptr()) + (kernel_names_.size() - 1) * kMarks;
+    check(static_cast<std::int64_t>(kernel_names_.size()) * kMarks <= timeline_marks_.numel(),
+          "a longer step than the timeline");
+    return static_cast<std::uint64_t*>(timeline_marks_.mutable_data_ptr()) + static_cast<std::int64_t>(kernel_names_.size() - 1) * kMarks;
   }
 
   static const char* name_of(Matrix matrix) {
@@ -241,21 +236,23 @@ class CudaDecodeStep final : public DecodeStep {
     int place = 0;
     for (std::size_t i = 0; i < model_.layers.size(); ++i) {
       const StepLayer& layer = model_.layers[i];
-      queue_normed_product(Matrix::qkv, place, layer.input_norm, layer.qkv, rows, ProductOutput::values, buffers_.qkv());
+      queue_normed_product(Matrix::qkv, place, layer.input_norm, layer.qkv, rows, ProductOutput::values,
+                           buffers_.qkv());
       queue_attention(layer, static_cast<std::int64_t>(i), rows);
       queue_summed_product(Matrix::output, ++place, layer.output, layer.output_bias, rows, buffers_.attended(rows));
       queue_normed_product(Matrix::gate_up, place, layer.post_norm, layer.gate_up, rows, ProductOutput::swiglu,
                            buffers_.activated(rows));
       queue_summed_product(Matrix::down, ++place, layer.down, {}, rows, buffers_.activated(rows));
     }
-    queue_normed_product(Matrix::head, place, model_.final_norm, model_.head, rows, ProductOutput::values, buffers_.logits());
+    queue_normed_product(Matrix::head, place, model_.final_norm, model_.head, rows, ProductOutput::values,
+                         buffers_.logits());
     queue_sampling(rows, place);
     if (recording_) step_names_ = std::exchange(kernel_names_, {});
     recording_ = false;
   }
 
   static constexpr std::uint32_t kResultSlots = 64;
-  static constexpr std::size_t kMarks = 6;  // of a kernel: kernels/timeline.cuh
+  static constexpr std::int64_t kMarks = 6;  // of a kernel: kernels/timeline.cuh
 
   StepModel model_;
   Collectives& collectives_;
@@ -276,8 +273,8 @@ class CudaDecodeStep final : public DecodeStep {
   bool recording_ = false;
   std::vector<std::string> kernel_names_;  // of the step that is being queued
   std::vector<std::string> step_names_;    // of a step of one row
-  std::vector<Graph> graphs_;  // of kRowCounts
-  at::Tensor stop_entries_;    // uint16 as int16
+  std::vector<Graph> graphs_;              // of kRowCounts
+  at::Tensor stop_entries_;                // uint16 as int16
   std::int64_t stop_vocab_ = 0;
   std::uint32_t first_serial_ = 1;  // of the request's results_; 0 is what the result words hold before the first
   std::uint32_t next_serial_ = 1;
@@ -286,8 +283,8 @@ class CudaDecodeStep final : public DecodeStep {
 
 void CudaDecodeStep::set_stop_table(std::span<const std::uint16_t> entries, std::int64_t vocab) {
   stop_vocab_ = vocab;
-  const auto bytes = at::from_blob(const_cast<std::uint16_t*>(entries.data()), {static_cast<std::int64_t>(entries.size())},
-                                   at::TensorOptions(at::kShort));
+  const auto bytes = at::from_blob(const_cast<std::uint16_t*>(entries.data()),
+                                   {static_cast<std::int64_t>(entries.size())}, at::TensorOptions(at::kShort));
   check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");  // a step may still read the old table
   stop_entries_ = bytes.to(model_.head.device());
 }
@@ -347,7 +344,9 @@ std::vector<KernelTimes> CudaDecodeStep::timeline() const {
   const at::Tensor marks = timeline_marks_.cpu();
   const auto* mark = marks.const_data_ptr<std::int64_t>();
   for (const std::string& name : step_names_) {
-    kernels.push_back({name, static_cast<std::uint64_t>(mark[0]), static_cast<std::uint64_t>(mark[1]),
+    kernels.push_back({name,
+                       static_cast<std::uint64_t>(mark[0]),
+                       static_cast<std::uint64_t>(mark[1]),
                        static_cast<std::uint64_t>(mark[2]),
                        {static_cast<std::uint64_t>(mark[3]), static_cast<std::uint64_t>(mark[4]),
                         static_cast<std::uint64_t>(mark[5])}});
@@ -367,7 +366,8 @@ StepToken CudaDecodeStep::result(int index) {
     if (spins % 4096 == 0) {
       const cudaError_t status = cudaStreamQuery(stream_);
       if (status != cudaSuccess && status != cudaErrorNotReady) check_cuda(status, "a decode step");
-      if (Clock::now() > deadline) throw EnvironmentError("the GPU has not finished a decode step in {} s", options_.wait_limit_seconds + 10);
+      if (Clock::now() > deadline)
+        throw EnvironmentError("the GPU has not finished a decode step in {} s", options_.wait_limit_seconds + 10);
       std::this_thread::yield();
     }
     result = decode_result(results_.load(slot));
@@ -399,10 +399,12 @@ std::string cuda_step_obstacle(const StepModel& model) {
   const auto type = model.head.scalar_type();
   if (!model.head.is_cuda()) return "they run on GPUs";
   if (type != at::kBFloat16 && type != at::kHalf) return "they compute in bfloat16 and float16";
-  if (model.head_dim != 64 && model.head_dim != 128) return fmt::format("head_dim is {}, not 64 or 128", model.head_dim);
+  if (model.head_dim != 64 && model.head_dim != 128)
+    return fmt::format("head_dim is {}, not 64 or 128", model.head_dim);
   if (!model.uniform_groups) return "the KV heads of a rank serve different numbers of query heads";
   const std::int64_t hidden = model.head.size(1);
-  if (hidden % 8 != 0 || hidden > kMaxHiddenSize) return fmt::format("hidden_size is {}: not a multiple of 8 up to {}", hidden, kMaxHiddenSize);
+  if (hidden % 8 != 0 || hidden > kMaxHiddenSize)
+    return fmt::format("hidden_size is {}: not a multiple of 8 up to {}", hidden, kMaxHiddenSize);
   const std::int64_t intermediate = model.layers.front().down.size(1);
   if (intermediate % 8 != 0) return fmt::format("a rank's {} columns of down_proj are no multiple of 8", intermediate);
   if (model.cache.size(3) % 16 != 0) return "pages of the cache hold no whole tiles";

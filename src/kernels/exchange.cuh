@@ -52,7 +52,8 @@ __device__ __forceinline__ void sum_partials(const float* data, std::int64_t ran
   SpinClock clock(limit);
   uint4 words[2][kQuads];
   const auto load = [&](int which, int rank, int q) {
-    words[which][q] = ptx::load_system_16(data + rank * rank_stride + 4 * static_cast<std::int64_t>(first + q * stride));
+    words[which][q] =
+        ptx::load_system_16(data + rank * rank_stride + 4 * static_cast<std::int64_t>(first + q * stride));
   };
   const auto collect = [&](int which, int rank, int q) {
     while (!arrived(words[which][q])) {

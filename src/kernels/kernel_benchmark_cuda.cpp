@@ -74,16 +74,6 @@ Product product_of(const DecodeShape& shape, DecodeKernel kernel) {
   }
 }
 
-/// Shared memory of a product's block, as the decode step chooses it.
-std::size_t shared_budget(DecodeKernel kernel, std::int64_t weight_bytes, int sms) {
-  constexpr std::size_t kHalf = 108 * 1024;
-  constexpr std::size_t kLarge = 188 * 1024;
-  constexpr std::size_t kWhole = 220 * 1024;
-  constexpr std::int64_t kMuchOfBlock = 300 * 1024;
-  if (weight_bytes / sms <= kMuchOfBlock) return kHalf;
-  return kernel == DecodeKernel::head ? kWhole : kLarge;
-}
-
 void check_shape(const DecodeShape& shape) {
   if (shape.head_dim != 64 && shape.head_dim != 128) {
     throw UserError("the decode kernels know a head_dim of 64 or 128, not {}", shape.head_dim);
@@ -241,7 +231,7 @@ class KernelTimer {
     params.rows = matrix.output_rows();
     params.columns = matrix.columns;
     params.geometry = choose_geometry(params.rows, params.columns, which.rows, input, matrix.output, sms_,
-                                      shared_budget(which.kernel, which.bytes, sms_));
+                                      product_shared_budget(which.bytes, sms_, which.kernel == DecodeKernel::head));
     params.limit = limit_;
     params.x = x.const_data_ptr();
     params.norm = norm.input;

@@ -1,9 +1,8 @@
-#include "kernels/product.h"
-
 #include <algorithm>
 
 #include "kernels/exchange.cuh"
 #include "kernels/kernel_launch.cuh"
+#include "kernels/product.h"
 #include "kernels/ptx.cuh"
 #include "kernels/tensor_map.h"
 #include "kernels/timeline.cuh"
@@ -19,12 +18,12 @@ constexpr int kMaxTiles = kMaxGroupRows / kTileRows;
 constexpr int kBoxRowBytes = kBoxColumns * 2;
 constexpr int kChunkRowBytes = kChunkColumns * 2;
 constexpr int kColumnBytes = 64;  // of one warp's 32 columns
-constexpr int kLeastStages = 4;  // wanted, where the shared memory allows
+constexpr int kLeastStages = 4;   // wanted, where the shared memory allows
 constexpr int kMaxStages = 24;
-constexpr int kBarrierBytes = 1024;                         // 2 barriers a stage
-constexpr int kOverrun = (kTileRows - 1) * kBoxRowBytes;    // a group's last tile may be partly beyond its rows
-constexpr int kWarpStride = kConsumerWarps + 1;             // of the warps' sums, against bank conflicts
-constexpr int kQuadsOfPass = 4 * kConsumers;                // columns that the consumers hold in one float4 each
+constexpr int kBarrierBytes = 1024;                       // 2 barriers a stage
+constexpr int kOverrun = (kTileRows - 1) * kBoxRowBytes;  // a group's last tile may be partly beyond its rows
+constexpr int kWarpStride = kConsumerWarps + 1;           // of the warps' sums, against bank conflicts
+constexpr int kQuadsOfPass = 4 * kConsumers;              // columns that the consumers hold in one float4 each
 constexpr int kConsumerBarrier = 1;
 constexpr int kReadyBarrier = 2;
 
@@ -94,8 +93,8 @@ __device__ __forceinline__ void produce(const ProductParams& p, Ring ring, int f
   const char* const x = static_cast<const char*>(p.x);
   int x_chunk = 0;
   const auto copy_activations = [&](int slot) {
-    ptx::bulk_copy(ring.data + slot * ring.stage_bytes + 2 * half_bytes, x + static_cast<std::size_t>(x_chunk) * kBytesOfX,
-                   kBytesOfX, ring.full + slot * 8);
+    ptx::bulk_copy(ring.data + slot * ring.stage_bytes + 2 * half_bytes,
+                   x + static_cast<std::size_t>(x_chunk) * kBytesOfX, kBytesOfX, ring.full + slot * 8);
     if (++x_chunk == geometry.chunks) x_chunk = 0;
   };
 
@@ -285,7 +284,8 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
   record(p.marks, Mark::first);  // the normed row is there
   if constexpr (kInput == ProductInput::norm) {
     wipe_partials(p.norm.received.wipe, p.norm.received.rank_stride, p.norm.received.ranks,
-                  static_cast<int>(p.columns / 4), static_cast<int>(blockIdx.x) * kConsumers + static_cast<int>(threadIdx.x),
+                  static_cast<int>(p.columns / 4),
+                  static_cast<int>(blockIdx.x) * kConsumers + static_cast<int>(threadIdx.x),
                   static_cast<int>(gridDim.x) * kConsumers);
   }
 
@@ -293,8 +293,7 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
   const int t = lane % 4;
   const std::uint32_t half_bytes = static_cast<std::uint32_t>(weight_rows) * kBoxRowBytes;
   const std::uint32_t weight_offset = warp / 8 * half_bytes + warp % 8 * kColumnBytes + g * kBoxRowBytes + t * 16;
-  const std::uint32_t x_offset =
-      kInput == ProductInput::activations ? 2 * half_bytes + warp * kRows * kColumnBytes : 0;
+  const std::uint32_t x_offset = kInput == ProductInput::activations ? 2 * half_bytes + warp * kRows * kColumnBytes : 0;
   const std::uint32_t normed_columns = ptx::shared_address(normed) + warp * kColumnBytes;
   const int tiles = (weight_rows + kTileRows - 1) / kTileRows;
   constexpr int kResiduals = (kMaxGroupRows * kRows + kConsumers - 1) / kConsumers;
@@ -356,8 +355,8 @@ void launch(const ProductParams& params, bool dependent, cudaStream_t stream) {
     return true;
   }();
   (void)configured;
-  const LaunchShape shape{dim3(static_cast<unsigned>(params.geometry.blocks)), kThreads, params.geometry.shared_bytes, 1,
-                          dependent};
+  const LaunchShape shape{dim3(static_cast<unsigned>(params.geometry.blocks)), kThreads, params.geometry.shared_bytes,
+                          1, dependent};
   launch_kernel("product", kernel, shape, stream, params);
 }
 
@@ -445,8 +444,17 @@ ProductGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_r
   return geometry;
 }
 
-void launch_product(const ProductParams& params, ElementType type, int x_rows, ProductInput input,
-                    ProductOutput output, bool dependent, cudaStream_t stream) {
+std::size_t product_shared_budget(std::int64_t weight_bytes, int sms, bool is_head) {
+  constexpr std::size_t kHalf = 108 * 1024;
+  constexpr std::size_t kLarge = 188 * 1024;
+  constexpr std::size_t kWhole = 220 * 1024;
+  constexpr std::int64_t kMuchOfBlock = 300 * 1024;
+  if (weight_bytes / sms <= kMuchOfBlock) return kHalf;
+  return is_head ? kWhole : kLarge;
+}
+
+void launch_product(const ProductParams& params, ElementType type, int x_rows, ProductInput input, ProductOutput output,
+                    bool dependent, cudaStream_t stream) {
   if (type == ElementType::bfloat16) {
     launch_rows<__nv_bfloat16>(params, x_rows, input, output, dependent, stream);
   } else {

@@ -1,4 +1,5 @@
-// Matrix products of 1 to 16 rows that stream the weights at memory speed: y[m] = W · x[m], W [rows, columns] row-major.
+// Matrix products of 1 to 16 rows that stream the weights at memory speed: y[m] = W · x[m], W [rows, columns]
+// row-major.
 //
 // One producer warp of each block copies boxes of the weights into a ring in shared memory; sixteen consumer warps
 // multiply them on the tensor cores. Weights do not depend on the kernel before, so with programmatic dependent launch
@@ -87,8 +88,13 @@ struct ProductParams {
 ProductGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_rows, ProductInput input,
                                 ProductOutput output, int sms, std::size_t shared_budget);
 
+/// Shared memory that a block of a decode step's product should take. Two blocks an SM let the next product's ring fill
+/// while this one computes; where a block has much to read, one large ring does better. It leaves room for a block of
+/// the attention beside it, except at the head, which is followed by small kernels only.
+std::size_t product_shared_budget(std::int64_t weight_bytes, int sms, bool is_head);
+
 /// `x_rows` is 1, 2, 4, 8 or 16; `dependent`: programmatic dependent launch on the kernel before in the stream.
-void launch_product(const ProductParams& params, ElementType type, int x_rows, ProductInput input,
-                    ProductOutput output, bool dependent, cudaStream_t stream);
+void launch_product(const ProductParams& params, ElementType type, int x_rows, ProductInput input, ProductOutput output,
+                    bool dependent, cudaStream_t stream);
 
 }  // namespace specthink

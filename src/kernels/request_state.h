@@ -5,7 +5,7 @@
 
 namespace specthink {
 
-constexpr int kMaxStepRows = 16;   ///< rows of a step
+constexpr int kMaxStepRows = 16;  ///< rows of a step
 constexpr int kMaxEosIds = 16;
 constexpr int kMaxCandidates = 64;  ///< top_k that the device samples from
 
@@ -16,10 +16,10 @@ struct RequestState {
   std::int32_t position;
   std::int32_t rows;
 
-  std::int32_t left;        ///< tokens that may still be emitted
-  std::uint32_t stopped;    ///< 1: steps emit nothing more
-  std::uint32_t serial;     ///< of the next emitted token, modulo 2^24
-  std::uint32_t stop_state; ///< of the matcher over triggers
+  std::int32_t left;         ///< tokens that may still be emitted
+  std::uint32_t stopped;     ///< 1: steps emit nothing more
+  std::uint32_t serial;      ///< of the next emitted token, modulo 2^24
+  std::uint32_t stop_state;  ///< of the matcher over triggers
   std::uint32_t stop_at_trigger;
   const std::uint16_t* stop_entries;  ///< [states, stop_vocab]: next state, top bit: matched
   std::int64_t stop_vocab;            ///< ids without an entry leave the state as it is

@@ -13,7 +13,8 @@ enum class Mark { started, released, ended, first, second, third };
 
 /// `marks`: kMarksOfKernel words, or null: nothing is recorded.
 __device__ __forceinline__ void record(std::uint64_t* marks, Mark mark) {
-  if (marks && blockIdx.x == 0 && blockIdx.y == 0 && threadIdx.x == 0) marks[static_cast<int>(mark)] = ptx::nanoseconds();
+  if (marks && blockIdx.x == 0 && blockIdx.y == 0 && threadIdx.x == 0)
+    marks[static_cast<int>(mark)] = ptx::nanoseconds();
 }
 
 }  // namespace specthink

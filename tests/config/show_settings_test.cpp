@@ -35,7 +35,8 @@ TEST(show_settings, every_kind_of_value_round_trips) {
   const std::string path = folder.write(
       "in.yml",
       "target_model_name: \"org/True\"\nspeculative_model_name: draft\ntask: \"odd # name: \\\"x\\\".yml\"\n"
-      "TRIGGER_TOKENS: [\"\\n\\n\", \"null\", 'true', '5', \"\\t \\\\\", \"é🙂\\x85\\u2028\\x7f\\x01\", \"# no\", ': "
+      "TRIGGER_TOKENS: [\"\\n\\n\", \"null\", 'true', '5', \"\\t \\\\\", \"é🙂\\x85\\u2028\\x7f\\x01\", \"# no\", "
+      "': "
       "']\n"
       "TARGET_VALIDATION_KEYWORDS: {verify: [], negative: ['~'], positive: [yes, \"a'b\\\"c\"]}\n"
       "help_think_word: \"  Hmm,\\n\"\nhelp_recap_words: ''\nbegin: yes\ntime_out: 1.25\ntemperature: 1e-7\ntop_k: -1\n"

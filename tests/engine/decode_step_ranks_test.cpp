@@ -1,6 +1,4 @@
 // The decode kernels against the LibTorch path: logits of every row count, at lengths around the tiles and pages.
-#include "specthink/kernels/decode_step.h"
-
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
@@ -11,6 +9,7 @@
 #include "ranks.h"
 #include "specthink/comm/device.h"
 #include "specthink/engine/sampling.h"
+#include "specthink/kernels/decode_step.h"
 #include "specthink/model/transformer.h"
 
 namespace specthink {
@@ -76,7 +75,8 @@ class DecodeStepTest : public testing::TestWithParam<Shape> {
 
   /// Logits of `count` rows from `first` on, by LibTorch operators; the cache holds the rows before.
   at::Tensor by_operators(const TokenIds& ids, std::int64_t first, std::int64_t count) {
-    const SlotRows rows{0, first, std::span(ids).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count))};
+    const SlotRows rows{0, first,
+                        std::span(ids).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count))};
     return transformer_->local_logits(transformer_->forward(std::span(&rows, 1)));
   }
 
@@ -108,7 +108,8 @@ TEST_P(DecodeStepTest, LogitsOfEveryRowCountAgreeWithTheOperators) {
     const TokenIds ids = random_tokens(33000, 1);
     std::int64_t cached = 0;
     for (const std::int64_t length : {0, 1, 15, 16, 17, 127, 128, 1000, 2049, 32760}) {
-      for (std::int64_t at = cached; at < length; at += 1024) by_operators(ids, at, std::min<std::int64_t>(1024, length - at));
+      for (std::int64_t at = cached; at < length; at += 1024)
+        by_operators(ids, at, std::min<std::int64_t>(1024, length - at));
       cached = length;
       for (const int rows : {1, 2, 3, 4, 7, 8, 9, 16}) {
         step->begin(greedy(ids, length, rows, 1));
@@ -118,8 +119,9 @@ TEST_P(DecodeStepTest, LogitsOfEveryRowCountAgreeWithTheOperators) {
         const at::Tensor expected = by_operators(ids, length, rows);
         EXPECT_LT(relative_error(logits.narrow(1, 0, expected.size(1)), expected), 0.02)
             << rows << " rows after " << length << (step->fused() ? ", fused" : ", NCCL");
-        std::vector<Candidate> candidates = gather_candidates(logits[rows - 1].narrow(0, 0, expected.size(1)), transformer_->plan(),
-                                                              GetParam().vocab - 3, {}, *collectives_);
+        std::vector<Candidate> candidates =
+            gather_candidates(logits[rows - 1].narrow(0, 0, expected.size(1)), transformer_->plan(),
+                              GetParam().vocab - 3, {}, *collectives_);
         EXPECT_EQ(token.id, sample(candidates, {}, 0));
         EXPECT_EQ(token.stop, StepStop::length);
       }
@@ -139,9 +141,14 @@ TEST_P(DecodeStepTest, SamplesAsTheHostDoes) {
       step->begin(request);
       step->enqueue();
       const StepToken token = step->result(0);
-      std::vector<Candidate> candidates =
-          gather_candidates(step->logits(5)[4].narrow(0, 0, transformer_->local_logits(at::zeros({1, GetParam().hidden}, step->logits(1).options().dtype(transformer_->step_model().head.scalar_type()))).size(1)),
-                            transformer_->plan(), GetParam().vocab - 3, sampling, *collectives_);
+      std::vector<Candidate> candidates = gather_candidates(
+          step->logits(5)[4].narrow(
+              0, 0,
+              transformer_
+                  ->local_logits(at::zeros({1, GetParam().hidden}, step->logits(1).options().dtype(
+                                                                       transformer_->step_model().head.scalar_type())))
+                  .size(1)),
+          transformer_->plan(), GetParam().vocab - 3, sampling, *collectives_);
       const double draw = uniform({seed, 3, 4}, 45, DrawPurpose::answer);
       EXPECT_EQ(token.id, sample(candidates, sampling, draw)) << "seed " << seed;
     }
@@ -187,7 +194,9 @@ TEST_P(DecodeStepTest, StopsAtEosTriggerAndLengthAndStaysStopped) {
   }
   // EOS: the first token that is new at its place.
   int place = 3;
-  while (place > 0 && std::find(tokens.begin(), tokens.begin() + place, tokens[static_cast<std::size_t>(place)]) != tokens.begin() + place) --place;
+  while (place > 0 && std::find(tokens.begin(), tokens.begin() + place, tokens[static_cast<std::size_t>(place)]) !=
+                          tokens.begin() + place)
+    --place;
   const TokenId eos[] = {tokens[static_cast<std::size_t>(place)]};
   StepRequest request = greedy(ids, 19, 1, 6);
   request.eos_ids = eos;

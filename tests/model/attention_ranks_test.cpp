@@ -1,11 +1,10 @@
 // The library's attention, over the whole context and over parts of it, against float32 arithmetic.
-#include "model/attention.h"
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
+#include "model/attention.h"
 #include "ranks.h"
 
 namespace specthink {
@@ -16,11 +15,12 @@ using testing_support::device;
 at::Tensor in_float32(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
                       const at::Tensor& kv_head_of) {
   const std::int64_t rows = queries.size(0);
-  const at::Tensor q = queries.to(at::kFloat).transpose(0, 1);                                // [heads, rows, dim]
-  const at::Tensor k = keys.to(at::kFloat).index_select(1, kv_head_of).transpose(0, 1);      // [heads, length, dim]
+  const at::Tensor q = queries.to(at::kFloat).transpose(0, 1);                           // [heads, rows, dim]
+  const at::Tensor k = keys.to(at::kFloat).index_select(1, kv_head_of).transpose(0, 1);  // [heads, length, dim]
   const at::Tensor v = values.to(at::kFloat).index_select(1, kv_head_of).transpose(0, 1);
   at::Tensor scores = q.matmul(k.transpose(1, 2)) / std::sqrt(static_cast<double>(q.size(2)));
-  const at::Tensor hidden = at::ones({rows, keys.size(0)}, scores.options().dtype(at::kBool)).triu(keys.size(0) - rows + 1);
+  const at::Tensor hidden =
+      at::ones({rows, keys.size(0)}, scores.options().dtype(at::kBool)).triu(keys.size(0) - rows + 1);
   scores.masked_fill_(hidden, -INFINITY);
   return scores.softmax(-1).matmul(v).transpose(0, 1);  // [rows, heads, dim]
 }

@@ -27,7 +27,8 @@ class PeerMemory {
   int ranks() const { return static_cast<int>(parts_.size()); }
 
  private:
-  PeerMemory(c10::Device device, int rank, int ranks) : device_(device), rank_(rank), parts_(static_cast<std::size_t>(ranks)) {}
+  PeerMemory(c10::Device device, int rank, int ranks)
+      : device_(device), rank_(rank), parts_(static_cast<std::size_t>(ranks)) {}
   bool open(const ProcessGroup& group);
 
   c10::Device device_;

@@ -93,7 +93,7 @@ class Engine {
  private:
   struct ModelState {
     Model model;
-    std::int64_t cached = 0;  // leading ids whose keys and values are in the cache
+    std::int64_t cached = 0;           // leading ids whose keys and values are in the cache
     std::unique_ptr<DecodeStep> step;  // null: LibTorch operators
     std::string obstacle;              // why it is null
   };
