@@ -90,9 +90,8 @@ class CudaDecodeStep final : public DecodeStep {
     buffers_.partials(hidden_).zero_();
   }
 
-  // --- The parts of a step
-  // ---------------------------------------------------------------------------------------------- Each is queued on
-  // the stream_; the first one of a graph waits for the whole step before, the others start early.
+  // The parts of a step. Each is queued on the stream; the first one of a graph waits for the whole step before, the
+  // others start early.
 
   enum class Matrix { qkv, output, gate_up, down, head };
 

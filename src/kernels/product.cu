@@ -2,6 +2,7 @@
 
 #include "kernels/exchange.cuh"
 #include "kernels/kernel_launch.cuh"
+#include "kernels/product_layout.h"
 #include "kernels/product.h"
 #include "kernels/ptx.cuh"
 #include "kernels/tensor_map.h"
@@ -9,39 +10,6 @@
 
 namespace specthink {
 namespace {
-
-constexpr int kConsumerWarps = 16;
-constexpr int kConsumers = kConsumerWarps * 32;
-constexpr int kThreads = kConsumers + 32;
-constexpr int kTileRows = 8;  // weight rows of one matrix instruction
-constexpr int kMaxTiles = kMaxGroupRows / kTileRows;
-constexpr int kBoxRowBytes = kBoxColumns * 2;
-constexpr int kChunkRowBytes = kChunkColumns * 2;
-constexpr int kColumnBytes = 64;  // of one warp's 32 columns
-constexpr int kLeastStages = 4;   // wanted, where the shared memory allows
-constexpr int kMaxStages = 24;
-constexpr int kBarrierBytes = 1024;                       // 2 barriers a stage
-constexpr int kOverrun = (kTileRows - 1) * kBoxRowBytes;  // a group's last tile may be partly beyond its rows
-constexpr int kWarpStride = kConsumerWarps + 1;           // of the warps' sums, against bank conflicts
-constexpr int kQuadsOfPass = 4 * kConsumers;              // columns that the consumers hold in one float4 each
-constexpr int kConsumerBarrier = 1;
-constexpr int kReadyBarrier = 2;
-
-constexpr int weight_rows_of(ProductOutput output, int group_rows) {
-  return output == ProductOutput::swiglu ? 2 * group_rows : group_rows;
-}
-
-constexpr std::size_t stage_bytes(int weight_rows, int x_rows, ProductInput input) {
-  return static_cast<std::size_t>(weight_rows) * kChunkRowBytes +
-         (input == ProductInput::activations ? static_cast<std::size_t>(x_rows) * kChunkRowBytes : 0);
-}
-
-/// What is there once a block: barriers, the overrun, the normed row, the warps' sums.
-constexpr std::size_t fixed_bytes(int weight_rows, int chunks, int x_rows, ProductInput input) {
-  return kBarrierBytes + kOverrun +
-         (input == ProductInput::norm ? static_cast<std::size_t>(chunks) * kChunkRowBytes : 0) +
-         static_cast<std::size_t>(weight_rows) * x_rows * kWarpStride * sizeof(float) + kConsumerWarps * sizeof(float);
-}
 
 struct Ring {
   std::uint32_t full;   // barriers: the stage's bytes have arrived
@@ -413,45 +381,6 @@ void launch_rows(const ProductParams& params, int x_rows, ProductInput input, Pr
 }
 
 }  // namespace
-
-ProductGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_rows, ProductInput input,
-                                ProductOutput output, int sms, std::size_t shared_budget) {
-  const auto divide_up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
-  const int most = kMaxGroupRows / weight_rows_of(output, 1);
-  ProductGeometry geometry;
-  std::int64_t least_load = 0;  // rows of the busiest block
-  for (int group_rows = 1; group_rows <= most; ++group_rows) {
-    // Groups of few rows make small copies, which are slow; a ring of few stages runs dry.
-    if (group_rows < most / 4 && divide_up(rows, group_rows) > sms) continue;
-    const std::size_t bytes = stage_bytes(weight_rows_of(output, group_rows), x_rows, input);
-    if (geometry.group_rows > 0 && kLeastStages * bytes > shared_budget) continue;
-    const std::int64_t load = divide_up(divide_up(rows, group_rows), sms) * group_rows;
-    if (geometry.group_rows == 0 || load <= least_load) {
-      least_load = load;
-      geometry.group_rows = group_rows;
-    }
-  }
-  geometry.groups = static_cast<int>(divide_up(rows, geometry.group_rows));
-  geometry.blocks = std::min(geometry.groups, sms);
-  geometry.chunks = static_cast<int>(divide_up(columns, kChunkColumns));
-  const int weight_rows = weight_rows_of(output, geometry.group_rows);
-  const std::size_t fixed = fixed_bytes(weight_rows, geometry.chunks, x_rows, input);
-  const std::size_t stage = stage_bytes(weight_rows, x_rows, input);
-  const std::int64_t total = divide_up(geometry.groups, geometry.blocks) * geometry.chunks;
-  const std::int64_t fitting = shared_budget > fixed ? static_cast<std::int64_t>((shared_budget - fixed) / stage) : 0;
-  geometry.stages = static_cast<int>(std::clamp<std::int64_t>(std::min(fitting, total), 2, kMaxStages));
-  geometry.shared_bytes = fixed + geometry.stages * stage;
-  return geometry;
-}
-
-std::size_t product_shared_budget(std::int64_t weight_bytes, int sms, bool is_head) {
-  constexpr std::size_t kHalf = 108 * 1024;
-  constexpr std::size_t kLarge = 188 * 1024;
-  constexpr std::size_t kWhole = 220 * 1024;
-  constexpr std::int64_t kMuchOfBlock = 300 * 1024;
-  if (weight_bytes / sms <= kMuchOfBlock) return kHalf;
-  return is_head ? kWhole : kLarge;
-}
 
 void launch_product(const ProductParams& params, ElementType type, int x_rows, ProductInput input, ProductOutput output,
                     bool dependent, cudaStream_t stream) {

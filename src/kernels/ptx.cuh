@@ -13,7 +13,7 @@ __device__ __forceinline__ std::uint32_t shared_address(const void* pointer) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
 }
 
-// --- Programmatic dependent launch ----------------------------------------------------------------------------------
+// --- Programmatic dependent launch
 
 /// The next kernel of the stream may be scheduled as soon as every block of this one has said so.
 __device__ __forceinline__ void launch_dependents() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
@@ -21,7 +21,7 @@ __device__ __forceinline__ void launch_dependents() { asm volatile("griddepcontr
 /// Returns when the kernels before this one have ended and their writes are visible.
 __device__ __forceinline__ void wait_for_predecessors() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
 
-// --- Barriers in shared memory that count arrivals and bytes --------------------------------------------------------
+// --- Barriers in shared memory that count arrivals and bytes
 
 __device__ __forceinline__ void barrier_init(std::uint32_t barrier, int arrivals) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory");
@@ -57,7 +57,7 @@ __device__ __forceinline__ void named_barrier_sync(int barrier) {
   asm volatile("bar.sync %0, %1;" ::"r"(barrier), "n"(kThreads) : "memory");
 }
 
-// --- Bulk copies ----------------------------------------------------------------------------------------------------
+// --- Bulk copies
 
 /// L2 policy of data that is read once: weights must not push out what the step reads again.
 __device__ __forceinline__ std::uint64_t evict_first_policy() {
@@ -91,7 +91,7 @@ __device__ __forceinline__ void bulk_copy(std::uint32_t to, const void* from, st
 /// Global memory that ordinary stores have written may now be read by the copy engine.
 __device__ __forceinline__ void proxy_fence_global() { asm volatile("fence.proxy.async.global;" ::: "memory"); }
 
-// --- Loads and stores -----------------------------------------------------------------------------------------------
+// --- Loads and stores
 
 __device__ __forceinline__ uint4 load_shared_16(std::uint32_t address) {
   uint4 v;
@@ -149,7 +149,7 @@ __device__ __forceinline__ std::uint64_t nanoseconds() {
   return time;
 }
 
-// --- Matrix instructions --------------------------------------------------------------------------------------------
+// --- Matrix instructions
 
 /// C[16, 8] += A[16, 16] · B[16, 8] in float32. Lane 4g + t holds
 ///   A: a0 = (row g, k 2t..2t+1), a1 = (g + 8, the same k), a2 = (g, k + 8), a3 = (g + 8, k + 8)
@@ -206,7 +206,7 @@ __device__ __forceinline__ uint4 load_matrices_transposed(std::uint32_t address)
   return v;
 }
 
-// --- Clusters -------------------------------------------------------------------------------------------------------
+// --- Clusters
 
 /// This block runs; every thread calls it once, then cluster_wait() before the first access to others' memory.
 __device__ __forceinline__ void cluster_arrive_relaxed() {
@@ -231,7 +231,7 @@ __device__ __forceinline__ void store_cluster(std::uint32_t address, int block, 
   asm volatile("st.shared::cluster.f32 [%0], %1;" ::"r"(remote), "f"(value) : "memory");
 }
 
-// --- 16-bit elements ------------------------------------------------------------------------------------------------
+// --- 16-bit elements
 
 template <typename T>
 __device__ __forceinline__ T from_float(float value);

@@ -1,0 +1,42 @@
+// How a block of product.cu divides its threads and its shared memory; for the kernel and for choosing its geometry.
+#pragma once
+
+#include "kernels/product.h"
+#include "kernels/tensor_map.h"
+
+namespace specthink {
+
+constexpr int kConsumerWarps = 16;
+constexpr int kConsumers = kConsumerWarps * 32;
+constexpr int kThreads = kConsumers + 32;
+constexpr int kTileRows = 8;  // weight rows of one matrix instruction
+constexpr int kMaxTiles = kMaxGroupRows / kTileRows;
+constexpr int kBoxRowBytes = kBoxColumns * 2;
+constexpr int kChunkRowBytes = kChunkColumns * 2;
+constexpr int kColumnBytes = 64;  // of one warp's 32 columns
+constexpr int kLeastStages = 4;   // wanted, where the shared memory allows
+constexpr int kMaxStages = 24;
+constexpr int kBarrierBytes = 1024;                       // 2 barriers a stage
+constexpr int kOverrun = (kTileRows - 1) * kBoxRowBytes;  // a group's last tile may be partly beyond its rows
+constexpr int kWarpStride = kConsumerWarps + 1;           // of the warps' sums, against bank conflicts
+constexpr int kQuadsOfPass = 4 * kConsumers;              // columns that the consumers hold in one float4 each
+constexpr int kConsumerBarrier = 1;
+constexpr int kReadyBarrier = 2;
+
+constexpr int weight_rows_of(ProductOutput output, int group_rows) {
+  return output == ProductOutput::swiglu ? 2 * group_rows : group_rows;
+}
+
+constexpr std::size_t stage_bytes(int weight_rows, int x_rows, ProductInput input) {
+  return static_cast<std::size_t>(weight_rows) * kChunkRowBytes +
+         (input == ProductInput::activations ? static_cast<std::size_t>(x_rows) * kChunkRowBytes : 0);
+}
+
+/// What is there once a block: barriers, the overrun, the normed row, the warps' sums.
+constexpr std::size_t fixed_bytes(int weight_rows, int chunks, int x_rows, ProductInput input) {
+  return kBarrierBytes + kOverrun +
+         (input == ProductInput::norm ? static_cast<std::size_t>(chunks) * kChunkRowBytes : 0) +
+         static_cast<std::size_t>(weight_rows) * x_rows * kWarpStride * sizeof(float) + kConsumerWarps * sizeof(float);
+}
+
+}  // namespace specthink
