@@ -1,13 +1,12 @@
 #include "app/work_exchange.h"
 
-#include <pthread.h>
 
 #include <chrono>
-#include <csignal>
 #include <utility>
 
 #include "app/signals.h"
 #include "specthink/base/error.h"
+#include "specthink/comm/quiet_thread.h"
 
 namespace specthink {
 namespace {
@@ -59,12 +58,7 @@ void RemoteWork::wait_for_end() {
 
 WorkServer::WorkServer(const Mailbox& mailbox, WorkQueue& queue, const Benchmark& benchmark, const RankGroups& groups)
     : mailbox_(mailbox), queue_(queue), benchmark_(benchmark), clients_(groups.roots().size() - 1) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the main thread
-  thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = start_quiet_thread([this] { run(); });
 }
 
 WorkServer::~WorkServer() {

@@ -1,14 +1,13 @@
 #include "specthink/comm/watchdog.h"
 
-#include <pthread.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 
 #include "comm/process_handle.h"
 #include "comm/stall_detector.h"
+#include "specthink/comm/quiet_thread.h"
 
 namespace specthink {
 namespace {
@@ -43,12 +42,7 @@ Watchdog::Watchdog(const ProcessGroup& world, double collective_timeout) : world
   world_.barrier();
   if (world_.size() == 1) return;
   world_.job().on_failure([this] { fail(describe_current_exception()); });
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the main thread
-  thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = start_quiet_thread([this] { run(); });
 }
 
 Watchdog::~Watchdog() {

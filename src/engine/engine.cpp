@@ -252,7 +252,8 @@ Generation Engine::execute_generate(const Command& command, const std::function<
         "a request longer than the KV cache");
   Generation generation;
   const SamplingParams& sampling = command.sampling;
-  const bool on_device = sampling.temperature == 0 || (sampling.top_k >= 1 && sampling.top_k <= kLargestDeviceTopK);
+  const bool on_device = (sampling.temperature == 0 || (sampling.top_k >= 1 && sampling.top_k <= kLargestDeviceTopK)) &&
+                         state.model.eos_ids.size() <= static_cast<std::size_t>(DecodeStep::kMaxEosIds);
   if (state.step && on_device) {
     generate_by_steps(state, command, generation, sink);
   } else {

@@ -275,7 +275,7 @@ class CudaDecodeStep final : public DecodeStep {
   std::vector<Graph> graphs_;              // of kRowCounts
   at::Tensor stop_entries_;                // uint16 as int16
   std::int64_t stop_vocab_ = 0;
-  std::uint32_t first_serial_ = 1;  // of the request's results_; 0 is what the result words hold before the first
+  std::uint32_t first_serial_ = 1;  // of the request's results; 0 is what the result words hold before the first
   std::uint32_t next_serial_ = 1;
   int first_rows_ = 0;  // rows of the request's first step; 0 after it
 };
@@ -291,7 +291,8 @@ void CudaDecodeStep::set_stop_table(std::span<const std::uint16_t> entries, std:
 void CudaDecodeStep::begin(const StepRequest& request) {
   const auto rows = static_cast<int>(request.tokens.size());
   check(rows >= 1 && rows <= kMaxRows, "a request of 1 to 16 rows");
-  check(request.eos_ids.size() <= kMaxEosIds, "more EOS ids than a step knows");
+  static_assert(DecodeStep::kMaxEosIds == specthink::kMaxEosIds);
+  check(request.eos_ids.size() <= static_cast<std::size_t>(kMaxEosIds), "more EOS ids than a step knows");
   check(request.position >= 0 && request.position + rows + request.max_tokens <= buffers_.positions(),
         "a request beyond the cache");
   check(request.sampling.temperature == 0 ||

@@ -116,6 +116,7 @@ class DecodeStep {
   virtual ~DecodeStep() = default;
 
   static constexpr int kMaxRows = 16;
+  static constexpr int kMaxEosIds = 16;  ///< of a request
 
   /// Whether partial sums travel by mapped memory rather than NCCL.
   virtual bool fused() const = 0;

@@ -41,7 +41,7 @@ class Transformer {
     bool dummy_weights = false;
     std::uint64_t dummy_seed = 0;
     bool fused_prefill = true;  ///< fused kernels between the library's products, where the device and type have them
-    std::function<void(std::int64_t layer)> on_layer;  ///< sees the number of each layer before it is loaded
+    std::function<void(std::int64_t layer)> on_layer = {};  ///< sees the number of each layer before it is loaded
   };
 
   /// Loads this rank's shard. `collectives` must outlive the model. Throws UserError for what is wrong with the folder.
