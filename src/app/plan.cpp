@@ -111,6 +111,7 @@ std::string memory_table(const Plan& plan) {
   add_texts("  tokens", [](const PlannedModel& model) { return std::to_string(model.memory.kv_tokens); });
   add_texts("  each", [](const PlannedModel& model) { return bytes_text(model.memory.kv_bytes_per_token); });
   add_amounts("workspace", [](const ModelMemory& memory) { return memory.workspace_bytes; });
+  add_texts("  prefill rows", [](const PlannedModel& model) { return std::to_string(model.memory.prefill_rows); });
   add_amounts("total", [](const ModelMemory& memory) { return memory.total_bytes(); });
   add_amounts("budget", [](const ModelMemory& memory) { return memory.budget_bytes; });
   add_texts("  share", [](const PlannedModel& model) { return fmt::format("{}", model.utilization); });
@@ -169,6 +170,7 @@ Json model_as_json(const PlannedModel& model) {
           {"kv_tokens", memory.kv_tokens},
           {"wanted_tokens", memory.wanted_tokens},
           {"workspace_bytes", memory.workspace_bytes},
+          {"prefill_rows", memory.prefill_rows},
           {"total_bytes", memory.total_bytes()},
           {"budget_bytes", memory.budget_bytes},
           {"loads", memory.loads()},

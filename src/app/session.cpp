@@ -274,6 +274,7 @@ void Session::load_model(ModelFiles& model) {
   options.capacity = cache_tokens(model) + kSpareTokens;
   options.dummy_weights = settings_.models.dummy_weights;
   options.dummy_seed = hash_text(name_of(model.role));
+  options.peer_sum = peer_sum_.get();
   options.on_layer = [this](std::int64_t layer) { group_.mark(Phase::load, layer); };
   model.transformer = std::make_unique<Transformer>(model.folder, model.config, *collectives_, options);
   synchronize(device_);
@@ -283,6 +284,23 @@ void Session::load_model(ModelFiles& model) {
                model.name, format_bytes(static_cast<std::uint64_t>(model.transformer->weight_bytes())),
                model.transformer->capacity() - kSpareTokens,
                format_bytes(static_cast<std::uint64_t>(model.transformer->cache_bytes())), seconds);
+}
+
+/// Kernels wait no longer than the watchdog, which says more about the reason; it may be off (0).
+double Session::wait_limit_seconds() const {
+  const double timeout = settings_.models.collective_timeout;
+  return timeout > 0 ? timeout : PeerSum::Options().wait_limit_seconds;
+}
+
+std::int64_t Session::prefill_rows(const ModelFiles& model) const {
+  return device_.is_cpu() ? kPrefillChunk : plan_of(model).prefill_rows;
+}
+
+PeerSum::Options Session::peer_sum_options() const {
+  const auto bytes = [this](const ModelFiles& model) {
+    return prefill_rows(model) * model.config.hidden_size * size_of(settings_.models.dtype);
+  };
+  return {settings_.models.all_reduce, std::max(bytes(target_), draft_ ? bytes(*draft_) : 0), wait_limit_seconds()};
 }
 
 void Session::load() {
@@ -295,6 +313,7 @@ void Session::load() {
     spdlog::info("target_model_gpu and speculative_model_gpu have no effect: both models are sharded over all ranks");
   }
   collectives_ = Collectives::create(group_, device_);
+  peer_sum_ = PeerSum::create(group_, device_, peer_sum_options());
   together(world_, [&] {
     load_model(target_);
     if (draft_) load_model(*draft_);
@@ -305,14 +324,15 @@ void Session::load() {
   if (draft_) options.vocab_size = std::min(options.vocab_size, draft_->config.vocab_size);
   options.decode_kernels = settings_.models.decode_kernels;
   options.all_reduce = settings_.models.all_reduce;
-  // Kernels wait no longer than the watchdog, which says more about the reason; it may be off (0).
-  if (settings_.models.collective_timeout > 0) options.wait_limit_seconds = settings_.models.collective_timeout;
+  options.wait_limit_seconds = wait_limit_seconds();
   if (const char* interval = std::getenv("SPECTHINK_CHECK_INTERVAL"))
     options.check_interval = std::max(1, std::atoi(interval));
-  Engine::Model draft;
-  if (draft_) draft = {draft_->transformer.get(), draft_->config.eos_ids};
+  const auto engine_model = [this](const ModelFiles& model) {
+    return Engine::Model{model.transformer.get(), model.config.eos_ids, prefill_rows(model)};
+  };
+  const Engine::Model draft = draft_ ? engine_model(*draft_) : Engine::Model{};
   engine_ = std::make_unique<Engine>(group_, *collectives_,
-                                     Engine::Model{target_.transformer.get(), target_.config.eos_ids}, draft, options);
+                                     engine_model(target_), draft, options);
   if (device_.is_cpu()) return;
   spdlog::info("target decodes by {}", engine_->decode_path(Role::target));
   if (draft_) spdlog::info("draft decodes by {}", engine_->decode_path(Role::draft));

@@ -13,6 +13,7 @@
 #include "specthink/config/options.h"
 #include "specthink/engine/engine.h"
 #include "specthink/engine/runner.h"
+#include "specthink/kernels/peer_sum.h"
 #include "specthink/model/memory_plan.h"
 #include "specthink/model/transformer.h"
 #include "specthink/text/chat_template.h"
@@ -100,6 +101,9 @@ class Session {
   ModelFiles find_model(Role role, const std::string& name, double utilization) const;
   int drive_group(const std::function<int()>& root);
   void load_text();
+  double wait_limit_seconds() const;
+  std::int64_t prefill_rows(const ModelFiles& model) const;
+  PeerSum::Options peer_sum_options() const;
   void load_model(ModelFiles& model);
   ModelMemory plan_of(const ModelFiles& model) const;  // on a GPU
   std::int64_t cache_tokens(const ModelFiles& model) const;
@@ -110,6 +114,7 @@ class Session {
   bool has_old_layout_;  // the settings name a number of GPUs a model
   c10::Device device_;
   std::unique_ptr<Collectives> collectives_;
+  std::unique_ptr<PeerSum> peer_sum_;  // null where the ranks have no common memory
   ModelFiles target_;
   std::optional<ModelFiles> draft_;
   std::optional<Tokenizer> tokenizer_;

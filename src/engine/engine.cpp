@@ -70,7 +70,8 @@ void Engine::make_step(ModelState& state) {
 std::string Engine::decode_path(Role role) {
   const ModelState& state = state_of(role);
   if (!state.step) return "LibTorch operators (decode kernels: " + state.obstacle + ")";
-  return state.step->fused() ? "decode kernels, fused all-reduce" : "decode kernels, NCCL all-reduce";
+  const char* joined = group_.size() == 1 ? "" : state.step->fused() ? ", fused all-reduce" : ", NCCL all-reduce";
+  return fmt::format("decode kernels{}", joined);
 }
 
 Engine::ModelState& Engine::state_of(Role role) {
@@ -211,7 +212,7 @@ at::Tensor Engine::prefill(ModelState& state, int slot) {
   std::int64_t position = std::min(state.cached, length - 1);  // the last id runs again when only its result is missing
   at::Tensor hidden;
   while (position < length) {
-    const std::int64_t count = std::min(kPrefillChunk, length - position);
+    const std::int64_t count = std::min(state.model.prefill_rows, length - position);
     const SlotRows rows{slot, position,
                         std::span(ids_).subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(count))};
     group_.mark(count > 1 ? Phase::prefill : Phase::decode, position);
@@ -230,6 +231,7 @@ at::Tensor Engine::catch_up(ModelState& state, int slot, PhaseTimes& times) {
   if (pending > 1) {
     times.prefilled += pending;
     synchronize(hidden.device());
+    state.model.transformer->check_arrived();
     times.prefill_seconds += watch.seconds();
   } else {
     times.decode_steps += 1;
@@ -339,6 +341,7 @@ void Engine::generate_by_steps(ModelState& state, const Command& command, Genera
                 static_cast<std::int64_t>(ids_.size()));
     const StepToken token = step.result(static_cast<int>(generation.ids.size()));
     const bool is_first = generation.ids.empty();
+    if (is_first && by_operators) state.model.transformer->check_arrived();
     if (is_first && pending > 1) {
       times.prefilled += pending;
       times.prefill_seconds += watch.seconds();
@@ -376,6 +379,7 @@ std::vector<float> Engine::execute_score(const Command& command) {
     const at::Tensor logits = model.local_logits(model.forward(std::span(&rows, 1)));
     const auto next = std::span(ids_).subspan(static_cast<std::size_t>(first) + 1, static_cast<std::size_t>(count));
     const std::vector<float> part = gather_logprobs(logits, next, model.plan(), collectives_);
+    model.check_arrived();
     logprobs.insert(logprobs.end(), part.begin(), part.end());
   }
   state.cached = std::max<std::int64_t>(length - 1, 0);

@@ -57,6 +57,12 @@ __device__ __forceinline__ void named_barrier_sync(int barrier) {
   asm volatile("bar.sync %0, %1;" ::"r"(barrier), "n"(kThreads) : "memory");
 }
 
+/// Counts this thread at a barrier without waiting there.
+template <int kThreads>
+__device__ __forceinline__ void named_barrier_arrive(int barrier) {
+  asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "n"(kThreads) : "memory");
+}
+
 // --- Bulk copies
 
 /// L2 policy of data that is read once: weights must not push out what the step reads again.
@@ -80,6 +86,15 @@ __device__ __forceinline__ void bulk_copy_box(std::uint32_t to, const CUtensorMa
       : "memory");
 }
 
+/// The same, cached as usual.
+__device__ __forceinline__ void bulk_copy_box(std::uint32_t to, const CUtensorMap* map, int column, int row,
+                                              std::uint32_t barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(to),
+      "l"(map), "r"(column), "r"(row), "r"(barrier)
+      : "memory");
+}
+
 /// `bytes` (a multiple of 16) from 16-byte aligned global memory.
 __device__ __forceinline__ void bulk_copy(std::uint32_t to, const void* from, std::uint32_t bytes,
                                           std::uint32_t barrier) {
@@ -87,6 +102,9 @@ __device__ __forceinline__ void bulk_copy(std::uint32_t to, const void* from, st
                "l"(from), "r"(bytes), "r"(barrier)
                : "memory");
 }
+
+/// Shared memory that this thread has written may now be read by the copy engine and by products of warpgroups.
+__device__ __forceinline__ void proxy_fence_shared() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
 /// Global memory that ordinary stores have written may now be read by the copy engine.
 __device__ __forceinline__ void proxy_fence_global() { asm volatile("fence.proxy.async.global;" ::: "memory"); }
@@ -141,6 +159,17 @@ __device__ __forceinline__ std::uint64_t load_system_8(const void* pointer) {
 
 __device__ __forceinline__ void store_system(std::uint64_t* pointer, std::uint64_t value) {
   asm volatile("st.relaxed.sys.global.u64 [%0], %1;" ::"l"(pointer), "l"(value) : "memory");
+}
+
+/// Says that what this thread has seen written, before, is there.
+__device__ __forceinline__ void store_release_system(std::uint32_t* pointer, std::uint32_t value) {
+  asm volatile("st.release.sys.global.u32 [%0], %1;" ::"l"(pointer), "r"(value) : "memory");
+}
+
+__device__ __forceinline__ std::uint32_t load_acquire_system(const std::uint32_t* pointer) {
+  std::uint32_t v;
+  asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(v) : "l"(pointer) : "memory");
+  return v;
 }
 
 __device__ __forceinline__ std::uint64_t nanoseconds() {
@@ -229,6 +258,25 @@ __device__ __forceinline__ void store_cluster(std::uint32_t address, int block, 
   std::uint32_t remote;
   asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(address), "r"(block));
   asm volatile("st.shared::cluster.f32 [%0], %1;" ::"r"(remote), "f"(value) : "memory");
+}
+
+/// Loads from the shared memory of another block of the cluster, at this block's `address`.
+__device__ __forceinline__ float load_cluster(std::uint32_t address, int block) {
+  std::uint32_t remote;
+  float value;
+  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(address), "r"(block));
+  asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(value) : "r"(remote) : "memory");
+  return value;
+}
+__device__ __forceinline__ float4 load_cluster_16(std::uint32_t address, int block) {
+  std::uint32_t remote;
+  float4 v;
+  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(address), "r"(block));
+  asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
+               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+               : "r"(remote)
+               : "memory");
+  return v;
 }
 
 // --- 16-bit elements

@@ -14,4 +14,9 @@ constexpr int kBoxColumns = 256;  ///< the widest box that the copy engine takes
 /// driver refuses.
 CUtensorMap make_tensor_map(const void* data, std::int64_t rows, std::int64_t columns, int box_rows);
 
+constexpr int kPanelBoxColumns = 64;  ///< 128 bytes, the width of a swizzled box
+
+/// The same matrix in boxes of `box_rows` x kPanelBoxColumns, swizzled by 128 bytes: panels of wgmma.cuh.
+CUtensorMap make_panel_map(const void* data, std::int64_t rows, std::int64_t columns, int box_rows);
+
 }  // namespace specthink

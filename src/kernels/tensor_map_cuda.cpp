@@ -18,23 +18,32 @@ auto encode_function() {
   return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(function);
 }
 
-}  // namespace
-
-CUtensorMap make_tensor_map(const void* data, std::int64_t rows, std::int64_t columns, int box_rows) {
+CUtensorMap make_map(const void* data, std::int64_t rows, std::int64_t columns, int box_rows, int box_columns,
+                     CUtensorMapSwizzle swizzle) {
   static const auto encode = encode_function();
   CUtensorMap map{};
   const cuuint64_t sizes[2] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows)};
   const cuuint64_t row_bytes[1] = {static_cast<cuuint64_t>(columns) * 2};
-  const cuuint32_t box[2] = {kBoxColumns, static_cast<cuuint32_t>(box_rows)};
+  const cuuint32_t box[2] = {static_cast<cuuint32_t>(box_columns), static_cast<cuuint32_t>(box_rows)};
   const cuuint32_t steps[2] = {1, 1};
-  const CUresult status = encode(&map, CU_TENSOR_MAP_DATA_TYPE_UINT16, 2, const_cast<void*>(data), sizes, row_bytes,
-                                 box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_NONE,
-                                 CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  const CUresult status =
+      encode(&map, CU_TENSOR_MAP_DATA_TYPE_UINT16, 2, const_cast<void*>(data), sizes, row_bytes, box, steps,
+             CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (status != CUDA_SUCCESS) {
     throw EnvironmentError("cuTensorMapEncodeTiled of a [{}, {}] matrix in boxes of {} rows failed: error {}", rows,
                            columns, box_rows, static_cast<int>(status));
   }
   return map;
+}
+
+}  // namespace
+
+CUtensorMap make_tensor_map(const void* data, std::int64_t rows, std::int64_t columns, int box_rows) {
+  return make_map(data, rows, columns, box_rows, kBoxColumns, CU_TENSOR_MAP_SWIZZLE_NONE);
+}
+
+CUtensorMap make_panel_map(const void* data, std::int64_t rows, std::int64_t columns, int box_rows) {
+  return make_map(data, rows, columns, box_rows, kPanelBoxColumns, CU_TENSOR_MAP_SWIZZLE_128B);
 }
 
 }  // namespace specthink

@@ -34,21 +34,23 @@ at::Tensor upload_rows(std::span<const SlotRows> batch, std::int64_t capacity, c
 
 struct FusedForward::Buffers {
   at::Tensor residual;   // [rows, hidden]: the hidden state
-  at::Tensor delta;      // [rows, hidden]: what attention or feed-forward adds to it
+  at::Tensor delta;      // [rows, hidden]: what attention or feed-forward adds to it, unless the peers' memory takes it
   at::Tensor normed;     // [rows, hidden]
   at::Tensor qkv;        // [rows, (heads_local + 2·kv_heads_local)·head_dim]
   at::Tensor queries;    // [rows, heads_local, head_dim]
+  at::Tensor attended;   // the same
   at::Tensor gate_up;    // [rows, 2·intermediate_local]
   at::Tensor activated;  // [rows, intermediate_local]
 };
 
 FusedForward::FusedForward(const ModelConfig& config, const ShardPlan& plan, const ModelWeights& weights,
                            const KvCache& cache, prefill_ops::RopeTables rope, at::Tensor kv_head_of,
-                           Collectives& collectives)
+                           Collectives& collectives, PeerSum* peer_sum)
     : config_(config),
       plan_(plan),
       weights_(weights),
       collectives_(collectives),
+      peer_sum_(peer_sum),
       capacity_(cache.capacity()),
       rope_(std::move(rope)),
       kv_head_of_(std::move(kv_head_of)) {
@@ -62,6 +64,10 @@ FusedForward::FusedForward(const ModelConfig& config, const ShardPlan& plan, con
                        .cached_keys = cache.all_keys(index),
                        .cached_values = cache.all_values(index)});
   }
+  if (!plan.uniform_groups()) return;
+  std::vector<PrefillAttention::Layer> planes;
+  for (const Layer& layer : layers_) planes.push_back({layer.cached_keys, layer.cached_values});
+  attention_ = PrefillAttention::create(planes);
 }
 
 at::Tensor FusedForward::run(std::span<const SlotRows> batch) {
@@ -71,12 +77,14 @@ at::Tensor FusedForward::run(std::span<const SlotRows> batch) {
   const prefill_ops::RowPlaces places{rows.select(0, 1), rows.select(0, 2)};
   const std::int64_t heads = plan_.num_heads_local;
   const std::int64_t head_dim = config_.head_dim;
+  const bool by_peers = peer_sum_ && peer_sum_->takes(count, config_.hidden_size, options.dtype().toScalarType());
   Buffers buffers{
       .residual = at::empty({count, config_.hidden_size}, options),
-      .delta = at::empty({count, config_.hidden_size}, options),
+      .delta = by_peers ? at::Tensor() : at::empty({count, config_.hidden_size}, options),
       .normed = at::empty({count, config_.hidden_size}, options),
       .qkv = at::empty({count, (heads + 2 * plan_.num_kv_heads_local) * head_dim}, options),
       .queries = at::empty({count, heads, head_dim}, options),
+      .attended = at::empty({count, heads, head_dim}, options),
       .gate_up = at::empty({count, 2 * plan_.intermediate_local}, options),
       .activated = at::empty({count, plan_.intermediate_local}, options),
   };
@@ -85,14 +93,11 @@ at::Tensor FusedForward::run(std::span<const SlotRows> batch) {
   prefill_ops::rms_norm(buffers.residual, weights_.layers.front().input_norm, config_.rms_norm_eps, buffers.normed);
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
     const LayerWeights& weights = weights_.layers[layer];
-    attend(layer, batch, places, buffers);
-    prefill_ops::add_rms_norm(buffers.residual, buffers.delta, weights.output_bias, weights.post_norm,
-                              config_.rms_norm_eps, buffers.normed);
-    feed_forward(layer, buffers);
+    at::Tensor attention = attend(layer, batch, places, buffers);
+    join(attention, weights.output_bias, weights.post_norm, buffers);
+    at::Tensor change = feed_forward(layer, buffers);
     const bool last = layer + 1 == layers_.size();
-    prefill_ops::add_rms_norm(buffers.residual, buffers.delta, {},
-                              last ? weights_.final_norm : weights_.layers[layer + 1].input_norm, config_.rms_norm_eps,
-                              buffers.normed);
+    join(change, {}, last ? weights_.final_norm : weights_.layers[layer + 1].input_norm, buffers);
   }
   return buffers.normed;
 }
@@ -103,9 +108,38 @@ void FusedForward::embed(const at::Tensor& ids, at::Tensor& hidden) const {
   collectives_.all_reduce(hidden);
 }
 
-/// normed -> delta, without the bias of the output.
-void FusedForward::attend(std::size_t layer, std::span<const SlotRows> batch, const prefill_ops::RowPlaces& places,
-                          Buffers& buffers) {
+/// Where this rank's part of the next sum over the ranks goes, [rows, hidden].
+at::Tensor FusedForward::partial(const Buffers& buffers) {
+  if (buffers.delta.defined()) return buffers.delta;
+  return peer_sum_->partial(buffers.residual.size(0), config_.hidden_size, buffers.residual.scalar_type());
+}
+
+/// residual += sum of the ranks' partial results + bias; normed = rms_norm(residual) with the weights `norm`.
+void FusedForward::join(at::Tensor& partial, const at::Tensor& bias, const at::Tensor& norm, Buffers& buffers) {
+  if (buffers.delta.defined()) {
+    collectives_.all_reduce(partial);
+    prefill_ops::add_rms_norm(buffers.residual, partial, bias, norm, config_.rms_norm_eps, buffers.normed);
+  } else {
+    peer_sum_->add_rms_norm(buffers.residual, bias, norm, config_.rms_norm_eps, buffers.normed);
+  }
+}
+
+/// queries and the result, `attended` or another tensor: [rows of the slot, heads_local, head_dim].
+at::Tensor FusedForward::attend_slot(std::size_t layer, const SlotRows& rows, const at::Tensor& queries,
+                                     at::Tensor attended) {
+  const std::int64_t first = rows.slot * capacity_;
+  const std::int64_t length = rows.first_position + queries.size(0);
+  if (attention_) {
+    attention_->run(layer, queries, first, length, attended);
+    return attended;
+  }
+  return causal_attention(queries, layers_[layer].cached_keys.narrow(0, first, length),
+                          layers_[layer].cached_values.narrow(0, first, length), kv_head_of_, plan_.uniform_groups());
+}
+
+/// normed -> this rank's part of what attention adds to the residual, without the bias of the output.
+at::Tensor FusedForward::attend(std::size_t layer, std::span<const SlotRows> batch,
+                                const prefill_ops::RowPlaces& places, Buffers& buffers) {
   const LayerWeights& weights = weights_.layers[layer];
   Layer& views = layers_[layer];
   if (weights.qkv_bias.defined()) {
@@ -116,30 +150,33 @@ void FusedForward::attend(std::size_t layer, std::span<const SlotRows> batch, co
   prefill_ops::qk_norm_rope_store(buffers.qkv, weights.qk_norm, config_.rms_norm_eps, rope_, places, buffers.queries,
                                   views.cached_keys, views.cached_values);
 
-  std::vector<at::Tensor> parts;  // [rows of the slot, heads_local, head_dim]
-  std::int64_t row = 0;
-  for (const SlotRows& rows : batch) {
-    const auto count = static_cast<std::int64_t>(rows.tokens.size());
-    const std::int64_t first = rows.slot * capacity_;
-    const std::int64_t length = rows.first_position + count;
-    const at::Tensor queries = batch.size() == 1 ? buffers.queries : buffers.queries.narrow(0, row, count);
-    parts.push_back(causal_attention(queries, views.cached_keys.narrow(0, first, length),
-                                     views.cached_values.narrow(0, first, length), kv_head_of_,
-                                     plan_.uniform_groups()));
-    row += count;
+  at::Tensor attended;
+  if (batch.size() == 1) {
+    attended = attend_slot(layer, batch[0], buffers.queries, buffers.attended);
+  } else {
+    std::vector<at::Tensor> parts;
+    std::int64_t row = 0;
+    for (const SlotRows& rows : batch) {
+      const auto count = static_cast<std::int64_t>(rows.tokens.size());
+      parts.push_back(
+          attend_slot(layer, rows, buffers.queries.narrow(0, row, count), buffers.attended.narrow(0, row, count)));
+      row += count;
+    }
+    attended = attention_ ? buffers.attended : at::cat(parts);
   }
-  const at::Tensor attended = parts.size() == 1 ? parts[0] : at::cat(parts);
-  at::mm_out(buffers.delta, attended.reshape({row, plan_.num_heads_local * config_.head_dim}), views.output);
-  collectives_.all_reduce(buffers.delta);
+  at::Tensor result = partial(buffers);
+  at::mm_out(result, attended.reshape({attended.size(0), plan_.num_heads_local * config_.head_dim}), views.output);
+  return result;
 }
 
-/// normed -> delta.
-void FusedForward::feed_forward(std::size_t layer, Buffers& buffers) const {
+/// normed -> this rank's part of what the feed-forward adds to the residual.
+at::Tensor FusedForward::feed_forward(std::size_t layer, Buffers& buffers) {
   const Layer& views = layers_[layer];
   at::mm_out(buffers.gate_up, buffers.normed, views.gate_up);
   prefill_ops::silu_mul(buffers.gate_up, buffers.activated);
-  at::mm_out(buffers.delta, buffers.activated, views.down);
-  collectives_.all_reduce(buffers.delta);
+  at::Tensor result = partial(buffers);
+  at::mm_out(result, buffers.activated, views.down);
+  return result;
 }
 
 }  // namespace specthink

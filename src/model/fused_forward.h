@@ -1,16 +1,19 @@
-// The forward pass on GPUs with few launches: library matrix products, flash attention and all-reduces, joined by the
-// kernels of kernels/prefill_ops.h.
+// The forward pass on GPUs with few launches: library matrix products, joined by the kernels of kernels/prefill_ops.h,
+// kernels/prefill_attention.h and kernels/peer_sum.h, or the libraries' attention and all-reduce where those do not run.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "model/kv_cache.h"
 #include "model/weights.h"
 #include "specthink/comm/collectives.h"
+#include "specthink/kernels/peer_sum.h"
+#include "specthink/kernels/prefill_attention.h"
 #include "specthink/kernels/prefill_ops.h"
 #include "specthink/model/model_config.h"
 #include "specthink/model/shard_plan.h"
@@ -19,11 +22,11 @@
 namespace specthink {
 
 /// Computes what Transformer's LibTorch operators compute, to within the rounding of the norms' sums. Holds views of
-/// the weights and the cache; config, plan, weights and collectives must outlive it.
+/// the weights and the cache; config, plan, weights, collectives and peer_sum (which may be null) must outlive it.
 class FusedForward {
  public:
   FusedForward(const ModelConfig& config, const ShardPlan& plan, const ModelWeights& weights, const KvCache& cache,
-               prefill_ops::RopeTables rope, at::Tensor kv_head_of, Collectives& collectives);
+               prefill_ops::RopeTables rope, at::Tensor kv_head_of, Collectives& collectives, PeerSum* peer_sum);
 
   /// As Transformer::forward, for rows that fit the cache. Never waits for the device. Collective.
   at::Tensor run(std::span<const SlotRows> batch);
@@ -42,14 +45,19 @@ class FusedForward {
   struct Buffers;
 
   void embed(const at::Tensor& ids, at::Tensor& hidden) const;
-  void attend(std::size_t layer, std::span<const SlotRows> batch, const prefill_ops::RowPlaces& places,
-              Buffers& buffers);
-  void feed_forward(std::size_t layer, Buffers& buffers) const;
+  at::Tensor partial(const Buffers& buffers);
+  void join(at::Tensor& partial, const at::Tensor& bias, const at::Tensor& norm, Buffers& buffers);
+  at::Tensor attend_slot(std::size_t layer, const SlotRows& rows, const at::Tensor& queries, at::Tensor attended);
+  at::Tensor attend(std::size_t layer, std::span<const SlotRows> batch, const prefill_ops::RowPlaces& places,
+                    Buffers& buffers);
+  at::Tensor feed_forward(std::size_t layer, Buffers& buffers);
 
   const ModelConfig& config_;
   const ShardPlan& plan_;
   const ModelWeights& weights_;
   Collectives& collectives_;
+  PeerSum* peer_sum_;
+  std::unique_ptr<PrefillAttention> attention_;  // null: the library's
   std::int64_t capacity_;  // of a slot
   prefill_ops::RopeTables rope_;
   at::Tensor kv_head_of_;  // [heads_local]

@@ -14,11 +14,11 @@ constexpr std::int64_t kLeastContext = 1024;  // a shorter one holds no problem 
 constexpr std::int64_t kFloat = sizeof(float);
 
 std::int64_t activation_bytes_per_row(const ModelConfig& config, const ShardPlan& plan, std::int64_t element) {
-  const std::int64_t heads = plan.num_heads_local;
-  return config.hidden_size * (3 * element + 2 * kFloat)                          // residual, norm, block output
-         + (heads + 2 * plan.num_kv_heads_local) * config.head_dim * 5 * element  // q, k, v, norm, rotation
-         + heads * config.head_dim * element                                      // attention output
-         + plan.intermediate_local * 3 * element;                                 // gate, up, product
+  const std::int64_t queries = plan.num_heads_local * config.head_dim;
+  const std::int64_t qkv = queries + 2 * plan.num_kv_heads_local * config.head_dim;
+  const std::int64_t feed_forward = plan.intermediate_local * 3;  // gate, up, product
+  if (element < kFloat) return (config.hidden_size * 4 + qkv + queries * 2 + feed_forward) * element;
+  return config.hidden_size * (3 * element + 2 * kFloat) + (qkv * 5 + queries + feed_forward) * element;
 }
 
 std::int64_t bytes_per_context_token(const ModelConfig& config, const ShardPlan& plan, DType dtype) {
@@ -60,25 +60,18 @@ std::int64_t longest_context(std::int64_t longest, Predicate fits) {
   return good * kPageTokens < kLeastContext ? 0 : good * kPageTokens;
 }
 
-}  // namespace
-
-std::int64_t size_of(DType type) { return type == DType::float32 ? 4 : 2; }
-
-std::int64_t budget_bytes(double utilization, std::int64_t gpu_bytes) {
-  return static_cast<std::int64_t>(utilization * static_cast<double>(gpu_bytes));
-}
-
-ModelMemory plan_memory(const ModelConfig& config, int ranks, std::int64_t gpu_bytes, double utilization, DType dtype,
-                        std::int64_t max_model_len, int models) {
-  check(ranks > 0 && gpu_bytes > 0 && max_model_len > 0 && models > 0,
-        "a memory plan is for some ranks, memory, context and models");
+/// With prefill steps of `chunk` rows.
+ModelMemory plan_with_chunk(const ModelConfig& config, int ranks, std::int64_t gpu_bytes, double utilization,
+                            DType dtype, std::int64_t max_model_len, int models, std::int64_t chunk) {
   const std::int64_t element = size_of(dtype);
   ModelMemory memory;
+  memory.prefill_rows = chunk;
   memory.budget_bytes = budget_bytes(utilization, gpu_bytes);
   memory.wanted_tokens = std::min(max_model_len, config.max_position_embeddings);
   for (int rank = 0; rank < ranks; ++rank) {
     const ShardPlan plan(config, rank, ranks);
-    const std::int64_t workspace = kPrefillChunk * activation_bytes_per_row(config, plan, element) + logit_bytes(plan) +
+    const std::int64_t workspace = chunk * activation_bytes_per_row(config, plan, element) + logit_bytes(plan) +
+                                   kAttentionPartBytes +
                                    memory.wanted_tokens * bytes_per_context_token(config, plan, dtype) +
                                    (kLibraryBytes + models - 1) / models;
     const std::int64_t kv_width = plan.num_kv_heads_local * config.head_dim;
@@ -95,6 +88,35 @@ ModelMemory plan_memory(const ModelConfig& config, int ranks, std::int64_t gpu_b
   memory.kv_tokens = std::max<std::int64_t>(pages * kPageTokens - kSpareTokens, 0);
   memory.needed_bytes = memory.weight_bytes + memory.workspace_bytes + wanted_pages * page_bytes;
   memory.least_utilization = static_cast<double>(memory.needed_bytes) / static_cast<double>(gpu_bytes);
+  return memory;
+}
+
+}  // namespace
+
+std::int64_t size_of(DType type) { return type == DType::float32 ? 4 : 2; }
+
+std::int64_t budget_bytes(double utilization, std::int64_t gpu_bytes) {
+  return static_cast<std::int64_t>(utilization * static_cast<double>(gpu_bytes));
+}
+
+ModelMemory plan_memory(const ModelConfig& config, int ranks, std::int64_t gpu_bytes, double utilization, DType dtype,
+                        std::int64_t max_model_len, int models) {
+  check(ranks > 0 && gpu_bytes > 0 && max_model_len > 0 && models > 0,
+        "a memory plan is for some ranks, memory, context and models");
+  const auto with_chunk = [&](std::int64_t chunk) {
+    return plan_with_chunk(config, ranks, gpu_bytes, utilization, dtype, max_model_len, models, chunk);
+  };
+  ModelMemory memory = with_chunk(kPrefillChunk);
+  if (dtype == DType::float32) return memory;
+  // No step is longer than the context; a larger one must not cost any of it.
+  for (std::int64_t chunk = 2 * kPrefillChunk; chunk <= kLargePrefillChunk && chunk / 2 < memory.wanted_tokens;
+       chunk *= 2) {
+    ModelMemory larger = with_chunk(chunk);
+    if (!larger.fits()) break;
+    larger.needed_bytes = memory.needed_bytes;
+    larger.least_utilization = memory.least_utilization;
+    memory = larger;
+  }
   return memory;
 }
 

@@ -51,7 +51,8 @@ Transformer::Transformer(const std::filesystem::path& folder, ModelConfig config
   kv_head_of_ = at::tensor(at::ArrayRef<std::int64_t>(plan_.kv_head_of)).to(options.device);
   if (options.fused_prefill && prefill_ops::available(options.device, scalar_type(options.dtype))) {
     fused_ = std::make_unique<FusedForward>(config_, plan_, *weights_, *cache_,
-                                            prefill_ops::RopeTables{rope_cos_, rope_sin_}, kv_head_of_, collectives_);
+                                            prefill_ops::RopeTables{rope_cos_, rope_sin_}, kv_head_of_, collectives_,
+                                            options.peer_sum);
   }
 }
 
@@ -66,6 +67,10 @@ std::int64_t Transformer::capacity() const { return cache_->capacity(); }
 std::int64_t Transformer::cache_bytes() const { return cache_->bytes(); }
 
 std::int64_t Transformer::weight_bytes() const { return plan_.num_parameters(config_) * rope_cos_.element_size(); }
+
+void Transformer::check_arrived() const {
+  if (options_.peer_sum) options_.peer_sum->check_arrived();
+}
 
 at::Tensor Transformer::embed(const at::Tensor& tokens) const {
   if (plan_.ranks == 1) return weights_->embedding.index_select(0, tokens);

@@ -38,7 +38,8 @@ ModelConfig random_config(std::int64_t head_dim, bool qk_norm) {
 
 class fused_forward : public testing::TestWithParam<DType> {
  protected:
-  std::unique_ptr<Transformer> model(const std::filesystem::path& folder, const ModelConfig& config, bool fused) {
+  std::unique_ptr<Transformer> model(const std::filesystem::path& folder, const ModelConfig& config, bool fused,
+                                     PeerSum* peer_sum = nullptr) {
     Transformer::Options options;
     options.dtype = GetParam();
     options.device = device();
@@ -47,6 +48,7 @@ class fused_forward : public testing::TestWithParam<DType> {
     options.dummy_weights = folder.empty();
     options.dummy_seed = 3;
     options.fused_prefill = fused;
+    options.peer_sum = peer_sum;
     return std::make_unique<Transformer>(folder, config, *collectives_, options);
   }
 
@@ -62,7 +64,13 @@ class fused_forward : public testing::TestWithParam<DType> {
   /// Chunks of one sequence, a single row, and a step of several slots: each sees what the earlier ones wrote.
   void compare(const std::filesystem::path& folder, const ModelConfig& config) {
     if (config.num_heads % world().size() != 0) GTEST_SKIP() << "the heads do not divide by the ranks";
-    const auto fused = model(folder, config, true);
+    compare(folder, config, nullptr);
+    if (peer_sum_) compare(folder, config, peer_sum_.get());
+  }
+
+  void compare(const std::filesystem::path& folder, const ModelConfig& config, PeerSum* peer_sum) {
+    SCOPED_TRACE(peer_sum ? "sums over peer memory" : "all-reduce");
+    const auto fused = model(folder, config, true, peer_sum);
     if (!fused->uses_fused_prefill()) GTEST_SKIP() << "the fused kernels run on GPUs only (SPECTHINK_TEST_DEVICE=cuda)";
     const auto plain = model(folder, config, false);
     ASSERT_FALSE(plain->uses_fused_prefill());
@@ -82,9 +90,12 @@ class fused_forward : public testing::TestWithParam<DType> {
     expect_near(fused->forward(third), plain->forward(third), "one row");
     expect_near(fused->forward(mixed), plain->forward(mixed), "three slots");
     expect_near(fused->forward(after), plain->forward(after), "two slots");
+    fused->check_arrived();
   }
 
   std::unique_ptr<Collectives> collectives_ = Collectives::create(world(), device());
+  std::unique_ptr<PeerSum> peer_sum_ =
+      PeerSum::create(world(), device(), {.all_reduce = AllReduce::automatic, .bytes = 1024 * 640 * 2});
 };
 
 TEST_P(fused_forward, random_weights_in_vector_accesses) { compare({}, random_config(64, true)); }

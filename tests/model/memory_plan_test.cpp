@@ -123,6 +123,21 @@ TEST(memory_plan, the_target_alone_pays_for_the_libraries) {
   EXPECT_LE(suggestions[0].utilization[0] * 80 * kGiB - alone.needed_bytes, 0.01 * 80 * kGiB);
 }
 
+TEST(memory_plan, prefill_steps_are_large_where_they_cost_no_context) {
+  const auto rows = [](double utilization, DType dtype, std::int64_t context) {
+    return plan_memory(qwen3_32b(), 2, 80 * kGiB, utilization, dtype, context).prefill_rows;
+  };
+  EXPECT_EQ(rows(0.75, kBf16, 32768), kLargePrefillChunk);
+  EXPECT_EQ(rows(0.4, kBf16, 32768), kPrefillChunk) << "the cache is too small already";
+  EXPECT_EQ(rows(0.75, kBf16, 1500), 2048);
+  EXPECT_EQ(rows(0.75, kBf16, 1024), kPrefillChunk);
+  EXPECT_EQ(rows(1, DType::float32, 1024), kPrefillChunk) << "its masks grow with the rows";
+  const double least = plan_memory(qwen3_32b(), 2, 80 * kGiB, 0.75, kBf16, 32768).least_utilization;
+  const ModelMemory tight = plan_memory(qwen3_32b(), 2, 80 * kGiB, least + 1e-9, kBf16, 32768);
+  EXPECT_TRUE(tight.fits());
+  EXPECT_EQ(tight.prefill_rows, kPrefillChunk);
+}
+
 // Where groups are uneven, keys and values are copied for each query head.
 TEST(memory_plan, uneven_groups_and_float32_need_room_for_copies) {
   ModelConfig even = qwen3(64, 128, 2, 12, true);

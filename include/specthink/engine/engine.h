@@ -48,6 +48,7 @@ class Engine {
   struct Model {
     Transformer* transformer = nullptr;  ///< null: there is no such model
     TokenIds eos_ids;                    ///< end a request of this model
+    std::int64_t prefill_rows = 1024;    ///< of a prefill step at most
   };
   struct Options {
     std::int64_t vocab_size = 0;  ///< ids from here on are never sampled: what the smaller embedding holds

@@ -5,15 +5,24 @@
 //
 //   weights   = what ShardPlan::num_parameters counts × element size
 //   cache     = 2 (K and V) × layers × KV heads × head_dim × element size, for each token
-//   workspace = activations of a prefill step of kPrefillChunk rows + logits of kLogitRows rows
-//               + what depends on the context + the libraries' own
+//   workspace = activations of a prefill step + logits of kLogitRows rows
+//               + parts of attention results + what depends on the context + the libraries' own
 //
-// where heads, KV heads, intermediate size and vocabulary are the rank's own part. One row's activations are
+// where heads, KV heads, intermediate size and vocabulary are the rank's own part. A prefill step has kPrefillChunk rows,
+// or, in the 16-bit types, up to kLargePrefillChunk where the whole context fits beside them. One row's activations are,
+// in the 16-bit types,
+//
+//   hidden × 4 elements (residual, norm, two block outputs that take turns)
+//   + (heads + 2 KV heads) × head_dim elements (q, k, v)
+//   + heads × head_dim × 2 elements (rotated queries, attention output)
+//   + intermediate × 3 elements (gate, up, their product)
+//
+// and in float32, where LibTorch's operators do the work,
 //
 //   hidden × (3 elements: residual, norm, block output; 2 floats: inside the norm)
 //   + (heads + 2 KV heads) × head_dim × 5 elements (q, k, v, their norm, the terms of the rotation)
 //   + heads × head_dim elements (attention output)
-//   + intermediate × 3 elements (gate, up, their product)
+//   + intermediate × 3 elements,
 //
 // added up as if all were alive at once, which leaves the allocator room for its rounding. One token of context takes
 //
@@ -35,7 +44,9 @@ namespace specthink {
 
 constexpr std::int64_t kPageTokens = 128;     ///< tokens of a page of the KV cache
 constexpr std::int64_t kSpareTokens = 2;      ///< rows beyond the context, for steps that run past a stop
-constexpr std::int64_t kPrefillChunk = 1024;  ///< rows of a prefill step at most
+constexpr std::int64_t kPrefillChunk = 1024;  ///< rows of a prefill step, where there is no room for more
+constexpr std::int64_t kLargePrefillChunk = 8192;  ///< larger ones gain nothing
+constexpr std::int64_t kAttentionPartBytes = std::int64_t{17} << 20;  ///< kernels/prefill_attention.h, head_dim 128
 constexpr std::int64_t kLogitRows = 16;       ///< rows whose logits are wanted at once, at most: a verification step
 
 /// What a process takes on a GPU whatever its models; the models share the cost evenly.
@@ -53,12 +64,13 @@ std::int64_t budget_bytes(double utilization, std::int64_t gpu_bytes);
 struct ModelMemory {
   std::int64_t weight_bytes = 0;
   std::int64_t kv_bytes_per_token = 0;
+  std::int64_t prefill_rows = 0;     ///< of a prefill step at most
   std::int64_t workspace_bytes = 0;  ///< activations of a prefill step, logits, the libraries' own
   std::int64_t budget_bytes = 0;     ///< utilization × GPU memory
   std::int64_t kv_bytes = 0;         ///< what weights and workspace leave, cut to what one context needs; 0 if negative
   std::int64_t kv_tokens = 0;      ///< whole pages, without the spare rows; can exceed wanted_tokens by part of a page
   std::int64_t wanted_tokens = 0;  ///< max_model_len, cut to the model's own limit
-  std::int64_t needed_bytes = 0;   ///< weights, workspace and a cache of wanted_tokens
+  std::int64_t needed_bytes = 0;   ///< weights, workspace with steps of kPrefillChunk, a cache of wanted_tokens
   double least_utilization = 0;    ///< the smallest share that gives wanted_tokens; above 1 when no share does
 
   std::int64_t total_bytes() const { return weight_bytes + workspace_bytes + kv_bytes; }

@@ -15,6 +15,7 @@
 #include "specthink/comm/collectives.h"
 #include "specthink/config/settings.h"
 #include "specthink/kernels/decode_step.h"
+#include "specthink/kernels/peer_sum.h"
 #include "specthink/model/model_config.h"
 #include "specthink/model/shard_plan.h"
 
@@ -41,10 +42,11 @@ class Transformer {
     bool dummy_weights = false;
     std::uint64_t dummy_seed = 0;
     bool fused_prefill = true;  ///< fused kernels between the library's products, where the device and type have them
+    PeerSum* peer_sum = nullptr;  ///< joins the sharded products of fused prefills; null: `collectives` do
     std::function<void(std::int64_t layer)> on_layer = {};  ///< sees the number of each layer before it is loaded
   };
 
-  /// Loads this rank's shard. `collectives` must outlive the model. Throws UserError for what is wrong with the folder.
+  /// Loads this rank's shard. `collectives` and options.peer_sum must outlive the model. Throws UserError for what is wrong with the folder.
   Transformer(const std::filesystem::path& folder, ModelConfig config, Collectives& collectives,
               const Options& options);
   ~Transformer();
@@ -67,6 +69,9 @@ class Transformer {
   /// must be there already. On a GPU the work is queued and, in the 16-bit types, never waited for. Returns [rows,
   /// hidden] after the final norm, the same on every rank. Collective.
   at::Tensor forward(std::span<const SlotRows> batch);
+
+  /// Throws EnvironmentError when a forward() that has ended gave up waiting for another rank: its result is worthless.
+  void check_arrived() const;
 
   /// [rows, hidden] -> float32 logits of this rank's part of the vocabulary, [rows, n]: ids from
   /// plan().first_vocab on; padding is cut off, so n differs between ranks and may be 0 on the last.

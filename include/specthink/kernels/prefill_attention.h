@@ -1,0 +1,37 @@
+// Attention of new rows over one sequence's cache, on Hopper GPUs (compute capability 9.0).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace specthink {
+
+/// For one model's cache. Query heads are consecutive for each KV head, the same number for all.
+class PrefillAttention {
+ public:
+  /// The planes of one layer, [cache rows, kv_heads, head_dim].
+  struct Layer {
+    at::Tensor keys;
+    at::Tensor values;
+  };
+
+  /// Null where the kernel does not run: not a Hopper GPU, a type other than bfloat16 and float16, a head_dim other than
+  /// 64 and 128. Queues nothing.
+  static std::unique_ptr<PrefillAttention> create(std::span<const Layer> layers);
+  virtual ~PrefillAttention() = default;
+
+  /// queries [rows, heads, head_dim] are the last ones of `length` positions, whose keys and values are the rows of the
+  /// layer's planes from `first_cache_row` on; each query sees itself and what came before it. Scaled by
+  /// 1/sqrt(head_dim). output [rows, heads, head_dim]. Both contiguous. Queued on the current stream, one call at a
+  /// time. Throws InternalError for shapes that do not fit, EnvironmentError when the launch fails.
+  virtual void run(std::size_t layer, const at::Tensor& queries, std::int64_t first_cache_row, std::int64_t length,
+                   at::Tensor& output) = 0;
+
+  /// Device memory beside the cache.
+  virtual std::int64_t workspace_bytes() const = 0;
+};
+
+}  // namespace specthink

@@ -1,0 +1,134 @@
+// Matrix products of a warpgroup: four warps whose first operand and sums are spread over their registers and whose
+// other operands lie in shared memory (PTX ISA, "Asynchronous Warpgroup Level Matrix Instructions"; sm_90a).
+//
+// Operands in shared memory are *panels*: rows of 64 16-bit columns, 128 bytes a row, the 16-byte pieces of a row
+// swizzled as a bulk copy with 128-byte swizzle leaves them. A panel starts at a multiple of 1024 bytes.
+//
+// Thread t of warp w holds, of a product of 64 rows, the rows 16·w + (t / 4) and 8 further: sums[4·j + 0, 1] are columns
+// 8·j + 2·(t % 4) + 0, 1 of the first, sums[4·j + 2, 3] the same columns of the second.
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <cstdint>
+
+#include "kernels/ptx.cuh"
+
+namespace specthink::ptx {
+
+constexpr int kPanelColumns = 64;
+constexpr int kPanelRowBytes = 128;
+
+/// What the instructions take for an operand that starts at `address`. `next_panel`: bytes to the panel with the next
+/// 64 columns, where an operand's columns are its N; anything where they are its K.
+__device__ __forceinline__ std::uint64_t panel_descriptor(std::uint32_t address, std::uint32_t next_panel = 0) {
+  constexpr std::uint64_t kSwizzle128 = 1;
+  constexpr std::uint64_t kEightRows = 8 * kPanelRowBytes;
+  return (address & 0x3ffff) >> 4 | static_cast<std::uint64_t>(next_panel >> 4) << 16 | kEightRows >> 4 << 32 |
+         kSwizzle128 << 62;
+}
+
+/// Before the first product that reads registers which this thread has written.
+__device__ __forceinline__ void product_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+__device__ __forceinline__ void product_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+/// Waits until all but the newest `kPending` committed groups have ended.
+template <int kPending>
+__device__ __forceinline__ void product_wait() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
+}
+
+/// Keeps the compiler from moving accesses to registers that a product works on across this point.
+template <typename Register, int kCount>
+__device__ __forceinline__ void pin(Register (&registers)[kCount]) {
+  static_assert(sizeof(Register) == 4);
+#pragma unroll
+  for (int i = 0; i < kCount; ++i) {
+    if constexpr (std::is_same_v<Register, float>) {
+      asm volatile("" : "+f"(registers[i])::"memory");
+    } else {
+      asm volatile("" : "+r"(registers[i])::"memory");
+    }
+  }
+}
+
+#define SPECTHINK_SUMS_8(c, i)                                                                                \
+  "+f"(c[i]), "+f"(c[i + 1]), "+f"(c[i + 2]), "+f"(c[i + 3]), "+f"(c[i + 4]), "+f"(c[i + 5]), "+f"(c[i + 6]), \
+      "+f"(c[i + 7])
+#define SPECTHINK_SUMS_32(c, i) \
+  SPECTHINK_SUMS_8(c, i), SPECTHINK_SUMS_8(c, i + 8), SPECTHINK_SUMS_8(c, i + 16), SPECTHINK_SUMS_8(c, i + 24)
+#define SPECTHINK_REGISTERS_32                                            \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15," \
+  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define SPECTHINK_REGISTERS_64                                                             \
+  SPECTHINK_REGISTERS_32                                                                   \
+  ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47,"      \
+  "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+
+/// sums[64, 128] = (accumulate: +) A[64, 16] · B[128, 16]ᵀ, both in shared memory with K as their columns.
+template <typename T>
+__device__ __forceinline__ void multiply_panels(float (&sums)[64], std::uint64_t a, std::uint64_t b, bool accumulate) {
+  if constexpr (std::is_same_v<T, __nv_bfloat16>) {
+    asm volatile(
+        "{\n.reg .pred p;\nsetp.ne.b32 p, %66, 0;\n"
+        "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" SPECTHINK_REGISTERS_64
+        "}, %64, %65, p, 1, 1, 0, 0;\n}"
+        : SPECTHINK_SUMS_32(sums, 0), SPECTHINK_SUMS_32(sums, 32)
+        : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));
+  } else {
+    asm volatile(
+        "{\n.reg .pred p;\nsetp.ne.b32 p, %66, 0;\n"
+        "wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {" SPECTHINK_REGISTERS_64
+        "}, %64, %65, p, 1, 1, 0, 0;\n}"
+        : SPECTHINK_SUMS_32(sums, 0), SPECTHINK_SUMS_32(sums, 32)
+        : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));
+  }
+}
+
+/// sums[64, N] += A[64, 16] · B[16, N]; A in registers, laid out as mma() takes it, B in shared memory with N as its
+/// columns: 128 (two panels) or 64.
+template <typename T>
+__device__ __forceinline__ void multiply_registers(float (&sums)[64], const std::uint32_t* a, std::uint64_t b) {
+  if constexpr (std::is_same_v<T, __nv_bfloat16>) {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" SPECTHINK_REGISTERS_64
+                 "}, {%64, %65, %66, %67}, %68, 1, 1, 1, 1;"
+                 : SPECTHINK_SUMS_32(sums, 0), SPECTHINK_SUMS_32(sums, 32)
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+  } else {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {" SPECTHINK_REGISTERS_64
+                 "}, {%64, %65, %66, %67}, %68, 1, 1, 1, 1;"
+                 : SPECTHINK_SUMS_32(sums, 0), SPECTHINK_SUMS_32(sums, 32)
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+  }
+}
+template <typename T>
+__device__ __forceinline__ void multiply_registers(float (&sums)[32], const std::uint32_t* a, std::uint64_t b) {
+  if constexpr (std::is_same_v<T, __nv_bfloat16>) {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" SPECTHINK_REGISTERS_32
+                 "}, {%32, %33, %34, %35}, %36, 1, 1, 1, 1;"
+                 : SPECTHINK_SUMS_32(sums, 0)
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+  } else {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {" SPECTHINK_REGISTERS_32
+                 "}, {%32, %33, %34, %35}, %36, 1, 1, 1, 1;"
+                 : SPECTHINK_SUMS_32(sums, 0)
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+  }
+}
+
+#undef SPECTHINK_SUMS_8
+#undef SPECTHINK_SUMS_32
+#undef SPECTHINK_REGISTERS_32
+#undef SPECTHINK_REGISTERS_64
+
+/// Moves registers between the warpgroups of a block: each names what it needs.
+template <int kRegisters>
+__device__ __forceinline__ void give_registers_back() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+template <int kRegisters>
+__device__ __forceinline__ void take_registers() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+
+}  // namespace specthink::ptx
