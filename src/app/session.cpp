@@ -274,6 +274,7 @@ void Session::load_model(ModelFiles& model) {
   options.capacity = cache_tokens(model) + kSpareTokens;
   options.dummy_weights = settings_.models.dummy_weights;
   options.dummy_seed = hash_text(name_of(model.role));
+  options.prefill_rows = prefill_rows(model);
   options.peer_sum = peer_sum_.get();
   options.on_layer = [this](std::int64_t layer) { group_.mark(Phase::load, layer); };
   model.transformer = std::make_unique<Transformer>(model.folder, model.config, *collectives_, options);

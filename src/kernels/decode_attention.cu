@@ -2,6 +2,7 @@
 
 #include "kernels/attention_heads.cuh"
 #include "kernels/attention_tiles.cuh"
+#include "kernels/hopper.cuh"
 #include "kernels/kernel_launch.cuh"
 #include "kernels/product.h"
 #include "kernels/ptx.cuh"
@@ -43,6 +44,7 @@ struct Shared {
 template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
 __global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kThreads, 2)
     decode_attention(const __grid_constant__ AttentionParams p, int rows) {
+#if SPECTHINK_HOPPER_CODE
   extern __shared__ __align__(128) unsigned char bytes[];
   using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks>;
   constexpr int kWarps = Memory::kWarps;
@@ -206,6 +208,7 @@ __global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kTh
     }
   }
   record(p.marks, Mark::ended);
+#endif
 }
 
 template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>

@@ -1,5 +1,6 @@
 #include "kernels/decode_rows.h"
 #include "kernels/exchange.cuh"
+#include "kernels/hopper.cuh"
 #include "kernels/kernel_launch.cuh"
 #include "kernels/ptx.cuh"
 
@@ -22,6 +23,7 @@ template <typename T>
 __global__ void __launch_bounds__(kEmbedThreads)
     embed_rows(const RequestState* state, const T* table, std::int64_t first_vocab, std::int64_t vocab_local,
                std::int64_t hidden, const __grid_constant__ SentPartials sent) {
+#if SPECTHINK_HOPPER_CODE
   ptx::launch_dependents();
   const int row = static_cast<int>(blockIdx.y);
   const std::int64_t column = 4 * (static_cast<std::int64_t>(blockIdx.x) * kEmbedThreads + threadIdx.x);
@@ -40,11 +42,13 @@ __global__ void __launch_bounds__(kEmbedThreads)
   for (int rank = 0; rank < kMaxExchangeRanks; ++rank) {
     if (rank < sent.ranks) ptx::store_system(reinterpret_cast<uint4*>(sent.to[rank] + row * hidden + column), bits);
   }
+#endif
 }
 
 template <typename T>
 __global__ void __launch_bounds__(kNormThreads) norm_rows(const __grid_constant__ NormInput norm, int hidden, int rows,
                                                           T* output, const __grid_constant__ SpinLimit limit) {
+#if SPECTHINK_HOPPER_CODE
   __shared__ float scratch[kNormThreads / 32];
   const int row = static_cast<int>(blockIdx.x);
   const int thread = static_cast<int>(threadIdx.x);
@@ -91,6 +95,7 @@ __global__ void __launch_bounds__(kNormThreads) norm_rows(const __grid_constant_
   // Rows share the work on the whole buffer of the place before.
   wipe_partials(norm.received.wipe, norm.received.rank_stride, norm.received.ranks, quads * rows,
                 row * kNormThreads + thread, rows * kNormThreads);
+#endif
 }
 
 template <typename T>

@@ -1,5 +1,6 @@
 #include "kernels/decode_sampling.h"
 #include "kernels/exchange.cuh"
+#include "kernels/hopper.cuh"
 #include "kernels/kernel_launch.cuh"
 #include "kernels/ptx.cuh"
 #include "kernels/timeline.cuh"
@@ -41,6 +42,7 @@ __device__ __forceinline__ int rank_among(CandidateKey key, const CandidateKey* 
 
 /// The best top_k of 2048 logits, in order. Whatever is among them is at least the top_k-th best of the threads' bests.
 __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_constant__ DecodeSampling p) {
+#if SPECTHINK_HOPPER_CODE
   __shared__ CandidateKey bests[kSelectThreads];
   __shared__ CandidateKey list[kSelectThreads * kPerThread];
   __shared__ CandidateKey threshold;
@@ -83,6 +85,7 @@ __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_c
   }
   for (int i = listed + thread; i < top_k; i += kSelectThreads) to[i] = kNoKey;
   record(p.select_marks, Mark::ended);
+#endif
 }
 
 /// The random word of engine/sampling.h: Philox 4x32-10 with the seed as key.
@@ -158,6 +161,7 @@ __device__ void emit(const DecodeSampling& p, const RequestState& state, std::in
 
 template <SamplingPart kPart>
 __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_constant__ DecodeSampling p, int blocks) {
+#if SPECTHINK_HOPPER_CODE
   __shared__ CandidateKey list[kMaxList];
   __shared__ CandidateKey bests[kMaxBlocks];
   __shared__ CandidateKey top[kMaxCandidates];
@@ -256,6 +260,7 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
   const int chosen = bad || temperature == 0 ? 0 : choose(weights, count, state.top_p, uniform_draw(state, position));
   emit(p, state, id_of(top[chosen]), bad);
   record(p.choose_marks, Mark::ended);
+#endif
 }
 
 bool configure() {

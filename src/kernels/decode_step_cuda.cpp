@@ -15,6 +15,7 @@
 #include "kernels/decode_buffers.h"
 #include "kernels/decode_rows.h"
 #include "kernels/decode_sampling.h"
+#include "kernels/hopper.h"
 #include "kernels/product.h"
 #include "kernels/request_state.h"
 #include "kernels/tensor_map.h"
@@ -398,6 +399,8 @@ StepToken CudaDecodeStep::result(int index) {
 std::string cuda_step_obstacle(const StepModel& model) {
   const auto type = model.head.scalar_type();
   if (!model.head.is_cuda()) return "they run on GPUs";
+  if (!has_hopper_code(model.head.get_device()))
+    return "they need a GPU of compute capability 9.0 or more, and a build for it";
   if (type != at::kBFloat16 && type != at::kHalf) return "they compute in bfloat16 and float16";
   if (model.head_dim != 64 && model.head_dim != 128)
     return fmt::format("head_dim is {}, not 64 or 128", model.head_dim);

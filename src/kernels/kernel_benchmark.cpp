@@ -6,6 +6,7 @@
 #ifdef SPECTHINK_WITH_CUDA
 #include <c10/cuda/CUDAFunctions.h>
 
+#include "kernels/hopper.h"
 #include "kernels/kernel_benchmark_cuda.h"
 #endif
 
@@ -97,7 +98,10 @@ std::int64_t rotated_copies(std::int64_t bytes) {
 
 c10::Device kernel_benchmark_device() {
 #ifdef SPECTHINK_WITH_CUDA
-  if (c10::cuda::device_count() > 0) return {c10::kCUDA, 0};
+  if (c10::cuda::device_count() > 0) {
+    if (has_hopper_code(0)) return {c10::kCUDA, 0};
+    throw EnvironmentError("the decode kernels need a GPU of compute capability 9.0 or more, and a build for it");
+  }
   throw EnvironmentError("the decode kernels run on a GPU, and there is none that CUDA can use: see nvidia-smi");
 #else
   throw EnvironmentError(

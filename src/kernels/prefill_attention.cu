@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/hopper.cuh"
+#include "kernels/hopper.h"
 #include "kernels/kernel_launch.cuh"
 #include "kernels/ptx.cuh"
 #include "kernels/wgmma.cuh"
@@ -402,6 +404,7 @@ class Consumer {
 template <typename T, int kHeadDim>
 __global__ void __launch_bounds__(kThreads, 1) prefill_attention(const __grid_constant__ PrefillAttentionParams p,
                                                                  const __grid_constant__ Schedule schedule) {
+#if SPECTHINK_WGMMA_CODE
   extern __shared__ __align__(1024) unsigned char bytes[];
   auto& shared = *reinterpret_cast<Shared<T, kHeadDim>*>(bytes);
   const QueryTiles tiles(p);
@@ -437,6 +440,7 @@ __global__ void __launch_bounds__(kThreads, 1) prefill_attention(const __grid_co
       consumer.write_part(segment);
     }
   }
+#endif
 }
 
 /// Blocks (some queries of a tile, split tile). Each of the `warps` that share a query adds up some of its parts.
@@ -445,6 +449,7 @@ template <typename T, int kHeadDim>
 __global__ void __launch_bounds__(kMergeWarps * 32)
     merge_parts(const __grid_constant__ PrefillAttentionParams p, const __grid_constant__ Schedule schedule,
                 const __grid_constant__ SplitTiles splits, int warps) {
+#if SPECTHINK_WGMMA_CODE
   constexpr int kElements = kHeadDim / 32;  // of a lane
   __shared__ float outputs[kMergeWarps][kHeadDim];
   __shared__ float2 statistics[kMergeWarps];
@@ -503,6 +508,7 @@ __global__ void __launch_bounds__(kMergeWarps * 32)
   for (int k = 0; k < kElements; ++k) {
     static_cast<T*>(p.output)[head * kHeadDim + k * 32 + lane] = ptx::from_float<T>(output[k] / total.y);
   }
+#endif
 }
 
 /// Deals the steps out to at most `most_blocks` blocks.
@@ -584,11 +590,7 @@ void launch_type(const PrefillAttentionParams& params, cudaStream_t stream) {
 }  // namespace
 
 bool takes_prefill_attention(int device, int head_dim) {
-  int major = 0;
-  int minor = 0;
-  const bool known = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
-                     cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess;
-  return known && major == 9 && minor == 0 && (head_dim == 64 || head_dim == 128);
+  return (head_dim == 64 || head_dim == 128) && has_wgmma_code(device);
 }
 
 std::size_t prefill_attention_workspace(int device, int head_dim) {

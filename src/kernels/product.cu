@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kernels/exchange.cuh"
+#include "kernels/hopper.cuh"
 #include "kernels/kernel_launch.cuh"
 #include "kernels/product_layout.h"
 #include "kernels/product.h"
@@ -198,6 +199,7 @@ __device__ __forceinline__ void store_outputs(const ProductParams& p, const floa
 /// `kQuads`: float4 of the hidden state that a consumer holds; 0 without a norm.
 template <typename T, int kRows, int kQuads, ProductOutput kOutput>
 __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ ProductParams p) {
+#if SPECTHINK_HOPPER_CODE
   constexpr ProductInput kInput = kQuads > 0 ? ProductInput::norm : ProductInput::activations;
   extern __shared__ __align__(1024) unsigned char shared[];
   const ProductGeometry& geometry = p.geometry;
@@ -313,6 +315,7 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
     if (group + 1 < last_group) ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
   }
   record(p.marks, Mark::ended);
+#endif
 }
 
 template <typename T, int kRows, int kQuads, ProductOutput kOutput>

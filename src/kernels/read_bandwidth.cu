@@ -1,11 +1,14 @@
 // Reads a buffer through the bulk-copy engine and throws it away. One block per SM keeps a ring of copies in flight,
-// which is what the weight streams of the decode kernels do: their limit.
+// which is what the weight streams of the decode kernels do: their limit. GPUs without that engine use ordinary loads.
 #include <cuda_runtime.h>
 
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/hopper.cuh"
+#include "kernels/hopper.h"
 #include "kernels/launch.h"
+#include "kernels/ptx.cuh"
 #include "kernels/read_bandwidth_device.h"
 
 namespace specthink {
@@ -23,86 +26,58 @@ constexpr int kTimedPasses = 7;
 
 static_assert(kSlots * sizeof(std::uint64_t) <= kBarrierBytes, "the barriers lie before the slots");
 
-__device__ inline std::uint32_t shared_address(const void* pointer) {
-  return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
-}
-
-/// A barrier of one arrival: that of the thread which starts the copy.
-__device__ inline void init_barrier(std::uint32_t barrier) {
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(barrier) : "memory");
-}
-
-/// Makes the barriers visible to the copy engine.
-__device__ inline void fence_barriers() {
-  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-}
-
-__device__ inline void expect_bytes(std::uint32_t barrier, std::uint32_t bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
-}
-
-__device__ inline void wait_for(std::uint32_t barrier, std::uint32_t parity) {
-  std::uint32_t done;
-  do {
-    asm volatile(
-        "{\n"
-        ".reg .pred p;\n"
-        "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
-        "selp.u32 %0, 1, 0, p;\n"
-        "}"
-        : "=r"(done)
-        : "r"(barrier), "r"(parity)
-        : "memory");
-  } while (!done);
-}
-
-/// Data that is read once shall not push other data out of the L2 cache, nor be found there by the next pass.
-__device__ inline std::uint64_t evict_first_policy() {
-  std::uint64_t policy;
-  asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
-  return policy;
-}
-
-__device__ inline void copy_bulk(std::uint32_t to, const unsigned char* from, std::uint32_t bytes,
-                                 std::uint32_t barrier, std::uint64_t policy) {
-  asm volatile(
-      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1], %2, [%3], %4;" ::
-          "r"(to),
-      "l"(from), "r"(bytes), "r"(barrier), "l"(policy)
-      : "memory");
-}
-
 /// Block b reads copies [b·n/blocks, (b+1)·n/blocks) of the n copies in the buffer. One thread is enough: it only
 /// starts copies and waits for them; nobody reads what arrives, so that a slot is free as soon as it is full.
 __global__ void __launch_bounds__(32) read_all(const unsigned char* buffer, std::int64_t copies) {
+#if SPECTHINK_HOPPER_CODE
   extern __shared__ __align__(128) unsigned char shared[];
   if (threadIdx.x != 0) return;
-  const std::uint32_t barriers = shared_address(shared);
+  const std::uint32_t barriers = ptx::shared_address(shared);
   const std::uint32_t slots = barriers + kBarrierBytes;
-  const std::uint64_t policy = evict_first_policy();
+  const std::uint64_t policy = ptx::evict_first_policy();
   const std::int64_t first = copies * blockIdx.x / gridDim.x;
   const std::int64_t last = copies * (blockIdx.x + 1) / gridDim.x;
-  for (int slot = 0; slot < kSlots; ++slot) init_barrier(barriers + slot * sizeof(std::uint64_t));
-  fence_barriers();
+  for (int slot = 0; slot < kSlots; ++slot) ptx::barrier_init(barriers + slot * sizeof(std::uint64_t), 1);
+  ptx::barrier_init_fence();
 
   const auto start_copy = [&](std::int64_t copy, int slot) {
     const std::uint32_t barrier = barriers + slot * static_cast<std::uint32_t>(sizeof(std::uint64_t));
-    expect_bytes(barrier, kCopyBytes);
-    copy_bulk(slots + slot * kCopyBytes, buffer + copy * kCopyBytes, kCopyBytes, barrier, policy);
+    ptx::barrier_arrive_and_expect(barrier, kCopyBytes);
+    ptx::bulk_copy(slots + slot * kCopyBytes, buffer + copy * kCopyBytes, kCopyBytes, barrier, policy);
   };
   std::int64_t next = first;
   for (int slot = 0; slot < kSlots && next < last; ++slot) start_copy(next++, slot);
   int slot = 0;
   std::uint32_t parity = 0;
   for (std::int64_t copy = first; copy < last; ++copy) {
-    wait_for(barriers + slot * static_cast<std::uint32_t>(sizeof(std::uint64_t)), parity);
+    ptx::barrier_wait(barriers + slot * static_cast<std::uint32_t>(sizeof(std::uint64_t)), parity);
     if (next < last) start_copy(next++, slot);
     if (++slot == kSlots) {
       slot = 0;
       parity ^= 1;
     }
   }
+#endif
+}
+
+constexpr int kLoadThreads = 512;
+constexpr int kLoads = 8;  // that a thread has in flight
+
+/// The same copies by 16-byte loads; `sink` keeps the compiler from leaving them out.
+__global__ void __launch_bounds__(kLoadThreads) load_all(const uint4* buffer, std::int64_t vectors, unsigned* sink) {
+  const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kLoadThreads;
+  unsigned seen = 0;
+  for (std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * kLoadThreads + threadIdx.x; first < vectors;
+       first += kLoads * stride) {
+    uint4 loaded[kLoads] = {};
+#pragma unroll
+    for (int i = 0; i < kLoads; ++i) {
+      if (first + i * stride < vectors) loaded[i] = __ldcs(buffer + first + i * stride);
+    }
+#pragma unroll
+    for (const uint4& words : loaded) seen |= words.x ^ words.y ^ words.z ^ words.w;
+  }
+  if (seen == 1) *sink = seen;  // never: all bytes of the buffer are alike
 }
 
 void require(cudaError_t status, const char* what) {
@@ -165,8 +140,11 @@ std::vector<double> time_read_passes(int device) {
   require(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
   int multiprocessors = 0;
   require(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
-  require(cudaFuncSetAttribute(read_all, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kSharedBytes)),
-          "cudaFuncSetAttribute");
+  const bool bulk = has_hopper_code(device);
+  if (bulk) {
+    require(cudaFuncSetAttribute(read_all, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kSharedBytes)),
+            "cudaFuncSetAttribute");
+  }
   const Buffer buffer;
   const Stream stream;
   const Event begin;
@@ -178,7 +156,13 @@ std::vector<double> time_read_passes(int device) {
   std::vector<double> rates;
   for (int pass = 0; pass < kWarmUpPasses + kTimedPasses; ++pass) {
     require(cudaEventRecord(begin, stream), "cudaEventRecord");
-    read_all<<<multiprocessors, 32, kSharedBytes, stream>>>(static_cast<const unsigned char*>(buffer.data()), copies);
+    if (bulk) {
+      read_all<<<multiprocessors, 32, kSharedBytes, stream>>>(static_cast<const unsigned char*>(buffer.data()), copies);
+    } else {
+      load_all<<<4 * multiprocessors, kLoadThreads, 0, stream>>>(
+          static_cast<const uint4*>(buffer.data()), static_cast<std::int64_t>(buffer.bytes() / sizeof(uint4)),
+          static_cast<unsigned*>(buffer.data()));
+    }
     check_launch("read_all");
     require(cudaEventRecord(end, stream), "cudaEventRecord");
     require(cudaEventSynchronize(end), "read_all");

@@ -32,17 +32,6 @@ at::Tensor upload_rows(std::span<const SlotRows> batch, std::int64_t capacity, c
 
 }  // namespace
 
-struct FusedForward::Buffers {
-  at::Tensor residual;   // [rows, hidden]: the hidden state
-  at::Tensor delta;      // [rows, hidden]: what attention or feed-forward adds to it, unless the peers' memory takes it
-  at::Tensor normed;     // [rows, hidden]
-  at::Tensor qkv;        // [rows, (heads_local + 2·kv_heads_local)·head_dim]
-  at::Tensor queries;    // [rows, heads_local, head_dim]
-  at::Tensor attended;   // the same
-  at::Tensor gate_up;    // [rows, 2·intermediate_local]
-  at::Tensor activated;  // [rows, intermediate_local]
-};
-
 FusedForward::FusedForward(const ModelConfig& config, const ShardPlan& plan, const ModelWeights& weights,
                            const KvCache& cache, prefill_ops::RopeTables rope, at::Tensor kv_head_of,
                            Collectives& collectives, PeerSum* peer_sum)
@@ -70,36 +59,61 @@ FusedForward::FusedForward(const ModelConfig& config, const ShardPlan& plan, con
   attention_ = PrefillAttention::create(planes);
 }
 
-at::Tensor FusedForward::run(std::span<const SlotRows> batch) {
-  const at::TensorOptions options = weights_.embedding.options();
-  const at::Tensor rows = upload_rows(batch, capacity_, options.device());
-  const std::int64_t count = rows.size(1);
-  const prefill_ops::RowPlaces places{rows.select(0, 1), rows.select(0, 2)};
+bool FusedForward::by_peers(std::int64_t rows) const {
+  return peer_sum_ && peer_sum_->takes(rows, config_.hidden_size, weights_.embedding.scalar_type());
+}
+
+void FusedForward::reserve(std::int64_t rows) {
+  if (rows == 0 || (all_.residual.defined() && all_.residual.size(0) >= rows)) return;
   const std::int64_t heads = plan_.num_heads_local;
   const std::int64_t head_dim = config_.head_dim;
-  const bool by_peers = peer_sum_ && peer_sum_->takes(count, config_.hidden_size, options.dtype().toScalarType());
-  Buffers buffers{
-      .residual = at::empty({count, config_.hidden_size}, options),
-      .delta = by_peers ? at::Tensor() : at::empty({count, config_.hidden_size}, options),
-      .normed = at::empty({count, config_.hidden_size}, options),
-      .qkv = at::empty({count, (heads + 2 * plan_.num_kv_heads_local) * head_dim}, options),
-      .queries = at::empty({count, heads, head_dim}, options),
-      .attended = at::empty({count, heads, head_dim}, options),
-      .gate_up = at::empty({count, 2 * plan_.intermediate_local}, options),
-      .activated = at::empty({count, plan_.intermediate_local}, options),
+  const auto empty = [&](at::IntArrayRef shape) { return at::empty(shape, weights_.embedding.options()); };
+  all_ = {};  // its memory first
+  all_ = {
+      .residual = empty({rows, config_.hidden_size}),
+      .delta = by_peers(rows) ? at::Tensor() : empty({rows, config_.hidden_size}),
+      .normed = empty({rows, config_.hidden_size}),
+      .qkv = empty({rows, (heads + 2 * plan_.num_kv_heads_local) * head_dim}),
+      .queries = empty({rows, heads, head_dim}),
+      .attended = empty({rows, heads, head_dim}),
+      .gate_up = empty({rows, 2 * plan_.intermediate_local}),
+      .activated = empty({rows, plan_.intermediate_local}),
   };
+}
+
+FusedForward::Buffers FusedForward::buffers_for(std::int64_t rows) {
+  reserve(rows);
+  const auto part = [rows](const at::Tensor& tensor) { return tensor.defined() ? tensor.narrow(0, 0, rows) : tensor; };
+  return {
+      .residual = part(all_.residual),
+      .delta = by_peers(rows) ? at::Tensor() : part(all_.delta),
+      .normed = part(all_.normed),
+      .qkv = part(all_.qkv),
+      .queries = part(all_.queries),
+      .attended = part(all_.attended),
+      .gate_up = part(all_.gate_up),
+      .activated = part(all_.activated),
+  };
+}
+
+at::Tensor FusedForward::run(std::span<const SlotRows> batch) {
+  const at::Tensor rows = upload_rows(batch, capacity_, weights_.embedding.device());
+  const prefill_ops::RowPlaces places{rows.select(0, 1), rows.select(0, 2)};
+  Buffers buffers = buffers_for(rows.size(1));
+  at::Tensor result = at::empty_like(buffers.residual);
 
   embed(rows.select(0, 0), buffers.residual);
   prefill_ops::rms_norm(buffers.residual, weights_.layers.front().input_norm, config_.rms_norm_eps, buffers.normed);
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
     const LayerWeights& weights = weights_.layers[layer];
     at::Tensor attention = attend(layer, batch, places, buffers);
-    join(attention, weights.output_bias, weights.post_norm, buffers);
+    join(attention, weights.output_bias, weights.post_norm, buffers, buffers.normed);
     at::Tensor change = feed_forward(layer, buffers);
     const bool last = layer + 1 == layers_.size();
-    join(change, {}, last ? weights_.final_norm : weights_.layers[layer + 1].input_norm, buffers);
+    join(change, {}, last ? weights_.final_norm : weights_.layers[layer + 1].input_norm, buffers,
+         last ? result : buffers.normed);
   }
-  return buffers.normed;
+  return result;
 }
 
 /// Each rank looks up the ids that it holds; the sum over ranks is the embedding.
@@ -115,12 +129,13 @@ at::Tensor FusedForward::partial(const Buffers& buffers) {
 }
 
 /// residual += sum of the ranks' partial results + bias; normed = rms_norm(residual) with the weights `norm`.
-void FusedForward::join(at::Tensor& partial, const at::Tensor& bias, const at::Tensor& norm, Buffers& buffers) {
+void FusedForward::join(at::Tensor& partial, const at::Tensor& bias, const at::Tensor& norm, Buffers& buffers,
+                        at::Tensor& normed) {
   if (buffers.delta.defined()) {
     collectives_.all_reduce(partial);
-    prefill_ops::add_rms_norm(buffers.residual, partial, bias, norm, config_.rms_norm_eps, buffers.normed);
+    prefill_ops::add_rms_norm(buffers.residual, partial, bias, norm, config_.rms_norm_eps, normed);
   } else {
-    peer_sum_->add_rms_norm(buffers.residual, bias, norm, config_.rms_norm_eps, buffers.normed);
+    peer_sum_->add_rms_norm(buffers.residual, bias, norm, config_.rms_norm_eps, normed);
   }
 }
 

@@ -28,6 +28,9 @@ class FusedForward {
   FusedForward(const ModelConfig& config, const ShardPlan& plan, const ModelWeights& weights, const KvCache& cache,
                prefill_ops::RopeTables rope, at::Tensor kv_head_of, Collectives& collectives, PeerSum* peer_sum);
 
+  /// Sets memory aside for steps of up to so many rows.
+  void reserve(std::int64_t rows);
+
   /// As Transformer::forward, for rows that fit the cache. Never waits for the device. Collective.
   at::Tensor run(std::span<const SlotRows> batch);
 
@@ -41,12 +44,23 @@ class FusedForward {
     at::Tensor cached_values;  // the same
   };
 
-  /// Results of the operators between two all-reduces; the layers of one pass take turns with them.
-  struct Buffers;
+  /// Results of the operators, [rows, n] each; all layers use them in turn.
+  struct Buffers {
+    at::Tensor residual;   // [rows, hidden]: the hidden state
+    at::Tensor delta;      // [rows, hidden]: what attention or feed-forward adds to it; undefined: peer_sum_ has it
+    at::Tensor normed;     // [rows, hidden]
+    at::Tensor qkv;        // [rows, (heads_local + 2·kv_heads_local)·head_dim]
+    at::Tensor queries;    // [rows, heads_local, head_dim]
+    at::Tensor attended;   // the same
+    at::Tensor gate_up;    // [rows, 2·intermediate_local]
+    at::Tensor activated;  // [rows, intermediate_local]
+  };
 
+  bool by_peers(std::int64_t rows) const;
+  Buffers buffers_for(std::int64_t rows);
   void embed(const at::Tensor& ids, at::Tensor& hidden) const;
   at::Tensor partial(const Buffers& buffers);
-  void join(at::Tensor& partial, const at::Tensor& bias, const at::Tensor& norm, Buffers& buffers);
+  void join(at::Tensor& partial, const at::Tensor& bias, const at::Tensor& norm, Buffers& buffers, at::Tensor& normed);
   at::Tensor attend_slot(std::size_t layer, const SlotRows& rows, const at::Tensor& queries, at::Tensor attended);
   at::Tensor attend(std::size_t layer, std::span<const SlotRows> batch, const prefill_ops::RowPlaces& places,
                     Buffers& buffers);
@@ -62,6 +76,7 @@ class FusedForward {
   prefill_ops::RopeTables rope_;
   at::Tensor kv_head_of_;  // [heads_local]
   std::vector<Layer> layers_;
+  Buffers all_;  // for as many rows as were ever asked for; delta only where peer_sum_ does not take them
 };
 
 }  // namespace specthink

@@ -17,7 +17,7 @@ std::int64_t activation_bytes_per_row(const ModelConfig& config, const ShardPlan
   const std::int64_t queries = plan.num_heads_local * config.head_dim;
   const std::int64_t qkv = queries + 2 * plan.num_kv_heads_local * config.head_dim;
   const std::int64_t feed_forward = plan.intermediate_local * 3;  // gate, up, product
-  if (element < kFloat) return (config.hidden_size * 4 + qkv + queries * 2 + feed_forward) * element;
+  if (element < kFloat) return (config.hidden_size * 5 + qkv + queries * 2 + feed_forward) * element;
   return config.hidden_size * (3 * element + 2 * kFloat) + (qkv * 5 + queries + feed_forward) * element;
 }
 

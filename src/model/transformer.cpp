@@ -53,6 +53,7 @@ Transformer::Transformer(const std::filesystem::path& folder, ModelConfig config
     fused_ = std::make_unique<FusedForward>(config_, plan_, *weights_, *cache_,
                                             prefill_ops::RopeTables{rope_cos_, rope_sin_}, kv_head_of_, collectives_,
                                             options.peer_sum);
+    fused_->reserve(options.prefill_rows);
   }
 }
 

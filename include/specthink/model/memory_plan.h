@@ -12,7 +12,7 @@
 // or, in the 16-bit types, up to kLargePrefillChunk where the whole context fits beside them. One row's activations are,
 // in the 16-bit types,
 //
-//   hidden × 4 elements (residual, norm, two block outputs that take turns)
+//   hidden × 5 elements (residual, norm, two block outputs that take turns, result)
 //   + (heads + 2 KV heads) × head_dim elements (q, k, v)
 //   + heads × head_dim × 2 elements (rotated queries, attention output)
 //   + intermediate × 3 elements (gate, up, their product)

@@ -38,7 +38,8 @@ class Transformer {
     DType dtype = DType::bfloat16;
     c10::Device device = c10::Device(c10::kCPU);
     int slots = 1;
-    std::int64_t capacity = 0;  ///< tokens of a slot's KV cache, spare rows included
+    std::int64_t capacity = 0;      ///< tokens of a slot's KV cache, spare rows included
+    std::int64_t prefill_rows = 0;  ///< of a fused forward(), for which memory is set aside; more rows take more then
     bool dummy_weights = false;
     std::uint64_t dummy_seed = 0;
     bool fused_prefill = true;  ///< fused kernels between the library's products, where the device and type have them
