@@ -18,6 +18,7 @@
 #include "specthink/comm/collectives.h"
 #include "specthink/comm/device.h"
 #include "specthink/comm/launcher.h"
+#include "specthink/comm/rank_groups.h"
 
 namespace specthink {
 namespace {
@@ -73,8 +74,9 @@ std::int64_t available_host_memory() {
 }
 
 /// What differs from node to node, found by the first rank of each.
-std::vector<Check> check_node(const ProcessGroup& group, const Settings& settings, const CudaInfo& cuda,
+std::vector<Check> check_node(const RankGroups& groups, const Settings& settings, const CudaInfo& cuda,
                               Launcher launcher, bool on_cpu, bool one_node) {
+  const ProcessGroup& world = groups.world();
   std::vector<Check> checks{doctor::check_cuda(cuda, SPECTHINK_CUDA_ARCHITECTURES, settings.models.device)};
   const ModelSettings& models = settings.models;
   const double share = models.gpu_memory_utilization[0] + (models.draft ? models.gpu_memory_utilization[1] : 0);
@@ -85,16 +87,16 @@ std::vector<Check> check_node(const ProcessGroup& group, const Settings& setting
     gpu_memory = gpu_memory == 0 ? gpu.total_memory : std::min(gpu_memory, gpu.total_memory);
   }
   std::ranges::move(doctor::check_links(cuda.links), std::back_inserter(checks));
-  std::ranges::move(doctor::check_limits(doctor::read_limits(), group.local_size(), !on_cpu, one_node),
+  std::ranges::move(doctor::check_limits(doctor::read_limits(), world.local_size(), !on_cpu, one_node),
                     std::back_inserter(checks));
 
   // One process is not how a job on several GPUs runs: it is asked about as many of them as surely divide the heads.
   const int gpus = static_cast<int>(std::bit_floor(cuda.gpus.size()));
   doctor::Machine machine;
-  machine.ranks = launcher != Launcher::none || on_cpu ? group.size() : std::max(1, gpus);
+  machine.ranks = launcher != Launcher::none || on_cpu ? groups.own().size() : std::max(1, gpus);
   machine.gpu_memory = on_cpu ? 0 : gpu_memory;
   machine.host_memory = available_host_memory();
-  machine.local_ranks = group.local_size();
+  machine.local_ranks = world.local_size();
   const int count = models.draft ? 2 : 1;
   if (models.target.empty()) {
     checks.push_back({"models", State::ok, "none given: --config, --target and --draft have them checked, too", ""});
@@ -151,12 +153,14 @@ AllReduce time_all_reduce(const ProcessGroup& group, c10::Device device) {
   return result;
 }
 
-Check check_collectives(const ProcessGroup& group, bool on_cpu, bool one_node) {
+/// Every group times its own; rank 0 reports that of its group, and any that fails.
+Check check_collectives(const RankGroups& groups, bool on_cpu) {
   const std::string library = on_cpu ? "MPI on CPUs" : "NCCL " + nccl_version();
+  const ProcessGroup& group = groups.own();
   if (group.size() == 1) {
     return {"all-reduce", State::ok, library + "; timed with several ranks only: mpirun -np N specthink doctor", ""};
   }
-  const c10::Device device = select_device(group, on_cpu ? DeviceChoice::cpu : DeviceChoice::cuda);
+  const c10::Device device = select_device(groups.world(), on_cpu ? DeviceChoice::cpu : DeviceChoice::cuda);
   AllReduce result;
   std::string failure;
   try {
@@ -164,17 +168,33 @@ Check check_collectives(const ProcessGroup& group, bool on_cpu, bool one_node) {
   } catch (...) {
     failure = describe_current_exception().message;
   }
-  const std::vector<std::string> failures = group.all_gather(failure);
+  const std::vector<std::string> failures = groups.world().all_gather(failure);
   for (std::size_t rank = 0; rank < failures.size(); ++rank) {
     if (failures[rank].empty()) continue;
     return {"all-reduce", State::error, fmt::format("rank {}: {}", rank, failures[rank]),
             on_cpu ? "" : "NCCL_DEBUG=INFO shows what NCCL tried"};
   }
   bool correct = true;
-  for (const std::int64_t rank_is_correct : group.all_gather(static_cast<std::int64_t>(result.correct))) {
+  for (const std::int64_t rank_is_correct : groups.world().all_gather(static_cast<std::int64_t>(result.correct))) {
     correct &= rank_is_correct != 0;
   }
+  const bool one_node = group.local_size() == group.size();
   return doctor::check_all_reduce(result.microseconds, correct, library, on_cpu, one_node);
+}
+
+/// How --tp divides the ranks.
+Check check_groups(const RankGroups& groups) {
+  const bool crosses = groups.own().local_size() < groups.own().size();
+  std::int64_t crossing = 0;  // ranks
+  for (const std::int64_t rank_crosses : groups.world().all_gather(static_cast<std::int64_t>(crosses))) {
+    crossing += rank_crosses;
+  }
+  Check check{"groups", State::ok, fmt::format("{} of {} ranks", groups.count(), groups.own().size()), ""};
+  if (crossing == 0) return check;
+  check.state = State::warning;
+  check.found += fmt::format(", {} of them over several nodes", crossing / groups.own().size());
+  check.advice = "sums of such a group go over the network: start a multiple of --tp ranks on each node";
+  return check;
 }
 
 /// Prints as it finds, so that a check that hangs or aborts is the one after the last line.
@@ -221,6 +241,7 @@ std::string as_json(const std::vector<Check>& checks, int ranks, const CudaInfo&
 }
 
 int examine(const ProcessGroup& group, const Settings& settings, Launcher launcher) {
+  const RankGroups groups(group, settings.models.tp);
   const CudaInfo cuda = inspect_cuda();
   const std::vector<RankFacts> ranks = gather(group, facts_of_this_rank(group, cuda));
   const bool one_node = std::ranges::all_of(ranks, [&](const RankFacts& rank) { return rank.host == ranks[0].host; });
@@ -232,19 +253,20 @@ int examine(const ProcessGroup& group, const Settings& settings, Launcher launch
   const bool prints_json = settings.format == Format::json;
   Screen screen(is_root, prints_json);
   screen.add(doctor::check_mpi(MpiSession::library_version(), ranks, launcher));
+  if (groups.count() > 1) screen.add(check_groups(groups));
   screen.add(doctor::check_cores(ranks, on_cpu));
   screen.add({"torch", State::ok, SPECTHINK_TORCH_VERSION, ""});
   std::vector<Check> node;
-  if (group.local_rank() == 0) node = check_node(group, settings, cuda, launcher, on_cpu, one_node);
+  if (group.local_rank() == 0) node = check_node(groups, settings, cuda, launcher, on_cpu, one_node);
   for (Check& check : gather_nodes(group, node, ranks[static_cast<std::size_t>(group.rank())].host)) {
     screen.add(std::move(check));
   }
   bool each_has_gpu = true;
   if (!on_cpu) {
-    screen.add(doctor::check_rank_gpus(ranks));
+    screen.add(doctor::check_rank_gpus(ranks, settings.models.oversubscribe_gpus));
     each_has_gpu = screen.checks().back().state == State::ok;
   }
-  if (each_has_gpu) screen.add(check_collectives(group, on_cpu, one_node));
+  if (each_has_gpu) screen.add(check_collectives(groups, on_cpu));
 
   if (is_root) {
     std::cout << (prints_json ? as_json(screen.checks(), group.size(), cuda) : doctor::summary_text(screen.checks()));

@@ -60,8 +60,9 @@ Check check_gpu(int index, const GpuInfo& gpu, const std::string& architectures,
 /// How the GPUs of the node are joined; one line for all pairs. None for a single GPU.
 std::vector<Check> check_links(const std::vector<GpuLink>& links);
 
-/// That each rank gets a GPU of its own (the rule of comm/device.h). `fits` of the result's state: ok.
-Check check_rank_gpus(const std::vector<RankFacts>& ranks);
+/// That each rank gets a GPU of its own (the rule of comm/device.h). Shared ones are an error, or a warning where they
+/// may be (--oversubscribe-gpus).
+Check check_rank_gpus(const std::vector<RankFacts>& ranks, bool may_share);
 
 /// Of an all-reduce of 10 KB; microseconds.
 Check check_all_reduce(double microseconds, bool correct, const std::string& library, bool on_cpu, bool one_node);

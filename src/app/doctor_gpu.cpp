@@ -128,13 +128,14 @@ std::vector<Check> check_links(const std::vector<GpuLink>& links) {
   return {check};
 }
 
-Check check_rank_gpus(const std::vector<RankFacts>& ranks) {
+Check check_rank_gpus(const std::vector<RankFacts>& ranks, bool may_share) {
   Check check{"rank to GPU", State::ok, fmt::format("each of {} has its own", plural(ranks.size(), "rank")), ""};
   std::map<std::string, std::size_t> owner;
   for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
     const RankFacts& facts = ranks[rank];
     const std::size_t gpus = facts.gpu_uuids.size();
-    const auto index = gpus == 1 ? 0 : static_cast<std::size_t>(facts.local_rank);
+    auto index = gpus == 1 ? 0 : static_cast<std::size_t>(facts.local_rank);
+    if (may_share && gpus > 0) index %= gpus;
     if (index >= gpus) {
       check.state = State::error;
       check.found = fmt::format("{} on {}, but {}", plural(static_cast<std::size_t>(facts.local_size), "rank"),
@@ -145,6 +146,13 @@ Check check_rank_gpus(const std::vector<RankFacts>& ranks) {
     }
     const auto [first, is_new] = owner.emplace(facts.host + facts.gpu_uuids[index], rank);
     if (is_new) continue;
+    if (may_share) {
+      check.state = State::warning;
+      check.found =
+          fmt::format("ranks {} and {} share {} (--oversubscribe-gpus)", first->second, rank, facts.gpu_uuids[index]);
+      check.advice = "they take turns, and gpu_memory_utilization counts for each of them";
+      return check;
+    }
     check.state = State::error;
     check.found = fmt::format("ranks {} and {} are both on {}", first->second, rank, facts.gpu_uuids[index]);
     check.advice = "start fewer ranks, or check CUDA_VISIBLE_DEVICES and the task binding of Slurm (--gpu-bind=none)";

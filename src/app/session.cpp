@@ -332,8 +332,7 @@ void Session::load() {
     return Engine::Model{model.transformer.get(), model.config.eos_ids, prefill_rows(model)};
   };
   const Engine::Model draft = draft_ ? engine_model(*draft_) : Engine::Model{};
-  engine_ = std::make_unique<Engine>(group_, *collectives_,
-                                     engine_model(target_), draft, options);
+  engine_ = std::make_unique<Engine>(group_, *collectives_, engine_model(target_), draft, options);
   if (device_.is_cpu()) return;
   spdlog::info("target decodes by {}", engine_->decode_path(Role::target));
   if (draft_) spdlog::info("draft decodes by {}", engine_->decode_path(Role::draft));

@@ -53,12 +53,13 @@ void add_models(TableBuilder& table) {
   table.add(kRuns, {"device", "where the models run; auto: on a GPU if there is one"},
             Choice<Device>{{{"auto", Device::automatic}, {"cpu", Device::cpu}, {"cuda", Device::cuda}}},
             Device::automatic, kPart, &Part::device);
-  table.add(kRuns,
-            {"all_reduce",
-             "how the GPUs of a decode step add their sums; fused: inside the kernels, over memory mapped between the "
-             "GPUs of a node; auto: fused where that works"},
-            Choice<AllReduce>{{{"auto", AllReduce::automatic}, {"fused", AllReduce::fused}, {"nccl", AllReduce::nccl}}},
-            AllReduce::automatic, kPart, &Part::all_reduce);
+  table.add(
+      kRuns,
+      {"all_reduce",
+       "how the GPUs add their sums; fused: inside the kernels, over memory mapped between the GPUs of a node; auto: "
+       "fused where that works"},
+      Choice<AllReduce>{{{"auto", AllReduce::automatic}, {"fused", AllReduce::fused}, {"nccl", AllReduce::nccl}}},
+      AllReduce::automatic, kPart, &Part::all_reduce);
   table.add(kRuns, {"decode_kernels", "on GPUs decode with own kernels where they fit a model, else with LibTorch's"},
             Boolean{}, true, kPart, &Part::decode_kernels);
   table.add(kRuns, {"dummy_weights", "random weights in the shapes of config.json; no weight files are read"},
@@ -83,13 +84,13 @@ void add_ranks(TableBuilder& table) {
   constexpr auto kPart = &Settings::models;
   constexpr unsigned kRuns = kGenerate | kScore | kBench | kReplay | kConfig;
   table.begin(Group::ranks);
-  table.add(kRuns,
+  table.add(kRuns | kDoctor,
             {"tp",
              "tensor parallelism: the models are sharded over groups of so many ranks, and each group of a benchmark "
              "takes the next run; 0: all ranks are one group",
              "ranks"},
             Integer{.min = 0}, 0, kPart, &Part::tp);
-  table.add(kRuns,
+  table.add(kRuns | kDoctor,
             {"oversubscribe_gpus",
              "groups may share a GPU; ranks of one group never do, NCCL refuses it, so this needs --tp 1 or as many "
              "GPUs as --tp; lower gpu_memory_utilization, which counts for each rank"},

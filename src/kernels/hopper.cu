@@ -1,8 +1,7 @@
-#include "kernels/hopper.h"
-
 #include <cuda_runtime.h>
 
 #include "kernels/hopper.cuh"
+#include "kernels/hopper.h"
 #include "kernels/launch.h"
 
 namespace specthink {

@@ -74,9 +74,8 @@ __global__ void __launch_bounds__(kMaxThreads) peer_add_rms_norm(const __grid_co
 #pragma unroll
   for (int rank = 0; rank < kMaxPeerSumRanks; ++rank) {
     if (rank >= p.ranks || rank == p.rank) continue;
-    each_vector([&](int v, int at) {
-      others[rank][v] = load_peer(static_cast<const T*>(p.partials[rank]) + start + at);
-    });
+    each_vector(
+        [&](int v, int at) { others[rank][v] = load_peer(static_cast<const T*>(p.partials[rank]) + start + at); });
   }
   float squares = 0;
   each_vector([&](int v, int at) {

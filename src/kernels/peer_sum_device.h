@@ -16,11 +16,11 @@ constexpr int kMaxPeerSumRanks = 4;
 constexpr int kSignalStride = 32;  // words
 
 struct PeerSumParams {
-  const void* partials[kMaxPeerSumRanks] = {};       ///< of each rank, [rows, hidden]
-  const std::uint32_t* arrived = nullptr;              ///< of each rank, kSignalStride apart, on this GPU
-  std::uint32_t* signal[kMaxPeerSumRanks] = {};      ///< this rank's word on each GPU
-  std::uint32_t sequence = 0;                          ///< number of this sum
-  std::uint32_t* gave_up = nullptr;                    ///< host memory, set to 1 with limit.failed
+  const void* partials[kMaxPeerSumRanks] = {};   ///< of each rank, [rows, hidden]
+  const std::uint32_t* arrived = nullptr;        ///< of each rank, kSignalStride apart, on this GPU
+  std::uint32_t* signal[kMaxPeerSumRanks] = {};  ///< this rank's word on each GPU
+  std::uint32_t sequence = 0;                    ///< number of this sum
+  std::uint32_t* gave_up = nullptr;              ///< host memory, set to 1 with limit.failed
   SpinLimit limit;
   int rank = 0;
   int ranks = 0;

@@ -46,15 +46,14 @@ class CudaPrefillAttention final : public PrefillAttention {
     params.queries = queries.const_data_ptr();
     params.output = output.mutable_data_ptr();
     params.workspace = static_cast<float*>(workspace_.mutable_data_ptr());
-    params.rows = static_cast<int>(queries.size(0));
-    params.heads = static_cast<int>(queries.size(1));
-    params.kv_heads = static_cast<int>(first_.size(1));
+    params.shape = {.rows = static_cast<int>(queries.size(0)),
+                    .length = static_cast<int>(length),
+                    .heads = static_cast<int>(queries.size(1)),
+                    .kv_heads = static_cast<int>(first_.size(1))};
     params.head_dim = static_cast<int>(first_.size(2));
     params.first_cache_row = static_cast<int>(first_cache_row);
-    params.length = static_cast<int>(length);
     params.scale = 1.0f / std::sqrt(static_cast<float>(params.head_dim));
-    const ElementType type =
-        first_.scalar_type() == at::kBFloat16 ? ElementType::bfloat16 : ElementType::float16;
+    const ElementType type = first_.scalar_type() == at::kBFloat16 ? ElementType::bfloat16 : ElementType::float16;
     launch_prefill_attention(params, type, c10::cuda::getCurrentCUDAStream());
   }
 

@@ -1,9 +1,8 @@
 // Attention of the new rows of a prefill over one sequence's cache, on Hopper; CUDA builds only.
 //
-// The query heads of a KV head are packed into tiles of kPrefillTile queries. A block multiplies a tile of queries with
-// one tile of keys and values after the other: one thread copies them, two warpgroups of 64 queries take turns at the
-// products, so that one's softmax runs beside the other's products. All steps of all tiles are dealt out evenly to as
-// many blocks as the GPU has SMs; a second kernel merges the tiles whose keys went to more than one block.
+// A block multiplies a tile of queries with one tile of keys and values after the other: one thread copies them, two
+// warpgroups of 64 queries take turns at the products, so that one's softmax runs beside the other's products. The
+// steps are dealt out to as many blocks as the GPU has SMs (prefill_schedule.h); a second kernel merges what was split.
 #pragma once
 
 #include <cuda.h>
@@ -11,25 +10,21 @@
 
 #include <cstddef>
 
+#include "kernels/prefill_schedule.h"
 #include "kernels/product.h"
 
 namespace specthink {
 
-constexpr int kPrefillTile = 128;  ///< queries, and keys, of a step
-
 struct PrefillAttentionParams {
-  CUtensorMap keys;               ///< make_panel_map() of [cache rows, kv_heads · head_dim], boxes of kPrefillTile rows
-  CUtensorMap values;             ///< the same
+  CUtensorMap keys;    ///< make_panel_map() of [cache rows, kv_heads · head_dim], boxes of kPrefillTile rows
+  CUtensorMap values;  ///< the same
   const void* queries = nullptr;  ///< [rows, heads, head_dim]
   void* output = nullptr;         ///< [rows, heads, head_dim]
   float* workspace = nullptr;     ///< prefill_attention_workspace() bytes; of one launch at a time
-  int rows = 0;                   ///< the last ones of `length` positions; each sees itself and what came before it
-  int heads = 0;                  ///< a multiple of kv_heads
-  int kv_heads = 0;
-  int head_dim = 0;  ///< 64 or 128
-  int first_cache_row = 0;
-  int length = 0;
-  float scale = 0;  ///< of the scores
+  AttentionRows shape;
+  int head_dim = 0;         ///< 64 or 128
+  int first_cache_row = 0;  ///< of the sequence's first position
+  float scale = 0;          ///< of the scores
 };
 
 /// True where the kernel runs: compute capability 9.0, head_dim 64 or 128.

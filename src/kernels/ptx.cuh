@@ -90,7 +90,8 @@ __device__ __forceinline__ void bulk_copy_box(std::uint32_t to, const CUtensorMa
 __device__ __forceinline__ void bulk_copy_box(std::uint32_t to, const CUtensorMap* map, int column, int row,
                                               std::uint32_t barrier) {
   asm volatile(
-      "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(to),
+      "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::
+          "r"(to),
       "l"(map), "r"(column), "r"(row), "r"(barrier)
       : "memory");
 }

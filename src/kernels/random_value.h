@@ -3,11 +3,7 @@
 
 #include <cstdint>
 
-#ifdef __CUDACC__
-#define SPECTHINK_HOST_DEVICE __host__ __device__
-#else
-#define SPECTHINK_HOST_DEVICE
-#endif
+#include "kernels/host_device.h"
 
 namespace specthink {
 

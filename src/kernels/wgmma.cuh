@@ -4,8 +4,8 @@
 // Operands in shared memory are *panels*: rows of 64 16-bit columns, 128 bytes a row, the 16-byte pieces of a row
 // swizzled as a bulk copy with 128-byte swizzle leaves them. A panel starts at a multiple of 1024 bytes.
 //
-// Thread t of warp w holds, of a product of 64 rows, the rows 16·w + (t / 4) and 8 further: sums[4·j + 0, 1] are columns
-// 8·j + 2·(t % 4) + 0, 1 of the first, sums[4·j + 2, 3] the same columns of the second.
+// Thread t of warp w holds, of a product of 64 rows, the rows 16·w + (t / 4) and 8 further: sums[4·j + 0, 1] are
+// columns 8·j + 2·(t % 4) + 0, 1 of the first, sums[4·j + 2, 3] the same columns of the second.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -60,9 +60,9 @@ __device__ __forceinline__ void pin(Register (&registers)[kCount]) {
 #define SPECTHINK_REGISTERS_32                                            \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15," \
   "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define SPECTHINK_REGISTERS_64                                                             \
-  SPECTHINK_REGISTERS_32                                                                   \
-  ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47,"      \
+#define SPECTHINK_REGISTERS_64                                                        \
+  SPECTHINK_REGISTERS_32                                                              \
+  ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47," \
   "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
 
 /// sums[64, 128] = (accumulate: +) A[64, 16] · B[128, 16]ᵀ, both in shared memory with K as their columns.
@@ -78,8 +78,7 @@ __device__ __forceinline__ void multiply_panels(float (&sums)[64], std::uint64_t
   } else {
     asm volatile(
         "{\n.reg .pred p;\nsetp.ne.b32 p, %66, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {" SPECTHINK_REGISTERS_64
-        "}, %64, %65, p, 1, 1, 0, 0;\n}"
+        "wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {" SPECTHINK_REGISTERS_64 "}, %64, %65, p, 1, 1, 0, 0;\n}"
         : SPECTHINK_SUMS_32(sums, 0), SPECTHINK_SUMS_32(sums, 32)
         : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));
   }

@@ -1,5 +1,6 @@
 // The forward pass on GPUs with few launches: library matrix products, joined by the kernels of kernels/prefill_ops.h,
-// kernels/prefill_attention.h and kernels/peer_sum.h, or the libraries' attention and all-reduce where those do not run.
+// kernels/prefill_attention.h and kernels/peer_sum.h, or the libraries' attention and all-reduce where those do not
+// run.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -72,7 +73,7 @@ class FusedForward {
   Collectives& collectives_;
   PeerSum* peer_sum_;
   std::unique_ptr<PrefillAttention> attention_;  // null: the library's
-  std::int64_t capacity_;  // of a slot
+  std::int64_t capacity_;                        // of a slot
   prefill_ops::RopeTables rope_;
   at::Tensor kv_head_of_;  // [heads_local]
   std::vector<Layer> layers_;

@@ -128,12 +128,14 @@ TEST(doctor_checks, links_are_counted_and_slow_ones_named) {
 
 TEST(doctor_checks, each_rank_needs_a_gpu_of_its_own) {
   std::vector<RankFacts> ranks = ranks_on({"a", "a", "b", "b"});
-  EXPECT_EQ(check_rank_gpus(ranks).state, State::ok) << "the same UUIDs on two nodes are different GPUs";
+  EXPECT_EQ(check_rank_gpus(ranks, false).state, State::ok) << "the same UUIDs on two nodes are different GPUs";
   for (RankFacts& rank : ranks) rank.gpu_uuids = {"GPU-" + std::to_string(rank.local_rank)};
-  EXPECT_EQ(check_rank_gpus(ranks).state, State::ok) << "bound by the launcher";
+  EXPECT_EQ(check_rank_gpus(ranks, false).state, State::ok) << "bound by the launcher";
   ranks[3].gpu_uuids = {"GPU-0"};
-  expect(check_rank_gpus(ranks), State::error, "ranks 2 and 3 are both on GPU-0");
-  expect(check_rank_gpus(ranks_on({"a", "a", "a"})), State::error, "3 ranks on a, but 2 visible GPUs");
+  expect(check_rank_gpus(ranks, false), State::error, "ranks 2 and 3 are both on GPU-0");
+  expect(check_rank_gpus(ranks, true), State::warning, "ranks 2 and 3 share GPU-0");
+  expect(check_rank_gpus(ranks_on({"a", "a", "a"}), false), State::error, "3 ranks on a, but 2 visible GPUs");
+  expect(check_rank_gpus(ranks_on({"a", "a", "a"}), true), State::warning, "ranks 0 and 2 share");
 }
 
 TEST(doctor_checks, all_reduce_must_be_right_and_fast) {
@@ -201,6 +203,17 @@ TEST(doctor, times_two_ranks_and_checks_the_models) {
   EXPECT_NE(found["target"].find("weights complete"), std::string::npos) << found["target"];
   EXPECT_NE(found["draft"].find("weights complete"), std::string::npos) << found["draft"];
   EXPECT_TRUE(found.contains("target fits"));
+}
+
+TEST(doctor, looks_at_groups_as_a_benchmark_would_form_them) {
+  const std::string models = " --target " + (random_pair() / "target").string();
+  const ProgramResult result = run_program("doctor --device cpu --tp 2" + models, 4);
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  EXPECT_NE(result.out.find("2 of 2 ranks"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("10 KB in"), std::string::npos) << result.out;
+  const ProgramResult uneven = run_program("doctor --device cpu --tp 2" + models, 3);
+  EXPECT_EQ(uneven.exit_code, 2) << uneven.out << uneven.err;
+  EXPECT_NE(uneven.err.find("--tp 2"), std::string::npos) << uneven.err;
 }
 
 TEST(doctor, finds_a_model_without_a_weight) {

@@ -1,6 +1,4 @@
 // Sums over the ranks by peer memory against an all-reduce and the fused kernel for residual and norm.
-#include "specthink/kernels/peer_sum.h"
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +6,7 @@
 #include "specthink/base/error.h"
 #include "specthink/comm/collectives.h"
 #include "specthink/comm/device.h"
+#include "specthink/kernels/peer_sum.h"
 #include "specthink/kernels/prefill_ops.h"
 
 namespace specthink {

@@ -1,7 +1,7 @@
 // The attention of a prefill against float32 operators of LibTorch.
-#include "specthink/kernels/prefill_attention.h"
-
 #include <gtest/gtest.h>
+
+#include "specthink/kernels/prefill_attention.h"
 
 #ifndef SPECTHINK_WITH_CUDA
 TEST(prefill_attention, does_not_run_in_this_build) {
@@ -23,9 +23,9 @@ struct Shape {
   std::int64_t rows, length;
 };
 // One block, parts of one tile over many blocks, whole tiles, edges of tiles, several tiles with uneven work.
-constexpr Shape kShapes[] = {{1, 1},     {1, 127},    {17, 17},   {20, 500},    {16, 8192},  {120, 8312}, {128, 128},
-                             {127, 129}, {300, 301},  {129, 384}, {1000, 3000}, {256, 2048}, {33, 32768}, {512, 640},
-                             {64, 4096}, {1024, 1024}};
+constexpr Shape kShapes[] = {{1, 1},      {1, 127},   {17, 17},   {20, 500},   {16, 8192},   {120, 8312},
+                             {128, 128},  {127, 129}, {300, 301}, {129, 384},  {1000, 3000}, {256, 2048},
+                             {33, 32768}, {512, 640}, {64, 4096}, {1024, 1024}};
 
 class prefill_attention : public GpuTest {
  protected:

@@ -13,8 +13,8 @@
 
 namespace specthink {
 
-/// Every rank gets the same bits: it rounds the sum over all ranks, in rank order, to the type of the partial sums, as an
-/// all-reduce would. All ranks of the group make the same calls in the same order.
+/// Every rank gets the same bits: it rounds the sum over all ranks, in rank order, to the type of the partial sums, as
+/// an all-reduce would. All ranks of the group make the same calls in the same order.
 class PeerSum {
  public:
   struct Options {

@@ -18,8 +18,8 @@ class PrefillAttention {
     at::Tensor values;
   };
 
-  /// Null where the kernel does not run: not a Hopper GPU, a type other than bfloat16 and float16, a head_dim other than
-  /// 64 and 128. Queues nothing.
+  /// Null where the kernel does not run: not a Hopper GPU, a type other than bfloat16 and float16, a head_dim other
+  /// than 64 and 128. Queues nothing.
   static std::unique_ptr<PrefillAttention> create(std::span<const Layer> layers);
   virtual ~PrefillAttention() = default;
 

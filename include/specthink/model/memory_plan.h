@@ -8,9 +8,9 @@
 //   workspace = activations of a prefill step + logits of kLogitRows rows
 //               + parts of attention results + what depends on the context + the libraries' own
 //
-// where heads, KV heads, intermediate size and vocabulary are the rank's own part. A prefill step has kPrefillChunk rows,
-// or, in the 16-bit types, up to kLargePrefillChunk where the whole context fits beside them. One row's activations are,
-// in the 16-bit types,
+// where heads, KV heads, intermediate size and vocabulary are the rank's own part. A prefill step has kPrefillChunk
+// rows, or, in the 16-bit types, up to kLargePrefillChunk where the whole context fits beside them. One row's
+// activations are, in the 16-bit types,
 //
 //   hidden × 5 elements (residual, norm, two block outputs that take turns, result)
 //   + (heads + 2 KV heads) × head_dim elements (q, k, v)
@@ -42,12 +42,12 @@
 
 namespace specthink {
 
-constexpr std::int64_t kPageTokens = 128;     ///< tokens of a page of the KV cache
-constexpr std::int64_t kSpareTokens = 2;      ///< rows beyond the context, for steps that run past a stop
-constexpr std::int64_t kPrefillChunk = 1024;  ///< rows of a prefill step, where there is no room for more
+constexpr std::int64_t kPageTokens = 128;          ///< tokens of a page of the KV cache
+constexpr std::int64_t kSpareTokens = 2;           ///< rows beyond the context, for steps that run past a stop
+constexpr std::int64_t kPrefillChunk = 1024;       ///< rows of a prefill step, where there is no room for more
 constexpr std::int64_t kLargePrefillChunk = 8192;  ///< larger ones gain nothing
 constexpr std::int64_t kAttentionPartBytes = std::int64_t{17} << 20;  ///< kernels/prefill_attention.h, head_dim 128
-constexpr std::int64_t kLogitRows = 16;       ///< rows whose logits are wanted at once, at most: a verification step
+constexpr std::int64_t kLogitRows = 16;  ///< rows whose logits are wanted at once, at most: a verification step
 
 /// What a process takes on a GPU whatever its models; the models share the cost evenly.
 constexpr std::int64_t kCudaContextBytes = std::int64_t{664} << 20;     ///< context, loaded kernels, graphs

@@ -42,12 +42,13 @@ class Transformer {
     std::int64_t prefill_rows = 0;  ///< of a fused forward(), for which memory is set aside; more rows take more then
     bool dummy_weights = false;
     std::uint64_t dummy_seed = 0;
-    bool fused_prefill = true;  ///< fused kernels between the library's products, where the device and type have them
+    bool fused_prefill = true;    ///< fused kernels between the library's products, where the device and type have them
     PeerSum* peer_sum = nullptr;  ///< joins the sharded products of fused prefills; null: `collectives` do
     std::function<void(std::int64_t layer)> on_layer = {};  ///< sees the number of each layer before it is loaded
   };
 
-  /// Loads this rank's shard. `collectives` and options.peer_sum must outlive the model. Throws UserError for what is wrong with the folder.
+  /// Loads this rank's shard. `collectives` and options.peer_sum must outlive the model. Throws UserError for what is
+  /// wrong with the folder.
   Transformer(const std::filesystem::path& folder, ModelConfig config, Collectives& collectives,
               const Options& options);
   ~Transformer();

@@ -1,0 +1,130 @@
+// How a prefill's attention is dealt out to blocks: every step once, evenly, and every part of a split tile is merged.
+#include "kernels/prefill_schedule.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace specthink {
+namespace {
+
+struct Dealt {
+  std::vector<std::vector<Segment>> blocks;
+  SplitTiles splits;
+  PrefillSchedule schedule;
+};
+
+Dealt deal(const AttentionRows& rows, int most_blocks) {
+  Dealt dealt;
+  deal_out(rows, most_blocks, dealt.schedule, dealt.splits);
+  const QueryTiles tiles(rows);
+  for (int block = 0; block < dealt.schedule.blocks; ++block) {
+    Segments segments(tiles, dealt.schedule, block);
+    std::vector<Segment>& list = dealt.blocks.emplace_back();
+    for (Segment segment; segments.next(segment);) list.push_back(segment);
+  }
+  return dealt;
+}
+
+/// Keys that some query of the tile sees, by the definition.
+int keys_seen(const AttentionRows& rows, int first_query) {
+  const int group = rows.heads / rows.kv_heads;
+  int seen = 0;
+  for (int query = first_query; query < std::min(first_query + kPrefillTile, rows.rows * group); ++query) {
+    seen = std::max(seen, rows.length - rows.rows + query / group + 1);
+  }
+  return seen;
+}
+
+void check(const AttentionRows& rows, int most_blocks) {
+  SCOPED_TRACE(std::to_string(rows.rows) + " rows of " + std::to_string(rows.length) + ", " +
+               std::to_string(rows.heads) + "/" + std::to_string(rows.kv_heads) + " heads, " +
+               std::to_string(most_blocks) + " blocks");
+  const Dealt dealt = deal(rows, most_blocks);
+  ASSERT_GE(dealt.schedule.blocks, 1);
+  ASSERT_LE(dealt.schedule.blocks, most_blocks);
+
+  const int queries = rows.rows * rows.heads / rows.kv_heads;
+  const int tiles = (queries + kPrefillTile - 1) / kPrefillTile;
+  std::map<int, int> covered;             // tile of queries -> tiles of keys, which must come in order
+  std::map<int, std::vector<int>> parts;  // tile of queries -> parts of its result, in the order of the keys
+  std::set<int> used;
+  for (std::size_t block = 0; block < dealt.blocks.size(); ++block) {
+    for (const Segment& segment : dealt.blocks[block]) {
+      const int tile = segment.kv_head * tiles + segment.first_query / kPrefillTile;
+      ASSERT_GT(segment.key_tiles, 0);
+      EXPECT_EQ(segment.first_key_tile, covered[tile]) << "tile " << tile;
+      covered[tile] += segment.key_tiles;
+      const int all = (keys_seen(rows, segment.first_query) + kPrefillTile - 1) / kPrefillTile;
+      EXPECT_EQ(segment.whole, segment.key_tiles == all);
+      if (segment.whole) continue;
+      parts[tile].push_back(segment.part);
+      EXPECT_TRUE(used.insert(segment.part).second) << "part " << segment.part << " is written twice";
+      EXPECT_EQ(segment.part / 2, static_cast<int>(block));
+    }
+  }
+  ASSERT_EQ(covered.size(), static_cast<std::size_t>(tiles * rows.kv_heads));
+  for (const auto& [tile, key_tiles] : covered) {
+    const int all = (keys_seen(rows, tile % tiles * kPrefillTile) + kPrefillTile - 1) / kPrefillTile;
+    EXPECT_EQ(key_tiles, all) << "tile " << tile;
+  }
+  ASSERT_EQ(dealt.splits.count, static_cast<int>(parts.size()));
+  for (int i = 0; i < dealt.splits.count; ++i) {
+    const SplitTile& split = dealt.splits.tiles[i];
+    std::vector<int> merged;
+    for (int k = 0; k < split.count; ++k) {
+      merged.push_back(part_of(dealt.schedule, split.first + k, split.query_tile));
+    }
+    EXPECT_EQ(merged, parts[split.query_tile]) << "tile " << split.query_tile;
+  }
+}
+
+TEST(prefill_schedule, every_step_is_done_once_and_every_part_merged) {
+  for (const auto& [heads, kv_heads] : {std::pair{32, 4}, {8, 4}, {7, 1}, {3, 3}, {20, 2}}) {
+    for (const auto& [rows, length] : {std::pair{1, 1},
+                                       {1, 127},
+                                       {1, 32768},
+                                       {17, 17},
+                                       {20, 500},
+                                       {20, 8212},
+                                       {120, 8312},
+                                       {127, 129},
+                                       {300, 301},
+                                       {1000, 3000},
+                                       {1024, 1024},
+                                       {1024, 16384},
+                                       {8192, 8192},
+                                       {8192, 32768}}) {
+      for (const int blocks : {1, 2, 7, 114, 132, kMaxPrefillBlocks}) check({rows, length, heads, kv_heads}, blocks);
+    }
+  }
+}
+
+// What makes the kernel fast: no block has much more to do than another.
+TEST(prefill_schedule, blocks_have_equal_work) {
+  for (const auto& [rows, length] : {std::pair{120, 8312}, {1024, 1024}, {1024, 16384}, {8192, 16384}}) {
+    const Dealt dealt = deal({rows, length, 32, 4}, 132);
+    int most = 0;
+    int all = 0;
+    for (const auto& block : dealt.blocks) {
+      int steps = 0;
+      for (const Segment& segment : block) steps += segment.key_tiles + 2;  // a tile's beginning costs two more
+      most = std::max(most, steps);
+      all += steps;
+    }
+    EXPECT_LE(most, all / static_cast<double>(dealt.blocks.size()) + 3) << rows << " rows of " << length;
+  }
+}
+
+TEST(prefill_schedule, little_work_goes_to_few_blocks) {
+  EXPECT_EQ(deal({1, 1, 8, 4}, 132).schedule.blocks, 2);
+  EXPECT_EQ(deal({1, 1, 8, 1}, 132).schedule.blocks, 1);
+  EXPECT_EQ(deal({20, 8192, 32, 4}, 132).schedule.blocks, 132);
+}
+
+}  // namespace
+}  // namespace specthink
