@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Runs every test that needs GPUs (ctest label gpu), with 1 rank and, where there are as many GPUs, with 2 and 4.
 # Needs a build; works on one that was made elsewhere and copied: launch/test_gpu.sh [BUILD_DIR]
+#
+#   SPECTHINK_SOAK_STEPS=200000   a long soak of decode steps (default 2000)
+#   SPECTHINK_SANITIZER=memcheck  the tests of single kernels under compute-sanitizer instead (memcheck, racecheck, ...)
 set -euo pipefail
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_dir=${1:-${SPECTHINK_BUILD_DIR:-$source_dir/build}}
@@ -14,6 +17,9 @@ programs=("$build_dir"/*_ranks_tests)
 [ ${#programs[@]} -gt 0 ] || { echo "test_gpu: no tests in $build_dir: run launch/setup.sh first" >&2; exit 2; }
 
 export SPECTHINK_TEST_DEVICE=cuda SPECTHINK_CHECK_INTERVAL=1
+if [ -n "${SPECTHINK_SANITIZER:-}" ]; then
+  exec compute-sanitizer --tool "$SPECTHINK_SANITIZER" --error-exitcode 1 "$build_dir/kernels_ranks_tests" --gtest_brief=1
+fi
 failed=0
 for program in "${programs[@]}"; do
   for ranks in 1 2 4; do

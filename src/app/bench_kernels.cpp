@@ -1,4 +1,4 @@
-// specthink bench-kernels: the kernels of a decode step, one at a time.
+// specthink bench-kernels: the kernels of a decode step and the attention of a prefill, one at a time.
 #include <fmt/format.h>
 
 #include <iostream>
@@ -34,7 +34,10 @@ int run_bench_kernels(const Invocation& invocation) {
   report.device = describe(device);
   report.read_bytes_per_second = measure_read_bandwidth(device);
   const ElementType type = given.dtype == DType::bfloat16 ? ElementType::bfloat16 : ElementType::float16;
-  for (ModelKernels& model : report.models) model.times = time_kernels(model.shape, type, device);
+  for (ModelKernels& model : report.models) {
+    model.times = time_kernels(model.shape, type, device);
+    model.prefill = time_prefill_attention(model.shape, type, device);
+  }
 
   if (settings.format == Format::json) {
     std::cout << to_json(report).dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";

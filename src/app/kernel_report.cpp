@@ -18,6 +18,20 @@ std::string shape_text(const DecodeShape& shape) {
                      shape.intermediate, shape.heads, shape.kv_heads, shape.head_dim, shape.vocab);
 }
 
+double operations_per_second(const ModelKernels& model, const PrefillTime& time) {
+  return prefill_operations(model.shape, time.which) / time.seconds;
+}
+
+std::string prefill_table(const ModelKernels& model) {
+  std::vector<std::vector<std::string>> rows;
+  for (const PrefillTime& time : model.prefill) {
+    rows.push_back({std::to_string(time.which.rows), std::to_string(time.which.cached),
+                    fmt::format("{:.1f}", time.seconds * 1e6),
+                    fmt::format("{:.0f}", operations_per_second(model, time) / 1e12)});
+  }
+  return markdown_table({"rows", "cached", "µs", "TFLOP/s"}, rows);
+}
+
 }  // namespace
 
 DecodeShape decode_shape(const ModelConfig& config, int ranks) {
@@ -74,6 +88,7 @@ std::string to_markdown(const KernelReport& report) {
     }
     text += fmt::format("\n## {}\n\n{}.\n\n", model.name, shape_text(model.shape)) +
             markdown_table({"kernel", "rows", "context", "bytes", "µs alone", "share", "µs overlapped", "share"}, rows);
+    if (!model.prefill.empty()) text += "\nAttention of a prefill:\n\n" + prefill_table(model);
   }
   return text;
 }
@@ -94,6 +109,13 @@ Json to_json(const KernelReport& report) {
       }
       kernels.push_back(std::move(kernel));
     }
+    Json prefill = Json::array();
+    for (const PrefillTime& time : model.prefill) {
+      prefill.push_back({{"rows", time.which.rows},
+                         {"cached", time.which.cached},
+                         {"us", time.seconds * 1e6},
+                         {"tflop_s", operations_per_second(model, time) / 1e12}});
+    }
     const DecodeShape& shape = model.shape;
     models.push_back({{"name", model.name},
                       {"shape",
@@ -103,7 +125,8 @@ Json to_json(const KernelReport& report) {
                         {"kv_heads", shape.kv_heads},
                         {"head_dim", shape.head_dim},
                         {"vocab", shape.vocab}}},
-                      {"kernels", std::move(kernels)}});
+                      {"kernels", std::move(kernels)},
+                      {"prefill_attention", std::move(prefill)}});
   }
   return {{"device", report.device},
           {"dtype", report.dtype},

@@ -21,6 +21,7 @@ struct ModelKernels {
   std::string name;
   DecodeShape shape;
   std::vector<KernelTime> times;
+  std::vector<PrefillTime> prefill = {};  // empty: not with this GPU
 };
 
 struct KernelReport {
@@ -31,7 +32,7 @@ struct KernelReport {
   std::vector<ModelKernels> models;
 };
 
-/// A heading and a table for each model; share is that of the read bandwidth.
+/// A heading and tables for each model; share is that of the read bandwidth.
 std::string to_markdown(const KernelReport& report);
 Json to_json(const KernelReport& report);
 

@@ -1,4 +1,4 @@
-// The CUDA build's time_kernels().
+// The CUDA build's time_kernels() and time_prefill_attention().
 #pragma once
 
 #include "specthink/kernels/kernel_benchmark.h"
@@ -6,5 +6,6 @@
 namespace specthink {
 
 std::vector<KernelTime> time_cuda_kernels(const DecodeShape& shape, ElementType type, c10::Device device);
+std::vector<PrefillTime> time_cuda_prefill_attention(const DecodeShape& shape, ElementType type, c10::Device device);
 
 }  // namespace specthink

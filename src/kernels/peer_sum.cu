@@ -1,3 +1,4 @@
+#include "kernels/block_sum.cuh"
 #include "kernels/exchange.cuh"
 #include "kernels/kernel_launch.cuh"
 #include "kernels/peer_sum_device.h"
@@ -6,21 +7,6 @@
 
 namespace specthink {
 namespace {
-
-constexpr int kMaxThreads = 1024;
-constexpr unsigned kAllLanes = 0xffffffffu;
-
-/// Sum over the threads of the block, on every thread; blocks are whole warps.
-__device__ float block_sum(float value) {
-  __shared__ float sums[kMaxThreads / 32];
-  for (int offset = 16; offset > 0; offset /= 2) value += __shfl_xor_sync(kAllLanes, value, offset);
-  if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32] = value;
-  __syncthreads();
-  const unsigned lane = threadIdx.x % 32;
-  value = lane < blockDim.x / 32 ? sums[lane] : 0.0f;
-  for (int offset = 16; offset > 0; offset /= 2) value += __shfl_xor_sync(kAllLanes, value, offset);
-  return value;
-}
 
 template <typename T>
 using Vector = Elements<T, kVectorWidth>;
@@ -35,7 +21,7 @@ __device__ Vector<T> load_peer(const T* from) {
 
 /// One block a row; each thread has kVectors of its 16-byte vectors.
 template <typename T, int kVectors>
-__global__ void __launch_bounds__(kMaxThreads) peer_add_rms_norm(const __grid_constant__ PeerSumParams p) {
+__global__ void __launch_bounds__(kMaxBlockThreads) peer_add_rms_norm(const __grid_constant__ PeerSumParams p) {
   const int thread = static_cast<int>(threadIdx.x);
   const int threads = static_cast<int>(blockDim.x);
   const std::int64_t start = static_cast<std::int64_t>(blockIdx.x) * p.hidden;
@@ -108,7 +94,7 @@ __global__ void __launch_bounds__(kMaxThreads) peer_add_rms_norm(const __grid_co
 template <typename T>
 void launch(const PeerSumParams& params, cudaStream_t stream) {
   const int vectors = params.hidden / kVectorWidth;
-  const int each = vectors <= kMaxThreads ? 1 : vectors <= 2 * kMaxThreads ? 2 : 4;
+  const int each = vectors <= kMaxBlockThreads ? 1 : vectors <= 2 * kMaxBlockThreads ? 2 : 4;
   const int threads = ((vectors + each - 1) / each + 31) / 32 * 32;
   const LaunchShape shape{dim3(static_cast<unsigned>(params.rows)), threads};
   const auto kernel = each == 1   ? peer_add_rms_norm<T, 1>

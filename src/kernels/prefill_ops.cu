@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 
+#include "kernels/block_sum.cuh"
 #include "kernels/launch.h"
 #include "kernels/prefill_ops_device.h"
 #include "kernels/vector_access.cuh"
@@ -14,20 +15,7 @@ namespace {
 
 constexpr int kWarp = 32;
 constexpr unsigned kAllLanes = 0xffffffffu;
-constexpr int kThreads = 256;      // of a block, where nothing else asks for another number
-constexpr int kMaxThreads = 1024;  // of a block that handles a whole row
-
-/// Sum over the threads of the block, on every thread; blocks are whole warps.
-__device__ float block_sum(float value) {
-  __shared__ float sums[kMaxThreads / kWarp];
-  for (int offset = kWarp / 2; offset > 0; offset /= 2) value += __shfl_xor_sync(kAllLanes, value, offset);
-  if (threadIdx.x % kWarp == 0) sums[threadIdx.x / kWarp] = value;
-  __syncthreads();
-  const unsigned lane = threadIdx.x % kWarp;
-  value = lane < blockDim.x / kWarp ? sums[lane] : 0.0f;
-  for (int offset = kWarp / 2; offset > 0; offset /= 2) value += __shfl_xor_sync(kAllLanes, value, offset);
-  return value;
-}
+constexpr int kThreads = 256;  // of a block, where nothing else asks for another number
 
 /// One block a row.
 template <typename T, int width>
@@ -203,7 +191,7 @@ bool in_vectors(std::int64_t elements, std::initializer_list<const at::Tensor*> 
 /// Whole warps that cover a row, each thread `width` elements at a time.
 int threads_for_row(std::int64_t elements, int width) {
   const std::int64_t wanted = (elements + width - 1) / width;
-  return static_cast<int>(std::min<std::int64_t>((wanted + kWarp - 1) / kWarp * kWarp, kMaxThreads));
+  return static_cast<int>(std::min<std::int64_t>((wanted + kWarp - 1) / kWarp * kWarp, kMaxBlockThreads));
 }
 
 /// Calls `launch` with an element of the tensor's type and the width of an access as a constant.

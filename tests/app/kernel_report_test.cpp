@@ -41,7 +41,8 @@ KernelReport small_report() {
   const DecodeShape shape{.hidden = 64, .intermediate = 128, .heads = 4, .kv_heads = 2, .head_dim = 64, .vocab = 100};
   const KernelCase embed{.kernel = DecodeKernel::embed, .rows = 1, .bytes = 8'000'000};
   const KernelCase attention{.kernel = DecodeKernel::attention, .rows = 8, .context = 4096, .bytes = 20'000'000};
-  report.models.push_back({"small", shape, {{embed, 4e-6, {}}, {attention, 10e-6, 6.25e-6}}});
+  report.models.push_back({"small", shape, {{embed, 4e-6, {}}, {attention, 10e-6, 6.25e-6}}, {}});
+  report.models.push_back({"large", shape, {{embed, 4e-6, {}}}, {{{.rows = 2, .cached = 3}, 9 * 1024e-12}}});
   return report;
 }
 
@@ -58,7 +59,21 @@ TEST(kernel_report, markdown) {
             "| kernel    | rows | context |    bytes | µs alone |  share | µs overlapped |  share |\n"
             "| --------- | ---: | ------: | -------: | -------: | -----: | ------------: | -----: |\n"
             "| embed     |    1 |       - |  8000000 |     4.00 | 50.0 % |             - |      - |\n"
-            "| attention |    8 |    4096 | 20000000 |    10.00 | 50.0 % |          6.25 | 80.0 % |\n");
+            "| attention |    8 |    4096 | 20000000 |    10.00 | 50.0 % |          6.25 | 80.0 % |\n"
+            "\n"
+            "## large\n"
+            "\n"
+            "hidden 64, intermediate 128, 4 query and 2 KV heads of 64, vocabulary 100.\n"
+            "\n"
+            "| kernel | rows | context |   bytes | µs alone |  share | µs overlapped | share |\n"
+            "| ------ | ---: | ------: | ------: | -------: | -----: | ------------: | ----: |\n"
+            "| embed  |    1 |       - | 8000000 |     4.00 | 50.0 % |             - |     - |\n"
+            "\n"
+            "Attention of a prefill:\n"
+            "\n"
+            "| rows | cached |  µs | TFLOP/s |\n"
+            "| ---- | -----: | --: | ------: |\n"
+            "| 2    |      3 | 0.0 |       1 |\n");
 }
 
 TEST(kernel_report, json_has_the_same_numbers) {
@@ -77,6 +92,11 @@ TEST(kernel_report, json_has_the_same_numbers) {
   EXPECT_EQ(attention.at("bytes"), 20'000'000);
   EXPECT_NEAR(attention.at("alone_us").get<double>(), 10, 1e-9);
   EXPECT_NEAR(attention.at("overlapped_share").get<double>(), 0.8, 1e-9);
+  EXPECT_TRUE(model.at("prefill_attention").empty());
+  const Json& prefill = json.at("models").at(1).at("prefill_attention").at(0);
+  EXPECT_EQ(prefill.at("rows"), 2);
+  EXPECT_EQ(prefill.at("cached"), 3);
+  EXPECT_NEAR(prefill.at("tflop_s").get<double>(), 1, 1e-9) << "9 pairs of 4 heads of 64, 4 operations an element";
 }
 
 TEST(bench_kernels, says_what_is_missing) {

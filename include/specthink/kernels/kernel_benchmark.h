@@ -1,4 +1,5 @@
-// Each kernel of a decode step timed by itself, in the shapes of one rank's part of a model.
+// Each kernel of a decode step, and the attention of a prefill, timed by itself, in the shapes of one rank's part of a
+// model.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -64,5 +65,26 @@ c10::Device kernel_benchmark_device();
 ///
 /// Throws UserError for a shape that the decode kernels do not run, EnvironmentError when the GPU fails.
 std::vector<KernelTime> time_kernels(const DecodeShape& shape, ElementType type, c10::Device device);
+
+/// Attention of `rows` new tokens over `cached` earlier ones and themselves.
+struct PrefillCase {
+  std::int64_t rows = 0;
+  std::int64_t cached = 0;
+};
+
+/// What time_prefill_attention() measures.
+std::vector<PrefillCase> prefill_cases();
+
+/// Floating-point operations of a case: a multiplication and an addition for each element of each visible key and
+/// value.
+double prefill_operations(const DecodeShape& shape, const PrefillCase& which);
+
+struct PrefillTime {
+  PrefillCase which;
+  double seconds = 0;  ///< of a launch with its merge, as in a prefill
+};
+
+/// Times prefill_cases() as time_kernels() does; none where the kernel does not run (kernels/prefill_attention.h).
+std::vector<PrefillTime> time_prefill_attention(const DecodeShape& shape, ElementType type, c10::Device device);
 
 }  // namespace specthink
