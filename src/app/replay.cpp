@@ -191,7 +191,10 @@ int run_replay(const Invocation& invocation) {
       replayer.warm_up();
       if (settings.replay.step_table) report.steps = replayer.measure_steps();
       if (settings.replay.prefill_table) report.prefills = replayer.measure_prefills();
-      if (run_workloads(replayer, plan, policies) && !stop_requested()) return kExitSuccess;
+      const std::int64_t free_before = free_memory(session.device());
+      const bool finished = run_workloads(replayer, plan, policies) && !stop_requested();
+      if (!session.device().is_cpu()) report.memory_growth = free_before - free_memory(session.device());
+      if (finished) return kExitSuccess;
       spdlog::warn("interrupted: what is finished is in {}; go on with --resume", plan.log->path().string());
       return kExitInterrupted;
     });

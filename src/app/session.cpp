@@ -243,7 +243,7 @@ RunSetup Session::make_setup(TokenIds prompt, std::optional<Role> alone) const {
 }
 
 ModelMemory Session::plan_of(const ModelFiles& model) const {
-  return plan_memory(model.config, group_.size(), total_memory(device_), model.utilization, settings_.models.dtype,
+  return plan_memory(model.config, group_.size(), gpu_memory_, model.utilization, settings_.models.dtype,
                      context_limit(), /*models=*/draft_ ? 2 : 1);
 }
 
@@ -306,7 +306,11 @@ PeerSum::Options Session::peer_sum_options() const {
 
 void Session::load() {
   device_ = select_device(world_, device_choice(settings_.models.device), settings_.models.oversubscribe_gpus);
-  if (device_.is_cpu()) share_cores(world_);
+  if (device_.is_cpu()) {
+    share_cores(world_);
+  } else {  // ranks that planned with different GPUs would prefill in different steps
+    gpu_memory_ = std::ranges::min(group_.all_gather(total_memory(device_)));
+  }
   const int groups = world_.size() / group_.size();
   spdlog::info("{} rank{}{}, rank 0 on {}", world_.size(), world_.size() == 1 ? "" : "s",
                groups == 1 ? "" : fmt::format(" in {} groups of {}", groups, group_.size()), describe(device_));

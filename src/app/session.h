@@ -113,6 +113,7 @@ class Session {
   const Settings& settings_;
   bool has_old_layout_;  // the settings name a number of GPUs a model
   c10::Device device_;
+  std::int64_t gpu_memory_ = 0;  // of the group's smallest GPU; on CPUs 0
   std::unique_ptr<Collectives> collectives_;
   std::unique_ptr<PeerSum> peer_sum_;  // null where the ranks have no common memory
   ModelFiles target_;

@@ -129,6 +129,7 @@ OrderedJson to_json(const ReplayReport& report) {
           {"workloads", report.workloads},
           {"prefill", prefills_json(report)},
           {"memory", std::move(memory)},
+          {"memory_growth_bytes", report.memory_growth ? OrderedJson(*report.memory_growth) : OrderedJson()},
           {"policies", std::move(policies)},
           {"settings", OrderedJson(report.settings)}};
 }

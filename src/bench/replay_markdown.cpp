@@ -173,7 +173,12 @@ std::string memory_table(const ReplayReport& report) {
                     fmt::format("{:+.1f} %", 100 * ratio),
                     format_bytes(static_cast<std::uint64_t>(memory.total_bytes))});
   }
-  return "\n## GPU memory\n\n" + markdown_table({"rank", "planned", "in use", "difference", "GPU"}, rows);
+  std::string text = "\n## GPU memory\n\n" + markdown_table({"rank", "planned", "in use", "difference", "GPU"}, rows);
+  if (report.memory_growth) {
+    text += fmt::format("\nRank 0 has {:.1f} MiB more in use after the runs than before them.\n",
+                        static_cast<double>(*report.memory_growth) / (1 << 20));
+  }
+  return text;
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
+#include "kernels/prefill_attention_device.h"
+
 #include <algorithm>
 
 #include "kernels/hopper.cuh"
 #include "kernels/hopper.h"
 #include "kernels/kernel_launch.cuh"
-#include "kernels/prefill_attention_device.h"
 #include "kernels/prefill_consumer.cuh"
 
 namespace specthink {

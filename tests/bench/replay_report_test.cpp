@@ -50,6 +50,7 @@ ReplayReport made_up_report() {
   report.steps = {step(1024, 0.7, 8), step(16384, 0.9, 9)};
   report.prefills = {{8192, 120, {3.0, 11.0}, {2.5, 10.5}}};
   report.memory = {{100, 99, 200}, {100, 101, 200}};
+  report.memory_growth = 3 << 20;
   return report;
 }
 
@@ -105,6 +106,7 @@ TEST(replay_report, json_has_the_promised_keys) {
   EXPECT_EQ(total.at("target").at("by_context").at("1024").at("steps"), 20);
   EXPECT_EQ(json.at("policies").at("seed").at("runs").size(), 2u);
   EXPECT_EQ(json.at("memory").size(), 2u);
+  EXPECT_EQ(json.at("memory_growth_bytes"), 3 << 20);
   EXPECT_FALSE(json.at("policies").contains("fixed"));
 }
 

@@ -72,7 +72,7 @@ CONF
 }
 
 stop_slurm() {
-  local pid
+  local pid process processes=()
   if [ "${SLURM_CONF:-}" = "$slurm/slurm.conf" ]; then  # otherwise commands would go to another Slurm
     scancel --quiet --user="$(id -un)" 2>/dev/null || true
     for _ in $(seq 60); do  # a job whose end nobody hears of stays
@@ -81,6 +81,14 @@ stop_slurm() {
     done
   fi
   for pid in "$slurm"/slurmd_*.pid "$slurm/slurmctld.pid" "$slurm/munge/pid"; do
-    [ ! -s "$pid" ] || kill "$(cat "$pid")" 2>/dev/null || true
+    [ -s "$pid" ] || continue
+    process=$(cat "$pid")
+    kill "$process" 2>/dev/null && processes+=("$process")
+  done
+  for process in "${processes[@]}"; do  # until the last state is saved: the caller may remove the folder
+    for _ in $(seq 40); do
+      kill -0 "$process" 2>/dev/null || break
+      sleep 0.25
+    done
   done
 }

@@ -51,6 +51,8 @@ struct ReplayReport {
   std::vector<StepRow> steps;
   std::vector<PrefillRow> prefills;
   std::vector<RankMemory> memory;  ///< by rank; empty on CPUs
+  /// Bytes that rank 0's GPU has in use more after the runs than before them; none on CPUs.
+  std::optional<std::int64_t> memory_growth = {};
 };
 
 /// Seconds that the target's decode steps take for the tokens of a run, from their time at some contexts: linear
