@@ -109,7 +109,8 @@ c10::Device kernel_benchmark_device() {
 #endif
 }
 
-std::vector<KernelTime> time_kernels(const DecodeShape& shape, ElementType type, c10::Device device) {
+std::vector<KernelTime> time_kernels([[maybe_unused]] const DecodeShape& shape, [[maybe_unused]] ElementType type,
+                                     [[maybe_unused]] c10::Device device) {
 #ifdef SPECTHINK_WITH_CUDA
   return time_cuda_kernels(shape, type, device);
 #else
@@ -125,7 +126,9 @@ double prefill_operations(const DecodeShape& shape, const PrefillCase& which) {
   return 4 * static_cast<double>(shape.heads * shape.head_dim) * pairs;
 }
 
-std::vector<PrefillTime> time_prefill_attention(const DecodeShape& shape, ElementType type, c10::Device device) {
+std::vector<PrefillTime> time_prefill_attention([[maybe_unused]] const DecodeShape& shape,
+                                                [[maybe_unused]] ElementType type,
+                                                [[maybe_unused]] c10::Device device) {
 #ifdef SPECTHINK_WITH_CUDA
   return time_cuda_prefill_attention(shape, type, device);
 #else

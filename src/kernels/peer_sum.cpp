@@ -6,7 +6,8 @@
 
 namespace specthink {
 
-std::unique_ptr<PeerSum> PeerSum::create(const ProcessGroup& group, c10::Device device, const Options& options) {
+std::unique_ptr<PeerSum> PeerSum::create([[maybe_unused]] const ProcessGroup& group,
+                                         [[maybe_unused]] c10::Device device, [[maybe_unused]] const Options& options) {
 #ifdef SPECTHINK_WITH_CUDA
   const bool wanted = options.all_reduce != AllReduce::nccl && options.bytes > 0;
   if (device.is_cuda() && wanted && group.size() > 1 && group.size() <= kMaxRanks) {

@@ -6,7 +6,7 @@
 
 namespace specthink {
 
-std::unique_ptr<PrefillAttention> PrefillAttention::create(std::span<const Layer> layers) {
+std::unique_ptr<PrefillAttention> PrefillAttention::create([[maybe_unused]] std::span<const Layer> layers) {
 #ifdef SPECTHINK_WITH_CUDA
   return make_prefill_attention(layers);
 #else
