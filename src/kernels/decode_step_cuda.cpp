@@ -163,7 +163,8 @@ class CudaDecodeStep final : public DecodeStep {
     kernel_names_.push_back(name);
     check(static_cast<std::int64_t>(kernel_names_.size()) * kMarks <= timeline_marks_.numel(),
           "a longer step than the timeline");
-    return static_cast<std::uint64_t*>(timeline_marks_.mutable_data_ptr()) + static_cast<std::int64_t>(kernel_names_.size() - 1) * kMarks;
+    return static_cast<std::uint64_t*>(timeline_marks_.mutable_data_ptr()) +
+           static_cast<std::int64_t>(kernel_names_.size() - 1) * kMarks;
   }
 
   static const char* name_of(Matrix matrix) {
