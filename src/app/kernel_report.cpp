@@ -18,13 +18,13 @@ std::string shape_text(const DecodeShape& shape) {
                      shape.intermediate, shape.heads, shape.kv_heads, shape.head_dim, shape.vocab);
 }
 
-double operations_per_second(const ModelKernels& model, const PrefillTime& time) {
-  return prefill_operations(model.shape, time.which) / time.seconds;
+double operations_per_second(const ModelKernels& model, const PrefillAttentionTime& time) {
+  return prefill_attention_operations(model.shape, time.which) / time.seconds;
 }
 
 std::string prefill_table(const ModelKernels& model) {
   std::vector<std::vector<std::string>> rows;
-  for (const PrefillTime& time : model.prefill) {
+  for (const PrefillAttentionTime& time : model.prefill) {
     rows.push_back({std::to_string(time.which.rows), std::to_string(time.which.cached),
                     fmt::format("{:.1f}", time.seconds * 1e6),
                     fmt::format("{:.0f}", operations_per_second(model, time) / 1e12)});
@@ -110,7 +110,7 @@ Json to_json(const KernelReport& report) {
       kernels.push_back(std::move(kernel));
     }
     Json prefill = Json::array();
-    for (const PrefillTime& time : model.prefill) {
+    for (const PrefillAttentionTime& time : model.prefill) {
       prefill.push_back({{"rows", time.which.rows},
                          {"cached", time.which.cached},
                          {"us", time.seconds * 1e6},

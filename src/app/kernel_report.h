@@ -21,7 +21,7 @@ struct ModelKernels {
   std::string name;
   DecodeShape shape;
   std::vector<KernelTime> times;
-  std::vector<PrefillTime> prefill = {};  // empty: not with this GPU
+  std::vector<PrefillAttentionTime> prefill = {};  // empty: not with this GPU
 };
 
 struct KernelReport {

@@ -40,25 +40,6 @@ class MappedArray {
   T* data_ = nullptr;
 };
 
-/// A point in a stream, for times.
-class Event {
- public:
-  Event() { check_cuda(cudaEventCreate(&event_), "cudaEventCreate"); }
-  ~Event() { cudaEventDestroy(event_); }
-  Event(const Event&) = delete;
-  Event& operator=(const Event&) = delete;
-
-  void record(cudaStream_t stream) { check_cuda(cudaEventRecord(event_, stream), "cudaEventRecord"); }
-  double seconds_since(const Event& start) const {
-    float milliseconds = 0;
-    check_cuda(cudaEventElapsedTime(&milliseconds, start.event_, event_), "cudaEventElapsedTime");
-    return milliseconds / 1e3;
-  }
-
- private:
-  cudaEvent_t event_ = nullptr;
-};
-
 /// An executable graph of what `body` queues on `stream`.
 class Graph {
  public:

@@ -118,17 +118,19 @@ std::vector<KernelTime> time_kernels([[maybe_unused]] const DecodeShape& shape, 
 #endif
 }
 
-std::vector<PrefillCase> prefill_cases() { return {{20, 8192}, {120, 8192}, {1024, 0}, {1024, 8192}, {1024, 15360}}; }
+std::vector<PrefillAttentionCase> prefill_attention_cases() {
+  return {{20, 8192}, {120, 8192}, {1024, 0}, {1024, 8192}, {1024, 15360}};
+}
 
-double prefill_operations(const DecodeShape& shape, const PrefillCase& which) {
+double prefill_attention_operations(const DecodeShape& shape, const PrefillAttentionCase& which) {
   const auto rows = static_cast<double>(which.rows);
   const double pairs = rows * static_cast<double>(which.cached) + rows * (rows + 1) / 2;  // of a query and a key
   return 4 * static_cast<double>(shape.heads * shape.head_dim) * pairs;
 }
 
-std::vector<PrefillTime> time_prefill_attention([[maybe_unused]] const DecodeShape& shape,
-                                                [[maybe_unused]] ElementType type,
-                                                [[maybe_unused]] c10::Device device) {
+std::vector<PrefillAttentionTime> time_prefill_attention([[maybe_unused]] const DecodeShape& shape,
+                                                         [[maybe_unused]] ElementType type,
+                                                         [[maybe_unused]] c10::Device device) {
 #ifdef SPECTHINK_WITH_CUDA
   return time_cuda_prefill_attention(shape, type, device);
 #else

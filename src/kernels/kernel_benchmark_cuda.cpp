@@ -8,10 +8,10 @@
 #include <array>
 #include <cmath>
 
-#include "kernels/cuda_handles.h"
 #include "kernels/decode_attention.h"
 #include "kernels/decode_rows.h"
 #include "kernels/decode_sampling.h"
+#include "kernels/graph_timer.h"
 #include "kernels/product.h"
 #include "kernels/request_state.h"
 #include "kernels/tensor_map.h"
@@ -20,7 +20,6 @@
 namespace specthink {
 namespace {
 
-constexpr int kReplays = 5;
 constexpr std::int64_t kLeastLaunches = 64;  // of a graph: its start is nothing beside them
 constexpr std::int64_t kPageTokens = 128;
 constexpr std::int64_t kAlignment = 128;  // elements: 256 bytes
@@ -144,17 +143,7 @@ class KernelTimer {
     const Graph graph(stream_, [&] {
       for (std::int64_t i = 0; i < launches; ++i) launch(i, dependent && i > 0);
     });
-    // Queued all at once: a graph's start on the host's side is hidden behind the replay before it.
-    std::array<Event, kReplays + 1> ends;
-    for (Event& end : ends) {
-      graph.launch(stream_);
-      end.record(stream_);
-    }
-    check_cuda(cudaStreamSynchronize(stream_), "timing a kernel");
-    std::array<double, kReplays> seconds;
-    for (std::size_t i = 0; i < seconds.size(); ++i) seconds[i] = ends[i + 1].seconds_since(ends[i]);
-    std::sort(seconds.begin(), seconds.end());
-    return seconds[kReplays / 2] / static_cast<double>(launches);
+    return seconds_of_graph(graph, stream_) / static_cast<double>(launches);
   }
 
   /// `launch(copy, dependent)`, taking turns over `copies`.

@@ -6,6 +6,7 @@
 namespace specthink {
 
 std::vector<KernelTime> time_cuda_kernels(const DecodeShape& shape, ElementType type, c10::Device device);
-std::vector<PrefillTime> time_cuda_prefill_attention(const DecodeShape& shape, ElementType type, c10::Device device);
+std::vector<PrefillAttentionTime> time_cuda_prefill_attention(const DecodeShape& shape, ElementType type,
+                                                              c10::Device device);
 
 }  // namespace specthink

@@ -57,8 +57,6 @@ class CudaPrefillAttention final : public PrefillAttention {
     launch_prefill_attention(params, type, c10::cuda::getCurrentCUDAStream());
   }
 
-  std::int64_t workspace_bytes() const override { return static_cast<std::int64_t>(workspace_.nbytes()); }
-
  private:
   struct Maps {
     CUtensorMap keys;

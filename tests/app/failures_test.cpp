@@ -13,6 +13,7 @@ using testing_support::ProgramResult;
 using testing_support::run_program;
 using testing_support::ScopedVariable;
 using testing_support::SmallBench;
+using testing_support::uninterrupted_runs;
 using testing_support::without_times;
 
 constexpr const char* kShortRuns = " --max-tokens 50";
@@ -32,12 +33,7 @@ void expect_one_message(const ProgramResult& result, const std::vector<std::stri
 
 /// What an uninterrupted benchmark gives.
 const Json& reference() {
-  static const Json runs = [] {
-    const SmallBench bench("failures_reference");
-    const ProgramResult result = run_program(bench.arguments() + kShortRuns, 2);
-    EXPECT_EQ(result.exit_code, 0) << result.err;
-    return without_times(read_json(bench.only_file(".json")));
-  }();
+  static const Json runs = uninterrupted_runs("failures_reference", kShortRuns);
   return runs;
 }
 

@@ -71,4 +71,12 @@ inline Json without_times(const Json& document) {
   return runs;
 }
 
+/// What an uninterrupted benchmark with these further flags gives, on two ranks.
+inline Json uninterrupted_runs(const std::string& name, const std::string& flags) {
+  const SmallBench bench(name);
+  const ProgramResult result = run_program(bench.arguments() + flags, 2);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  return without_times(read_json(bench.only_file(".json")));
+}
+
 }  // namespace specthink::testing_support

@@ -15,18 +15,14 @@ using testing_support::count_rank_messages;
 using testing_support::ProgramResult;
 using testing_support::run_program;
 using testing_support::SmallBench;
+using testing_support::uninterrupted_runs;
 using testing_support::without_times;
 
 // Long enough that a fast machine is still at work when a signal arrives.
 constexpr const char* kMoreRuns = " --num-runs 10 --max-tokens 60";
 
 const Json& reference() {
-  static const Json runs = [] {
-    const SmallBench bench("stops_reference");
-    const ProgramResult result = run_program(bench.arguments() + kMoreRuns, 2);
-    EXPECT_EQ(result.exit_code, 0) << result.err;
-    return without_times(read_json(bench.only_file(".json")));
-  }();
+  static const Json runs = uninterrupted_runs("stops_reference", kMoreRuns);
   return runs;
 }
 

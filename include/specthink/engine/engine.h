@@ -15,6 +15,7 @@
 #include "specthink/comm/process_group.h"
 #include "specthink/engine/sampling.h"
 #include "specthink/kernels/decode_step.h"
+#include "specthink/model/memory_plan.h"
 #include "specthink/model/transformer.h"
 #include "specthink/schedule/schedule.h"
 
@@ -46,9 +47,9 @@ struct Generation {
 class Engine {
  public:
   struct Model {
-    Transformer* transformer = nullptr;  ///< null: there is no such model
-    TokenIds eos_ids;                    ///< end a request of this model
-    std::int64_t prefill_rows = 1024;    ///< of a prefill step at most
+    Transformer* transformer = nullptr;         ///< null: there is no such model
+    TokenIds eos_ids;                           ///< end a request of this model
+    std::int64_t prefill_rows = kPrefillChunk;  ///< of a prefill step at most
   };
   struct Options {
     std::int64_t vocab_size = 0;  ///< ids from here on are never sampled: what the smaller embedding holds

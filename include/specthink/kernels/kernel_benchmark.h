@@ -67,24 +67,26 @@ c10::Device kernel_benchmark_device();
 std::vector<KernelTime> time_kernels(const DecodeShape& shape, ElementType type, c10::Device device);
 
 /// Attention of `rows` new tokens over `cached` earlier ones and themselves.
-struct PrefillCase {
+struct PrefillAttentionCase {
   std::int64_t rows = 0;
   std::int64_t cached = 0;
 };
 
 /// What time_prefill_attention() measures.
-std::vector<PrefillCase> prefill_cases();
+std::vector<PrefillAttentionCase> prefill_attention_cases();
 
 /// Floating-point operations of a case: a multiplication and an addition for each element of each visible key and
 /// value.
-double prefill_operations(const DecodeShape& shape, const PrefillCase& which);
+double prefill_attention_operations(const DecodeShape& shape, const PrefillAttentionCase& which);
 
-struct PrefillTime {
-  PrefillCase which;
+struct PrefillAttentionTime {
+  PrefillAttentionCase which;
   double seconds = 0;  ///< of a launch with its merge, as in a prefill
 };
 
-/// Times prefill_cases() as time_kernels() does; none where the kernel does not run (kernels/prefill_attention.h).
-std::vector<PrefillTime> time_prefill_attention(const DecodeShape& shape, ElementType type, c10::Device device);
+/// Times prefill_attention_cases() as time_kernels() does; none where the kernel does not run
+/// (kernels/prefill_attention.h).
+std::vector<PrefillAttentionTime> time_prefill_attention(const DecodeShape& shape, ElementType type,
+                                                         c10::Device device);
 
 }  // namespace specthink

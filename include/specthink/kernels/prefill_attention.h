@@ -29,9 +29,6 @@ class PrefillAttention {
   /// time. Throws InternalError for shapes that do not fit, EnvironmentError when the launch fails.
   virtual void run(std::size_t layer, const at::Tensor& queries, std::int64_t first_cache_row, std::int64_t length,
                    at::Tensor& output) = 0;
-
-  /// Device memory beside the cache.
-  virtual std::int64_t workspace_bytes() const = 0;
 };
 
 }  // namespace specthink
