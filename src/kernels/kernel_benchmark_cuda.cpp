@@ -30,6 +30,7 @@ std::int64_t aligned(std::int64_t elements) { return (elements + kAlignment - 1)
 
 /// A product of a step: W [weight_rows, columns].
 struct Product {
+  DecodeProduct which = DecodeProduct::qkv;
   std::int64_t weight_rows = 0;
   std::int64_t columns = 0;
   ProductOutput output = ProductOutput::values;
@@ -41,15 +42,16 @@ Product product_of(const DecodeShape& shape, DecodeKernel kernel) {
   const std::int64_t attention_columns = shape.heads * shape.head_dim;
   switch (kernel) {
     case DecodeKernel::qkv:
-      return {(shape.heads + 2 * shape.kv_heads) * shape.head_dim, shape.hidden, ProductOutput::values};
+      return {DecodeProduct::qkv, (shape.heads + 2 * shape.kv_heads) * shape.head_dim, shape.hidden,
+              ProductOutput::values};
     case DecodeKernel::output:
-      return {shape.hidden, attention_columns, ProductOutput::partials};
+      return {DecodeProduct::output, shape.hidden, attention_columns, ProductOutput::partials};
     case DecodeKernel::gate_up:
-      return {2 * shape.intermediate, shape.hidden, ProductOutput::swiglu};
+      return {DecodeProduct::gate_up, 2 * shape.intermediate, shape.hidden, ProductOutput::swiglu};
     case DecodeKernel::down:
-      return {shape.hidden, shape.intermediate, ProductOutput::partials};
+      return {DecodeProduct::down, shape.hidden, shape.intermediate, ProductOutput::partials};
     case DecodeKernel::head:
-      return {shape.vocab, shape.hidden, ProductOutput::values};
+      return {DecodeProduct::head, shape.vocab, shape.hidden, ProductOutput::values};
     default:
       throw InternalError("a kernel that is no matrix product");
   }
@@ -202,7 +204,7 @@ class KernelTimer {
     params.rows = matrix.output_rows();
     params.columns = matrix.columns;
     params.geometry = choose_geometry(params.rows, params.columns, which.rows, input, matrix.output, sms_,
-                                      product_shared_budget(which.bytes, sms_, which.kernel == DecodeKernel::head));
+                                      product_shared_budget(matrix.which, which.rows, which.bytes, sms_));
     params.limit = limit_;
     params.x = x.const_data_ptr();
     params.norm = norm.input;

@@ -88,10 +88,13 @@ struct ProductParams {
 ProductGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_rows, ProductInput input,
                                 ProductOutput output, int sms, std::size_t shared_budget);
 
-/// Shared memory that a block of a decode step's product should take. Two blocks an SM let the next product's ring fill
-/// while this one computes; where a block has much to read, one large ring does better. It leaves room for a block of
-/// the attention beside it, except at the head, which is followed by small kernels only.
-std::size_t product_shared_budget(std::int64_t weight_bytes, int sms, bool is_head);
+/// The products of a decode step.
+enum class DecodeProduct { qkv, output, gate_up, down, head };
+
+/// Shared memory that a block of a decode step's product should take, of `weight_bytes` a GPU. Two blocks an SM let the
+/// next product's ring fill while this one computes; where a block has much to read, one large ring does better. It
+/// leaves room for a block of the attention beside it, except at the head, which is followed by small kernels only.
+std::size_t product_shared_budget(DecodeProduct which, int x_rows, std::int64_t weight_bytes, int sms);
 
 /// `x_rows` is 1, 2, 4, 8 or 16; `dependent`: programmatic dependent launch on the kernel before in the stream.
 void launch_product(const ProductParams& params, ElementType type, int x_rows, ProductInput input, ProductOutput output,

@@ -1,0 +1,196 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/cuda_handles.h"
+#include "kernels/decode_attention.h"
+#include "kernels/decode_queue.h"
+#include "kernels/decode_rows.h"
+#include "kernels/decode_sampling.h"
+#include "kernels/tensor_map.h"
+
+namespace specthink {
+namespace {
+
+const void* data_or_null(const at::Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; }
+
+const char* name_of(DecodeProduct which) {
+  constexpr const char* kNames[] = {"qkv", "output", "gate_up", "down", "head"};
+  return kNames[static_cast<int>(which)];
+}
+
+}  // namespace
+
+DecodeQueue::DecodeQueue(const StepModel& model, DecodeBuffers& buffers, Collectives& collectives,
+                         const DecodeStep::Options& options, SpinLimit limit, ResultWords results, cudaStream_t stream)
+    : model_(model),
+      buffers_(buffers),
+      collectives_(collectives),
+      options_(options),
+      type_(model.head.scalar_type() == at::kBFloat16 ? ElementType::bfloat16 : ElementType::float16),
+      hidden_(model.head.size(1)),
+      limit_(limit),
+      results_(results),
+      stream_(stream) {
+  check_cuda(cudaDeviceGetAttribute(&sms_, cudaDevAttrMultiProcessorCount, model.head.get_device()),
+             "cudaDeviceGetAttribute");
+  cluster_ = options.attention_cluster ? options.attention_cluster
+                                       : attention_cluster_size(type_, static_cast<int>(model.head_dim));
+  if (options.timeline)
+    timeline_ = DecodeTimeline(static_cast<std::int64_t>(5 * model.layers.size() + 8), model.head.options());
+  if (!buffers.fused()) warm_up_collectives();
+}
+
+/// NCCL sets up its connections in the first call of a kind, which must not happen during capture.
+void DecodeQueue::warm_up_collectives() {
+  at::Tensor partials = buffers_.partials(hidden_);
+  collectives_.all_reduce(partials);
+  collectives_.all_gather_into(buffers_.gathered_candidates(), buffers_.own_candidates());
+  buffers_.partials(hidden_).zero_();
+}
+
+void DecodeQueue::step(int rows) {
+  after_collective_ = false;
+  timeline_.begin_step(rows == 1);
+  launch_embed_rows(buffers_.state(), model_.embedding.const_data_ptr(), model_.first_vocab, model_.embedding.size(0),
+                    hidden_, rows, buffers_.sent(0), type_, stream_);
+  reduce_place(rows);
+  int place = 0;
+  for (std::size_t i = 0; i < model_.layers.size(); ++i) {
+    const StepLayer& layer = model_.layers[i];
+    normed_product(DecodeProduct::qkv, place, layer.input_norm, layer.qkv, rows, ProductOutput::values, buffers_.qkv());
+    attention(layer, static_cast<std::int64_t>(i), rows);
+    summed_product(DecodeProduct::output, ++place, layer.output, layer.output_bias, rows, buffers_.attended(rows));
+    normed_product(DecodeProduct::gate_up, place, layer.post_norm, layer.gate_up, rows, ProductOutput::swiglu,
+                   buffers_.activated(rows));
+    summed_product(DecodeProduct::down, ++place, layer.down, {}, rows, buffers_.activated(rows));
+  }
+  normed_product(DecodeProduct::head, place, model_.final_norm, model_.head, rows, ProductOutput::values,
+                 buffers_.logits());
+  sampling(rows, place);
+}
+
+void DecodeQueue::choice(const at::Tensor& hidden) {
+  timeline_.begin_step(false);
+  buffers_.normed_row().copy_(hidden.view({-1}));
+  ProductParams params = product(DecodeProduct::head, model_.head, 1, ProductInput::activations, ProductOutput::values);
+  params.x = buffers_.normed(1);
+  params.y = buffers_.logits();
+  launch_product(params, type_, 1, ProductInput::activations, ProductOutput::values, false, stream_);
+  sampling(1, -1);
+}
+
+ProductParams DecodeQueue::product(DecodeProduct which, const at::Tensor& weights, int rows, ProductInput input,
+                                   ProductOutput output) const {
+  const std::size_t asked = options_.shared_budget[static_cast<std::size_t>(which)];
+  const std::size_t budget =
+      asked ? asked : product_shared_budget(which, rows, static_cast<std::int64_t>(weights.nbytes()), sms_);
+  ProductParams params;
+  params.rows = output == ProductOutput::swiglu ? weights.size(0) / 2 : weights.size(0);
+  params.columns = weights.size(1);
+  params.geometry = choose_geometry(params.rows, params.columns, rows, input, output, sms_, budget);
+  params.weights =
+      make_tensor_map(weights.const_data_ptr(), weights.size(0), weights.size(1), params.geometry.group_rows);
+  params.limit = limit_;
+  return params;
+}
+
+/// The product that reads the partial sums of a place: for one row with the norm inside, else after a norm kernel.
+void DecodeQueue::normed_product(DecodeProduct which, int place, const at::Tensor& norm_weight,
+                                 const at::Tensor& weights, int rows, ProductOutput output, void* y) {
+  NormInput norm;
+  norm.received = buffers_.received(place, rows * hidden_);
+  norm.weight = norm_weight.const_data_ptr();
+  norm.residual_out = buffers_.residual();
+  norm.eps = static_cast<float>(model_.rms_norm_eps);
+  const ProductInput input = rows == 1 ? ProductInput::norm : ProductInput::activations;
+  ProductParams params = product(which, weights, rows, input, output);
+  params.y = y;
+  params.marks = timeline_.marks(name_of(which));
+  if (rows == 1) {
+    params.norm = norm;
+  } else {
+    launch_norm_rows(norm, hidden_, rows, buffers_.normed(rows), limit_, type_, dependent(), stream_);
+    params.x = buffers_.normed(rows);
+  }
+  launch_product(params, type_, rows, input, output, dependent(), stream_);
+}
+
+/// The product whose partial sums go to a place.
+void DecodeQueue::summed_product(DecodeProduct which, int place, const at::Tensor& weights, const at::Tensor& bias,
+                                 int rows, const void* x) {
+  ProductParams params = product(which, weights, rows, ProductInput::activations, ProductOutput::partials);
+  params.x = x;
+  params.partials.sent = buffers_.sent(place);
+  params.marks = timeline_.marks(name_of(which));
+  if (collectives_.rank() == 0) {
+    params.partials.residual = buffers_.residual();
+    params.partials.bias = data_or_null(bias);
+  }
+  launch_product(params, type_, rows, ProductInput::activations, ProductOutput::partials, dependent(), stream_);
+  reduce_place(rows);
+}
+
+/// Without mapped memory the partial sums are added by NCCL, in place.
+void DecodeQueue::reduce_place(int rows) {
+  if (buffers_.fused()) return;
+  at::Tensor partials = buffers_.partials(rows * hidden_);
+  collectives_.all_reduce(partials);
+  after_collective_ = true;
+}
+
+void DecodeQueue::attention(const StepLayer& layer, std::int64_t index, int rows) {
+  AttentionParams params;
+  params.state = buffers_.state();
+  params.qkv = buffers_.qkv();
+  params.bias = data_or_null(layer.qkv_bias);
+  params.norm_weight = data_or_null(layer.qk_norm);
+  params.cos = model_.rope_cos.const_data_ptr();
+  params.sin = model_.rope_sin.const_data_ptr();
+  params.keys = model_.cache.select(0, index).select(0, 0).mutable_data_ptr();
+  params.values = model_.cache.select(0, index).select(0, 1).mutable_data_ptr();
+  params.page_table = buffers_.page_table();
+  params.output = buffers_.attended(rows);
+  params.heads = static_cast<int>(model_.heads);
+  params.kv_heads = static_cast<int>(model_.kv_heads);
+  params.head_dim = static_cast<int>(model_.head_dim);
+  params.page_tokens = static_cast<int>(model_.cache.size(3));
+  params.eps = static_cast<float>(model_.rms_norm_eps);
+  params.scale = 1 / std::sqrt(static_cast<float>(model_.head_dim));
+  params.marks = timeline_.marks("attention");
+  launch_decode_attention(params, type_, rows, cluster_, dependent(), stream_);
+}
+
+/// `last_place`: of the step's partial sums, whose follower is wiped for the next step; -1: none.
+void DecodeQueue::sampling(int rows, int last_place) {
+  DecodeSampling sampling;
+  sampling.state = buffers_.state();
+  sampling.logits = buffers_.logits();
+  sampling.logits_stride = model_.head.size(0);
+  sampling.first_id = model_.first_vocab;
+  sampling.columns = std::clamp<std::int64_t>(options_.sampled_ids - model_.first_vocab, 0, model_.head.size(0));
+  sampling.blocks = buffers_.block_candidates();
+  buffers_.fill_candidate_exchange(sampling);
+  sampling.results = results_.words;
+  sampling.result_slots = results_.slots;
+  sampling.limit = limit_;
+  sampling.select_marks = timeline_.marks("select");
+  sampling.choose_marks = timeline_.marks("choose");
+  if (last_place >= 0) {
+    const ReceivedPartials received = buffers_.received(last_place + 1, rows * hidden_);
+    sampling.wipe = received.wipe;
+    sampling.wipe_rank_stride = received.rank_stride;
+    sampling.wipe_quads = static_cast<int>(rows * hidden_ / 4);
+    sampling.wipe_ranks = received.ranks;
+  }
+  if (buffers_.fused()) {
+    launch_decode_sampling(sampling, SamplingPart::all, dependent(), stream_);
+    return;
+  }
+  launch_decode_sampling(sampling, SamplingPart::select, dependent(), stream_);
+  collectives_.all_gather_into(buffers_.gathered_candidates(), buffers_.own_candidates());
+  launch_decode_sampling(sampling, SamplingPart::choose, false, stream_);
+}
+
+}  // namespace specthink
