@@ -3,7 +3,8 @@
 # Needs a build; works on one that was made elsewhere and copied: launch/test_gpu.sh [BUILD_DIR]
 #
 #   SPECTHINK_SOAK_STEPS=200000   a long soak of decode steps (default 2000)
-#   SPECTHINK_SANITIZER=memcheck  the tests of single kernels under compute-sanitizer instead (memcheck, racecheck, ...)
+#   SPECTHINK_SANITIZER=memcheck  the tests of single kernels under compute-sanitizer instead (memcheck, racecheck, ...):
+#                                 this program's kernels alone, with fewer sizes
 set -euo pipefail
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_dir=${1:-${SPECTHINK_BUILD_DIR:-$source_dir/build}}
@@ -18,7 +19,8 @@ programs=("$build_dir"/*_ranks_tests)
 
 export SPECTHINK_TEST_DEVICE=cuda SPECTHINK_CHECK_INTERVAL=1
 if [ -n "${SPECTHINK_SANITIZER:-}" ]; then
-  exec compute-sanitizer --tool "$SPECTHINK_SANITIZER" --error-exitcode 1 "$build_dir/kernels_ranks_tests" --gtest_brief=1
+  exec compute-sanitizer --tool "$SPECTHINK_SANITIZER" --kernel-name kns=specthink --error-exitcode 1 \
+    "$build_dir/kernels_ranks_tests" --gtest_brief=1
 fi
 failed=0
 for program in "${programs[@]}"; do
