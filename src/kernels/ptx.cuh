@@ -271,25 +271,6 @@ __device__ __forceinline__ void store_cluster(std::uint32_t address, int block, 
   asm volatile("st.shared::cluster.f32 [%0], %1;" ::"r"(remote), "f"(value) : "memory");
 }
 
-/// Loads from the shared memory of another block of the cluster, at this block's `address`.
-__device__ __forceinline__ float load_cluster(std::uint32_t address, int block) {
-  std::uint32_t remote;
-  float value;
-  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(address), "r"(block));
-  asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(value) : "r"(remote) : "memory");
-  return value;
-}
-__device__ __forceinline__ float4 load_cluster_16(std::uint32_t address, int block) {
-  std::uint32_t remote;
-  float4 v;
-  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(address), "r"(block));
-  asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
-               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
-               : "r"(remote)
-               : "memory");
-  return v;
-}
-
 // --- 16-bit elements
 
 template <typename T>
