@@ -1,0 +1,93 @@
+// How the products of a decode step are cut up: every row in one group, within the SM, and two neighbours in one SM.
+#ifdef SPECTHINK_WITH_CUDA
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "kernels/product_layout.h"
+
+namespace specthink {
+namespace {
+
+constexpr int kSms = 132;
+constexpr std::size_t kSharedOfBlock = 227 * 1024;
+constexpr std::size_t kSharedOfSm = 228 * 1024;  // 1 KB of it is the system's, for each block
+
+/// A rank's part of a model.
+struct Shape {
+  std::int64_t hidden, query_columns, kv_columns, intermediate, vocab;
+};
+constexpr Shape k32b{5120, 4096, 512, 12800, 75968};  // Qwen3-32B and 1.7B, Llama-3-8B of two ranks
+constexpr Shape k1_7b{2048, 1024, 512, 3072, 75968};
+constexpr Shape k8b{4096, 2048, 512, 7168, 64128};
+constexpr Shape kSmall{64, 64, 64, 96, 100};
+
+struct Product {
+  std::int64_t weight_rows, columns;
+  ProductOutput output;
+};
+Product product_of(const Shape& shape, DecodeProduct which) {
+  switch (which) {
+    case DecodeProduct::qkv:
+      return {shape.query_columns + 2 * shape.kv_columns, shape.hidden, ProductOutput::values};
+    case DecodeProduct::output:
+      return {shape.hidden, shape.query_columns, ProductOutput::partials};
+    case DecodeProduct::gate_up:
+      return {2 * shape.intermediate, shape.hidden, ProductOutput::swiglu};
+    case DecodeProduct::down:
+      return {shape.hidden, shape.intermediate, ProductOutput::partials};
+    default:
+      return {shape.vocab, shape.hidden, ProductOutput::values};
+  }
+}
+
+ProductGeometry geometry_of(const Shape& shape, DecodeProduct which, int x_rows) {
+  const Product product = product_of(shape, which);
+  const bool normed = x_rows == 1 && product.output != ProductOutput::partials;
+  const std::int64_t rows = product.output == ProductOutput::swiglu ? product.weight_rows / 2 : product.weight_rows;
+  return choose_geometry(rows, product.columns, x_rows, normed ? ProductInput::norm : ProductInput::activations,
+                         product.output, kSms,
+                         product_shared_budget(which, x_rows, product.weight_rows * product.columns * 2, kSms));
+}
+
+TEST(product_geometry, covers_the_rows_within_the_shared_memory) {
+  for (const Shape& shape : {k32b, k1_7b, k8b, kSmall}) {
+    for (int which = 0; which <= static_cast<int>(DecodeProduct::head); ++which) {
+      for (const int x_rows : {1, 2, 4, 8, 16}) {
+        const auto product = static_cast<DecodeProduct>(which);
+        const ProductGeometry geometry = geometry_of(shape, product, x_rows);
+        SCOPED_TRACE("hidden " + std::to_string(shape.hidden) + ", product " + std::to_string(which) + ", " +
+                     std::to_string(x_rows) + " rows");
+        const Product matrix = product_of(shape, product);
+        const std::int64_t rows = matrix.output == ProductOutput::swiglu ? matrix.weight_rows / 2 : matrix.weight_rows;
+        EXPECT_GE(std::int64_t{geometry.groups} * geometry.group_rows, rows);
+        EXPECT_LT(std::int64_t{geometry.groups - 1} * geometry.group_rows, rows);
+        EXPECT_LE(weight_rows_of(matrix.output, geometry.group_rows), kMaxGroupRows);
+        EXPECT_EQ(geometry.blocks, std::min(geometry.groups, kSms));
+        EXPECT_GE(std::int64_t{geometry.chunks} * kChunkColumns, matrix.columns);
+        EXPECT_GE(geometry.stages, 2);
+        EXPECT_LE(geometry.stages, kMaxStages);
+        EXPECT_LE(geometry.shared_bytes, kSharedOfBlock);
+      }
+    }
+  }
+}
+
+// Of a small model's step, a kernel's block fits beside that of the next product, whose ring fills meanwhile.
+TEST(product_geometry, neighbours_of_a_small_model_share_an_sm) {
+  const auto bytes = [](DecodeProduct which) { return geometry_of(k1_7b, which, 1).shared_bytes + 1024; };
+  EXPECT_LE(bytes(DecodeProduct::output) + bytes(DecodeProduct::gate_up), kSharedOfSm);
+  EXPECT_LE(bytes(DecodeProduct::gate_up) + bytes(DecodeProduct::down), kSharedOfSm);
+  EXPECT_LE(bytes(DecodeProduct::down) + bytes(DecodeProduct::qkv), kSharedOfSm);
+}
+
+// Rings of one group a block leave no second wait for the others.
+TEST(product_geometry, blocks_of_the_1_7b_have_one_group_of_summed_products) {
+  for (const DecodeProduct which : {DecodeProduct::output, DecodeProduct::down}) {
+    EXPECT_EQ(geometry_of(k1_7b, which, 1).groups, geometry_of(k1_7b, which, 1).blocks);
+  }
+}
+
+}  // namespace
+}  // namespace specthink
+#endif
