@@ -1,5 +1,7 @@
 #include "kernels/block_sum.cuh"
 #include "kernels/exchange.cuh"
+#include "kernels/hopper.cuh"
+#include "kernels/hopper.h"
 #include "kernels/kernel_launch.cuh"
 #include "kernels/peer_sum_device.h"
 #include "kernels/ptx.cuh"
@@ -33,6 +35,10 @@ __global__ void __launch_bounds__(kMaxBlockThreads) peer_add_rms_norm(const __gr
     }
   };
 
+#if SPECTHINK_HOPPER_CODE
+  ptx::wait_for_predecessors();
+  ptx::launch_dependents();
+#endif
   // The kernel before this one has written this rank's partial sums.
   if (blockIdx.x == 0 && thread < p.ranks && thread != p.rank) {
     ptx::store_release_system(p.signal[thread], p.sequence);
@@ -91,12 +97,19 @@ __global__ void __launch_bounds__(kMaxBlockThreads) peer_add_rms_norm(const __gr
   });
 }
 
+int current_device() {
+  int device = 0;
+  if (cudaGetDevice(&device) != cudaSuccess) check_launch("peer_add_rms_norm");
+  return device;
+}
+
 template <typename T>
 void launch(const PeerSumParams& params, cudaStream_t stream) {
   const int vectors = params.hidden / kVectorWidth;
   const int each = vectors <= kMaxBlockThreads ? 1 : vectors <= 2 * kMaxBlockThreads ? 2 : 4;
   const int threads = ((vectors + each - 1) / each + 31) / 32 * 32;
-  const LaunchShape shape{dim3(static_cast<unsigned>(params.rows)), threads};
+  static const bool dependent = has_hopper_code(current_device());
+  const LaunchShape shape{dim3(static_cast<unsigned>(params.rows)), threads, 0, 1, dependent};
   const auto kernel = each == 1   ? peer_add_rms_norm<T, 1>
                       : each == 2 ? peer_add_rms_norm<T, 2>
                                   : peer_add_rms_norm<T, 4>;

@@ -92,6 +92,7 @@ __global__ void __launch_bounds__(kMergeWarps * 32)
   __shared__ float outputs[kMergeWarps][kHeadDim];
   __shared__ float2 statistics[kMergeWarps];
   const QueryTiles tiles(p.shape);
+  ptx::launch_dependents();
   const SplitTile split = splits.tiles[blockIdx.y];
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int lane = static_cast<int>(threadIdx.x) % 32;

@@ -6,8 +6,11 @@
 #include <initializer_list>
 
 #include "kernels/block_sum.cuh"
-#include "kernels/launch.h"
+#include "kernels/hopper.cuh"
+#include "kernels/hopper.h"
+#include "kernels/kernel_launch.cuh"
 #include "kernels/prefill_ops_device.h"
+#include "kernels/ptx.cuh"
 #include "kernels/vector_access.cuh"
 
 namespace specthink::prefill_ops {
@@ -92,6 +95,10 @@ __global__ void qk_norm_rope_store_kernel(const QkvOperands<T> operands, int lan
   const int step = lanes * width;
   const bool active = item < operands.rows * all_heads;
   const T* from = operands.qkv + static_cast<std::int64_t>(item) * head_dim;
+#if SPECTHINK_HOPPER_CODE
+  ptx::launch_dependents();
+  ptx::wait_for_predecessors();
+#endif
 
   float scale = 1;
   if (operands.qk_norm != nullptr) {  // the same for all threads: every lane takes part in the shuffles
@@ -262,7 +269,10 @@ void qk_norm_rope_store_on_device(const at::Tensor& qkv, const at::Tensor& qk_no
     // At most one thread an element, so that their number fits an int as the elements' does.
     const int threads = operands.rows * (operands.heads + 2 * operands.kv_heads) * lanes;
     const int blocks = (threads - 1) / kThreads + 1;
-    qk_norm_rope_store_kernel<T, kWidth><<<blocks, kThreads, 0, c10::cuda::getCurrentCUDAStream()>>>(operands, lanes);
+    static const bool dependent = has_hopper_code(qkv.get_device());
+    const LaunchShape shape{dim3(static_cast<unsigned>(blocks)), kThreads, 0, 1, dependent};
+    launch_kernel("qk_norm_rope_store", qk_norm_rope_store_kernel<T, kWidth>, shape,
+                  c10::cuda::getCurrentCUDAStream().stream(), operands, lanes);
   });
 }
 

@@ -271,6 +271,18 @@ __device__ __forceinline__ void store_cluster(std::uint32_t address, int block, 
   asm volatile("st.shared::cluster.f32 [%0], %1;" ::"r"(remote), "f"(value) : "memory");
 }
 
+/// The same of 16 bytes, counted at the other block's `barrier` (this block's address of its own) when they are there.
+__device__ __forceinline__ void store_cluster_async(std::uint32_t address, int block, float4 v, std::uint32_t barrier) {
+  std::uint32_t remote;
+  std::uint32_t remote_barrier;
+  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(address), "r"(block));
+  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote_barrier) : "r"(barrier), "r"(block));
+  asm volatile(
+      "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 [%0], {%1, %2, %3, %4}, [%5];" ::"r"(remote),
+      "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w), "r"(remote_barrier)
+      : "memory");
+}
+
 // --- 16-bit elements
 
 template <typename T>

@@ -46,10 +46,13 @@ FusedForward::FusedForward(const ModelConfig& config, const ShardPlan& plan, con
   for (std::size_t i = 0; i < weights.layers.size(); ++i) {
     const LayerWeights& layer = weights.layers[i];
     const auto index = static_cast<std::int64_t>(i);
-    layers_.push_back({.qkv = layer.qkv.t(),
-                       .output = layer.output.t(),
-                       .gate_up = layer.gate_up.t(),
-                       .down = layer.down.t(),
+    const auto matrix = [](const at::Tensor& weights, PrefillProduct::Kind kind) {
+      return Matrix{weights.t(), PrefillProduct::create(weights, kind)};
+    };
+    layers_.push_back({.qkv = matrix(layer.qkv, PrefillProduct::Kind::plain),
+                       .output = matrix(layer.output, PrefillProduct::Kind::plain),
+                       .gate_up = matrix(layer.gate_up, PrefillProduct::Kind::gated),
+                       .down = matrix(layer.down, PrefillProduct::Kind::plain),
                        .cached_keys = cache.all_keys(index),
                        .cached_values = cache.all_values(index)});
   }
@@ -122,6 +125,17 @@ void FusedForward::embed(const at::Tensor& ids, at::Tensor& hidden) const {
   collectives_.all_reduce(hidden);
 }
 
+/// y = x · Wᵀ + bias, which may be undefined.
+void FusedForward::multiply(const Matrix& matrix, const at::Tensor& x, const at::Tensor& bias, at::Tensor& y) {
+  if (matrix.few_rows && x.size(0) <= PrefillProduct::kMaxRows) {
+    matrix.few_rows->run(x, bias, y);
+  } else if (bias.defined()) {
+    at::addmm_out(y, bias, x, matrix.transposed);
+  } else {
+    at::mm_out(y, x, matrix.transposed);
+  }
+}
+
 /// Where this rank's part of the next sum over the ranks goes, [rows, hidden].
 at::Tensor FusedForward::partial(const Buffers& buffers) {
   if (buffers.delta.defined()) return buffers.delta;
@@ -157,11 +171,7 @@ at::Tensor FusedForward::attend(std::size_t layer, std::span<const SlotRows> bat
                                 const prefill_ops::RowPlaces& places, Buffers& buffers) {
   const LayerWeights& weights = weights_.layers[layer];
   Layer& views = layers_[layer];
-  if (weights.qkv_bias.defined()) {
-    at::addmm_out(buffers.qkv, weights.qkv_bias, buffers.normed, views.qkv);
-  } else {
-    at::mm_out(buffers.qkv, buffers.normed, views.qkv);
-  }
+  multiply(views.qkv, buffers.normed, weights.qkv_bias, buffers.qkv);
   prefill_ops::qk_norm_rope_store(buffers.qkv, weights.qk_norm, config_.rms_norm_eps, rope_, places, buffers.queries,
                                   views.cached_keys, views.cached_values);
 
@@ -180,17 +190,21 @@ at::Tensor FusedForward::attend(std::size_t layer, std::span<const SlotRows> bat
     attended = attention_ ? buffers.attended : at::cat(parts);
   }
   at::Tensor result = partial(buffers);
-  at::mm_out(result, attended.reshape({attended.size(0), plan_.num_heads_local * config_.head_dim}), views.output);
+  multiply(views.output, attended.reshape({attended.size(0), plan_.num_heads_local * config_.head_dim}), {}, result);
   return result;
 }
 
 /// normed -> this rank's part of what the feed-forward adds to the residual.
 at::Tensor FusedForward::feed_forward(std::size_t layer, Buffers& buffers) {
   const Layer& views = layers_[layer];
-  at::mm_out(buffers.gate_up, buffers.normed, views.gate_up);
-  prefill_ops::silu_mul(buffers.gate_up, buffers.activated);
+  if (views.gate_up.few_rows && buffers.normed.size(0) <= PrefillProduct::kMaxRows) {
+    views.gate_up.few_rows->run(buffers.normed, {}, buffers.activated);
+  } else {
+    at::mm_out(buffers.gate_up, buffers.normed, views.gate_up.transposed);
+    prefill_ops::silu_mul(buffers.gate_up, buffers.activated);
+  }
   at::Tensor result = partial(buffers);
-  at::mm_out(result, buffers.activated, views.down);
+  multiply(views.down, buffers.activated, {}, result);
   return result;
 }
 

@@ -1,6 +1,6 @@
-// The forward pass on GPUs with few launches: library matrix products, joined by the kernels of kernels/prefill_ops.h,
-// kernels/prefill_attention.h and kernels/peer_sum.h, or the libraries' attention and all-reduce where those do not
-// run.
+// The forward pass on GPUs with few launches: library matrix products, or kernels/prefill_product.h for few rows,
+// joined by the kernels of kernels/prefill_ops.h, kernels/prefill_attention.h and kernels/peer_sum.h, or the libraries'
+// attention and all-reduce where those do not run.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,6 +16,7 @@
 #include "specthink/kernels/peer_sum.h"
 #include "specthink/kernels/prefill_attention.h"
 #include "specthink/kernels/prefill_ops.h"
+#include "specthink/kernels/prefill_product.h"
 #include "specthink/model/model_config.h"
 #include "specthink/model/shard_plan.h"
 #include "specthink/model/transformer.h"
@@ -36,11 +37,15 @@ class FusedForward {
   at::Tensor run(std::span<const SlotRows> batch);
 
  private:
+  struct Matrix {
+    at::Tensor transposed;                     // view of the weight, [input, output]
+    std::unique_ptr<PrefillProduct> few_rows;  // null where it does not run
+  };
   struct Layer {
-    at::Tensor qkv;            // [hidden, (heads_local + 2·kv_heads_local)·head_dim], as the other three a transposed
-    at::Tensor output;         // [heads_local·head_dim, hidden]                       view of the weight
-    at::Tensor gate_up;        // [hidden, 2·intermediate_local]
-    at::Tensor down;           // [intermediate_local, hidden]
+    Matrix qkv;                // [hidden, (heads_local + 2·kv_heads_local)·head_dim]
+    Matrix output;             // [heads_local·head_dim, hidden]
+    Matrix gate_up;            // [hidden, 2·intermediate_local]; few_rows: the activation too
+    Matrix down;               // [intermediate_local, hidden]
     at::Tensor cached_keys;    // [slots·capacity, kv_heads_local, head_dim]
     at::Tensor cached_values;  // the same
   };
@@ -60,6 +65,7 @@ class FusedForward {
   bool by_peers(std::int64_t rows) const;
   Buffers buffers_for(std::int64_t rows);
   void embed(const at::Tensor& ids, at::Tensor& hidden) const;
+  static void multiply(const Matrix& matrix, const at::Tensor& x, const at::Tensor& bias, at::Tensor& y);
   at::Tensor partial(const Buffers& buffers);
   void join(at::Tensor& partial, const at::Tensor& bias, const at::Tensor& norm, Buffers& buffers, at::Tensor& normed);
   at::Tensor attend_slot(std::size_t layer, const SlotRows& rows, const at::Tensor& queries, at::Tensor attended);

@@ -5,7 +5,6 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <limits>
 #include <optional>
 #include <string>
@@ -19,12 +18,6 @@
 namespace specthink::testing_support {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-/// Whether a tool looks at every access (launch/test_gpu.sh), which takes a hundred times as long: fewer sizes must do.
-inline bool sanitized() {
-  const char* tool = std::getenv("SPECTHINK_SANITIZER");
-  return tool && *tool;
-}
 
 /// Skips without a GPU. Kernels and LibTorch's operators use one stream, so that nothing has to be waited for between
 /// them.

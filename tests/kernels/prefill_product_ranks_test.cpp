@@ -1,0 +1,138 @@
+// The products of a short prefill against float32 operators of LibTorch.
+#include <gtest/gtest.h>
+
+#include "specthink/kernels/prefill_product.h"
+
+#ifndef SPECTHINK_WITH_CUDA
+TEST(prefill_product, does_not_run_in_this_build) {
+  EXPECT_EQ(specthink::PrefillProduct::create({}, specthink::PrefillProduct::Kind::plain), nullptr);
+  GTEST_SKIP() << "this build has no CUDA code";
+}
+#else
+
+#include "kernels/gpu_test.h"
+#include "specthink/kernels/prefill_ops.h"
+
+namespace specthink {
+namespace {
+
+using namespace testing_support;
+using Kind = PrefillProduct::Kind;
+
+struct Shape {
+  std::int64_t outputs, k;
+};
+// Split and whole products, one tile and several in turn, ends within a tile and within a chunk, models' shapes.
+constexpr Shape kShapes[] = {{8, 8},       {72, 200},    {136, 64},    {2048, 1024}, {2048, 3072}, {3072, 4096},
+                             {5120, 4096}, {5120, 5120}, {5128, 1000}, {5120, 8},    {20000, 136}, {30000, 520}};
+constexpr std::int64_t kRows[] = {1, 17, 63, 64, 65, 120, 128};
+
+class prefill_product : public GpuTest {
+ protected:
+  void SetUp() override {
+    GpuTest::SetUp();
+    if (IsSkipped()) return;
+    if (!PrefillProduct::create(at::empty({64, 64}, elements()), Kind::plain)) {
+      GTEST_SKIP() << "the kernel runs on Hopper GPUs only";
+    }
+  }
+
+  /// y of `rows`, within a tensor that is NaN elsewhere; checks that nothing else is written and that a second run
+  /// gives the same bits.
+  at::Tensor run(const PrefillProduct& product, const at::Tensor& x, const at::Tensor& bias, std::int64_t outputs) {
+    const std::int64_t rows = x.size(0);
+    at::Tensor first;
+    for (int time = 0; time < 2; ++time) {
+      const at::Tensor around = at::full({rows + 2, outputs}, kNan, elements());
+      at::Tensor y = around.narrow(0, 1, rows);
+      product.run(x, bias, y);
+      EXPECT_TRUE(around[0].isnan().all().item<bool>() && around[rows + 1].isnan().all().item<bool>());
+      EXPECT_TRUE(!first.defined() || at::equal(first, y)) << "two runs differ";
+      first = y;
+    }
+    return first;
+  }
+
+  at::Tensor random(at::IntArrayRef sizes) const { return at::randn(sizes, elements()); }
+};
+
+TEST_P(prefill_product, plain) {
+  for (const Shape& shape : kShapes) {
+    const at::Tensor weights = random({shape.outputs, shape.k}) / std::sqrt(static_cast<double>(shape.k));
+    const auto product = PrefillProduct::create(weights, Kind::plain);
+    ASSERT_NE(product, nullptr);
+    for (const std::int64_t rows : kRows) {
+      if (sanitized() && rows != 65 && rows != 17) continue;
+      if (sanitizer() == "racecheck" && shape.outputs * shape.k > 3'000'000) continue;
+      SCOPED_TRACE(std::to_string(rows) + " rows, " + std::to_string(shape.outputs) + " x " + std::to_string(shape.k));
+      const at::Tensor x = random({rows, shape.k});
+      const at::Tensor bias = rows % 2 ? random({shape.outputs}) : at::Tensor();
+      at::Tensor expected = at::mm(x.to(at::kFloat), weights.to(at::kFloat).t());
+      if (bias.defined()) expected += bias.to(at::kFloat);
+      expect_near(run(*product, x, bias, shape.outputs), expected, rounding() / 16, 2 * rounding(), "product");
+      if (HasFailure()) return;
+    }
+  }
+}
+
+TEST_P(prefill_product, gated) {
+  for (const Shape& shape : kShapes) {
+    const at::Tensor weights = random({2 * shape.outputs, shape.k}) / std::sqrt(static_cast<double>(shape.k));
+    const auto product = PrefillProduct::create(weights, Kind::gated);
+    ASSERT_NE(product, nullptr);
+    for (const std::int64_t rows : kRows) {
+      if (sanitized() && rows != 65 && rows != 17) continue;
+      if (sanitizer() == "racecheck" && shape.outputs * shape.k > 3'000'000) continue;
+      SCOPED_TRACE(std::to_string(rows) + " rows, " + std::to_string(shape.outputs) + " x " + std::to_string(shape.k));
+      const at::Tensor x = random({rows, shape.k});
+      const at::Tensor both = at::mm(x.to(at::kFloat), weights.to(at::kFloat).t());
+      const at::Tensor expected =
+          at::silu(both.narrow(1, 0, shape.outputs)) * both.narrow(1, shape.outputs, shape.outputs);
+      // Gate, its activation, the other part and their product are each rounded.
+      expect_near(run(*product, x, {}, shape.outputs), expected, rounding(), 6 * rounding(), "gated product");
+      if (HasFailure()) return;
+    }
+  }
+}
+
+/// As in a model: each product reads what the one before has written, and starts before that one has ended.
+TEST_P(prefill_product, waits_for_the_kernel_before) {
+  constexpr std::int64_t kSize = 2048;
+  const at::Tensor weights = random({kSize, kSize}) / std::sqrt(static_cast<double>(kSize));
+  const auto product = PrefillProduct::create(weights, Kind::plain);
+  const at::Tensor start = random({100, kSize});
+  at::Tensor alone = start.clone();
+  at::Tensor other = at::empty_like(alone);
+  for (int i = 0; i < 20; ++i) {
+    product->run(alone, {}, other);
+    check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+    std::swap(alone, other);
+  }
+  at::Tensor queued = start.clone();
+  other = at::empty_like(queued);
+  for (int i = 0; i < 20; ++i) {
+    product->run(queued, {}, other);
+    std::swap(queued, other);
+  }
+  EXPECT_TRUE(at::equal(alone, queued));
+}
+
+TEST_P(prefill_product, refuses_what_does_not_fit) {
+  EXPECT_EQ(PrefillProduct::create(random({64, 20}), Kind::plain), nullptr);
+  EXPECT_EQ(PrefillProduct::create(random({20, 64}), Kind::plain), nullptr);
+  EXPECT_EQ(PrefillProduct::create(at::zeros({64, 64}, floats()), Kind::plain), nullptr);
+  const auto product = PrefillProduct::create(random({64, 128}), Kind::plain);
+  at::Tensor y = at::empty({10, 64}, elements());
+  EXPECT_THROW(product->run(random({10, 64}), {}, y), InternalError);
+  EXPECT_THROW(product->run(random({9, 128}), {}, y), InternalError);
+  EXPECT_THROW(product->run(random({10, 128}), random({65}), y), InternalError);
+  at::Tensor many = at::empty({129, 64}, elements());
+  EXPECT_THROW(product->run(random({129, 128}), {}, many), InternalError);
+}
+
+INSTANTIATE_TEST_SUITE_P(types, prefill_product, testing::Values(at::kBFloat16, at::kHalf));
+
+}  // namespace
+}  // namespace specthink
+
+#endif
