@@ -1,4 +1,4 @@
-// specthink bench-kernels: the kernels of a decode step and the attention of a prefill, one at a time.
+// specthink bench-kernels: the kernels of a decode step, the products and the attention of a prefill, one at a time.
 #include <fmt/format.h>
 
 #include <iostream>
@@ -36,7 +36,8 @@ int run_bench_kernels(const Invocation& invocation) {
   const ElementType type = given.dtype == DType::bfloat16 ? ElementType::bfloat16 : ElementType::float16;
   for (ModelKernels& model : report.models) {
     model.times = time_kernels(model.shape, type, device);
-    model.prefill = time_prefill_attention(model.shape, type, device);
+    model.prefill_products = time_prefill_products(model.shape, type, device);
+    model.prefill_attention = time_prefill_attention(model.shape, type, device);
   }
 
   if (settings.format == Format::json) {

@@ -9,8 +9,8 @@
 namespace specthink {
 namespace {
 
-double share(const KernelReport& report, const KernelTime& time, double seconds) {
-  return static_cast<double>(time.which.bytes) / seconds / report.read_bytes_per_second;
+double share(const KernelReport& report, std::int64_t bytes, double seconds) {
+  return static_cast<double>(bytes) / seconds / report.read_bytes_per_second;
 }
 
 std::string shape_text(const DecodeShape& shape) {
@@ -22,9 +22,21 @@ double operations_per_second(const ModelKernels& model, const PrefillAttentionTi
   return prefill_attention_operations(model.shape, time.which) / time.seconds;
 }
 
-std::string prefill_table(const ModelKernels& model) {
+std::string product_table(const KernelReport& report, const ModelKernels& model) {
   std::vector<std::vector<std::string>> rows;
-  for (const PrefillAttentionTime& time : model.prefill) {
+  for (const PrefillProductTime& time : model.prefill_products) {
+    const PrefillProductCase& which = time.which;
+    rows.push_back({name_of(which), std::to_string(which.rows), std::to_string(which.bytes),
+                    fmt::format("{:.2f}", time.seconds * 1e6),
+                    fmt::format("{:.1f} %", 100 * share(report, which.bytes, time.seconds)),
+                    fmt::format("{:.2f}", time.library_seconds * 1e6)});
+  }
+  return markdown_table({"kernel", "rows", "bytes", "µs", "share", "LibTorch µs"}, rows);
+}
+
+std::string attention_table(const ModelKernels& model) {
+  std::vector<std::vector<std::string>> rows;
+  for (const PrefillAttentionTime& time : model.prefill_attention) {
     rows.push_back({std::to_string(time.which.rows), std::to_string(time.which.cached),
                     fmt::format("{:.1f}", time.seconds * 1e6),
                     fmt::format("{:.0f}", operations_per_second(model, time) / 1e12)});
@@ -78,7 +90,7 @@ std::string to_markdown(const KernelReport& report) {
       const KernelCase& which = time.which;
       const auto add_time = [&](std::vector<std::string>& row, std::optional<double> seconds) {
         row.push_back(seconds ? fmt::format("{:.2f}", *seconds * 1e6) : "-");
-        row.push_back(seconds ? fmt::format("{:.1f} %", 100 * share(report, time, *seconds)) : "-");
+        row.push_back(seconds ? fmt::format("{:.1f} %", 100 * share(report, which.bytes, *seconds)) : "-");
       };
       std::vector<std::string> row{name_of(which), std::to_string(which.rows),
                                    which.context ? std::to_string(which.context) : "-", std::to_string(which.bytes)};
@@ -88,7 +100,8 @@ std::string to_markdown(const KernelReport& report) {
     }
     text += fmt::format("\n## {}\n\n{}.\n\n", model.name, shape_text(model.shape)) +
             markdown_table({"kernel", "rows", "context", "bytes", "µs alone", "share", "µs overlapped", "share"}, rows);
-    if (!model.prefill.empty()) text += "\nAttention of a prefill:\n\n" + prefill_table(model);
+    if (!model.prefill_products.empty()) text += "\nProducts of a prefill:\n\n" + product_table(report, model);
+    if (!model.prefill_attention.empty()) text += "\nAttention of a prefill:\n\n" + attention_table(model);
   }
   return text;
 }
@@ -101,20 +114,30 @@ Json to_json(const KernelReport& report) {
       const KernelCase& which = time.which;
       Json kernel{{"kernel", name_of(which)},     {"rows", which.rows},
                   {"context", which.context},     {"bytes", which.bytes},
-                  {"alone_us", time.alone * 1e6}, {"alone_share", share(report, time, time.alone)},
+                  {"alone_us", time.alone * 1e6}, {"alone_share", share(report, which.bytes, time.alone)},
                   {"overlapped_us", nullptr},     {"overlapped_share", nullptr}};
       if (time.overlapped) {
         kernel["overlapped_us"] = *time.overlapped * 1e6;
-        kernel["overlapped_share"] = share(report, time, *time.overlapped);
+        kernel["overlapped_share"] = share(report, which.bytes, *time.overlapped);
       }
       kernels.push_back(std::move(kernel));
     }
-    Json prefill = Json::array();
-    for (const PrefillAttentionTime& time : model.prefill) {
-      prefill.push_back({{"rows", time.which.rows},
-                         {"cached", time.which.cached},
-                         {"us", time.seconds * 1e6},
-                         {"tflop_s", operations_per_second(model, time) / 1e12}});
+    Json products = Json::array();
+    for (const PrefillProductTime& time : model.prefill_products) {
+      const PrefillProductCase& which = time.which;
+      products.push_back({{"kernel", name_of(which)},
+                          {"rows", which.rows},
+                          {"bytes", which.bytes},
+                          {"us", time.seconds * 1e6},
+                          {"share", share(report, which.bytes, time.seconds)},
+                          {"library_us", time.library_seconds * 1e6}});
+    }
+    Json attention = Json::array();
+    for (const PrefillAttentionTime& time : model.prefill_attention) {
+      attention.push_back({{"rows", time.which.rows},
+                           {"cached", time.which.cached},
+                           {"us", time.seconds * 1e6},
+                           {"tflop_s", operations_per_second(model, time) / 1e12}});
     }
     const DecodeShape& shape = model.shape;
     models.push_back({{"name", model.name},
@@ -126,7 +149,8 @@ Json to_json(const KernelReport& report) {
                         {"head_dim", shape.head_dim},
                         {"vocab", shape.vocab}}},
                       {"kernels", std::move(kernels)},
-                      {"prefill_attention", std::move(prefill)}});
+                      {"prefill_products", std::move(products)},
+                      {"prefill_attention", std::move(attention)}});
   }
   return {{"device", report.device},
           {"dtype", report.dtype},

@@ -21,7 +21,9 @@ struct ModelKernels {
   std::string name;
   DecodeShape shape;
   std::vector<KernelTime> times;
-  std::vector<PrefillAttentionTime> prefill = {};  // empty: not with this GPU
+  // Empty where the kernels do not run on this GPU.
+  std::vector<PrefillProductTime> prefill_products = {};
+  std::vector<PrefillAttentionTime> prefill_attention = {};
 };
 
 struct KernelReport {

@@ -18,6 +18,7 @@ constexpr std::int64_t kMostCopies = 64;
 constexpr std::int64_t kRotatedBytes = 1'000'000'000;
 constexpr int kRowCounts[] = {1, 2, 4, 8, 16};
 constexpr int kAttentionRows[] = {1, 8};
+constexpr std::int64_t kPrefillRows[] = {20, 120};
 constexpr std::int64_t kContexts[] = {1024, 4096, 16384, 32768};
 
 const char* name_of(DecodeKernel kernel) {
@@ -42,6 +43,8 @@ std::int64_t bytes_of(const DecodeShape& shape, const KernelCase& which) {
 }
 
 }  // namespace
+
+std::string name_of(const PrefillProductCase& which) { return name_of(which.kernel); }
 
 std::string name_of(const KernelCase& which) {
   return std::string(name_of(which.kernel)) + (which.norm_inside ? ", norm inside" : "");
@@ -115,6 +118,27 @@ std::vector<KernelTime> time_kernels([[maybe_unused]] const DecodeShape& shape, 
   return time_cuda_kernels(shape, type, device);
 #else
   throw InternalError("a CPU build has no decode kernels");
+#endif
+}
+
+std::vector<PrefillProductCase> prefill_product_cases(const DecodeShape& shape) {
+  std::vector<PrefillProductCase> cases;
+  for (const DecodeKernel kernel :
+       {DecodeKernel::qkv, DecodeKernel::output, DecodeKernel::gate_up, DecodeKernel::down}) {
+    for (const std::int64_t rows : kPrefillRows) {
+      cases.push_back({kernel, rows, matrix_elements(shape, kernel) * kElementBytes});
+    }
+  }
+  return cases;
+}
+
+std::vector<PrefillProductTime> time_prefill_products([[maybe_unused]] const DecodeShape& shape,
+                                                      [[maybe_unused]] ElementType type,
+                                                      [[maybe_unused]] c10::Device device) {
+#ifdef SPECTHINK_WITH_CUDA
+  return time_cuda_prefill_products(shape, type, device);
+#else
+  throw InternalError("a CPU build has no products of its own");
 #endif
 }
 

@@ -3,10 +3,15 @@
 #include <c10/cuda/CUDAGuard.h>
 
 #include <algorithm>
+#include <memory>
+#include <optional>
+#include <vector>
 
 #include "kernels/graph_timer.h"
 #include "kernels/kernel_benchmark_cuda.h"
 #include "specthink/kernels/prefill_attention.h"
+#include "specthink/kernels/prefill_ops.h"
+#include "specthink/kernels/prefill_product.h"
 
 namespace specthink {
 namespace {
@@ -22,13 +27,83 @@ double seconds_of(PrefillAttention& attention, const at::Tensor& queries, std::i
   return seconds_of_graph(graph, stream) / kLayers;
 }
 
+at::TensorOptions elements(ElementType type, c10::Device device) {
+  return at::TensorOptions(device).dtype(type == ElementType::bfloat16 ? at::kBFloat16 : at::kHalf);
+}
+
+/// Columns of x in a product.
+std::int64_t columns_of(const DecodeShape& shape, DecodeKernel kernel) {
+  if (kernel == DecodeKernel::output) return shape.heads * shape.head_dim;
+  return kernel == DecodeKernel::down ? shape.intermediate : shape.hidden;
+}
+
+/// Copies of a matrix that the launches take turns over.
+struct PrefillMatrix {
+  std::vector<at::Tensor> weights;
+  std::vector<std::unique_ptr<PrefillProduct>> products;
+};
+
+PrefillMatrix random_matrices(const DecodeShape& shape, DecodeKernel kernel, const at::TensorOptions& options) {
+  const std::int64_t columns = columns_of(shape, kernel);
+  const std::int64_t elements = matrix_elements(shape, kernel);
+  const auto kind = kernel == DecodeKernel::gate_up ? PrefillProduct::Kind::gated : PrefillProduct::Kind::plain;
+  PrefillMatrix matrix;
+  const std::int64_t copies = rotated_copies(elements * static_cast<std::int64_t>(sizeof(std::int16_t)));
+  for (std::int64_t copy = 0; copy < copies; ++copy) {
+    const at::Tensor weights = at::randn({elements / columns, columns}, options);
+    matrix.products.push_back(PrefillProduct::create(weights, kind));
+    matrix.weights.push_back(weights);
+    if (!matrix.products.back()) return {};
+  }
+  return matrix;
+}
+
+PrefillProductTime time_product(const PrefillProductCase& which, const PrefillMatrix& matrix, cudaStream_t stream) {
+  const at::Tensor& first = matrix.weights.front();
+  const auto copies = static_cast<double>(matrix.weights.size());
+  const bool gated = which.kernel == DecodeKernel::gate_up;
+  const at::Tensor x = at::randn({which.rows, first.size(1)}, first.options());
+  at::Tensor both = at::empty({which.rows, first.size(0)}, first.options());
+  at::Tensor y = gated ? at::empty({which.rows, first.size(0) / 2}, first.options()) : both;
+  at::mm_out(both, x, first.t());  // the library sets itself up, which a capture does not allow
+  const Graph own(stream, [&] {
+    for (const auto& product : matrix.products) product->run(x, {}, y);
+  });
+  const Graph library(stream, [&] {
+    for (const at::Tensor& weights : matrix.weights) {
+      at::mm_out(both, x, weights.t());
+      if (gated) prefill_ops::silu_mul(both, y);
+    }
+  });
+  return {which, seconds_of_graph(own, stream) / copies, seconds_of_graph(library, stream) / copies};
+}
+
 }  // namespace
+
+std::vector<PrefillProductTime> time_cuda_prefill_products(const DecodeShape& shape, ElementType type,
+                                                           c10::Device device) {
+  const c10::InferenceMode no_gradients;
+  const c10::cuda::CUDAStreamGuard guard(c10::cuda::getStreamFromPool(false, device.index()));
+  std::vector<PrefillProductTime> times;
+  PrefillMatrix matrix;
+  std::optional<DecodeKernel> kernel;  // of the matrix
+  for (const PrefillProductCase& which : prefill_product_cases(shape)) {
+    if (kernel != which.kernel) {
+      matrix = {};  // its memory first
+      matrix = random_matrices(shape, which.kernel, elements(type, device));
+      kernel = which.kernel;
+    }
+    if (matrix.products.empty()) continue;
+    times.push_back(time_product(which, matrix, c10::cuda::getCurrentCUDAStream(device.index())));
+  }
+  return times;
+}
 
 std::vector<PrefillAttentionTime> time_cuda_prefill_attention(const DecodeShape& shape, ElementType type,
                                                               c10::Device device) {
   const c10::InferenceMode no_gradients;
   const c10::cuda::CUDAStreamGuard guard(c10::cuda::getStreamFromPool(false, device.index()));
-  const auto options = at::TensorOptions(device).dtype(type == ElementType::bfloat16 ? at::kBFloat16 : at::kHalf);
+  const at::TensorOptions options = elements(type, device);
   std::int64_t longest = 0;
   for (const PrefillAttentionCase& which : prefill_attention_cases())
     longest = std::max(longest, which.rows + which.cached);

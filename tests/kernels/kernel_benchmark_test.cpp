@@ -74,6 +74,18 @@ TEST(kernel_benchmark, bytes_are_read_once_whatever_the_rows) {
   }
 }
 
+TEST(kernel_benchmark, products_of_a_prefill_are_a_layers_for_two_row_counts) {
+  const std::vector<PrefillProductCase> cases = prefill_product_cases(kShape);
+  ASSERT_EQ(cases.size(), 8u);
+  std::set<std::pair<std::string, std::int64_t>> names;
+  for (const PrefillProductCase& which : cases) {
+    names.insert({name_of(which), which.rows});
+    EXPECT_EQ(which.bytes, 2 * matrix_elements(kShape, which.kernel));
+  }
+  EXPECT_EQ(names.size(), cases.size());
+  EXPECT_TRUE(names.count({"down", 120}));
+}
+
 TEST(kernel_benchmark, copies_are_more_than_a_cache_holds) {
   EXPECT_EQ(rotated_copies(2'000'000'000), 1);
   EXPECT_EQ(rotated_copies(1'000'000'000), 1);

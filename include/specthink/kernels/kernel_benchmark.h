@@ -1,5 +1,5 @@
-// Each kernel of a decode step, and the attention of a prefill, timed by itself, in the shapes of one rank's part of a
-// model.
+// Each kernel of a decode step, and the products and the attention of a prefill, timed by itself, in the shapes of one
+// rank's part of a model.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -65,6 +65,27 @@ c10::Device kernel_benchmark_device();
 ///
 /// Throws UserError for a shape that the decode kernels do not run, EnvironmentError when the GPU fails.
 std::vector<KernelTime> time_kernels(const DecodeShape& shape, ElementType type, c10::Device device);
+
+/// A product of a prefill of few rows (kernels/prefill_product.h); gate_up with its activation.
+struct PrefillProductCase {
+  DecodeKernel kernel = DecodeKernel::qkv;  ///< qkv, output, gate_up or down
+  std::int64_t rows = 1;
+  std::int64_t bytes = 0;  ///< of the weights
+};
+
+std::string name_of(const PrefillProductCase& which);
+
+/// What time_prefill_products() measures, in the order of a layer.
+std::vector<PrefillProductCase> prefill_product_cases(const DecodeShape& shape);
+
+struct PrefillProductTime {
+  PrefillProductCase which;
+  double seconds = 0;          ///< of a launch that starts while the one before still runs, as in a prefill
+  double library_seconds = 0;  ///< the same with LibTorch's product
+};
+
+/// Times prefill_product_cases() as time_kernels() does; none where the kernel does not run.
+std::vector<PrefillProductTime> time_prefill_products(const DecodeShape& shape, ElementType type, c10::Device device);
 
 /// Attention of `rows` new tokens over `cached` earlier ones and themselves.
 struct PrefillAttentionCase {
