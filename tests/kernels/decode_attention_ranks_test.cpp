@@ -186,6 +186,7 @@ TEST_P(decode_attention_test, agrees_with_float32_and_writes_the_new_rows_only) 
       const Model m = model(head_dim, kGroups[g], g + head_dim / 64);
       for (int i = 0; i < static_cast<int>(std::size(kPositions)); ++i) {
         if (sanitized() && kPositions[i] > 1000) continue;
+        if (sanitizer() == "racecheck" && (i + 2 * g) % 8 != 0) continue;
         // Each position and each group meets every kind of rows, though not all of them together.
         for (const int kind : {(i + g) % 8, (i + g + 3) % 8, (i + g + 6) % 8}) {
           if (sanitized() && kind != (i + g) % 8) continue;

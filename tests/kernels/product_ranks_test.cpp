@@ -93,6 +93,7 @@ class product_test : public GpuTest {
 
 TEST_P(product_test, values_and_partial_sums) {
   for (const Size& size : kSizes) {
+    if (sanitized() && size.rows * size.columns > (sanitizer() == "racecheck" ? 100'000 : 1'200'000)) continue;
     const Weights w = weights(size.rows, size.columns);
     const at::Tensor x = activations(size.columns);
     const at::Tensor expected = times(x, w.matrix);
@@ -140,6 +141,7 @@ TEST_P(product_test, values_and_partial_sums) {
 
 TEST_P(product_test, swiglu) {
   for (const Size& size : kSizes) {
+    if (sanitized() && size.rows * size.columns > (sanitizer() == "racecheck" ? 100'000 : 1'200'000)) continue;
     const std::int64_t rows = (size.rows + 1) / 2;
     const Weights w = weights(2 * rows, size.columns);
     const at::Tensor x = activations(size.columns);
