@@ -43,11 +43,11 @@ const std::vector<CommandInfo>& command_table() {
        "or srun, in the container; with --config, --target or --draft it checks the model folders as well. Exit code 3 "
        "when a check fails.",
        ""},
-      {kBenchKernels, "bench-kernels", "time each kernel of decode steps and prefills alone",
-       "Runs every kernel of one rank's decode step and prefill by itself on one GPU, in the shapes of the target, the "
-       "draft and a "
-       "Llama of 8 billion parameters, and prints its time and share of the read bandwidth as a Markdown table; with "
-       "--format json one object. Needs one process and no weights.",
+      {kBenchKernels, "bench-kernels", "time each kernel of a decode step alone",
+       "Runs every kernel of one rank's decode step by itself on one GPU, and the products and the attention of a "
+       "prefill, in the shapes of the target, the draft and a Llama of 8 billion parameters, and prints times and "
+       "shares of the read bandwidth as Markdown tables; with --format json one object. Needs one process and no "
+       "weights.",
        ""},
       {kConfig, "config", "settings as they come out, and where each comes from",
        "Prints the resolved settings as a YAML file with the source of each; with --format json as one object.", ""},

@@ -38,7 +38,7 @@ std::int64_t bytes_of(const DecodeShape& shape, const KernelCase& which) {
     case DecodeKernel::sampling:
       return shape.vocab * static_cast<std::int64_t>(sizeof(float));
     default:
-      return matrix_elements(shape, which.kernel) * kElementBytes;
+      return matrix_shape(shape, which.kernel).elements() * kElementBytes;
   }
 }
 
@@ -50,20 +50,20 @@ std::string name_of(const KernelCase& which) {
   return std::string(name_of(which.kernel)) + (which.norm_inside ? ", norm inside" : "");
 }
 
-std::int64_t matrix_elements(const DecodeShape& shape, DecodeKernel kernel) {
+MatrixShape matrix_shape(const DecodeShape& shape, DecodeKernel kernel) {
   switch (kernel) {
     case DecodeKernel::qkv:
-      return (shape.heads + 2 * shape.kv_heads) * shape.head_dim * shape.hidden;
+      return {(shape.heads + 2 * shape.kv_heads) * shape.head_dim, shape.hidden};
     case DecodeKernel::output:
-      return shape.hidden * shape.heads * shape.head_dim;
+      return {shape.hidden, shape.heads * shape.head_dim};
     case DecodeKernel::gate_up:
-      return 2 * shape.intermediate * shape.hidden;
+      return {2 * shape.intermediate, shape.hidden};
     case DecodeKernel::down:
-      return shape.hidden * shape.intermediate;
+      return {shape.hidden, shape.intermediate};
     case DecodeKernel::head:
-      return shape.vocab * shape.hidden;
+      return {shape.vocab, shape.hidden};
     default:
-      return 0;
+      return {};
   }
 }
 
@@ -126,7 +126,7 @@ std::vector<PrefillProductCase> prefill_product_cases(const DecodeShape& shape) 
   for (const DecodeKernel kernel :
        {DecodeKernel::qkv, DecodeKernel::output, DecodeKernel::gate_up, DecodeKernel::down}) {
     for (const std::int64_t rows : kPrefillRows) {
-      cases.push_back({kernel, rows, matrix_elements(shape, kernel) * kElementBytes});
+      cases.push_back({kernel, rows, matrix_shape(shape, kernel).elements() * kElementBytes});
     }
   }
   return cases;

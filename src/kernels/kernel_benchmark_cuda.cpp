@@ -28,30 +28,28 @@ constexpr std::uint32_t kResultSlots = 64;
 
 std::int64_t aligned(std::int64_t elements) { return (elements + kAlignment - 1) / kAlignment * kAlignment; }
 
-/// A product of a step: W [weight_rows, columns].
+/// A product of a step.
 struct Product {
   DecodeProduct which = DecodeProduct::qkv;
-  std::int64_t weight_rows = 0;
-  std::int64_t columns = 0;
   ProductOutput output = ProductOutput::values;
+  MatrixShape weights;
 
-  std::int64_t output_rows() const { return output == ProductOutput::swiglu ? weight_rows / 2 : weight_rows; }
+  std::int64_t output_rows() const { return output == ProductOutput::swiglu ? weights.rows / 2 : weights.rows; }
 };
 
 Product product_of(const DecodeShape& shape, DecodeKernel kernel) {
-  const std::int64_t attention_columns = shape.heads * shape.head_dim;
+  const MatrixShape weights = matrix_shape(shape, kernel);
   switch (kernel) {
     case DecodeKernel::qkv:
-      return {DecodeProduct::qkv, (shape.heads + 2 * shape.kv_heads) * shape.head_dim, shape.hidden,
-              ProductOutput::values};
+      return {DecodeProduct::qkv, ProductOutput::values, weights};
     case DecodeKernel::output:
-      return {DecodeProduct::output, shape.hidden, attention_columns, ProductOutput::partials};
+      return {DecodeProduct::output, ProductOutput::partials, weights};
     case DecodeKernel::gate_up:
-      return {DecodeProduct::gate_up, 2 * shape.intermediate, shape.hidden, ProductOutput::swiglu};
+      return {DecodeProduct::gate_up, ProductOutput::swiglu, weights};
     case DecodeKernel::down:
-      return {DecodeProduct::down, shape.hidden, shape.intermediate, ProductOutput::partials};
+      return {DecodeProduct::down, ProductOutput::partials, weights};
     case DecodeKernel::head:
-      return {DecodeProduct::head, shape.vocab, shape.hidden, ProductOutput::values};
+      return {DecodeProduct::head, ProductOutput::values, weights};
     default:
       throw InternalError("a kernel that is no matrix product");
   }
@@ -116,7 +114,7 @@ class KernelTimer {
   /// Elements of the pool that a case's copies take, one copy after the other.
   std::int64_t copy_elements(const KernelCase& which) const {
     if (which.kernel == DecodeKernel::attention) return 2 * aligned(cache_elements(which));
-    return aligned(matrix_elements(shape_, which.kernel));
+    return aligned(matrix_shape(shape_, which.kernel).elements());
   }
 
   std::int64_t pages(const KernelCase& which) const {
@@ -194,7 +192,7 @@ class KernelTimer {
   KernelTime time_product(const KernelCase& which) {
     const Product matrix = product_of(shape_, which.kernel);
     const ProductInput input = which.norm_inside ? ProductInput::norm : ProductInput::activations;
-    const at::Tensor x = activations(matrix.columns, which.rows);
+    const at::Tensor x = activations(matrix.weights.columns, which.rows);
     const Norm norm = norm_input(1);
     const at::Tensor floats_out = at::empty({which.rows * matrix.output_rows()}, floats());
     const at::Tensor elements_out = activations(matrix.output_rows(), which.rows);
@@ -202,7 +200,7 @@ class KernelTimer {
 
     ProductParams params;
     params.rows = matrix.output_rows();
-    params.columns = matrix.columns;
+    params.columns = matrix.weights.columns;
     params.geometry = choose_geometry(params.rows, params.columns, which.rows, input, matrix.output, sms_,
                                       product_shared_budget(matrix.which, which.rows, which.bytes, sms_));
     params.limit = limit_;
@@ -214,8 +212,8 @@ class KernelTimer {
 
     std::vector<ProductParams> copies;
     for (std::int64_t copy = 0; copy < rotated_copies(which.bytes); ++copy) {
-      params.weights = make_tensor_map(pool_at(copy * copy_elements(which)), matrix.weight_rows, matrix.columns,
-                                       params.geometry.group_rows);
+      params.weights = make_tensor_map(pool_at(copy * copy_elements(which)), matrix.weights.rows,
+                                       matrix.weights.columns, params.geometry.group_rows);
       copies.push_back(params);
     }
     return time_launches(which, static_cast<std::int64_t>(copies.size()), true, [&](std::size_t copy, bool dependent) {

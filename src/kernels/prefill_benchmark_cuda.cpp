@@ -31,12 +31,6 @@ at::TensorOptions elements(ElementType type, c10::Device device) {
   return at::TensorOptions(device).dtype(type == ElementType::bfloat16 ? at::kBFloat16 : at::kHalf);
 }
 
-/// Columns of x in a product.
-std::int64_t columns_of(const DecodeShape& shape, DecodeKernel kernel) {
-  if (kernel == DecodeKernel::output) return shape.heads * shape.head_dim;
-  return kernel == DecodeKernel::down ? shape.intermediate : shape.hidden;
-}
-
 /// Copies of a matrix that the launches take turns over.
 struct PrefillMatrix {
   std::vector<at::Tensor> weights;
@@ -44,13 +38,12 @@ struct PrefillMatrix {
 };
 
 PrefillMatrix random_matrices(const DecodeShape& shape, DecodeKernel kernel, const at::TensorOptions& options) {
-  const std::int64_t columns = columns_of(shape, kernel);
-  const std::int64_t elements = matrix_elements(shape, kernel);
+  const MatrixShape size = matrix_shape(shape, kernel);
   const auto kind = kernel == DecodeKernel::gate_up ? PrefillProduct::Kind::gated : PrefillProduct::Kind::plain;
   PrefillMatrix matrix;
-  const std::int64_t copies = rotated_copies(elements * static_cast<std::int64_t>(sizeof(std::int16_t)));
+  const std::int64_t copies = rotated_copies(size.elements() * static_cast<std::int64_t>(sizeof(std::int16_t)));
   for (std::int64_t copy = 0; copy < copies; ++copy) {
-    const at::Tensor weights = at::randn({elements / columns, columns}, options);
+    const at::Tensor weights = at::randn({size.rows, size.columns}, options);
     matrix.products.push_back(PrefillProduct::create(weights, kind));
     matrix.weights.push_back(weights);
     if (!matrix.products.back()) return {};

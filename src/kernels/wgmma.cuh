@@ -84,25 +84,24 @@ __device__ __forceinline__ void pin(Register (&registers)[kCount]) {
 #define SPECTHINK_REGISTERS_OF_192 SPECTHINK_REGISTERS_OF_176 ", %88, %89, %90, %91, %92, %93, %94, %95"
 #define SPECTHINK_REGISTERS_OF_208 SPECTHINK_REGISTERS_OF_192 ", %96, %97, %98, %99, %100, %101, %102, %103"
 
-/// sums[64, columns] = (accumulate: +) A[64, 16] · B[columns, 16]ᵀ, both in shared memory with K as their columns.
 /// `a`, `b`, `p`: numbers of the operands behind the sums.
-#define SPECTHINK_MULTIPLY_PANELS(columns, a_operand, b_operand, p_operand)                                           \
-  template <typename T>                                                                                               \
-  __device__ __forceinline__ void multiply_panels(float(&sums)[columns / 2], std::uint64_t a, std::uint64_t b,        \
-                                                  bool accumulate) {                                                  \
-    if constexpr (std::is_same_v<T, __nv_bfloat16>) {                                                                 \
-      asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #p_operand ", 0;\nwgmma.mma_async.sync.aligned.m64n" #columns \
-                   "k16.f32.bf16.bf16 {" SPECTHINK_REGISTERS_OF_##columns "}, %" #a_operand ", %" #b_operand          \
-                                                                          ", p, 1, 1, 0, 0;\n}"                       \
-                   : SPECTHINK_SUMS_OF_##columns(sums)                                                                \
-                   : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));                                              \
-    } else {                                                                                                          \
-      asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #p_operand ", 0;\nwgmma.mma_async.sync.aligned.m64n" #columns \
-                   "k16.f32.f16.f16 {" SPECTHINK_REGISTERS_OF_##columns "}, %" #a_operand ", %" #b_operand            \
-                                                                        ", p, 1, 1, 0, 0;\n}"                         \
-                   : SPECTHINK_SUMS_OF_##columns(sums)                                                                \
-                   : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)));                                              \
-    }                                                                                                                 \
+#define SPECTHINK_PANEL_PRODUCT(type, columns, a_operand, b_operand, p_operand)                                    \
+  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #p_operand ", 0;\nwgmma.mma_async.sync.aligned.m64n" #columns  \
+               "k16.f32." #type "." #type " {" SPECTHINK_REGISTERS_OF_##columns "}, %" #a_operand ", %" #b_operand \
+                                                                                ", p, 1, 1, 0, 0;\n}"              \
+               : SPECTHINK_SUMS_OF_##columns(sums)                                                                 \
+               : "l"(a), "l"(b), "r"(static_cast<int>(accumulate)))
+
+/// sums[64, columns] = (accumulate: +) A[64, 16] · B[columns, 16]ᵀ, both in shared memory with K as their columns.
+#define SPECTHINK_MULTIPLY_PANELS(columns, a_operand, b_operand, p_operand)                                    \
+  template <typename T>                                                                                        \
+  __device__ __forceinline__ void multiply_panels(float(&sums)[columns / 2], std::uint64_t a, std::uint64_t b, \
+                                                  bool accumulate) {                                           \
+    if constexpr (std::is_same_v<T, __nv_bfloat16>) {                                                          \
+      SPECTHINK_PANEL_PRODUCT(bf16, columns, a_operand, b_operand, p_operand);                                 \
+    } else {                                                                                                   \
+      SPECTHINK_PANEL_PRODUCT(f16, columns, a_operand, b_operand, p_operand);                                  \
+    }                                                                                                          \
   }
 SPECTHINK_MULTIPLY_PANELS(32, 16, 17, 18)
 SPECTHINK_MULTIPLY_PANELS(48, 24, 25, 26)
@@ -117,37 +116,34 @@ SPECTHINK_MULTIPLY_PANELS(176, 88, 89, 90)
 SPECTHINK_MULTIPLY_PANELS(192, 96, 97, 98)
 SPECTHINK_MULTIPLY_PANELS(208, 104, 105, 106)
 
+/// `fragment`, `b_operand`: numbers of the operands behind the sums.
+#define SPECTHINK_REGISTER_PRODUCT(type, columns, fragment, b_operand)                               \
+  asm volatile("wgmma.mma_async.sync.aligned.m64n" #columns "k16.f32." #type "." #type               \
+               " {" SPECTHINK_REGISTERS_OF_##columns "}, {" fragment "}, " b_operand ", 1, 1, 1, 1;" \
+               : SPECTHINK_SUMS_OF_##columns(sums)                                                   \
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
+
 /// sums[64, N] += A[64, 16] · B[16, N]; A in registers, laid out as mma() takes it, B in shared memory with N as its
 /// columns: 128 (two panels) or 64.
 template <typename T>
 __device__ __forceinline__ void multiply_registers(float (&sums)[64], const std::uint32_t* a, std::uint64_t b) {
   if constexpr (std::is_same_v<T, __nv_bfloat16>) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" SPECTHINK_REGISTERS_OF_128
-                 "}, {%64, %65, %66, %67}, %68, 1, 1, 1, 1;"
-                 : SPECTHINK_SUMS_OF_128(sums)
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+    SPECTHINK_REGISTER_PRODUCT(bf16, 128, "%64, %65, %66, %67", "%68");
   } else {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {" SPECTHINK_REGISTERS_OF_128
-                 "}, {%64, %65, %66, %67}, %68, 1, 1, 1, 1;"
-                 : SPECTHINK_SUMS_OF_128(sums)
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+    SPECTHINK_REGISTER_PRODUCT(f16, 128, "%64, %65, %66, %67", "%68");
   }
 }
 template <typename T>
 __device__ __forceinline__ void multiply_registers(float (&sums)[32], const std::uint32_t* a, std::uint64_t b) {
   if constexpr (std::is_same_v<T, __nv_bfloat16>) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" SPECTHINK_REGISTERS_OF_64
-                 "}, {%32, %33, %34, %35}, %36, 1, 1, 1, 1;"
-                 : SPECTHINK_SUMS_OF_64(sums)
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+    SPECTHINK_REGISTER_PRODUCT(bf16, 64, "%32, %33, %34, %35", "%36");
   } else {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {" SPECTHINK_REGISTERS_OF_64
-                 "}, {%32, %33, %34, %35}, %36, 1, 1, 1, 1;"
-                 : SPECTHINK_SUMS_OF_64(sums)
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+    SPECTHINK_REGISTER_PRODUCT(f16, 64, "%32, %33, %34, %35", "%36");
   }
 }
 
+#undef SPECTHINK_REGISTER_PRODUCT
+#undef SPECTHINK_PANEL_PRODUCT
 #undef SPECTHINK_MULTIPLY_PANELS
 #undef SPECTHINK_SUMS_8
 #undef SPECTHINK_SUMS_OF_16

@@ -18,12 +18,12 @@ const DecodeShape kShape{.hidden = 5120,
                          .qk_norm = true};
 
 TEST(kernel_benchmark, matrices_are_those_of_a_layer) {
-  EXPECT_EQ(matrix_elements(kShape, DecodeKernel::qkv), std::int64_t{40 * 128} * 5120);
-  EXPECT_EQ(matrix_elements(kShape, DecodeKernel::output), std::int64_t{5120} * 4096);
-  EXPECT_EQ(matrix_elements(kShape, DecodeKernel::gate_up), std::int64_t{25600} * 5120);
-  EXPECT_EQ(matrix_elements(kShape, DecodeKernel::down), std::int64_t{5120} * 12800);
-  EXPECT_EQ(matrix_elements(kShape, DecodeKernel::head), std::int64_t{75968} * 5120);
-  EXPECT_EQ(matrix_elements(kShape, DecodeKernel::attention), 0);
+  EXPECT_EQ(matrix_shape(kShape, DecodeKernel::qkv), (MatrixShape{40 * 128, 5120}));
+  EXPECT_EQ(matrix_shape(kShape, DecodeKernel::output), (MatrixShape{5120, 4096}));
+  EXPECT_EQ(matrix_shape(kShape, DecodeKernel::gate_up), (MatrixShape{25600, 5120}));
+  EXPECT_EQ(matrix_shape(kShape, DecodeKernel::down), (MatrixShape{5120, 12800}));
+  EXPECT_EQ(matrix_shape(kShape, DecodeKernel::head), (MatrixShape{75968, 5120}));
+  EXPECT_EQ(matrix_shape(kShape, DecodeKernel::attention).elements(), 0);
 }
 
 TEST(kernel_benchmark, cases_cover_rows_contexts_and_the_inner_norm) {
@@ -69,7 +69,7 @@ TEST(kernel_benchmark, bytes_are_read_once_whatever_the_rows) {
         EXPECT_EQ(which.bytes, 75968 * 4);
         break;
       default:
-        EXPECT_EQ(which.bytes, 2 * matrix_elements(kShape, which.kernel)) << name_of(which);
+        EXPECT_EQ(which.bytes, 2 * matrix_shape(kShape, which.kernel).elements()) << name_of(which);
     }
   }
 }
@@ -80,7 +80,7 @@ TEST(kernel_benchmark, products_of_a_prefill_are_a_layers_for_two_row_counts) {
   std::set<std::pair<std::string, std::int64_t>> names;
   for (const PrefillProductCase& which : cases) {
     names.insert({name_of(which), which.rows});
-    EXPECT_EQ(which.bytes, 2 * matrix_elements(kShape, which.kernel));
+    EXPECT_EQ(which.bytes, 2 * matrix_shape(kShape, which.kernel).elements());
   }
   EXPECT_EQ(names.size(), cases.size());
   EXPECT_TRUE(names.count({"down", 120}));

@@ -4,10 +4,7 @@
 #include "specthink/kernels/prefill_attention.h"
 
 #ifndef SPECTHINK_WITH_CUDA
-TEST(prefill_attention, does_not_run_in_this_build) {
-  EXPECT_EQ(specthink::PrefillAttention::create({}), nullptr);
-  GTEST_SKIP() << "this build has no CUDA code";
-}
+TEST(prefill_attention, does_not_run_in_this_build) { EXPECT_EQ(specthink::PrefillAttention::create({}), nullptr); }
 #else
 
 #include <cmath>

@@ -23,6 +23,7 @@ void check(std::int64_t weight_rows, std::int64_t k, bool gated, const ProductBl
   EXPECT_LE(plan.clusters, plan.tiles);
   if (plan.splits > 1) {
     EXPECT_FALSE(gated);
+    EXPECT_LE(plan.width, kLargestSplitWidth);
     EXPECT_EQ(plan.clusters, plan.tiles);
     EXPECT_GE((k + kProductTileK - 1) / kProductTileK, plan.splits);
   }

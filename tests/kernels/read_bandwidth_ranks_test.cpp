@@ -18,7 +18,7 @@ TEST(read_bandwidth, is_that_of_a_memory) {
 TEST(read_bandwidth, gives_its_memory_back) {
   const c10::Device device = testing_support::device();
   if (device.is_cpu()) GTEST_SKIP() << "no GPU";
-  if (testing_support::sanitized()) GTEST_SKIP() << "a minute a measurement, and the kernel has been seen";
+  if (testing_support::sanitized()) GTEST_SKIP() << "a minute a measurement; the other test has run the kernel";
   measure_read_bandwidth(device);
   const std::int64_t before = free_memory(device);
   measure_read_bandwidth(device);

@@ -100,6 +100,13 @@ class fused_forward : public testing::TestWithParam<DType> {
 
 TEST_P(fused_forward, random_weights_in_vector_accesses) { compare({}, random_config(64, true)); }
 
+/// All products of the short chunks are kernels/prefill_product.h: their sizes are multiples of 16 on every rank.
+TEST_P(fused_forward, random_weights_of_whole_tiles) {
+  ModelConfig config = random_config(64, true);
+  config.intermediate_size = 768;
+  compare({}, config);
+}
+
 TEST_P(fused_forward, random_weights_in_single_accesses) { compare({}, random_config(10, true)); }
 
 TEST_P(fused_forward, random_weights_without_qk_norm) { compare({}, random_config(80, false)); }

@@ -41,8 +41,17 @@ struct KernelCase {
 /// "gate_up", "qkv, norm inside".
 std::string name_of(const KernelCase& which);
 
-/// Elements of 16 bits in the matrix of a product; 0 for other kernels.
-std::int64_t matrix_elements(const DecodeShape& shape, DecodeKernel kernel);
+/// W [rows, columns] of a product.
+struct MatrixShape {
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+
+  std::int64_t elements() const { return rows * columns; }
+  friend bool operator==(const MatrixShape&, const MatrixShape&) = default;
+};
+
+/// Of 16-bit elements; gate_up: gate rows, then as many up rows. Empty for kernels that are no products.
+MatrixShape matrix_shape(const DecodeShape& shape, DecodeKernel kernel);
 
 /// What time_kernels() measures, in the order of a step.
 std::vector<KernelCase> kernel_cases(const DecodeShape& shape);
