@@ -35,7 +35,7 @@ template <int kRows, ProductInput kInput, ProductOutput kOutput>
 __device__ __forceinline__ void produce(const ProductParams& p, Ring ring, int first_group, int total) {
   const ProductGeometry& geometry = p.geometry;
   const int weight_rows = weight_rows_of(kOutput, geometry.group_rows);
-  const std::uint32_t half_bytes = static_cast<std::uint32_t>(weight_rows) * kBoxRowBytes;
+  const std::uint32_t weight_bytes = static_cast<std::uint32_t>(weight_rows) * kChunkRowBytes;
   const std::uint64_t policy = ptx::evict_first_policy();
   int column = 0;
   int row = first_group * geometry.group_rows;
@@ -43,14 +43,10 @@ __device__ __forceinline__ void produce(const ProductParams& p, Ring ring, int f
   const auto copy_weights = [&] {
     const std::uint32_t barrier = ring.full + ring.slot * 8;
     ptx::barrier_arrive_and_expect(barrier, ring.stage_bytes);
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const std::uint32_t to = ring.stage() + half * half_bytes;
-      ptx::bulk_copy_box(to, &p.weights, column + half * kBoxColumns, row, barrier, policy);
-      if constexpr (kOutput == ProductOutput::swiglu) {
-        ptx::bulk_copy_box(to + geometry.group_rows * kBoxRowBytes, &p.weights, column + half * kBoxColumns,
-                           row + static_cast<int>(p.rows), barrier, policy);
-      }
+    ptx::bulk_copy_box(ring.stage(), &p.weights, column / 2, row, barrier, policy);
+    if constexpr (kOutput == ProductOutput::swiglu) {
+      ptx::bulk_copy_box(ring.stage() + geometry.group_rows * kChunkRowBytes, &p.weights, column / 2,
+                         row + static_cast<int>(p.rows), barrier, policy);
     }
     column += kChunkColumns;
     if (column == geometry.chunks * kChunkColumns) {
@@ -62,7 +58,7 @@ __device__ __forceinline__ void produce(const ProductParams& p, Ring ring, int f
   const char* const x = static_cast<const char*>(p.x);
   int x_chunk = 0;
   const auto copy_activations = [&](int slot) {
-    ptx::bulk_copy(ring.data + slot * ring.stage_bytes + 2 * half_bytes,
+    ptx::bulk_copy(ring.data + slot * ring.stage_bytes + weight_bytes,
                    x + static_cast<std::size_t>(x_chunk) * kBytesOfX, kBytesOfX, ring.full + slot * 8);
     if (++x_chunk == geometry.chunks) x_chunk = 0;
   };
@@ -261,9 +257,9 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
 
   const int g = lane / 4;
   const int t = lane % 4;
-  const std::uint32_t half_bytes = static_cast<std::uint32_t>(weight_rows) * kBoxRowBytes;
-  const std::uint32_t weight_offset = warp / 8 * half_bytes + warp % 8 * kColumnBytes + g * kBoxRowBytes + t * 16;
-  const std::uint32_t x_offset = kInput == ProductInput::activations ? 2 * half_bytes + warp * kRows * kColumnBytes : 0;
+  const std::uint32_t weight_offset = warp * kColumnBytes + g * kChunkRowBytes + t * 16;
+  const std::uint32_t x_offset =
+      kInput == ProductInput::activations ? weight_rows * kChunkRowBytes + warp * kRows * kColumnBytes : 0;
   const std::uint32_t normed_columns = ptx::shared_address(normed) + warp * kColumnBytes;
   const int tiles = (weight_rows + kTileRows - 1) / kTileRows;
   constexpr int kResiduals = (kMaxGroupRows * kRows + kConsumers - 1) / kConsumers;
@@ -292,7 +288,7 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
 #pragma unroll
       for (int tile = 0; tile < kMaxTiles; ++tile) {
         if (tile >= tiles) break;
-        const uint4 b = ptx::load_shared_16(stage + weight_offset + tile * kTileRows * kBoxRowBytes);
+        const uint4 b = ptx::load_shared_16(stage + weight_offset + tile * kTileRows * kChunkRowBytes);
         ptx::mma<T>(accumulators[tile], a.low.x, a.high.x, a.low.y, a.high.y, b.x, b.y);
         ptx::mma<T>(accumulators[tile], a.low.z, a.high.z, a.low.w, a.high.w, b.z, b.w);
       }

@@ -11,13 +11,13 @@ constexpr int kConsumers = kConsumerWarps * 32;
 constexpr int kThreads = kConsumers + 32;
 constexpr int kTileRows = 8;  // weight rows of one matrix instruction
 constexpr int kMaxTiles = kMaxGroupRows / kTileRows;
-constexpr int kBoxRowBytes = kBoxColumns * 2;
 constexpr int kChunkRowBytes = kChunkColumns * 2;
+static_assert(kChunkColumns == kBoxColumns);
 constexpr int kColumnBytes = 64;  // of one warp's 32 columns
 constexpr int kLeastStages = 4;   // wanted, where the shared memory allows
 constexpr int kMaxStages = 24;
 constexpr int kBarrierBytes = 1024;                       // 2 barriers a stage
-constexpr int kOverrun = (kTileRows - 1) * kBoxRowBytes;  // a group's last tile may be partly beyond its rows
+constexpr int kOverrun = (kTileRows - 1) * kChunkRowBytes;  // a group's last tile may be partly beyond its rows
 constexpr int kWarpStride = kConsumerWarps + 1;           // of the warps' sums, against bank conflicts
 constexpr int kQuadsOfPass = 4 * kConsumers;              // columns that the consumers hold in one float4 each
 constexpr int kConsumerBarrier = 1;

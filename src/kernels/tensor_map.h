@@ -7,11 +7,11 @@
 
 namespace specthink {
 
-constexpr int kBoxColumns = 256;  ///< the widest box that the copy engine takes
+constexpr int kBoxColumns = 512;  ///< 1 KB: the widest box of pairs of elements that the copy engine takes
 
 /// A row-major [rows, columns] matrix of 16-bit elements, read in boxes of `box_rows` x kBoxColumns; a box lies in
-/// shared memory row by row. `data` is 16-byte aligned, columns a multiple of 8. Throws EnvironmentError when the
-/// driver refuses.
+/// shared memory row by row. To the copy engine an element is a pair of them: column c is at coordinate c / 2. `data`
+/// is 16-byte aligned, columns a multiple of 8. Throws EnvironmentError when the driver refuses.
 CUtensorMap make_tensor_map(const void* data, std::int64_t rows, std::int64_t columns, int box_rows);
 
 constexpr int kPanelBoxColumns = 64;  ///< 128 bytes, the width of a swizzled box
