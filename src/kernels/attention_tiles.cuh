@@ -12,6 +12,7 @@ constexpr int kTile = 16;    // positions of a tile
 constexpr int kQueries = 8;  // of one matrix instruction
 constexpr float kNever = -INFINITY;
 constexpr float kSlack = 8;
+static_assert(kSplitQueries == kQueries);
 
 /// Rows of head_dim elements whose 16-byte pieces are permuted by the row, so that eight rows of one piece lie in
 /// different banks.

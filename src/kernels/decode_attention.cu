@@ -1,7 +1,10 @@
 #include "kernels/decode_attention.h"
 
+#include <algorithm>
+
 #include "kernels/attention_heads.cuh"
 #include "kernels/attention_tiles.cuh"
+#include "kernels/exchange.cuh"
 #include "kernels/hopper.cuh"
 #include "kernels/kernel_launch.cuh"
 #include "kernels/product.h"
@@ -53,31 +56,39 @@ __global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kTh
   const int block = static_cast<int>(ptx::cluster_block_rank());
   const int cluster_index = static_cast<int>(blockIdx.x) / kBlocks;
   const int kv_head = cluster_index % p.kv_heads;
-  const int first_query = cluster_index / p.kv_heads * Memory::kAll;
+  const int first_query = kQueryTiles == 1 ? 0 : cluster_index / p.kv_heads * Memory::kAll;
+  // Helpers come first in the grid: when a main cluster waits for its helper, that one is running or has ended.
+  const bool has_helpers = kQueryTiles == 1 && p.split.results;
+  const bool is_helper = has_helpers && cluster_index < p.kv_heads;
+  const unsigned first_main = has_helpers ? p.kv_heads * kBlocks : 0;
   const int group = p.heads / p.kv_heads;  // query heads of a KV head; query i is head i % group of row i / group
   const int thread = static_cast<int>(threadIdx.x);
   const int warp = thread / 32;
 
   ptx::launch_dependents();
+  // Its SM is free at once; that the main clusters wait for the kernels before keeps this kernel from ending first.
+  if (is_helper && p.state->position < p.split.from_position) return;
   ptx::cluster_arrive_relaxed();
-  record(p.marks, Mark::started);
+  record(p.marks, Mark::started, first_main);
 
   // --- What earlier steps have left in the cache: independent of the kernel before.
   const int position = p.state->position;
   const int valid_rows = min(p.state->rows, rows);
   const int tiles = (position + kTile - 1) / kTile;
   constexpr int kStages = Memory::kStages;
-  constexpr int kStride = kBlocks * kWarps;
-  const int first_tile = block * kWarps + warp;
+  const bool split = has_helpers && position >= p.split.from_position;
+  const int stride = (split ? 2 : 1) * kBlocks * kWarps;
+  const int first_tile = (is_helper ? kBlocks + block : block) * kWarps + warp;  // helpers have the fewest: main waits
   const TileLoader<T, kHeadDim> loader(p, kv_head, position);
   auto& ring = shared.warps[warp].ring;
 #pragma unroll
   for (int stage = 0; stage < kStages; ++stage) {
-    const int tile = first_tile + stage * kStride;
+    const int tile = first_tile + stage * stride;
     if (tile < tiles) loader.copy(ring[stage], tile, loader.page_of(tile));
     ptx::copy_async_commit();
   }
-  const bool last_block = block == kBlocks - 1;  // has the fewest tiles, and attends to the rows of this step
+  // Has the fewest tiles of its cluster, and attends to the rows of this step.
+  const bool last_block = block == kBlocks - 1 && !is_helper;
   if (last_block) {
     auto* const words = reinterpret_cast<uint4*>(&shared.new_rows);
     for (int i = thread; i < static_cast<int>(sizeof(shared.new_rows) / sizeof(uint4)); i += kThreads) {
@@ -88,7 +99,7 @@ __global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kTh
 
   // --- This step's rows: queries of this cluster; new keys and values.
   ptx::wait_for_predecessors();
-  record(p.marks, Mark::released);
+  record(p.marks, Mark::released, first_main);
   constexpr int kQueriesOfWarp = Memory::kAll / kWarps;
   HeadVector<T, kHeadDim> queries[kQueriesOfWarp];
   HeadVector<T, kHeadDim> added;
@@ -124,17 +135,17 @@ __global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kTh
   }
   __syncthreads();
 
-  record(p.marks, Mark::first);  // queries and new rows are there
+  record(p.marks, Mark::first, first_main);  // queries and new rows are there
 
   const std::uint32_t query_rows = ptx::shared_address(shared.queries);
   const float scale = p.scale * 1.44269504f;
   Accumulator<T, kHeadDim, kQueryTiles> accumulator;
   int stage = 0;
-  int next_page = first_tile + kStages * kStride < tiles ? loader.page_of(first_tile + kStages * kStride) : 0;
-  for (int tile = first_tile; tile < tiles; tile += kStride) {
-    const int ahead = tile + kStages * kStride;
+  int next_page = first_tile + kStages * stride < tiles ? loader.page_of(first_tile + kStages * stride) : 0;
+  for (int tile = first_tile; tile < tiles; tile += stride) {
+    const int ahead = tile + kStages * stride;
     const int page = next_page;
-    if (ahead + kStride < tiles) next_page = loader.page_of(ahead + kStride);
+    if (ahead + stride < tiles) next_page = loader.page_of(ahead + stride);
     ptx::copy_async_wait<kStages - 1>();
     __syncwarp();
     accumulator.add(ptx::shared_address(ring[stage].keys), ptx::shared_address(ring[stage].values), query_rows, scale,
@@ -152,7 +163,7 @@ __global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kTh
   __syncwarp();
   accumulator.store(shared.warps[warp].partial);
   __syncthreads();
-  record(p.marks, Mark::second);  // all tiles of the block are done
+  record(p.marks, Mark::second, first_main);  // all tiles of the block are done
 
   // --- Merge the warps of the block; each block of the cluster gets its share of the result.
   ptx::cluster_wait();  // they all run
@@ -184,11 +195,18 @@ __global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kTh
   }
   ptx::cluster_arrive();
   ptx::cluster_wait();
-  record(p.marks, Mark::third);  // the others' shares have arrived
+  record(p.marks, Mark::third, first_main);  // the others' shares have arrived
 
   for (int i = thread; i < Memory::kShare; i += kThreads) {
     const int merged = (block * Memory::kShare + i) / kHeadDim;  // the query
     const int element = (block * Memory::kShare + i) % kHeadDim;
+    const int row = (first_query + merged) / group;
+    const int head = kv_head * group + (first_query + merged) % group;
+    if (row >= rows) continue;
+    uint4* const helped =
+        split ? static_cast<uint4*>(p.split.results) + (kv_head * kBlocks + block) * Memory::kShare + i : nullptr;
+    uint4 words{};
+    if (split && !is_helper) words = ptx::load_system_16(helped);
     float top = kNever;
 #pragma unroll
     for (int b = 0; b < kBlocks; ++b) top = fmaxf(top, shared.inbox_highest[b][merged]);
@@ -200,14 +218,25 @@ __global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kTh
       total += weight * shared.inbox_sum[b][merged];
       value += weight * shared.inbox[b][i];
     }
-    const int row = (first_query + merged) / group;
-    const int head = kv_head * group + (first_query + merged) % group;
-    if (row < rows) {
-      static_cast<T*>(p.output)[activation_index(rows, row, head * kHeadDim + element)] =
-          ptx::from_float<T>(value / total);
+    if (is_helper) {
+      ptx::store_system(helped, {__float_as_uint(value), __float_as_uint(top), __float_as_uint(total), 0});
+      continue;
     }
+    if (split) {
+      SpinClock clock(p.split.limit);
+      while (!arrived(words) && !clock.expired()) words = ptx::load_system_16(helped);
+      ptx::store_system(helped, {kNotYet, kNotYet, kNotYet, kNotYet});
+      const float helper_top = __uint_as_float(words.y);
+      const float overall_top = fmaxf(top, helper_top);
+      const float weight = weight_of(top, overall_top);
+      const float helper_weight = weight_of(helper_top, overall_top);
+      value = weight * value + helper_weight * __uint_as_float(words.x);
+      total = weight * total + helper_weight * __uint_as_float(words.z);
+    }
+    static_cast<T*>(p.output)[activation_index(rows, row, head * kHeadDim + element)] =
+        ptx::from_float<T>(value / total);
   }
-  record(p.marks, Mark::ended);
+  record(p.marks, Mark::ended, first_main);
 #endif
 }
 
@@ -225,11 +254,45 @@ auto configured_kernel() {
   return kernel;
 }
 
+/// Clusters that run at the same time, with an SM to each block; 0: the GPU takes none of this size.
 template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
-void launch(const AttentionParams& params, int rows, bool dependent, cudaStream_t stream) {
+int most_clusters() {
+  static const int most = [] {
+    using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks>;
+    cudaLaunchConfig_t config{};
+    config.gridDim = kBlocks;
+    config.blockDim = Memory::kThreads;
+    config.dynamicSmemBytes = sizeof(Memory);
+    cudaLaunchAttribute attribute;
+    attribute.id = cudaLaunchAttributeClusterDimension;
+    attribute.val.clusterDim = {kBlocks, 1, 1};
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+    int clusters = 0;
+    const cudaError_t status =
+        cudaOccupancyMaxActiveClusters(&clusters, configured_kernel<T, kHeadDim, kQueryTiles, kBlocks>(), &config);
+    cudaGetLastError();  // a refusal is an answer
+    if (status != cudaSuccess) return 0;
+    int device = 0;
+    int sms = 0;
+    if (cudaGetDevice(&device) != cudaSuccess ||
+        cudaDeviceGetAttribute(&sms, cudaDevAttrMultiProcessorCount, device) != cudaSuccess) {
+      check_launch("decode_attention");
+    }
+    return std::min(clusters, sms / kBlocks);
+  }();
+  return most;
+}
+
+template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
+void launch(AttentionParams params, int rows, bool dependent, cudaStream_t stream) {
   using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks>;
   const int queries = rows * params.heads / params.kv_heads;
-  const int clusters = params.kv_heads * ((queries + Memory::kAll - 1) / Memory::kAll);
+  int clusters = params.kv_heads * ((queries + Memory::kAll - 1) / Memory::kAll);
+  if (kQueryTiles > 1 || 2 * clusters > most_clusters<T, kHeadDim, kQueryTiles, kBlocks>()) {
+    params.split.results = nullptr;
+  }
+  if (params.split.results) clusters *= 2;
   const LaunchShape shape{dim3(static_cast<unsigned>(clusters * kBlocks)), Memory::kThreads, sizeof(Memory), kBlocks,
                           dependent};
   launch_kernel("decode_attention", configured_kernel<T, kHeadDim, kQueryTiles, kBlocks>(), shape, stream, params,
@@ -257,28 +320,10 @@ void launch_shape(const AttentionParams& params, int rows, int cluster, bool dep
   fail_launch("decode_attention", "head_dim must be 64 or 128, a cluster 8 or 16 blocks");
 }
 
-template <typename T, int kHeadDim>
-bool takes_16_blocks() {
-  using Memory = Shared<T, kHeadDim, 2, 16>;  // the larger one
-  cudaLaunchConfig_t config{};
-  config.gridDim = 16;
-  config.blockDim = Memory::kThreads;
-  config.dynamicSmemBytes = sizeof(Memory);
-  cudaLaunchAttribute attribute;
-  attribute.id = cudaLaunchAttributeClusterDimension;
-  attribute.val.clusterDim = {16, 1, 1};
-  config.attrs = &attribute;
-  config.numAttrs = 1;
-  int clusters = 0;
-  const cudaError_t status =
-      cudaOccupancyMaxActiveClusters(&clusters, configured_kernel<T, kHeadDim, 2, 16>(), &config);
-  cudaGetLastError();  // a refusal is an answer
-  return status == cudaSuccess && clusters > 0;
-}
-
 template <typename T>
 bool takes_16_blocks(int head_dim) {
-  return head_dim == 64 ? takes_16_blocks<T, 64>() : takes_16_blocks<T, 128>();
+  // With one query tile, which takes more warps and shared memory than two.
+  return (head_dim == 64 ? most_clusters<T, 64, 1, 16>() : most_clusters<T, 128, 1, 16>()) > 0;
 }
 
 }  // namespace

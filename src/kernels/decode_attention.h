@@ -4,16 +4,36 @@
 // positions (a page holds whole tiles), each with a ring of tiles in shared memory and an online softmax of its own;
 // the cluster then merges them through its shared memory. The length is read on the device, so one launch serves every
 // context. Tiles of earlier positions do not depend on the kernel before: the rings fill while that one still runs.
+//
+// The clusters of a few KV heads lie in few GPCs, whose share of the memory bandwidth bounds long contexts. There a
+// second cluster a KV head, the helper, takes half of the tiles and leaves its result in global memory; the main
+// cluster adds it to its own. As in exchange.h there are no flags: a word that differs from kNotYet has arrived. Its
+// reader puts kNotYet back for the next launch, whose helpers write after this one has ended.
 #pragma once
 
 #include <cuda_runtime.h>
 
 #include <cstdint>
 
+#include "kernels/exchange.h"
 #include "kernels/request_state.h"
 #include "specthink/kernels/element_type.h"
 
 namespace specthink {
+
+constexpr int kSplitPosition = 6144;  ///< below, the exchange costs more than the bandwidth gains
+constexpr int kSplitQueries = 8;      ///< of a KV head: steps of more are not split
+
+/// Lets helper clusters take half of a long context.
+struct AttentionSplit {
+  void* results = nullptr;  ///< attention_split_bytes() of kNotYet, of one stream's launches; null: no split
+  int from_position = kSplitPosition;
+  SpinLimit limit;  ///< of the wait for the helpers' results
+};
+
+constexpr std::int64_t attention_split_bytes(std::int64_t kv_heads, std::int64_t head_dim) {
+  return kv_heads * kSplitQueries * head_dim * 16;  // of an element: value, maximum and sum of its query, and a zero
+}
 
 struct AttentionParams {
   const RequestState* state = nullptr;
@@ -31,7 +51,8 @@ struct AttentionParams {
   int head_dim = 0;  ///< 64 or 128
   int page_tokens = 0;
   float eps = 0;
-  float scale = 0;                 ///< of the scores: 1 / sqrt(head_dim)
+  float scale = 0;  ///< of the scores: 1 / sqrt(head_dim)
+  AttentionSplit split;
   std::uint64_t* marks = nullptr;  // kernels/timeline.cuh
 };
 

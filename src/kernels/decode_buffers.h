@@ -29,6 +29,7 @@ class DecodeBuffers {
   float* logits() const { return logits_.mutable_data_ptr<float>(); }
   const at::Tensor& logits_tensor() const { return logits_; }
   const std::int32_t* page_table() const { return page_table_.const_data_ptr<std::int32_t>(); }
+  void* attention_split() const { return attention_split_.mutable_data_ptr(); }  // AttentionSplit::results
   std::uint32_t* failed() const { return static_cast<std::uint32_t*>(failed_.mutable_data_ptr()); }
   CandidateKey* block_candidates() const { return static_cast<CandidateKey*>(block_candidates_.mutable_data_ptr()); }
 
@@ -59,7 +60,7 @@ class DecodeBuffers {
   int ranks_;
   std::int64_t hidden_;
   std::int64_t positions_;
-  at::Tensor state_, qkv_, residual_, logits_, page_table_, failed_, block_candidates_;
+  at::Tensor state_, qkv_, residual_, logits_, page_table_, attention_split_, failed_, block_candidates_;
   PerRowCount normed_, attended_, activated_;
   std::unique_ptr<PeerMemory> peers_;
   std::size_t peer_bytes_ = 0;

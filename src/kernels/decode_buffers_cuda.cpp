@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 
+#include "kernels/decode_attention.h"
 #include "kernels/decode_buffers.h"
 #include "kernels/product.h"
 #include "specthink/base/error.h"
@@ -35,6 +36,7 @@ DecodeBuffers::DecodeBuffers(const StepModel& model, const ProcessGroup& group, 
   residual_ = at::empty({kLongestRows, hidden_}, floats);
   logits_ = at::empty({kLongestRows, model.head.size(0)}, floats);
   page_table_ = at::arange(model.cache.size(2), device.dtype(at::kInt));
+  attention_split_ = at::full({attention_split_bytes(model.kv_heads, model.head_dim)}, 0xff, device.dtype(at::kByte));
   failed_ = at::zeros({1}, device.dtype(at::kInt));
   block_candidates_ = at::zeros({(model.head.size(0) + kLogitsPerBlock - 1) / kLogitsPerBlock, kMaxCandidates},
                                 device.dtype(at::kLong));
@@ -62,8 +64,8 @@ DecodeBuffers::DecodeBuffers(const StepModel& model, const ProcessGroup& group, 
 
 std::int64_t DecodeBuffers::bytes() const {
   std::size_t total = peer_bytes_;
-  for (const at::Tensor* tensor : {&state_, &qkv_, &residual_, &logits_, &page_table_, &failed_, &block_candidates_,
-                                   &partials_, &own_candidates_, &gathered_candidates_}) {
+  for (const at::Tensor* tensor : {&state_, &qkv_, &residual_, &logits_, &page_table_, &attention_split_, &failed_,
+                                   &block_candidates_, &partials_, &own_candidates_, &gathered_candidates_}) {
     if (tensor->defined()) total += tensor->nbytes();
   }
   for (const PerRowCount* tensors : {&normed_, &attended_, &activated_}) {

@@ -158,6 +158,8 @@ void DecodeQueue::attention(const StepLayer& layer, std::int64_t index, int rows
   params.page_tokens = static_cast<int>(model_.cache.size(3));
   params.eps = static_cast<float>(model_.rms_norm_eps);
   params.scale = 1 / std::sqrt(static_cast<float>(model_.head_dim));
+  params.split.results = buffers_.attention_split();
+  params.split.limit = limit_;
   params.marks = timeline_.marks("attention");
   launch_decode_attention(params, type_, rows, cluster_, dependent(), stream_);
 }

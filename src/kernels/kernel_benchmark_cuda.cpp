@@ -233,6 +233,8 @@ class KernelTimer {
     const at::Tensor rope = at::rand({(which.context + which.rows) * shape_.head_dim}, elements());
     const at::Tensor page_table = at::arange(pages(which), device_.dtype(at::kInt));
     const at::Tensor output = activations(shape_.heads * shape_.head_dim, which.rows);
+    const at::Tensor split =
+        at::full({attention_split_bytes(shape_.kv_heads, shape_.head_dim)}, 0xff, device_.dtype(at::kByte));
 
     AttentionParams params;
     params.state = static_cast<const RequestState*>(on_device.const_data_ptr());
@@ -249,6 +251,8 @@ class KernelTimer {
     params.page_tokens = static_cast<int>(kPageTokens);
     params.eps = 1e-6f;
     params.scale = 1 / std::sqrt(static_cast<float>(shape_.head_dim));
+    params.split.results = split.mutable_data_ptr();
+    params.split.limit = limit_;
 
     std::vector<AttentionParams> copies;
     for (std::int64_t copy = 0; copy < rotated_copies(which.bytes); ++copy) {

@@ -8,9 +8,9 @@
 
 namespace specthink {
 
-/// `marks`: kMarksOfKernel words, or null: nothing is recorded.
-__device__ __forceinline__ void record(std::uint64_t* marks, Mark mark) {
-  if (marks && blockIdx.x == 0 && blockIdx.y == 0 && threadIdx.x == 0)
+/// `marks`: kMarksOfKernel words, or null: nothing is recorded. `block`: whose times they are.
+__device__ __forceinline__ void record(std::uint64_t* marks, Mark mark, unsigned block = 0) {
+  if (marks && blockIdx.x == block && blockIdx.y == 0 && threadIdx.x == 0)
     marks[static_cast<int>(mark)] = ptx::nanoseconds();
 }
 

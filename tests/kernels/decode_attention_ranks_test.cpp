@@ -111,8 +111,9 @@ class decode_attention_test : public GpuTest {
         .reshape({valid, m.heads, m.head_dim});
   }
 
-  void expect_attention(const Model& m, std::int64_t position, const Rows& rows, int cluster,
-                        std::int64_t page_tokens) {
+  /// Several launches follow each other as in a step, and leave the same bits.
+  void expect_attention(const Model& m, std::int64_t position, const Rows& rows, int cluster, std::int64_t page_tokens,
+                        const AttentionSplit& split = {}, int launches = 1) {
     const std::string what = std::to_string(m.heads) + " heads, " + std::to_string(m.kv_heads) + " KV heads of " +
                              std::to_string(m.head_dim) + ", position " + std::to_string(position) + ", rows " +
                              std::to_string(rows.valid) + " of " + std::to_string(rows.launched) + ", cluster " +
@@ -122,7 +123,7 @@ class decode_attention_test : public GpuTest {
     const at::Tensor qkv = at::randn({rows.launched, (m.heads + 2 * m.kv_heads) * m.head_dim}, floats());
     if (rows.valid < rows.launched) qkv.narrow(0, rows.valid, rows.launched - rows.valid).fill_(kNan);
     const std::int64_t columns = std::int64_t{m.heads} * m.head_dim;
-    const at::Tensor output = at::full({padded_columns(columns) * rows.launched}, kNan, elements());
+    const at::Tensor outputs = at::full({launches, padded_columns(columns) * rows.launched}, kNan, elements());
     RequestState state{};
     state.position = static_cast<std::int32_t>(position);
     state.rows = rows.valid;
@@ -138,14 +139,17 @@ class decode_attention_test : public GpuTest {
     p.keys = cache.memory[0].mutable_data_ptr();
     p.values = cache.memory[1].mutable_data_ptr();
     p.page_table = cache.page_table.const_data_ptr<std::int32_t>();
-    p.output = output.mutable_data_ptr();
     p.heads = m.heads;
     p.kv_heads = m.kv_heads;
     p.head_dim = m.head_dim;
     p.page_tokens = static_cast<int>(page_tokens);
     p.eps = kEps;
     p.scale = 1 / std::sqrt(static_cast<float>(m.head_dim));
-    launch_decode_attention(p, type(), rows.launched, cluster, cluster == 16, stream());
+    p.split = split;
+    for (int i = 0; i < launches; ++i) {
+      p.output = outputs[i].mutable_data_ptr();
+      launch_decode_attention(p, type(), rows.launched, cluster, cluster == 16 || i > 0, stream());
+    }
 
     // The new keys and values, and nothing else, were written.
     const at::Tensor vectors = prepared(m, qkv, position, rows.valid);
@@ -165,7 +169,7 @@ class decode_attention_test : public GpuTest {
       return at::cat({cache.tokens[which].narrow(0, 0, position), written[which]}, 0);
     };
     const at::Tensor expected = attend(m, vectors.narrow(1, 0, m.heads), all_of(0), all_of(1), position);
-    const at::Tensor found = from_activations(output, rows.launched);
+    const at::Tensor found = from_activations(outputs[0], rows.launched);
     const at::Tensor attended =
         found.narrow(0, 0, rows.valid).narrow(1, 0, columns).to(at::kFloat).view(expected.sizes());
     // Weights are rounded to the type, and so is the result: errors of one head's vector as a share of its length.
@@ -176,6 +180,8 @@ class decode_attention_test : public GpuTest {
     EXPECT_TRUE(mean <= rounding()) << what << ": off by " << mean << " on average";
     EXPECT_TRUE(found.narrow(1, columns, found.size(1) - columns).isnan().all().item<bool>())
         << what << ": written beyond the heads";
+    const at::Tensor bits = outputs.view(at::kShort);
+    EXPECT_TRUE(at::equal(bits, bits.narrow(0, 0, 1).expand_as(bits))) << what << ": another launch, another result";
   }
 };
 
@@ -194,6 +200,55 @@ TEST_P(decode_attention_test, agrees_with_float32_and_writes_the_new_rows_only) 
             expect_attention(m, kPositions[i], kRows[kind], cluster, (i + kind) % 2 == 0 ? 128 : 48);
           }
         }
+        if (HasFailure()) return;  // the first kind of failure is enough to read
+      }
+    }
+  }
+}
+
+/// Positions on both sides of where helpers begin to take half of the context.
+struct SplitContext {
+  std::int64_t position;
+  int split_position;
+};
+constexpr SplitContext kSplitContexts[] = {
+    {5, 0},  // too short for the helpers to have a tile
+    {333, 200},
+    {199, 200},
+    {200, 200},
+    {201, 200},
+    {kSplitPosition - 1, kSplitPosition},
+    {kSplitPosition, kSplitPosition},
+    {kSplitPosition + 1, kSplitPosition},
+    {12345, kSplitPosition},
+    {16384, kSplitPosition},
+    {32760, kSplitPosition},
+};
+/// The last one is of two query tiles, which are not split.
+struct GroupRows {
+  int group;
+  Rows rows;
+};
+constexpr GroupRows kSplitGroupRows[] = {{4, {1, 1}}, {4, {2, 2}}, {8, {1, 1}}, {1, {8, 5}}, {2, {4, 3}}, {7, {2, 2}}};
+
+TEST_P(decode_attention_test, agrees_with_float32_when_helpers_take_half_of_the_context) {
+  for (const int head_dim : {64, 128}) {
+    const int largest_cluster = attention_cluster_size(type(), head_dim);
+    for (int g = 0; g < static_cast<int>(std::size(kSplitGroupRows)); ++g) {
+      const auto& [group, rows] = kSplitGroupRows[g];
+      const Model m = model(head_dim, group, g);
+      AttentionSplit split;
+      const at::Tensor results = not_yet({attention_split_bytes(m.kv_heads, head_dim) / 4});
+      split.results = results.mutable_data_ptr();
+      split.limit = limit();
+      for (int i = 0; i < static_cast<int>(std::size(kSplitContexts)); ++i) {
+        split.from_position = kSplitContexts[i].split_position;
+        if (sanitized() && kSplitContexts[i].position > 1000) continue;
+        if (sanitizer() == "racecheck" && (i > 1 || g % 3 != 0)) continue;
+        for (int cluster = 8; cluster <= largest_cluster; cluster += 8) {
+          expect_attention(m, kSplitContexts[i].position, rows, cluster, i % 2 == 0 ? 128 : 48, split, 3);
+        }
+        EXPECT_TRUE(is_not_yet(results)) << "results of a helper that nobody has read";
         if (HasFailure()) return;  // the first kind of failure is enough to read
       }
     }
