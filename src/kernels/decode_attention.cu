@@ -57,10 +57,9 @@ __global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kTh
   const int cluster_index = static_cast<int>(blockIdx.x) / kBlocks;
   const int kv_head = cluster_index % p.kv_heads;
   const int first_query = kQueryTiles == 1 ? 0 : cluster_index / p.kv_heads * Memory::kAll;
-  // Helpers come first in the grid: when a main cluster waits for its helper, that one is running or has ended.
-  const bool has_helpers = kQueryTiles == 1 && p.split.results;
-  const bool is_helper = has_helpers && cluster_index < p.kv_heads;
-  const unsigned first_main = has_helpers ? p.kv_heads * kBlocks : 0;
+  const int helpers = kQueryTiles == 1 ? p.split.helpers : 0;  // first in the grid
+  const bool is_helper = cluster_index < helpers * p.kv_heads;
+  const unsigned first_main = helpers * p.kv_heads * kBlocks;
   const int group = p.heads / p.kv_heads;  // query heads of a KV head; query i is head i % group of row i / group
   const int thread = static_cast<int>(threadIdx.x);
   const int warp = thread / 32;
@@ -76,9 +75,10 @@ __global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kTh
   const int valid_rows = min(p.state->rows, rows);
   const int tiles = (position + kTile - 1) / kTile;
   constexpr int kStages = Memory::kStages;
-  const bool split = has_helpers && position >= p.split.from_position;
-  const int stride = (split ? 2 : 1) * kBlocks * kWarps;
-  const int first_tile = (is_helper ? kBlocks + block : block) * kWarps + warp;  // helpers have the fewest: main waits
+  const int helping = position >= p.split.from_position ? helpers : 0;
+  const int stride = (1 + helping) * kBlocks * kWarps;
+  // Helpers have the fewest tiles: the main cluster waits for them.
+  const int first_tile = ((is_helper ? 1 + cluster_index / p.kv_heads : 0) * kBlocks + block) * kWarps + warp;
   const TileLoader<T, kHeadDim> loader(p, kv_head, position);
   auto& ring = shared.warps[warp].ring;
 #pragma unroll
@@ -203,10 +203,16 @@ __global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kTh
     const int row = (first_query + merged) / group;
     const int head = kv_head * group + (first_query + merged) % group;
     if (row >= rows) continue;
-    uint4* const helped =
-        split ? static_cast<uint4*>(p.split.results) + (kv_head * kBlocks + block) * Memory::kShare + i : nullptr;
-    uint4 words{};
-    if (split && !is_helper) words = ptx::load_system_16(helped);
+    constexpr int kResults = Memory::kAll * kHeadDim;  // of a cluster
+    const auto helped = [&](int helper) {
+      return static_cast<uint4*>(p.split.results) + (helper * p.kv_heads + kv_head) * kResults +
+             block * Memory::kShare + i;
+    };
+    uint4 words[kMaxAttentionHelpers];
+#pragma unroll
+    for (int helper = 0; helper < kMaxAttentionHelpers; ++helper) {
+      if (helper < helping && !is_helper) words[helper] = ptx::load_system_16(helped(helper));
+    }
     float top = kNever;
 #pragma unroll
     for (int b = 0; b < kBlocks; ++b) top = fmaxf(top, shared.inbox_highest[b][merged]);
@@ -219,19 +225,23 @@ __global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kTh
       value += weight * shared.inbox[b][i];
     }
     if (is_helper) {
-      ptx::store_system(helped, {__float_as_uint(value), __float_as_uint(top), __float_as_uint(total), 0});
+      ptx::store_system(helped(cluster_index / p.kv_heads),
+                        {__float_as_uint(value), __float_as_uint(top), __float_as_uint(total), 0});
       continue;
     }
-    if (split) {
+#pragma unroll
+    for (int helper = 0; helper < kMaxAttentionHelpers; ++helper) {
+      if (helper >= helping) break;
       SpinClock clock(p.split.limit);
-      while (!arrived(words) && !clock.expired()) words = ptx::load_system_16(helped);
-      ptx::store_system(helped, {kNotYet, kNotYet, kNotYet, kNotYet});
-      const float helper_top = __uint_as_float(words.y);
+      while (!arrived(words[helper]) && !clock.expired()) words[helper] = ptx::load_system_16(helped(helper));
+      ptx::store_system(helped(helper), {kNotYet, kNotYet, kNotYet, kNotYet});
+      const float helper_top = __uint_as_float(words[helper].y);
       const float overall_top = fmaxf(top, helper_top);
       const float weight = weight_of(top, overall_top);
       const float helper_weight = weight_of(helper_top, overall_top);
-      value = weight * value + helper_weight * __uint_as_float(words.x);
-      total = weight * total + helper_weight * __uint_as_float(words.z);
+      value = weight * value + helper_weight * __uint_as_float(words[helper].x);
+      total = weight * total + helper_weight * __uint_as_float(words[helper].z);
+      top = overall_top;
     }
     static_cast<T*>(p.output)[activation_index(rows, row, head * kHeadDim + element)] =
         ptx::from_float<T>(value / total);
@@ -254,15 +264,16 @@ auto configured_kernel() {
   return kernel;
 }
 
-/// Clusters that run at the same time, with an SM to each block; 0: the GPU takes none of this size.
-template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
+/// Of blocks with one query tile; as in AttentionClusters.
+template <typename T, int kHeadDim, int kBlocks>
 int most_clusters() {
   static const int most = [] {
-    using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks>;
+    using Memory = Shared<T, kHeadDim, 1, kBlocks>;
+    constexpr std::size_t kHalfOfAnSm = 114 * 1024;  // two blocks with more do not fit
     cudaLaunchConfig_t config{};
     config.gridDim = kBlocks;
     config.blockDim = Memory::kThreads;
-    config.dynamicSmemBytes = sizeof(Memory);
+    config.dynamicSmemBytes = std::max(sizeof(Memory), kHalfOfAnSm + 1);
     cudaLaunchAttribute attribute;
     attribute.id = cudaLaunchAttributeClusterDimension;
     attribute.val.clusterDim = {kBlocks, 1, 1};
@@ -270,31 +281,26 @@ int most_clusters() {
     config.numAttrs = 1;
     int clusters = 0;
     const cudaError_t status =
-        cudaOccupancyMaxActiveClusters(&clusters, configured_kernel<T, kHeadDim, kQueryTiles, kBlocks>(), &config);
+        cudaOccupancyMaxActiveClusters(&clusters, configured_kernel<T, kHeadDim, 1, kBlocks>(), &config);
     cudaGetLastError();  // a refusal is an answer
-    if (status != cudaSuccess) return 0;
-    int device = 0;
-    int sms = 0;
-    if (cudaGetDevice(&device) != cudaSuccess ||
-        cudaDeviceGetAttribute(&sms, cudaDevAttrMultiProcessorCount, device) != cudaSuccess) {
-      check_launch("decode_attention");
-    }
-    return std::min(clusters, sms / kBlocks);
+    return status == cudaSuccess ? clusters : 0;
   }();
   return most;
 }
 
+template <typename T>
+AttentionClusters clusters_at_once(int head_dim) {
+  if (head_dim == 64) return {most_clusters<T, 64, 8>(), most_clusters<T, 64, 16>()};
+  return {most_clusters<T, 128, 8>(), most_clusters<T, 128, 16>()};
+}
+
 template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
-void launch(AttentionParams params, int rows, bool dependent, cudaStream_t stream) {
+void launch(const AttentionParams& params, int rows, bool dependent, cudaStream_t stream) {
   using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks>;
   const int queries = rows * params.heads / params.kv_heads;
-  int clusters = params.kv_heads * ((queries + Memory::kAll - 1) / Memory::kAll);
-  if (kQueryTiles > 1 || 2 * clusters > most_clusters<T, kHeadDim, kQueryTiles, kBlocks>()) {
-    params.split.results = nullptr;
-  }
-  if (params.split.results) clusters *= 2;
-  const LaunchShape shape{dim3(static_cast<unsigned>(clusters * kBlocks)), Memory::kThreads, sizeof(Memory), kBlocks,
-                          dependent};
+  const int of_kv_head = (queries + Memory::kAll - 1) / Memory::kAll + params.split.helpers;
+  const LaunchShape shape{dim3(static_cast<unsigned>(params.kv_heads * of_kv_head * kBlocks)), Memory::kThreads,
+                          sizeof(Memory), kBlocks, dependent};
   launch_kernel("decode_attention", configured_kernel<T, kHeadDim, kQueryTiles, kBlocks>(), shape, stream, params,
                 rows);
 }
@@ -310,28 +316,27 @@ void launch_tiles(const AttentionParams& params, int rows, bool dependent, cudaS
 }
 
 template <typename T>
-void launch_shape(const AttentionParams& params, int rows, int cluster, bool dependent, cudaStream_t stream) {
+void launch_shape(AttentionParams params, int rows, int cluster, bool dependent, cudaStream_t stream) {
+  const int queries = rows * params.heads / params.kv_heads;
   // Several clusters a KV head fill the GPU with small ones.
-  if (rows * params.heads / params.kv_heads > 2 * kQueries) cluster = 8;
-  if (params.head_dim == 64 && cluster == 8) return launch_tiles<T, 64, 8>(params, rows, dependent, stream);
-  if (params.head_dim == 64 && cluster == 16) return launch_tiles<T, 64, 16>(params, rows, dependent, stream);
-  if (params.head_dim == 128 && cluster == 8) return launch_tiles<T, 128, 8>(params, rows, dependent, stream);
-  if (params.head_dim == 128 && cluster == 16) return launch_tiles<T, 128, 16>(params, rows, dependent, stream);
+  if (queries > 2 * kQueries) cluster = 8;
+  const bool may_split = queries <= kSplitQueries && params.split.results;
+  const AttentionPlan plan = plan_attention(params.kv_heads, clusters_at_once<T>(params.head_dim), cluster,
+                                            may_split ? params.split.helpers : 0);
+  params.split.helpers = plan.helpers;
+  if (params.split.from_position < 0) params.split.from_position = attention_split_position(plan.cluster);
+  const auto is = [&](int head_dim, int blocks) { return params.head_dim == head_dim && plan.cluster == blocks; };
+  if (is(64, 8)) return launch_tiles<T, 64, 8>(params, rows, dependent, stream);
+  if (is(64, 16)) return launch_tiles<T, 64, 16>(params, rows, dependent, stream);
+  if (is(128, 8)) return launch_tiles<T, 128, 8>(params, rows, dependent, stream);
+  if (is(128, 16)) return launch_tiles<T, 128, 16>(params, rows, dependent, stream);
   fail_launch("decode_attention", "head_dim must be 64 or 128, a cluster 8 or 16 blocks");
-}
-
-template <typename T>
-bool takes_16_blocks(int head_dim) {
-  // With one query tile, which takes more warps and shared memory than two.
-  return (head_dim == 64 ? most_clusters<T, 64, 1, 16>() : most_clusters<T, 128, 1, 16>()) > 0;
 }
 
 }  // namespace
 
-int attention_cluster_size(ElementType type, int head_dim) {
-  const bool takes_16 =
-      type == ElementType::bfloat16 ? takes_16_blocks<__nv_bfloat16>(head_dim) : takes_16_blocks<__half>(head_dim);
-  return takes_16 ? 16 : 8;
+AttentionClusters attention_clusters(ElementType type, int head_dim) {
+  return type == ElementType::bfloat16 ? clusters_at_once<__nv_bfloat16>(head_dim) : clusters_at_once<__half>(head_dim);
 }
 
 void launch_decode_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
@@ -339,6 +344,7 @@ void launch_decode_attention(const AttentionParams& params, ElementType type, in
   if (rows < 1 || rows > kMaxStepRows || params.heads % params.kv_heads != 0) {
     fail_launch("decode_attention", "rows must be 1 to 16, and KV heads divide the heads");
   }
+  if (params.split.helpers > kMaxAttentionHelpers) fail_launch("decode_attention", "more than three helpers");
   if (type == ElementType::bfloat16) {
     launch_shape<__nv_bfloat16>(params, rows, cluster, dependent, stream);
   } else {

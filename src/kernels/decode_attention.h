@@ -5,34 +5,40 @@
 // the cluster then merges them through its shared memory. The length is read on the device, so one launch serves every
 // context. Tiles of earlier positions do not depend on the kernel before: the rings fill while that one still runs.
 //
-// The clusters of a few KV heads lie in few GPCs, whose share of the memory bandwidth bounds long contexts. There a
-// second cluster a KV head, the helper, takes half of the tiles and leaves its result in global memory; the main
-// cluster adds it to its own. As in exchange.h there are no flags: a word that differs from kNotYet has arrived. Its
-// reader puts kNotYet back for the next launch, whose helpers write after this one has ended.
+// The clusters of a few KV heads lie in few GPCs, whose share of the memory bandwidth bounds long contexts. There
+// further clusters a KV head, its helpers (attention_plan.h), take their share of the tiles and leave their results in
+// global memory; the main cluster adds them to its own. As in exchange.h there are no flags: a word that differs from
+// kNotYet has arrived. Its reader puts kNotYet back for the next launch, whose helpers write after this one has ended.
+//
+// Helpers come first in the grid and wait for no other cluster, so that they run or have ended when a main cluster
+// waits for them: results are right even where the clusters do not all run at the same time.
 #pragma once
 
 #include <cuda_runtime.h>
 
 #include <cstdint>
 
+#include "kernels/attention_plan.h"
 #include "kernels/exchange.h"
 #include "kernels/request_state.h"
 #include "specthink/kernels/element_type.h"
 
 namespace specthink {
 
-constexpr int kSplitPosition = 6144;  ///< below, the exchange costs more than the bandwidth gains
-constexpr int kSplitQueries = 8;      ///< of a KV head: steps of more are not split
+constexpr int kSplitQueries = 8;  ///< of a KV head: steps of more are not split
 
-/// Lets helper clusters take half of a long context.
+/// Lets helper clusters take a part of a long context.
 struct AttentionSplit {
   void* results = nullptr;  ///< attention_split_bytes() of kNotYet, of one stream's launches; null: no split
-  int from_position = kSplitPosition;
-  SpinLimit limit;  ///< of the wait for the helpers' results
+  int helpers = -1;         ///< clusters of a KV head, up to kMaxAttentionHelpers; -1: by plan_attention()
+  int from_position = -1;   ///< shorter contexts are not split; -1: attention_split_position()
+  SpinLimit limit;          ///< of the wait for the helpers' results
 };
 
+/// [helpers][kv_heads][queries · head_dim], whatever the size of a cluster, of 16 bytes: an element of the result, the
+/// maximum and the sum of its query, and a zero.
 constexpr std::int64_t attention_split_bytes(std::int64_t kv_heads, std::int64_t head_dim) {
-  return kv_heads * kSplitQueries * head_dim * 16;  // of an element: value, maximum and sum of its query, and a zero
+  return kMaxAttentionHelpers * kv_heads * kSplitQueries * head_dim * 16;
 }
 
 struct AttentionParams {
@@ -56,10 +62,10 @@ struct AttentionParams {
   std::uint64_t* marks = nullptr;  // kernels/timeline.cuh
 };
 
-/// Blocks of a cluster that the GPU can hold: 16 where it takes such clusters, else 8.
-int attention_cluster_size(ElementType type, int head_dim);
+/// Of steps that may be split.
+AttentionClusters attention_clusters(ElementType type, int head_dim);
 
-/// `rows`: 1 to 16 consecutive positions of one sequence. `cluster`: 8 or 16.
+/// `rows`: 1 to 16 consecutive positions of one sequence. `cluster`: 8 or 16 blocks; 0: by plan_attention().
 void launch_decode_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
                              cudaStream_t stream);
 

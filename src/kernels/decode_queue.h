@@ -64,7 +64,6 @@ class DecodeQueue {
   ResultWords results_;
   cudaStream_t stream_;
   int sms_ = 0;
-  int cluster_ = 0;
   bool after_collective_ = false;
   DecodeTimeline timeline_;
 };

@@ -35,8 +35,6 @@ DecodeQueue::DecodeQueue(const StepModel& model, DecodeBuffers& buffers, Collect
       stream_(stream) {
   check_cuda(cudaDeviceGetAttribute(&sms_, cudaDevAttrMultiProcessorCount, model.head.get_device()),
              "cudaDeviceGetAttribute");
-  cluster_ = options.attention_cluster ? options.attention_cluster
-                                       : attention_cluster_size(type_, static_cast<int>(model.head_dim));
   if (options.timeline)
     timeline_ = DecodeTimeline(static_cast<std::int64_t>(5 * model.layers.size() + 8), model.head.options());
   if (!buffers.fused()) warm_up_collectives();
@@ -161,7 +159,7 @@ void DecodeQueue::attention(const StepLayer& layer, std::int64_t index, int rows
   params.split.results = buffers_.attention_split();
   params.split.limit = limit_;
   params.marks = timeline_.marks("attention");
-  launch_decode_attention(params, type_, rows, cluster_, dependent(), stream_);
+  launch_decode_attention(params, type_, rows, options_.attention_cluster, dependent(), stream_);
 }
 
 /// `last_place`: of the step's partial sums, whose follower is wiped for the next step; -1: none.

@@ -82,7 +82,6 @@ class KernelTimer {
         abort_flag_(1),
         results_(kResultSlots) {
     check_cuda(cudaDeviceGetAttribute(&sms_, cudaDevAttrMultiProcessorCount, device.index()), "cudaDeviceGetAttribute");
-    cluster_ = attention_cluster_size(type_, static_cast<int>(shape_.head_dim));
     failed_ = at::zeros({1}, device_.dtype(at::kInt));
     limit_.failed = static_cast<std::uint32_t*>(failed_.mutable_data_ptr());
     limit_.abort = abort_flag_.data();
@@ -261,7 +260,7 @@ class KernelTimer {
       copies.push_back(params);
     }
     return time_launches(which, static_cast<std::int64_t>(copies.size()), true, [&](std::size_t copy, bool dependent) {
-      launch_decode_attention(copies[copy], type_, which.rows, cluster_, dependent, stream_);
+      launch_decode_attention(copies[copy], type_, which.rows, 0, dependent, stream_);
     });
   }
 
@@ -333,7 +332,6 @@ class KernelTimer {
   MappedArray<std::uint64_t> results_;
   SpinLimit limit_;
   int sms_ = 0;
-  int cluster_ = 0;
   at::Tensor failed_;  // [1] int32
   at::Tensor pool_;    // random elements: matrices, caches, the embedding
 };

@@ -61,6 +61,8 @@ struct PagedCache {
 
 class decode_attention_test : public GpuTest {
  protected:
+  int largest_cluster(int head_dim) const { return attention_clusters(type(), head_dim).of_16 > 0 ? 16 : 8; }
+
   Model model(int head_dim, int group, int index) const {
     Model m;
     m.kv_heads = group == 1 ? 3 : 2;
@@ -117,7 +119,7 @@ class decode_attention_test : public GpuTest {
     const std::string what = std::to_string(m.heads) + " heads, " + std::to_string(m.kv_heads) + " KV heads of " +
                              std::to_string(m.head_dim) + ", position " + std::to_string(position) + ", rows " +
                              std::to_string(rows.valid) + " of " + std::to_string(rows.launched) + ", cluster " +
-                             std::to_string(cluster);
+                             std::to_string(cluster) + ", helpers " + std::to_string(split.helpers);
     const PagedCache cache(m, position, rows.launched, page_tokens, elements());
     const at::Tensor memory_before = cache.memory.clone();
     const at::Tensor qkv = at::randn({rows.launched, (m.heads + 2 * m.kv_heads) * m.head_dim}, floats());
@@ -187,7 +189,6 @@ class decode_attention_test : public GpuTest {
 
 TEST_P(decode_attention_test, agrees_with_float32_and_writes_the_new_rows_only) {
   for (const int head_dim : {64, 128}) {
-    const int largest_cluster = attention_cluster_size(type(), head_dim);
     for (int g = 0; g < static_cast<int>(std::size(kGroups)); ++g) {
       const Model m = model(head_dim, kGroups[g], g + head_dim / 64);
       for (int i = 0; i < static_cast<int>(std::size(kPositions)); ++i) {
@@ -196,7 +197,7 @@ TEST_P(decode_attention_test, agrees_with_float32_and_writes_the_new_rows_only) 
         // Each position and each group meets every kind of rows, though not all of them together.
         for (const int kind : {(i + g) % 8, (i + g + 3) % 8, (i + g + 6) % 8}) {
           if (sanitized() && kind != (i + g) % 8) continue;
-          for (int cluster = 8; cluster <= largest_cluster; cluster += 8) {
+          for (int cluster = 8; cluster <= largest_cluster(head_dim); cluster += 8) {
             expect_attention(m, kPositions[i], kRows[kind], cluster, (i + kind) % 2 == 0 ? 128 : 48);
           }
         }
@@ -206,49 +207,68 @@ TEST_P(decode_attention_test, agrees_with_float32_and_writes_the_new_rows_only) 
   }
 }
 
-/// Positions on both sides of where helpers begin to take half of the context.
+/// Positions on both sides of where helpers begin to take a part of the context.
 struct SplitContext {
   std::int64_t position;
   int split_position;
 };
 constexpr SplitContext kSplitContexts[] = {
     {5, 0},  // too short for the helpers to have a tile
-    {333, 200},
-    {199, 200},
-    {200, 200},
-    {201, 200},
-    {kSplitPosition - 1, kSplitPosition},
-    {kSplitPosition, kSplitPosition},
-    {kSplitPosition + 1, kSplitPosition},
-    {12345, kSplitPosition},
-    {16384, kSplitPosition},
-    {32760, kSplitPosition},
+    {333, 200}, {199, 200}, {200, 200}, {201, 200},  {2047, -1},  {2048, -1},
+    {6143, -1}, {6144, -1}, {6145, -1}, {12345, -1}, {16384, -1}, {32760, -1},
 };
-/// The last one is of two query tiles, which are not split.
 struct GroupRows {
   int group;
   Rows rows;
 };
+/// The last one is of two query tiles, which are not split.
 constexpr GroupRows kSplitGroupRows[] = {{4, {1, 1}}, {4, {2, 2}}, {8, {1, 1}}, {1, {8, 5}}, {2, {4, 3}}, {7, {2, 2}}};
 
-TEST_P(decode_attention_test, agrees_with_float32_when_helpers_take_half_of_the_context) {
+/// Groups of 16 bytes, none of which has arrived. Only helpers change the first three words, and only who has read
+/// their results makes them kNotYet: what was in use can be told afterwards.
+at::Tensor unused_split(const Model& m) {
+  const std::int64_t groups = attention_split_bytes(m.kv_heads, m.head_dim) / 16;
+  at::Tensor words = at::zeros({groups, 4}, at::TensorOptions(device()).dtype(at::kInt));
+  words.select(1, 3).fill_(-1);
+  return words;
+}
+
+/// The results of these helpers, and nothing else, were written, read and made kNotYet again.
+void expect_split_used(const at::Tensor& words, int helpers, std::int64_t results_of_helper, const std::string& what) {
+  const at::Tensor reset = (words == -1).all(1);
+  EXPECT_EQ(reset.sum().item<std::int64_t>(), helpers * results_of_helper) << what << ": words used of the split";
+  const at::Tensor others = words.index({at::logical_not(reset)});
+  EXPECT_TRUE((others.narrow(1, 0, 3) == 0).all().item<bool>()) << what << ": results of a helper that nobody has read";
+}
+
+/// Also where the forced number of helpers does not run at the same time.
+TEST_P(decode_attention_test, agrees_with_float32_when_helpers_take_part_of_the_context) {
   for (const int head_dim : {64, 128}) {
-    const int largest_cluster = attention_cluster_size(type(), head_dim);
     for (int g = 0; g < static_cast<int>(std::size(kSplitGroupRows)); ++g) {
       const auto& [group, rows] = kSplitGroupRows[g];
       const Model m = model(head_dim, group, g);
-      AttentionSplit split;
-      const at::Tensor results = not_yet({attention_split_bytes(m.kv_heads, head_dim) / 4});
-      split.results = results.mutable_data_ptr();
-      split.limit = limit();
+      const int queries = group * rows.launched;
       for (int i = 0; i < static_cast<int>(std::size(kSplitContexts)); ++i) {
-        split.from_position = kSplitContexts[i].split_position;
-        if (sanitized() && kSplitContexts[i].position > 1000) continue;
+        const auto& [position, split_position] = kSplitContexts[i];
+        if (sanitized() && position > 1000) continue;
         if (sanitizer() == "racecheck" && (i > 1 || g % 3 != 0)) continue;
-        for (int cluster = 8; cluster <= largest_cluster; cluster += 8) {
-          expect_attention(m, kSplitContexts[i].position, rows, cluster, i % 2 == 0 ? 128 : 48, split, 3);
+        for (int cluster = 0; cluster <= largest_cluster(head_dim); cluster += 8) {
+          // Each position meets every number of helpers; with cluster 0 all is chosen by the plan.
+          const at::Tensor words = unused_split(m);
+          AttentionSplit split;
+          split.results = words.mutable_data_ptr();
+          split.helpers = cluster == 0 ? -1 : 1 + (g + i + cluster / 8) % kMaxAttentionHelpers;
+          split.from_position = split_position;
+          split.limit = limit();
+          expect_attention(m, position, rows, cluster, i % 2 == 0 ? 128 : 48, split, 3);
+
+          const AttentionPlan plan =
+              plan_attention(m.kv_heads, attention_clusters(type(), head_dim), cluster, split.helpers);
+          const int from = split_position < 0 ? attention_split_position(plan.cluster) : split_position;
+          const bool used = queries <= kSplitQueries && position >= from;
+          expect_split_used(words, used ? plan.helpers : 0, std::int64_t{m.heads} * rows.launched * head_dim,
+                            "position " + std::to_string(position) + ", cluster " + std::to_string(cluster));
         }
-        EXPECT_TRUE(is_not_yet(results)) << "results of a helper that nobody has read";
         if (HasFailure()) return;  // the first kind of failure is enough to read
       }
     }

@@ -104,7 +104,7 @@ class DecodeStep {
     double wait_limit_seconds = 300;  ///< for another rank
     /// Shared memory of a block in bytes, for qkv, output, gate_up, down and head; 0: chosen by size. For benchmarks.
     std::array<std::size_t, 5> shared_budget{};
-    int attention_cluster = 0;  ///< blocks of an attention cluster, 8 or 16; 0: as many as the GPU takes
+    int attention_cluster = 0;  ///< blocks of an attention cluster, 8 or 16; 0: chosen by the GPU and the KV heads
     bool timeline = false;      ///< record timeline() of steps of one row
   };
 
