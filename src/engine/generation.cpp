@@ -39,11 +39,11 @@ at::Tensor Engine::prefill(ModelState& state, int slot) {
     const SlotRows rows{slot, position,
                         std::span(ids_).subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(count))};
     group_.mark(count > 1 ? Phase::prefill : Phase::decode, position);
-    hidden = state.model.transformer->forward(std::span(&rows, 1));
+    hidden = state.model.transformer->prefill(rows);
     position += count;
   }
   state.cached = length;
-  return hidden.narrow(0, hidden.size(0) - 1, 1);
+  return hidden;
 }
 
 /// prefill(), counted as a prefill or as a decode step.

@@ -26,11 +26,16 @@ __device__ void copy_tiles(const PrefillAttentionParams& p, Segments segments, P
     }
   };
   int step = 0;
+  bool waited = false;
   for (Segment segment; segments.next(segment);) {
     for (int i = 0; i < segment.key_tiles; ++i, ++step) {
       const int stage = step % kStages;
       const std::uint32_t parity = step / kStages % 2;
       const int tile = segment.first_key_tile + i;
+      if (!waited && (tile + 1) * kPrefillTile > p.settled) {
+        ptx::wait_for_predecessors();
+        waited = true;
+      }
       if (step >= kStages) ptx::barrier_wait(ptx::shared_address(&shared.keys_free[stage]), parity ^ 1);
       copy(shared.keys[stage], p.keys, segment.kv_head, tile, shared.keys_there[stage]);
       if (step >= kStages) ptx::barrier_wait(ptx::shared_address(&shared.values_free[stage]), parity ^ 1);
@@ -60,14 +65,14 @@ __global__ void __launch_bounds__(kThreads, 1) prefill_attention(const __grid_co
     ptx::prefetch_tensor_map(&p.values);
   }
   __syncthreads();
-  ptx::wait_for_predecessors();
-  ptx::launch_dependents();
 
   if (threadIdx.x >= kConsumers) {
     ptx::give_registers_back<24>();
     if (threadIdx.x == kConsumers) copy_tiles(p, segments, shared);
     return;
   }
+  ptx::wait_for_predecessors();
+  ptx::launch_dependents();
   ptx::take_registers<240>();
   AttentionConsumer<T, kHeadDim> consumer(p, tiles, shared);
   for (Segment segment; segments.next(segment);) {
@@ -81,15 +86,23 @@ __global__ void __launch_bounds__(kThreads, 1) prefill_attention(const __grid_co
 #endif
 }
 
-/// Blocks (some queries of a tile, split tile). Each of the `warps` that share a query adds up some of its parts.
+/// Blocks (some queries of a tile, split tile). Each of the `warps` that share a query adds up some of its parts; a lane
+/// has kHeadDim / 32 elements next to each other.
 constexpr int kMergeWarps = 8;
+constexpr int kPartsAtOnce = 3;  // that a warp loads before it looks at the first
 template <typename T, int kHeadDim>
 __global__ void __launch_bounds__(kMergeWarps * 32)
     merge_parts(const __grid_constant__ PrefillAttentionParams p, const __grid_constant__ PrefillSchedule schedule,
                 const __grid_constant__ SplitTiles splits, int warps) {
 #if SPECTHINK_WGMMA_CODE
   constexpr int kElements = kHeadDim / 32;  // of a lane
-  __shared__ float outputs[kMergeWarps][kHeadDim];
+  struct alignas(4 * kElements) Lane {
+    float values[kElements];
+  };
+  struct alignas(2 * kElements) Rounded {
+    T values[kElements];
+  };
+  __shared__ Lane outputs[kMergeWarps][32];
   __shared__ float2 statistics[kMergeWarps];
   const QueryTiles tiles(p.shape);
   ptx::launch_dependents();
@@ -99,52 +112,64 @@ __global__ void __launch_bounds__(kMergeWarps * 32)
   const int in_tile = static_cast<int>(blockIdx.x) * (kMergeWarps / warps) + warp / warps;
   const int query = split.query_tile % tiles.tiles * kPrefillTile + in_tile;
 
+  const bool there = in_tile < kPrefillTile && query < tiles.queries;
+  const auto part_at = [&](int i) {
+    return p.workspace + static_cast<std::int64_t>(part_of(schedule, split.first + i, split.query_tile)) *
+                             AttentionPart<kHeadDim>::kSize;
+  };
+  const int parts = there ? split.count : 0;
+  const float* part[kPartsAtOnce];
+#pragma unroll
+  for (int k = 0; k < kPartsAtOnce; ++k) part[k] = part_at(min(warp % warps + k * warps, split.count - 1));
+
   ptx::wait_for_predecessors();
   float2 total{kNoScore, 0};  // highest, sum
-  float output[kElements] = {};
-  if (in_tile < kPrefillTile && query < tiles.queries) {
-#pragma unroll 4
-    for (int i = warp % warps; i < split.count; i += warps) {
-      const float* part =
-          p.workspace + static_cast<std::int64_t>(part_of(schedule, split.first + i, split.query_tile)) *
-                            AttentionPart<kHeadDim>::kSize;
-      const float2 own = *reinterpret_cast<const float2*>(part + AttentionPart<kHeadDim>::kStatistics + 2 * in_tile);
-      float values[kElements];
+  Lane output{};
+  for (int first = warp % warps; first < parts; first += kPartsAtOnce * warps) {
+    float2 statistic[kPartsAtOnce];
+    Lane own[kPartsAtOnce];
 #pragma unroll
-      for (int k = 0; k < kElements; ++k) values[k] = part[in_tile * kHeadDim + k * 32 + lane];
-      const float most = fmaxf(total.x, own.x);
-      if (most == kNoScore) continue;  // this query sees none of these keys
+    for (int k = 0; k < kPartsAtOnce; ++k) {
+      const int i = first + k * warps;
+      statistic[k] = {kNoScore, 0};
+      if (i >= parts) continue;
+      if (first >= warps) part[k] = part_at(i);
+      statistic[k] = *reinterpret_cast<const float2*>(part[k] + AttentionPart<kHeadDim>::kStatistics + 2 * in_tile);
+      own[k] = *reinterpret_cast<const Lane*>(part[k] + in_tile * kHeadDim + lane * kElements);
+    }
+#pragma unroll
+    for (int k = 0; k < kPartsAtOnce; ++k) {
+      if (statistic[k].x == kNoScore) continue;  // no such part, or this query sees none of its keys
+      const float most = fmaxf(total.x, statistic[k].x);
       const float before = exp2f(total.x - most);
-      const float now = exp2f(own.x - most);
-      total = {most, total.y * before + own.y * now};
+      const float now = exp2f(statistic[k].x - most);
+      total = {most, total.y * before + statistic[k].y * now};
 #pragma unroll
-      for (int k = 0; k < kElements; ++k) output[k] = output[k] * before + values[k] * now;
+      for (int e = 0; e < kElements; ++e) output.values[e] = output.values[e] * before + own[k].values[e] * now;
     }
   }
   if (warps > 1) {
-#pragma unroll
-    for (int k = 0; k < kElements; ++k) outputs[warp][k * 32 + lane] = output[k];
+    outputs[warp][lane] = output;
     if (lane == 0) statistics[warp] = total;
     __syncthreads();
     if (warp % warps != 0) return;
     float highest = kNoScore;
     for (int w = warp; w < warp + warps; ++w) highest = fmaxf(highest, statistics[w].x);
     total = {highest, 0};
-#pragma unroll
-    for (int k = 0; k < kElements; ++k) output[k] = 0;
+    output = {};
     for (int w = warp; w < warp + warps; ++w) {
       const float weight = exp2f(statistics[w].x - highest);
       total.y += weight * statistics[w].y;
 #pragma unroll
-      for (int k = 0; k < kElements; ++k) output[k] += weight * outputs[w][k * 32 + lane];
+      for (int e = 0; e < kElements; ++e) output.values[e] += weight * outputs[w][lane].values[e];
     }
   }
-  if (in_tile >= kPrefillTile || query >= tiles.queries) return;
+  if (!there) return;
   const std::int64_t head = tiles.head_of(split.query_tile / tiles.tiles, query);
+  Rounded result;
 #pragma unroll
-  for (int k = 0; k < kElements; ++k) {
-    static_cast<T*>(p.output)[head * kHeadDim + k * 32 + lane] = ptx::from_float<T>(output[k] / total.y);
-  }
+  for (int e = 0; e < kElements; ++e) result.values[e] = ptx::from_float<T>(output.values[e] / total.y);
+  *reinterpret_cast<Rounded*>(static_cast<T*>(p.output) + head * kHeadDim + lane * kElements) = result;
 #endif
 }
 

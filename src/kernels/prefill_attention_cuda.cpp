@@ -30,11 +30,10 @@ class CudaPrefillAttention final : public PrefillAttention {
     workspace_ = at::empty({static_cast<std::int64_t>(bytes)}, first_.options().dtype(at::kByte));
   }
 
-  void run(std::size_t layer, const at::Tensor& queries, std::int64_t first_cache_row, std::int64_t length,
-           at::Tensor& output) override {
+  void run(std::size_t layer, const at::Tensor& queries, const Sequence& sequence, at::Tensor& output) override {
     check(layer < maps_.size() && queries.dim() == 3 && queries.size(2) == first_.size(2) &&
-              queries.sizes() == output.sizes() && first_cache_row >= 0 && length >= queries.size(0) &&
-              first_cache_row + length <= first_.size(0),
+              queries.sizes() == output.sizes() && sequence.first_cache_row >= 0 &&
+              sequence.length >= queries.size(0) && sequence.first_cache_row + sequence.length <= first_.size(0),
           "prefill attention: shapes");
     check(queries.is_contiguous() && output.is_contiguous() && queries.scalar_type() == first_.scalar_type() &&
               output.scalar_type() == first_.scalar_type() && queries.device() == first_.device() &&
@@ -47,11 +46,12 @@ class CudaPrefillAttention final : public PrefillAttention {
     params.output = output.mutable_data_ptr();
     params.workspace = static_cast<float*>(workspace_.mutable_data_ptr());
     params.shape = {.rows = static_cast<int>(queries.size(0)),
-                    .length = static_cast<int>(length),
+                    .length = static_cast<int>(sequence.length),
                     .heads = static_cast<int>(queries.size(1)),
                     .kv_heads = static_cast<int>(first_.size(1))};
     params.head_dim = static_cast<int>(first_.size(2));
-    params.first_cache_row = static_cast<int>(first_cache_row);
+    params.first_cache_row = static_cast<int>(sequence.first_cache_row);
+    params.settled = static_cast<int>(sequence.settled);
     params.scale = 1.0f / std::sqrt(static_cast<float>(params.head_dim));
     const ElementType type = first_.scalar_type() == at::kBFloat16 ? ElementType::bfloat16 : ElementType::float16;
     launch_prefill_attention(params, type, c10::cuda::getCurrentCUDAStream());

@@ -24,6 +24,7 @@ struct PrefillAttentionParams {
   AttentionRows shape;
   int head_dim = 0;         ///< 64 or 128
   int first_cache_row = 0;  ///< of the sequence's first position
+  int settled = 0;          ///< positions whose keys and values the kernel before does not write
   float scale = 0;          ///< of the scores
 };
 

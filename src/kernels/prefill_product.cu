@@ -167,19 +167,65 @@ struct Place {
   }
 };
 
-/// Four sums of one vector of columns, the first of which is `column` of y.
+/// One element of y, and those behind it that fit a word.
+template <typename T, typename Word>
+__device__ __forceinline__ void store_word(const PrefillProductParams& p, int row, int column, const Word& word) {
+  if (row >= p.rows || column >= p.outputs) return;
+  const std::int64_t at = static_cast<std::int64_t>(row) * p.outputs + column;
+  *reinterpret_cast<Word*>(static_cast<T*>(p.y) + at) = word;
+}
+
+/// Two columns of y, from `column` on, in the rows `low` and `high` of the place.
+struct Pairs {
+  std::uint32_t low;
+  std::uint32_t high;
+};
+
+/// Four sums of one vector of columns with their bias; the first is column `column` of y.
 template <typename T>
-__device__ __forceinline__ void store(const PrefillProductParams& p, const Place& place, int column, float4 sums) {
-  if (column >= p.outputs) return;
+__device__ __forceinline__ Pairs round_sums(const PrefillProductParams& p, int column, const float4& sums) {
   float2 bias{0, 0};
-  if (p.bias) {
+  if (p.bias && column < p.outputs) {
     bias = ptx::unpack<T>(__ldg(reinterpret_cast<const std::uint32_t*>(static_cast<const T*>(p.bias) + column)));
   }
-  T* const to = static_cast<T*>(p.y) + static_cast<std::int64_t>(place.row) * p.outputs + column;
-  if (place.row < p.rows) *reinterpret_cast<std::uint32_t*>(to) = ptx::pack<T>(sums.x + bias.x, sums.y + bias.y);
-  if (place.row + 8 < p.rows) {
-    *reinterpret_cast<std::uint32_t*>(to + std::int64_t{8} * p.outputs) =
-        ptx::pack<T>(sums.z + bias.x, sums.w + bias.y);
+  return {ptx::pack<T>(sums.x + bias.x, sums.y + bias.y), ptx::pack<T>(sums.z + bias.x, sums.w + bias.y)};
+}
+
+/// Lane t of four gets word t of each of them.
+__device__ __forceinline__ uint4 transpose_quad(const std::uint32_t (&words)[4]) {
+  constexpr unsigned kAllLanes = 0xffffffffu;
+  const bool odd = threadIdx.x & 1;
+  const bool upper = threadIdx.x & 2;
+  // Of each pair of lanes the even one collects words 0 and 2, the odd one 1 and 3.
+  const std::uint32_t first = __shfl_xor_sync(kAllLanes, odd ? words[0] : words[1], 1);
+  const std::uint32_t second = __shfl_xor_sync(kAllLanes, odd ? words[2] : words[3], 1);
+  const uint2 low = odd ? uint2{first, words[1]} : uint2{words[0], first};
+  const uint2 high = odd ? uint2{second, words[3]} : uint2{words[2], second};
+  const std::uint32_t x = __shfl_xor_sync(kAllLanes, upper ? low.x : high.x, 2);
+  const std::uint32_t y = __shfl_xor_sync(kAllLanes, upper ? low.y : high.y, 2);
+  return upper ? uint4{x, y, high.x, high.y} : uint4{low.x, low.y, x, y};
+}
+
+/// Vectors of columns of y from `column` on; sums_of(v) are a thread's four sums of vector v. Whole warps. Four vectors
+/// at a time go out in words of 16 bytes.
+template <typename T, int kVectors, typename SumsOf>
+__device__ __forceinline__ void store_vectors(const PrefillProductParams& p, const Place& place, int column,
+                                              const SumsOf& sums_of) {
+  const auto pairs_of = [&](int v) { return round_sums<T>(p, column + 8 * v + place.column, sums_of(v)); };
+  constexpr int kInFours = kVectors / 4 * 4;
+#pragma unroll
+  for (int v = 0; v < kInFours; v += 4) {
+    const Pairs pairs[4] = {pairs_of(v), pairs_of(v + 1), pairs_of(v + 2), pairs_of(v + 3)};
+    const int vector = column + 8 * (v + static_cast<int>(threadIdx.x) % 4);
+    store_word<T>(p, place.row, vector, transpose_quad({pairs[0].low, pairs[1].low, pairs[2].low, pairs[3].low}));
+    store_word<T>(p, place.row + 8, vector,
+                  transpose_quad({pairs[0].high, pairs[1].high, pairs[2].high, pairs[3].high}));
+  }
+#pragma unroll
+  for (int v = kInFours; v < kVectors; ++v) {
+    const Pairs pairs = pairs_of(v);
+    store_word<T>(p, place.row, column + 8 * v + place.column, pairs.low);
+    store_word<T>(p, place.row + 8, column + 8 * v + place.column, pairs.high);
   }
 }
 
@@ -196,19 +242,15 @@ __device__ __forceinline__ void store_tile(const PrefillProductParams& p, int ti
   const Place place;
   if (p.gated) {
     constexpr int kHalf = kWidth / 4;  // sums of the gates, then of the others
-#pragma unroll
-    for (int v = 0; v < kWidth / 16; ++v) {
+    store_vectors<T, kWidth / 16>(p, place, tile * (kWidth / 2), [&](int v) {
       const int i = 4 * v;
-      store<T>(p, place, tile * (kWidth / 2) + 8 * v + place.column,
-               {gate<T>(sums[i], sums[kHalf + i]), gate<T>(sums[i + 1], sums[kHalf + i + 1]),
-                gate<T>(sums[i + 2], sums[kHalf + i + 2]), gate<T>(sums[i + 3], sums[kHalf + i + 3])});
-    }
+      return float4{gate<T>(sums[i], sums[kHalf + i]), gate<T>(sums[i + 1], sums[kHalf + i + 1]),
+                    gate<T>(sums[i + 2], sums[kHalf + i + 2]), gate<T>(sums[i + 3], sums[kHalf + i + 3])};
+    });
   } else {
-#pragma unroll
-    for (int v = 0; v < kWidth / 8; ++v) {
-      const int i = 4 * v;
-      store<T>(p, place, tile * kWidth + 8 * v + place.column, {sums[i], sums[i + 1], sums[i + 2], sums[i + 3]});
-    }
+    store_vectors<T, kWidth / 8>(p, place, tile * kWidth, [&](int v) {
+      return float4{sums[4 * v], sums[4 * v + 1], sums[4 * v + 2], sums[4 * v + 3]};
+    });
   }
 }
 
@@ -236,19 +278,22 @@ __device__ __forceinline__ void store_part(const PrefillProductParams& p, int ti
   ptx::barrier_wait(ring.inbox_there(), 0);
   const Place place;
 #pragma unroll
-  for (int v = 0; v < Layout<kWidth, kSplits>::kVectors; ++v) {
-    if (v / kPartVectors != part) continue;
-    float4 sum{0, 0, 0, 0};
+  for (int to = 0; to < kSplits; ++to) {
+    if (to != part) continue;
+    store_vectors<T, kPartVectors>(p, place, tile * kWidth + 8 * to * kPartVectors, [&](int vector) {
+      float4 sum{0, 0, 0, 0};
 #pragma unroll
-    for (int from = 0; from < kSplits; ++from) {  // in the same order in every block
-      const float4 other = from == part ? float4{sums[4 * v], sums[4 * v + 1], sums[4 * v + 2], sums[4 * v + 3]}
-                                        : inbox[place_of(from < part ? from : from - 1, v % kPartVectors)];
-      sum.x += other.x;
-      sum.y += other.y;
-      sum.z += other.z;
-      sum.w += other.w;
-    }
-    store<T>(p, place, tile * kWidth + 8 * v + place.column, sum);
+      for (int from = 0; from < kSplits; ++from) {  // in the same order in every block
+        const int v = 4 * (to * kPartVectors + vector);
+        const float4 other = from == to ? float4{sums[v], sums[v + 1], sums[v + 2], sums[v + 3]}
+                                        : inbox[place_of(from < to ? from : from - 1, vector)];
+        sum.x += other.x;
+        sum.y += other.y;
+        sum.z += other.z;
+        sum.w += other.w;
+      }
+      return sum;
+    });
   }
 }
 

@@ -28,10 +28,9 @@ CUtensorMap make_map(const void* data, std::int64_t rows, std::int64_t columns, 
   const cuuint64_t row_bytes[1] = {static_cast<cuuint64_t>(columns) * 2};
   const cuuint32_t box[2] = {static_cast<cuuint32_t>(box_columns / width), static_cast<cuuint32_t>(box_rows)};
   const cuuint32_t steps[2] = {1, 1};
-  const CUresult status =
-      encode(&map, pairs ? CU_TENSOR_MAP_DATA_TYPE_UINT32 : CU_TENSOR_MAP_DATA_TYPE_UINT16, 2, const_cast<void*>(data),
-             sizes, row_bytes, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
-             CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  const CUresult status = encode(&map, pairs ? CU_TENSOR_MAP_DATA_TYPE_UINT32 : CU_TENSOR_MAP_DATA_TYPE_UINT16, 2,
+                                 const_cast<void*>(data), sizes, row_bytes, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+                                 swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (status != CUDA_SUCCESS) {
     throw EnvironmentError("cuTensorMapEncodeTiled of a [{}, {}] matrix in boxes of {} rows failed: error {}", rows,
                            columns, box_rows, static_cast<int>(status));

@@ -86,33 +86,48 @@ void FusedForward::reserve(std::int64_t rows) {
 
 FusedForward::Buffers FusedForward::buffers_for(std::int64_t rows) {
   reserve(rows);
-  const auto part = [rows](const at::Tensor& tensor) { return tensor.defined() ? tensor.narrow(0, 0, rows) : tensor; };
+  Buffers buffers = part_of(all_, 0, rows);
+  if (by_peers(rows)) buffers.delta = at::Tensor();
+  return buffers;
+}
+
+FusedForward::Buffers FusedForward::part_of(const Buffers& buffers, std::int64_t first, std::int64_t rows) {
+  const auto part = [&](const at::Tensor& tensor) { return tensor.defined() ? tensor.narrow(0, first, rows) : tensor; };
   return {
-      .residual = part(all_.residual),
-      .delta = by_peers(rows) ? at::Tensor() : part(all_.delta),
-      .normed = part(all_.normed),
-      .qkv = part(all_.qkv),
-      .queries = part(all_.queries),
-      .attended = part(all_.attended),
-      .gate_up = part(all_.gate_up),
-      .activated = part(all_.activated),
+      .residual = part(buffers.residual),
+      .delta = part(buffers.delta),
+      .normed = part(buffers.normed),
+      .qkv = part(buffers.qkv),
+      .queries = part(buffers.queries),
+      .attended = part(buffers.attended),
+      .gate_up = part(buffers.gate_up),
+      .activated = part(buffers.activated),
   };
 }
 
-at::Tensor FusedForward::run(std::span<const SlotRows> batch) {
+at::Tensor FusedForward::run(std::span<const SlotRows> batch) { return run(batch, false); }
+
+at::Tensor FusedForward::run_for_last(const SlotRows& rows) { return run(std::span(&rows, 1), true); }
+
+/// `for_last`: of the only slot's rows just the last one goes through the last layer, whose keys and values are all
+/// that is needed of the others.
+at::Tensor FusedForward::run(std::span<const SlotRows> batch, bool for_last) {
   const at::Tensor rows = upload_rows(batch, capacity_, weights_.embedding.device());
   const prefill_ops::RowPlaces places{rows.select(0, 1), rows.select(0, 2)};
-  Buffers buffers = buffers_for(rows.size(1));
-  at::Tensor result = at::empty_like(buffers.residual);
+  const std::int64_t count = rows.size(1);
+  Buffers buffers = buffers_for(count);
+  at::Tensor result = at::empty({for_last ? 1 : count, config_.hidden_size}, buffers.residual.options());
 
   embed(rows.select(0, 0), buffers.residual);
   prefill_ops::rms_norm(buffers.residual, weights_.layers.front().input_norm, config_.rms_norm_eps, buffers.normed);
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
     const LayerWeights& weights = weights_.layers[layer];
-    at::Tensor attention = attend(layer, batch, places, buffers);
+    const bool last = layer + 1 == layers_.size();
+    store_heads(layer, places, buffers);
+    if (last && for_last) buffers = part_of(buffers, count - 1, 1);
+    at::Tensor attention = attention_part(layer, attend(layer, batch, buffers), buffers);
     join(attention, weights.output_bias, weights.post_norm, buffers, buffers.normed);
     at::Tensor change = feed_forward(layer, buffers);
-    const bool last = layer + 1 == layers_.size();
     join(change, {}, last ? weights_.final_norm : weights_.layers[layer + 1].input_norm, buffers,
          last ? result : buffers.normed);
   }
@@ -136,10 +151,13 @@ void FusedForward::multiply(const Matrix& matrix, const at::Tensor& x, const at:
   }
 }
 
-/// Where this rank's part of the next sum over the ranks goes, [rows, hidden].
-at::Tensor FusedForward::partial(const Buffers& buffers) {
-  if (buffers.delta.defined()) return buffers.delta;
-  return peer_sum_->partial(buffers.residual.size(0), config_.hidden_size, buffers.residual.scalar_type());
+/// x · Wᵀ as this rank's part of the next sum over the ranks, [rows, hidden].
+at::Tensor FusedForward::partial_product(const Matrix& matrix, const at::Tensor& x, const Buffers& buffers) {
+  const std::int64_t rows = x.size(0);
+  at::Tensor result =
+      buffers.delta.defined() ? buffers.delta : peer_sum_->partial(rows, config_.hidden_size, x.scalar_type());
+  multiply(matrix, x, {}, result);
+  return result;
 }
 
 /// residual += sum of the ranks' partial results + bias; normed = rms_norm(residual) with the weights `norm`.
@@ -153,45 +171,47 @@ void FusedForward::join(at::Tensor& partial, const at::Tensor& bias, const at::T
   }
 }
 
-/// queries and the result, `attended` or another tensor: [rows of the slot, heads_local, head_dim].
+/// normed -> queries; keys and values go to the cache.
+void FusedForward::store_heads(std::size_t layer, const prefill_ops::RowPlaces& places, Buffers& buffers) {
+  const LayerWeights& weights = weights_.layers[layer];
+  Layer& views = layers_[layer];
+  multiply(views.qkv, buffers.normed, weights.qkv_bias, buffers.qkv);
+  prefill_ops::qk_norm_rope_store(buffers.qkv, weights.qk_norm, config_.rms_norm_eps, rope_, places, buffers.queries,
+                                  views.cached_keys, views.cached_values);
+}
+
+/// queries, of the last of the slot's rows, and the result, `attended` or another tensor: [n, heads_local, head_dim].
 at::Tensor FusedForward::attend_slot(std::size_t layer, const SlotRows& rows, const at::Tensor& queries,
                                      at::Tensor attended) {
   const std::int64_t first = rows.slot * capacity_;
-  const std::int64_t length = rows.first_position + queries.size(0);
+  const std::int64_t length = rows.first_position + static_cast<std::int64_t>(rows.tokens.size());
   if (attention_) {
-    attention_->run(layer, queries, first, length, attended);
+    attention_->run(layer, queries, {first, length, rows.first_position}, attended);
     return attended;
   }
   return causal_attention(queries, layers_[layer].cached_keys.narrow(0, first, length),
                           layers_[layer].cached_values.narrow(0, first, length), kv_head_of_, plan_.uniform_groups());
 }
 
-/// normed -> this rank's part of what attention adds to the residual, without the bias of the output.
-at::Tensor FusedForward::attend(std::size_t layer, std::span<const SlotRows> batch,
-                                const prefill_ops::RowPlaces& places, Buffers& buffers) {
-  const LayerWeights& weights = weights_.layers[layer];
-  Layer& views = layers_[layer];
-  multiply(views.qkv, buffers.normed, weights.qkv_bias, buffers.qkv);
-  prefill_ops::qk_norm_rope_store(buffers.qkv, weights.qk_norm, config_.rms_norm_eps, rope_, places, buffers.queries,
-                                  views.cached_keys, views.cached_values);
-
-  at::Tensor attended;
-  if (batch.size() == 1) {
-    attended = attend_slot(layer, batch[0], buffers.queries, buffers.attended);
-  } else {
-    std::vector<at::Tensor> parts;
-    std::int64_t row = 0;
-    for (const SlotRows& rows : batch) {
-      const auto count = static_cast<std::int64_t>(rows.tokens.size());
-      parts.push_back(
-          attend_slot(layer, rows, buffers.queries.narrow(0, row, count), buffers.attended.narrow(0, row, count)));
-      row += count;
-    }
-    attended = attention_ ? buffers.attended : at::cat(parts);
+/// queries -> [rows, heads_local, head_dim]: `attended` or another tensor. The buffers may have the last rows of a
+/// batch of one slot only.
+at::Tensor FusedForward::attend(std::size_t layer, std::span<const SlotRows> batch, const Buffers& buffers) {
+  if (batch.size() == 1) return attend_slot(layer, batch[0], buffers.queries, buffers.attended);
+  std::vector<at::Tensor> parts;
+  std::int64_t row = 0;
+  for (const SlotRows& rows : batch) {
+    const auto count = static_cast<std::int64_t>(rows.tokens.size());
+    parts.push_back(
+        attend_slot(layer, rows, buffers.queries.narrow(0, row, count), buffers.attended.narrow(0, row, count)));
+    row += count;
   }
-  at::Tensor result = partial(buffers);
-  multiply(views.output, attended.reshape({attended.size(0), plan_.num_heads_local * config_.head_dim}), {}, result);
-  return result;
+  return attention_ ? buffers.attended : at::cat(parts);
+}
+
+/// This rank's part of what attention adds to the residual, without the bias of the output.
+at::Tensor FusedForward::attention_part(std::size_t layer, const at::Tensor& attended, const Buffers& buffers) {
+  return partial_product(layers_[layer].output,
+                         attended.reshape({attended.size(0), plan_.num_heads_local * config_.head_dim}), buffers);
 }
 
 /// normed -> this rank's part of what the feed-forward adds to the residual.
@@ -203,9 +223,7 @@ at::Tensor FusedForward::feed_forward(std::size_t layer, Buffers& buffers) {
     at::mm_out(buffers.gate_up, buffers.normed, views.gate_up.transposed);
     prefill_ops::silu_mul(buffers.gate_up, buffers.activated);
   }
-  at::Tensor result = partial(buffers);
-  multiply(views.down, buffers.activated, {}, result);
-  return result;
+  return partial_product(views.down, buffers.activated, buffers);
 }
 
 }  // namespace specthink

@@ -36,6 +36,9 @@ class FusedForward {
   /// As Transformer::forward, for rows that fit the cache. Never waits for the device. Collective.
   at::Tensor run(std::span<const SlotRows> batch);
 
+  /// As Transformer::prefill, likewise.
+  at::Tensor run_for_last(const SlotRows& rows);
+
  private:
   struct Matrix {
     at::Tensor transposed;                     // view of the weight, [input, output]
@@ -64,13 +67,16 @@ class FusedForward {
 
   bool by_peers(std::int64_t rows) const;
   Buffers buffers_for(std::int64_t rows);
+  static Buffers part_of(const Buffers& buffers, std::int64_t first, std::int64_t rows);
+  at::Tensor run(std::span<const SlotRows> batch, bool for_last);
   void embed(const at::Tensor& ids, at::Tensor& hidden) const;
   static void multiply(const Matrix& matrix, const at::Tensor& x, const at::Tensor& bias, at::Tensor& y);
-  at::Tensor partial(const Buffers& buffers);
+  at::Tensor partial_product(const Matrix& matrix, const at::Tensor& x, const Buffers& buffers);
   void join(at::Tensor& partial, const at::Tensor& bias, const at::Tensor& norm, Buffers& buffers, at::Tensor& normed);
+  void store_heads(std::size_t layer, const prefill_ops::RowPlaces& places, Buffers& buffers);
   at::Tensor attend_slot(std::size_t layer, const SlotRows& rows, const at::Tensor& queries, at::Tensor attended);
-  at::Tensor attend(std::size_t layer, std::span<const SlotRows> batch, const prefill_ops::RowPlaces& places,
-                    Buffers& buffers);
+  at::Tensor attend(std::size_t layer, std::span<const SlotRows> batch, const Buffers& buffers);
+  at::Tensor attention_part(std::size_t layer, const at::Tensor& attended, const Buffers& buffers);
   at::Tensor feed_forward(std::size_t layer, Buffers& buffers);
 
   const ModelConfig& config_;

@@ -84,15 +84,30 @@ at::Tensor Transformer::embed(const at::Tensor& tokens) const {
   return rows;
 }
 
-at::Tensor Transformer::forward(std::span<const SlotRows> batch) {
+void Transformer::check_rows(std::span<const SlotRows> batch) const {
   for (const SlotRows& rows : batch) {
     const auto count = static_cast<std::int64_t>(rows.tokens.size());
     check(rows.slot >= 0 && rows.slot < options_.slots && count > 0 && rows.first_position >= 0 &&
               rows.first_position + count <= capacity(),
           "rows outside the KV cache");
   }
-  if (fused_) return fused_->run(batch);
+}
 
+at::Tensor Transformer::forward(std::span<const SlotRows> batch) {
+  check_rows(batch);
+  if (fused_) return fused_->run(batch);
+  return run_operators(batch);
+}
+
+at::Tensor Transformer::prefill(const SlotRows& rows) {
+  const std::span<const SlotRows> batch(&rows, 1);
+  check_rows(batch);
+  if (fused_) return fused_->run_for_last(rows);
+  const at::Tensor hidden = run_operators(batch);
+  return hidden.narrow(0, hidden.size(0) - 1, 1);
+}
+
+at::Tensor Transformer::run_operators(std::span<const SlotRows> batch) {
   std::vector<std::int64_t> tokens;
   std::vector<at::Tensor> cos_parts;
   std::vector<at::Tensor> sin_parts;

@@ -55,10 +55,10 @@ class prefill_attention : public GpuTest {
 
     const auto attention = PrefillAttention::create(std::vector{other, layer});
     at::Tensor output = at::full_like(queries, kNan);
-    attention->run(1, queries, first, shape.length, output);
-    // The workspace is used again: what is left there must not matter.
+    attention->run(1, queries, {first, shape.length}, output);
+    // The workspace is used again: what is left there must not matter. All keys and values are there this time.
     at::Tensor again = at::full_like(queries, kNan);
-    attention->run(1, queries, first, shape.length, again);
+    attention->run(1, queries, {first, shape.length, shape.length}, again);
     EXPECT_TRUE(at::equal(output, again));
     const at::Tensor expected = reference(queries, keys, values);
     expect_near(output, expected, 2 * rounding(), 2 * rounding(), "attention");
@@ -106,7 +106,7 @@ TEST_P(prefill_attention, scores_far_apart) {
   const at::Tensor queries = at::randn({shape.rows, 4, 128}, elements()) * 30;
   const auto attention = PrefillAttention::create(std::vector{PrefillAttention::Layer{keys, values}});
   at::Tensor output = at::empty_like(queries);
-  attention->run(0, queries, 0, shape.length, output);
+  attention->run(0, queries, {0, shape.length}, output);
   expect_near(output, reference(queries, keys, values), 4 * rounding(), 4 * rounding(), "attention");
 }
 
@@ -116,10 +116,10 @@ TEST_P(prefill_attention, refuses_what_does_not_fit) {
   const auto attention =
       PrefillAttention::create(std::vector{PrefillAttention::Layer{cache(256, 2, 64), cache(256, 2, 64)}});
   at::Tensor output = at::empty({10, 4, 64}, elements());
-  EXPECT_THROW(attention->run(0, at::empty({10, 4, 128}, elements()), 0, 100, output), InternalError);
-  EXPECT_THROW(attention->run(0, output.clone(), 200, 100, output), InternalError);
-  EXPECT_THROW(attention->run(0, output.clone(), 0, 9, output), InternalError);
-  EXPECT_THROW(attention->run(1, output.clone(), 0, 100, output), InternalError);
+  EXPECT_THROW(attention->run(0, at::empty({10, 4, 128}, elements()), {0, 100}, output), InternalError);
+  EXPECT_THROW(attention->run(0, output.clone(), {200, 100}, output), InternalError);
+  EXPECT_THROW(attention->run(0, output.clone(), {0, 9}, output), InternalError);
+  EXPECT_THROW(attention->run(1, output.clone(), {0, 100}, output), InternalError);
 }
 
 INSTANTIATE_TEST_SUITE_P(types, prefill_attention, testing::Values(at::kBFloat16, at::kHalf));

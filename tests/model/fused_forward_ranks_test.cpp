@@ -90,7 +90,17 @@ class fused_forward : public testing::TestWithParam<DType> {
     expect_near(fused->forward(third), plain->forward(third), "one row");
     expect_near(fused->forward(mixed), plain->forward(mixed), "three slots");
     expect_near(fused->forward(after), plain->forward(after), "two slots");
+    expect_same_end(*fused, *plain, {2, 18, next}, "a catch-up of 120, for its last row");
+    expect_same_end(*fused, *plain, {2, 138, prompt}, "a chunk of 1024, for its last row");
+    expect_same_end(*fused, *plain, {2, 1162, single}, "one row, for itself");
+    const SlotRows seen[] = {{2, 1163, next}};
+    expect_near(fused->forward(seen), plain->forward(seen), "what these left in the cache");
     fused->check_arrived();
+  }
+
+  void expect_same_end(Transformer& fused, Transformer& plain, const SlotRows& rows, const char* step) {
+    const at::Tensor all = plain.forward(std::span(&rows, 1));
+    expect_near(fused.prefill(rows), all.narrow(0, all.size(0) - 1, 1), step);
   }
 
   std::unique_ptr<Collectives> collectives_ = Collectives::create(world(), device());

@@ -23,12 +23,17 @@ class PrefillAttention {
   static std::unique_ptr<PrefillAttention> create(std::span<const Layer> layers);
   virtual ~PrefillAttention() = default;
 
-  /// queries [rows, heads, head_dim] are the last ones of `length` positions, whose keys and values are the rows of the
-  /// layer's planes from `first_cache_row` on; each query sees itself and what came before it. Scaled by
-  /// 1/sqrt(head_dim). output [rows, heads, head_dim]. Both contiguous. Queued on the current stream, one call at a
-  /// time. Throws InternalError for shapes that do not fit, EnvironmentError when the launch fails.
-  virtual void run(std::size_t layer, const at::Tensor& queries, std::int64_t first_cache_row, std::int64_t length,
-                   at::Tensor& output) = 0;
+  /// A sequence's keys and values in the planes.
+  struct Sequence {
+    std::int64_t first_cache_row = 0;
+    std::int64_t length = 0;
+    std::int64_t settled = 0;  ///< positions that the kernel before on the stream does not write any more
+  };
+
+  /// queries [rows, heads, head_dim] are the last ones of the sequence; each sees itself and what came before it.
+  /// Scaled by 1/sqrt(head_dim). output [rows, heads, head_dim]. Both contiguous. Queued on the current stream, one
+  /// call at a time. Throws InternalError for shapes that do not fit, EnvironmentError when the launch fails.
+  virtual void run(std::size_t layer, const at::Tensor& queries, const Sequence& sequence, at::Tensor& output) = 0;
 };
 
 }  // namespace specthink

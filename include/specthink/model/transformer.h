@@ -72,6 +72,10 @@ class Transformer {
   /// hidden] after the final norm, the same on every rank. Collective.
   at::Tensor forward(std::span<const SlotRows> batch);
 
+  /// The same of one slot's rows when only what comes after them matters: returns the hidden state of the last row,
+  /// [1, hidden]. The fused kernels leave out what the last layer would compute for the other rows.
+  at::Tensor prefill(const SlotRows& rows);
+
   /// Throws EnvironmentError when a forward() that has ended gave up waiting for another rank: its result is worthless.
   void check_arrived() const;
 
@@ -83,6 +87,8 @@ class Transformer {
   StepModel step_model() const;
 
  private:
+  void check_rows(std::span<const SlotRows> batch) const;
+  at::Tensor run_operators(std::span<const SlotRows> batch);
   at::Tensor embed(const at::Tensor& tokens) const;
   at::Tensor attend(std::int64_t layer, const at::Tensor& hidden, std::span<const SlotRows> batch,
                     const at::Tensor& cos, const at::Tensor& sin);
