@@ -2,6 +2,7 @@
 // which is what the weight streams of the decode kernels do: their limit. GPUs without that engine use ordinary loads.
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -19,10 +20,7 @@ constexpr int kSlots = 6;                        // 192 KiB in flight on each SM
 constexpr std::uint32_t kBarrierBytes = 128;     // before the slots, and their alignment
 constexpr std::uint32_t kSharedBytes = kBarrierBytes + kSlots * kCopyBytes;
 
-constexpr std::size_t kBufferBytes = std::size_t{4} << 30;
 constexpr std::size_t kLeastBufferBytes = std::size_t{256} << 20;  // several times the L2 cache
-constexpr int kWarmUpPasses = 2;
-constexpr int kTimedPasses = 7;
 
 static_assert(kSlots * sizeof(std::uint64_t) <= kBarrierBytes, "the barriers lie before the slots");
 
@@ -90,12 +88,13 @@ void require(cudaError_t status, const char* what) {
 /// As much as there is of what is wanted.
 class Buffer {
  public:
-  Buffer() {
-    for (bytes_ = kBufferBytes; bytes_ >= kLeastBufferBytes; bytes_ /= 2) {
+  explicit Buffer(std::size_t wanted) {
+    const std::size_t least = std::min(wanted, kLeastBufferBytes);
+    for (bytes_ = wanted; bytes_ >= least; bytes_ /= 2) {
       if (cudaMalloc(&data_, bytes_) == cudaSuccess) return;
       cudaGetLastError();
     }
-    throw_no_memory_to_read(kLeastBufferBytes);
+    throw_no_memory_to_read(least);
   }
   ~Buffer() { cudaFree(data_); }
   Buffer(const Buffer&) = delete;
@@ -135,7 +134,7 @@ class Stream {
 
 }  // namespace
 
-std::vector<double> time_read_passes(int device) {
+std::vector<double> time_read_passes(int device, const ReadPasses& passes) {
   require(cudaSetDevice(device), "cudaSetDevice");
   require(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
   int multiprocessors = 0;
@@ -145,7 +144,7 @@ std::vector<double> time_read_passes(int device) {
     require(cudaFuncSetAttribute(read_all, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kSharedBytes)),
             "cudaFuncSetAttribute");
   }
-  const Buffer buffer;
+  const Buffer buffer(passes.buffer_bytes);
   const Stream stream;
   const Event begin;
   const Event end;
@@ -154,7 +153,7 @@ std::vector<double> time_read_passes(int device) {
   const auto copies = static_cast<std::int64_t>(buffer.bytes() / kCopyBytes);
 
   std::vector<double> rates;
-  for (int pass = 0; pass < kWarmUpPasses + kTimedPasses; ++pass) {
+  for (int pass = 0; pass < passes.warm_up + passes.timed; ++pass) {
     require(cudaEventRecord(begin, stream), "cudaEventRecord");
     if (bulk) {
       read_all<<<multiprocessors, 32, kSharedBytes, stream>>>(static_cast<const unsigned char*>(buffer.data()), copies);
@@ -168,7 +167,7 @@ std::vector<double> time_read_passes(int device) {
     require(cudaEventSynchronize(end), "read_all");
     float milliseconds = 0;
     require(cudaEventElapsedTime(&milliseconds, begin, end), "cudaEventElapsedTime");
-    if (pass >= kWarmUpPasses) rates.push_back(1e3 * static_cast<double>(buffer.bytes()) / milliseconds);
+    if (pass >= passes.warm_up) rates.push_back(1e3 * static_cast<double>(buffer.bytes()) / milliseconds);
   }
   return rates;
 }
