@@ -1,7 +1,7 @@
 // How many blocks work on a KV head in decode_attention.h: pure arithmetic.
 //
-// A cluster lies in one GPC, and GPCs have unequal numbers of SMs: an H100 with 14 to 18 of them holds 6 clusters of 16
-// blocks at once, or 14 of 8. Small clusters with more helpers can therefore put more SMs to work than large ones.
+// A cluster lies in one GPC, and GPCs have unequal numbers of SMs: H100s hold 7 clusters of 16 blocks at once, or 15
+// of 8. Small clusters with more helpers can therefore put more SMs to work than large ones.
 #pragma once
 
 #include <initializer_list>

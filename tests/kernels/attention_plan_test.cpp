@@ -6,7 +6,8 @@
 namespace specthink {
 namespace {
 
-constexpr AttentionClusters kHopper{14, 6};  // an H100 with GPCs of 14, 14, 16, 16, 18, 18, 18 and 18 SMs
+constexpr AttentionClusters kHopper{15, 7};        // what cudaOccupancyMaxActiveClusters says of H100s
+constexpr AttentionClusters kUnevenHopper{14, 6};  // GPCs of 14, 14, 16, 16, 18, 18, 18 and 18 SMs
 constexpr AttentionClusters kWholeHopper{16, 8};
 constexpr AttentionClusters kSmallClusters{14, 0};
 
@@ -19,10 +20,12 @@ TEST(attention_plan, puts_the_most_sms_to_work_that_run_at_once) {
   struct Case {
     int kv_heads, cluster, helpers;
   };
-  for (const auto& [kv_heads, cluster, helpers] : {Case{1, 16, 3}, Case{2, 16, 2}, Case{4, 8, 2}, Case{7, 8, 1}}) {
+  for (const auto& [kv_heads, cluster, helpers] : {Case{1, 16, 3}, Case{2, 16, 2}, Case{4, 8, 2}, Case{5, 8, 2}}) {
     SCOPED_TRACE(kv_heads);
     expect_plan(plan_attention(kv_heads, kHopper), cluster, helpers);
   }
+  expect_plan(plan_attention(4, kUnevenHopper), 8, 2);
+  expect_plan(plan_attention(7, kUnevenHopper), 8, 1);
   expect_plan(plan_attention(4, kWholeHopper), 16, 1);
   expect_plan(plan_attention(4, kSmallClusters), 8, 2);
 }
