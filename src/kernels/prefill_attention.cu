@@ -86,10 +86,10 @@ __global__ void __launch_bounds__(kThreads, 1) prefill_attention(const __grid_co
 #endif
 }
 
-/// Blocks (some queries of a tile, split tile). Each of the `warps` that share a query adds up some of its parts; a lane
-/// has kHeadDim / 32 elements next to each other.
+/// Blocks (some queries of a tile, split tile). Each of the `warps` that share a query adds up some of its parts; a
+/// lane has kHeadDim / 32 elements next to each other.
 constexpr int kMergeWarps = 8;
-constexpr int kPartsAtOnce = 3;  // that a warp loads before it looks at the first
+constexpr int kPartsAtOnce = 4;  // that a warp loads before it looks at the first
 template <typename T, int kHeadDim>
 __global__ void __launch_bounds__(kMergeWarps * 32)
     merge_parts(const __grid_constant__ PrefillAttentionParams p, const __grid_constant__ PrefillSchedule schedule,
@@ -206,7 +206,7 @@ void launch(const PrefillAttentionParams& p, cudaStream_t stream) {
   int most_parts = 0;
   for (int i = 0; i < splits.count; ++i) most_parts = std::max(most_parts, splits.tiles[i].count);
   int warps = 1;  // that share a query: more shorten the wait for many parts, and are idle for few
-  while (warps < kMergeWarps && 3 * warps < most_parts) warps *= 2;
+  while (warps < kMergeWarps && kPartsAtOnce * warps < most_parts) warps *= 2;
   const int queries = std::min(kPrefillTile, p.shape.rows * (p.shape.heads / p.shape.kv_heads));
   const int queries_of_block = kMergeWarps / warps;
   const dim3 grid(static_cast<unsigned>((queries + queries_of_block - 1) / queries_of_block),

@@ -2,8 +2,10 @@
 //
 // The query heads of a KV head are packed into tiles of kPrefillTile queries: query i of a KV head is head i % group of
 // row i / group. A step is a tile of queries against a tile of keys. All steps, in the order of their tiles of queries
-// (those of KV head 0, then of 1, ...) and keys, are cut into stretches of equal cost, one a block. A tile of queries
-// whose steps fall into several blocks is merged from their parts.
+// (those of KV head 0, then of 1, ...) and keys, are cut into stretches, one a block: where that is not much uneven,
+// all tiles of queries alike, so that blocks go over the same keys at the same time and read them from the L2 cache
+// together; otherwise stretches of equal cost. A tile of queries whose steps fall into several blocks is merged from
+// their parts.
 #pragma once
 
 #include "kernels/host_device.h"

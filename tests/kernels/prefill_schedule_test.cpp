@@ -123,7 +123,44 @@ TEST(prefill_schedule, blocks_have_equal_work) {
 TEST(prefill_schedule, little_work_goes_to_few_blocks) {
   EXPECT_EQ(deal({1, 1, 8, 4}, 132).schedule.blocks, 2);
   EXPECT_EQ(deal({1, 1, 8, 1}, 132).schedule.blocks, 1);
-  EXPECT_EQ(deal({20, 8192, 32, 4}, 132).schedule.blocks, 132);
+  EXPECT_EQ(deal({20, 4116, 32, 4}, 132).schedule.blocks, 132);
+}
+
+/// True when the stretches of every tile of queries begin at the same keys.
+bool aligned(const Dealt& dealt) {
+  const int of_tile = dealt.splits.count > 0 ? dealt.splits.tiles[0].count : 0;
+  for (const auto& segments : dealt.blocks) {
+    if (segments.size() != 1) return false;
+  }
+  for (int i = 0; i < dealt.splits.count; ++i) {
+    const SplitTile& split = dealt.splits.tiles[i];
+    if (split.count != of_tile) return false;
+    for (int k = 0; k < of_tile; ++k) {
+      if (dealt.blocks[static_cast<std::size_t>(split.first + k)][0].first_key_tile !=
+          dealt.blocks[static_cast<std::size_t>(k)][0].first_key_tile) {
+        return false;
+      }
+    }
+  }
+  return of_tile > 1;
+}
+
+// Steps that all blocks do at the same keys, unless that leaves one with many more than its share.
+TEST(prefill_schedule, blocks_share_keys_where_that_is_not_much_uneven) {
+  EXPECT_TRUE(aligned(deal({120, 8312, 32, 4}, 132)));
+  EXPECT_TRUE(aligned(deal({20, 8212, 32, 4}, 132)));
+  EXPECT_FALSE(aligned(deal({20, 4116, 32, 4}, 132)));     // 3 steps instead of 2.1
+  EXPECT_FALSE(aligned(deal({300, 8492, 32, 4}, 132)));    // more tiles of queries than half the blocks
+  EXPECT_FALSE(aligned(deal({1024, 16384, 32, 4}, 132)));  // more than blocks
+  EXPECT_FALSE(aligned(deal({120, 248, 32, 4}, 132)));     // two tiles of keys
+}
+
+// What not all queries of a tile see takes longer than the rest.
+TEST(prefill_schedule, the_last_keys_of_a_tile_are_the_fewest) {
+  const Dealt dealt = deal({120, 8312, 32, 4}, 132);  // 65 tiles of keys
+  std::vector<int> steps;
+  for (std::size_t block = 0; block < 4; ++block) steps.push_back(dealt.blocks[block][0].key_tiles);
+  EXPECT_EQ(steps, (std::vector{17, 16, 16, 16}));
 }
 
 }  // namespace
