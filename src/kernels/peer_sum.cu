@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(kMaxBlockThreads) peer_add_rms_norm(const __gr
   Vector<T> residual[kVectors];
   each_vector([&](int v, int at) {
     own[v] = Vector<T>::load(static_cast<const T*>(p.partials[p.rank]) + start + at);
-    residual[v] = Vector<T>::load(static_cast<const T*>(p.residual) + start + at);
+    residual[v] = p.adds ? Vector<T>::load(static_cast<const T*>(p.residual) + start + at) : Vector<T>{};
   });
 
   if (thread < p.ranks && thread != p.rank) {

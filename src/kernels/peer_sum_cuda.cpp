@@ -50,6 +50,23 @@ class CudaPeerSum final : public PeerSum {
 
   void add_rms_norm(at::Tensor& residual, const at::Tensor& bias, const at::Tensor& weight, double eps,
                     at::Tensor& output) override {
+    launch(true, residual, bias, weight, eps, output);
+  }
+
+  void sum_rms_norm(at::Tensor& sum, const at::Tensor& weight, double eps, at::Tensor& output) override {
+    launch(false, sum, {}, weight, eps, output);
+  }
+
+  void check_arrived() const override {
+    if (flags_.load(kGaveUp) == 0) return;
+    throw EnvironmentError("another rank's part of a sum has not come for {} s", wait_limit_seconds_);
+  }
+
+ private:
+  enum Flag : std::size_t { kAbort, kGaveUp };
+
+  void launch(bool adds, at::Tensor& residual, const at::Tensor& bias, const at::Tensor& weight, double eps,
+              at::Tensor& output) {
     const std::int64_t hidden = weight.size(0);
     check(takes(output.size(0), hidden, output.scalar_type()) && output.dim() == 2 && output.size(1) == hidden &&
               residual.sizes() == output.sizes() && (!bias.defined() || bias.numel() == hidden),
@@ -72,6 +89,7 @@ class CudaPeerSum final : public PeerSum {
     params.gave_up = flags_.data() + kGaveUp;
     params.limit = limit_;
     params.rank = rank_;
+    params.adds = adds;
     params.residual = residual.mutable_data_ptr();
     params.bias = bias.defined() ? bias.const_data_ptr() : nullptr;
     params.weight = weight.const_data_ptr();
@@ -82,14 +100,6 @@ class CudaPeerSum final : public PeerSum {
     launch_peer_sum(params, output.scalar_type() == at::kBFloat16 ? ElementType::bfloat16 : ElementType::float16,
                     c10::cuda::getCurrentCUDAStream(device_.index()));
   }
-
-  void check_arrived() const override {
-    if (flags_.load(kGaveUp) == 0) return;
-    throw EnvironmentError("another rank's part of a sum has not come for {} s", wait_limit_seconds_);
-  }
-
- private:
-  enum Flag : std::size_t { kAbort, kGaveUp };
 
   std::byte* buffer_of(int rank, std::uint32_t sequence) const {
     return memory_->of(rank) + kSignalBytes + sequence % kBuffers * buffer_bytes_;

@@ -24,6 +24,7 @@ struct PeerSumParams {
   SpinLimit limit;
   int rank = 0;
   int ranks = 0;
+  bool adds = true;              ///< to the residual; false: replaces it
   void* residual = nullptr;      ///< [rows, hidden], as output
   const void* bias = nullptr;    ///< [hidden] or null
   const void* weight = nullptr;  ///< [hidden]

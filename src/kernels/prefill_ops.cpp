@@ -57,6 +57,19 @@ void embed_rows(const at::Tensor& ids, const at::Tensor& table, std::int64_t fir
 #endif
 }
 
+void embed_new_rows(const NewRows& rows, const at::Tensor& table, std::int64_t first_id, at::Tensor& output,
+                    RowPlaces& places) {
+  check_operands({&table, &output});
+  const auto count = static_cast<std::int64_t>(rows.ids.size());
+  check(rows.ids.size() <= kMaxNewRows && table.dim() == 2 && is_matrix(output, count, table.size(1)),
+        "embed_new_rows: shapes");
+  check_indices(places.position, count, table.device());
+  check_indices(places.cache_row, count, table.device());
+#ifdef SPECTHINK_WITH_CUDA
+  if (output.numel() > 0) embed_new_rows_on_device(rows, table, first_id, output, places);
+#endif
+}
+
 void rms_norm(const at::Tensor& input, const at::Tensor& weight, double eps, at::Tensor& output) {
   check_operands({&input, &weight, &output});
   check(input.dim() == 2 && is_vector(weight, input.size(1)) && is_matrix(output, input.size(0), input.size(1)),

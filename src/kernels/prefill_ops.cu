@@ -20,18 +20,53 @@ constexpr int kWarp = 32;
 constexpr unsigned kAllLanes = 0xffffffffu;
 constexpr int kThreads = 256;  // of a block, where nothing else asks for another number
 
+template <typename T>
+struct EmbeddingOperands {
+  const T* table;  // [table_rows, hidden]
+  std::int64_t table_rows;
+  std::int64_t first_id;
+  T* output;  // [rows, hidden]
+  int hidden;
+};
+
+/// The block's row of the output.
+template <typename T, int width>
+__device__ void embed_row(const EmbeddingOperands<T>& operands, std::int64_t id) {
+  const std::int64_t entry = id - operands.first_id;
+  const bool here = entry >= 0 && entry < operands.table_rows;
+  const T* from = operands.table + entry * operands.hidden;
+  T* to = operands.output + static_cast<std::int64_t>(blockIdx.x) * operands.hidden;
+  for (int i = threadIdx.x * width; i < operands.hidden; i += blockDim.x * width) {
+    Elements<T, width> values{};
+    if (here) values = Elements<T, width>::load(from + i);
+    values.store(to + i);
+  }
+}
+
 /// One block a row.
 template <typename T, int width>
-__global__ void embed_rows_kernel(const std::int64_t* __restrict__ ids, const T* __restrict__ table,
-                                  std::int64_t table_rows, std::int64_t first_id, T* __restrict__ output, int hidden) {
+__global__ void embed_rows_kernel(const std::int64_t* __restrict__ ids, const EmbeddingOperands<T> operands) {
+  embed_row<T, width>(operands, ids[blockIdx.x]);
+}
+
+struct NewRowOperands {
+  TokenId ids[kMaxNewRows];
+  std::int64_t first_position;
+  std::int64_t first_cache_row;
+  std::int64_t* position;   // [rows]
+  std::int64_t* cache_row;  // [rows]
+};
+
+/// One block a row.
+template <typename T, int width>
+__global__ void embed_new_rows_kernel(const __grid_constant__ NewRowOperands rows,
+                                      const EmbeddingOperands<T> operands) {
   const std::int64_t row = blockIdx.x;
-  const std::int64_t entry = ids[row] - first_id;
-  const bool here = entry >= 0 && entry < table_rows;
-  for (int i = threadIdx.x * width; i < hidden; i += blockDim.x * width) {
-    Elements<T, width> values{};
-    if (here) values = Elements<T, width>::load(table + entry * hidden + i);
-    values.store(output + row * hidden + i);
+  if (threadIdx.x == 0) {
+    rows.position[row] = rows.first_position + row;
+    rows.cache_row[row] = rows.first_cache_row + row;
   }
+  embed_row<T, width>(operands, rows.ids[row]);
 }
 
 /// One block a row. `delta` and `bias` may be null; `residual` is written only with `delta`.
@@ -224,8 +259,27 @@ void embed_rows_on_device(const at::Tensor& ids, const at::Tensor& table, std::i
   dispatch("embed_rows", table.scalar_type(), in_vectors(hidden, {&table, &output}), [&](auto element, auto width) {
     using T = decltype(element);
     constexpr int kWidth = decltype(width)::value;
+    const EmbeddingOperands<T> operands{data<T>(table), table.size(0), first_id, mutable_data<T>(output), hidden};
     embed_rows_kernel<T, kWidth><<<rows, threads_for_row(hidden, kWidth), 0, c10::cuda::getCurrentCUDAStream()>>>(
-        data<std::int64_t>(ids), data<T>(table), table.size(0), first_id, mutable_data<T>(output), hidden);
+        data<std::int64_t>(ids), operands);
+  });
+}
+
+void embed_new_rows_on_device(const NewRows& rows, const at::Tensor& table, std::int64_t first_id, at::Tensor& output,
+                              RowPlaces& places) {
+  NewRowOperands of_rows{.ids = {},
+                         .first_position = rows.first_position,
+                         .first_cache_row = rows.first_cache_row,
+                         .position = mutable_data<std::int64_t>(places.position),
+                         .cache_row = mutable_data<std::int64_t>(places.cache_row)};
+  std::copy(rows.ids.begin(), rows.ids.end(), of_rows.ids);
+  const auto hidden = static_cast<int>(output.size(1));
+  dispatch("embed_new_rows", table.scalar_type(), in_vectors(hidden, {&table, &output}), [&](auto element, auto width) {
+    using T = decltype(element);
+    constexpr int kWidth = decltype(width)::value;
+    const EmbeddingOperands<T> operands{data<T>(table), table.size(0), first_id, mutable_data<T>(output), hidden};
+    embed_new_rows_kernel<T, kWidth><<<static_cast<unsigned>(rows.ids.size()), threads_for_row(hidden, kWidth), 0,
+                                       c10::cuda::getCurrentCUDAStream()>>>(of_rows, operands);
   });
 }
 

@@ -7,6 +7,9 @@ namespace specthink::prefill_ops {
 
 void embed_rows_on_device(const at::Tensor& ids, const at::Tensor& table, std::int64_t first_id, at::Tensor& output);
 
+void embed_new_rows_on_device(const NewRows& rows, const at::Tensor& table, std::int64_t first_id, at::Tensor& output,
+                              RowPlaces& places);
+
 /// `residual` is written only where `delta` is defined.
 void add_rms_norm_on_device(const at::Tensor& residual, const at::Tensor& delta, const at::Tensor& bias,
                             const at::Tensor& weight, double eps, at::Tensor& output);

@@ -9,11 +9,16 @@
 namespace specthink {
 namespace {
 
+std::int64_t count_rows(std::span<const SlotRows> batch) {
+  std::int64_t count = 0;
+  for (const SlotRows& rows : batch) count += static_cast<std::int64_t>(rows.tokens.size());
+  return count;
+}
+
 /// Token, position and cache row of each row, [3, rows] int64 on the device. The copy is queued: pinned memory, which
 /// the allocator does not hand out again before the copy is done.
 at::Tensor upload_rows(std::span<const SlotRows> batch, std::int64_t capacity, c10::Device device) {
-  std::int64_t count = 0;
-  for (const SlotRows& rows : batch) count += static_cast<std::int64_t>(rows.tokens.size());
+  const std::int64_t count = count_rows(batch);
   const at::Tensor host = at::empty({3, count}, at::TensorOptions(at::kLong).pinned_memory(true));
   auto* tokens = host.mutable_data_ptr<std::int64_t>();
   std::int64_t* positions = tokens + count;
@@ -112,14 +117,16 @@ at::Tensor FusedForward::run_for_last(const SlotRows& rows) { return run(std::sp
 /// `for_last`: of the only slot's rows just the last one goes through the last layer, whose keys and values are all
 /// that is needed of the others.
 at::Tensor FusedForward::run(std::span<const SlotRows> batch, bool for_last) {
-  const at::Tensor rows = upload_rows(batch, capacity_, weights_.embedding.device());
-  const prefill_ops::RowPlaces places{rows.select(0, 1), rows.select(0, 2)};
-  const std::int64_t count = rows.size(1);
-  Buffers buffers = buffers_for(count);
+  const std::int64_t count = count_rows(batch);
+  reserve(count);
+  at::Tensor embedding = by_peers(count)
+                             ? peer_sum_->partial(count, config_.hidden_size, weights_.embedding.scalar_type())
+                             : all_.residual.narrow(0, 0, count);
+  const prefill_ops::RowPlaces places = embed(batch, embedding);
+  Buffers buffers = buffers_for(count);  // while the GPU embeds
+  join_embedding(buffers);
   at::Tensor result = at::empty({for_last ? 1 : count, config_.hidden_size}, buffers.residual.options());
 
-  embed(rows.select(0, 0), buffers.residual);
-  prefill_ops::rms_norm(buffers.residual, weights_.layers.front().input_norm, config_.rms_norm_eps, buffers.normed);
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
     const LayerWeights& weights = weights_.layers[layer];
     const bool last = layer + 1 == layers_.size();
@@ -135,9 +142,29 @@ at::Tensor FusedForward::run(std::span<const SlotRows> batch, bool for_last) {
 }
 
 /// Each rank looks up the ids that it holds; the sum over ranks is the embedding.
-void FusedForward::embed(const at::Tensor& ids, at::Tensor& hidden) const {
-  prefill_ops::embed_rows(ids, weights_.embedding, plan_.first_vocab, hidden);
-  collectives_.all_reduce(hidden);
+prefill_ops::RowPlaces FusedForward::embed(std::span<const SlotRows> batch, at::Tensor& part) const {
+  const SlotRows& first = batch.front();
+  if (batch.size() == 1 && first.tokens.size() <= prefill_ops::kMaxNewRows) {
+    const at::Tensor indices = at::empty({2, part.size(0)}, part.options().dtype(at::kLong));
+    prefill_ops::RowPlaces places{indices.select(0, 0), indices.select(0, 1)};
+    prefill_ops::embed_new_rows({first.tokens, first.first_position, first.slot * capacity_ + first.first_position},
+                                weights_.embedding, plan_.first_vocab, part, places);
+    return places;
+  }
+  const at::Tensor rows = upload_rows(batch, capacity_, part.device());
+  prefill_ops::embed_rows(rows.select(0, 0), weights_.embedding, plan_.first_vocab, part);
+  return {rows.select(0, 1), rows.select(0, 2)};
+}
+
+/// residual = sum of the ranks' parts of the embedding; normed = rms_norm(residual) for the first layer.
+void FusedForward::join_embedding(Buffers& buffers) {
+  const at::Tensor& norm = weights_.layers.front().input_norm;
+  if (buffers.delta.defined()) {
+    collectives_.all_reduce(buffers.residual);
+    prefill_ops::rms_norm(buffers.residual, norm, config_.rms_norm_eps, buffers.normed);
+  } else {
+    peer_sum_->sum_rms_norm(buffers.residual, norm, config_.rms_norm_eps, buffers.normed);
+  }
 }
 
 /// y = x · Wᵀ + bias, which may be undefined.

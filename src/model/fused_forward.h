@@ -69,7 +69,8 @@ class FusedForward {
   Buffers buffers_for(std::int64_t rows);
   static Buffers part_of(const Buffers& buffers, std::int64_t first, std::int64_t rows);
   at::Tensor run(std::span<const SlotRows> batch, bool for_last);
-  void embed(const at::Tensor& ids, at::Tensor& hidden) const;
+  prefill_ops::RowPlaces embed(std::span<const SlotRows> batch, at::Tensor& part) const;
+  void join_embedding(Buffers& buffers);
   static void multiply(const Matrix& matrix, const at::Tensor& x, const at::Tensor& bias, at::Tensor& y);
   at::Tensor partial_product(const Matrix& matrix, const at::Tensor& x, const Buffers& buffers);
   void join(at::Tensor& partial, const at::Tensor& bias, const at::Tensor& norm, Buffers& buffers, at::Tensor& normed);

@@ -2,6 +2,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "ranks.h"
 #include "specthink/base/error.h"
 #include "specthink/comm/collectives.h"
@@ -71,6 +73,29 @@ TEST_P(peer_sum, equals_an_all_reduce) {
   }
   compare(3, 16384, true);  // several vectors a thread
   compare(2, 32768, false);
+}
+
+TEST_P(peer_sum, without_a_residual_is_that_of_zeros) {
+  const auto options = at::TensorOptions(device()).dtype(GetParam());
+  for (const std::int64_t rows : {1, 120}) {
+    const std::int64_t hidden = 5120;
+    at::manual_seed(100 + world().rank());
+    const at::Tensor own = at::randn({rows, hidden}, options);
+    const at::Tensor weight = at::full({hidden}, 0.5, options);
+    at::Tensor expected_residual = at::zeros({rows, hidden}, options);
+    at::Tensor expected = at::empty_like(own);
+    sum_->partial(rows, hidden, GetParam()).copy_(own);
+    sum_->add_rms_norm(expected_residual, {}, weight, 1e-6, expected);
+
+    at::Tensor sum = at::full({rows, hidden}, NAN, options);  // what was there does not count
+    at::Tensor output = at::empty_like(own);
+    sum_->partial(rows, hidden, GetParam()).copy_(own);
+    sum_->sum_rms_norm(sum, weight, 1e-6, output);
+    synchronize(device());
+    sum_->check_arrived();
+    EXPECT_TRUE(at::equal(sum, expected_residual)) << rows;
+    EXPECT_TRUE(at::equal(output, expected)) << rows;
+  }
 }
 
 TEST_P(peer_sum, many_in_a_row) {

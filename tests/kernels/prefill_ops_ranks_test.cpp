@@ -79,6 +79,30 @@ TEST_P(prefill_ops_test, embed_rows_at_the_ends_of_the_shard) {
   EXPECT_EQ(output[6].abs().max().item<double>(), 0);
 }
 
+TEST_P(prefill_ops_test, embed_new_rows_knows_where_its_rows_belong) {
+  const std::int64_t vocab = 400;
+  const std::int64_t first = 150;
+  const std::int64_t here = 120;
+  const auto index = options().dtype(at::kLong);
+  for (const std::int64_t hidden : {61, 2048}) {
+    for (const std::size_t count : {std::size_t{1}, std::size_t{17}, prefill_ops::kMaxNewRows}) {
+      const auto rows = static_cast<std::int64_t>(count);
+      const at::Tensor table = random({here, hidden});
+      TokenIds ids;
+      for (std::size_t i = 0; i < count; ++i) ids.push_back(static_cast<TokenId>((i * 37 + 140) % vocab));
+      const at::Tensor device_ids = at::tensor(at::ArrayRef<TokenId>(ids)).to(index);
+      at::Tensor expected = at::empty({rows, hidden}, options());
+      prefill_ops::embed_rows(device_ids, table, first, expected);
+      at::Tensor output = at::full({rows, hidden}, 7, options());
+      prefill_ops::RowPlaces places{at::zeros({rows}, index), at::zeros({rows}, index)};
+      prefill_ops::embed_new_rows({ids, 8192, 40000}, table, first, output, places);
+      EXPECT_TRUE(at::equal(output, expected)) << shape_name({rows, hidden});
+      EXPECT_TRUE(at::equal(places.position, at::arange(8192, 8192 + rows, index)));
+      EXPECT_TRUE(at::equal(places.cache_row, at::arange(40000, 40000 + rows, index)));
+    }
+  }
+}
+
 // 8200 and 1500 are more than a block's threads take at once, in either width of access.
 TEST_P(prefill_ops_test, norms_of_all_shapes) {
   for (const std::int64_t hidden : {48, 61, 80, 1500, 2048, 5120, 8200}) {
@@ -227,6 +251,12 @@ TEST_P(prefill_ops_test, shapes_that_do_not_fit_are_bugs) {
   EXPECT_THROW(prefill_ops::silu_mul(random({4, 64}), output), InternalError);
   const at::Tensor ids = at::zeros({3}, options().dtype(at::kLong));
   EXPECT_THROW(prefill_ops::embed_rows(ids, random({9, 64}), 0, output), InternalError);
+  const TokenIds too_many(prefill_ops::kMaxNewRows + 1, 3);
+  const auto count = static_cast<std::int64_t>(too_many.size());
+  at::Tensor many = at::empty({count, 64}, options());
+  prefill_ops::RowPlaces places{at::zeros({count}, options().dtype(at::kLong)),
+                                at::zeros({count}, options().dtype(at::kLong))};
+  EXPECT_THROW(prefill_ops::embed_new_rows({too_many, 0, 0}, random({9, 64}), 0, many, places), InternalError);
 }
 
 INSTANTIATE_TEST_SUITE_P(types, prefill_ops_test, testing::Values(at::kBFloat16, at::kHalf));

@@ -34,14 +34,16 @@ class PeerSum {
   /// True for what the other functions take: it fits the memory, rows are whole 16-byte vectors.
   virtual bool takes(std::int64_t rows, std::int64_t hidden, at::ScalarType type) const = 0;
 
-  /// Where this rank puts its partial sums for the next add_rms_norm(), [rows, hidden], by work queued on the current
-  /// stream.
+  /// Where this rank puts its partial sums for the next sum, [rows, hidden], by work queued on the current stream.
   virtual at::Tensor partial(std::int64_t rows, std::int64_t hidden, at::ScalarType type) = 0;
 
   /// residual += Σ over ranks of the partial sums (+ bias, which may be undefined), then output = rms_norm(residual).
   /// residual and output [rows, hidden] as the last partial(), bias and weight [hidden]. Queued on the current stream.
   virtual void add_rms_norm(at::Tensor& residual, const at::Tensor& bias, const at::Tensor& weight, double eps,
                             at::Tensor& output) = 0;
+
+  /// The same for a residual of zeros, which need not be there: sum = Σ over ranks, output = rms_norm(sum).
+  virtual void sum_rms_norm(at::Tensor& sum, const at::Tensor& weight, double eps, at::Tensor& output) = 0;
 
   /// Throws EnvironmentError when a kernel that has ended gave up waiting for another rank.
   virtual void check_arrived() const = 0;

@@ -9,7 +9,11 @@
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
+
+#include "specthink/base/types.h"
 
 namespace specthink::prefill_ops {
 
@@ -25,6 +29,25 @@ bool available(c10::Device device, at::ScalarType type);
 /// ids [rows] int64, table [n, hidden], output [rows, hidden].
 void embed_rows(const at::Tensor& ids, const at::Tensor& table, std::int64_t first_id, at::Tensor& output);
 
+/// Where each row belongs, [rows] int64, on the device; both within the tables' and the cache's rows.
+struct RowPlaces {
+  at::Tensor position;   ///< row of the rope tables
+  at::Tensor cache_row;  ///< row of the cache
+};
+
+/// Consecutive rows of a sequence, on the host.
+struct NewRows {
+  std::span<const TokenId> ids;
+  std::int64_t first_position = 0;
+  std::int64_t first_cache_row = 0;
+};
+
+/// As embed_rows, and fills `places` (of as many rows, on the device). At most kMaxNewRows: they travel with the
+/// launch, which takes the host less time than a copy.
+constexpr std::size_t kMaxNewRows = 256;
+void embed_new_rows(const NewRows& rows, const at::Tensor& table, std::int64_t first_id, at::Tensor& output,
+                    RowPlaces& places);
+
 /// output = x / sqrt(mean(x²) + eps) · weight over the last dimension. input and output [rows, hidden], weight
 /// [hidden].
 void rms_norm(const at::Tensor& input, const at::Tensor& weight, double eps, at::Tensor& output);
@@ -39,12 +62,6 @@ void add_rms_norm(at::Tensor& residual, const at::Tensor& delta, const at::Tenso
 struct RopeTables {
   at::Tensor cos;
   at::Tensor sin;
-};
-
-/// Where each row belongs, [rows] int64, on the device; both within the tables' and the cache's rows.
-struct RowPlaces {
-  at::Tensor position;   ///< row of the rope tables
-  at::Tensor cache_row;  ///< row of the cache
 };
 
 /// Query and key heads are normed (where qk_norm, [heads + kv_heads, head_dim], is defined), then rotated; value heads
