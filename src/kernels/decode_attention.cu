@@ -14,6 +14,11 @@
 namespace specthink {
 namespace {
 
+/// Of a thread. Beside a block of product.cu with its 17 warps of 56 registers, eight warps have 116 each: where both
+/// blocks' shared memory fits an SM, the rings of this one fill while the queries are computed.
+constexpr int kRegisters = 112;
+constexpr int kRegistersOfTwoTiles = 168;
+
 /// Shared memory of a block that works on kQueryTiles x 8 queries in a cluster of kBlocks.
 template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
 struct Shared {
@@ -45,7 +50,7 @@ struct Shared {
 };
 
 template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
-__global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kThreads, 2)
+__global__ void __maxnreg__((kQueryTiles == 1 ? kRegisters : kRegistersOfTwoTiles))
     decode_attention(const __grid_constant__ AttentionParams p, int rows) {
 #if SPECTHINK_HOPPER_CODE
   extern __shared__ __align__(128) unsigned char bytes[];
@@ -76,9 +81,11 @@ __global__ void __launch_bounds__(Shared<T, kHeadDim, kQueryTiles, kBlocks>::kTh
   const int tiles = (position + kTile - 1) / kTile;
   constexpr int kStages = Memory::kStages;
   const int helping = position >= p.split.from_position ? helpers : 0;
-  const int stride = (1 + helping) * kBlocks * kWarps;
-  // Helpers have the fewest tiles: the main cluster waits for them.
-  const int first_tile = ((is_helper ? 1 + cluster_index / p.kv_heads : 0) * kBlocks + block) * kWarps + warp;
+  // The warps of all blocks take turns: first one of each block, so that the tiles of the last turn, which not all get,
+  // lie on many SMs. Helpers have the fewest tiles: the main cluster waits for them.
+  const int blocks = (1 + helping) * kBlocks;
+  const int stride = blocks * kWarps;
+  const int first_tile = warp * blocks + (is_helper ? 1 + cluster_index / p.kv_heads : 0) * kBlocks + block;
   const TileLoader<T, kHeadDim> loader(p, kv_head, position);
   auto& ring = shared.warps[warp].ring;
 #pragma unroll

@@ -42,8 +42,8 @@ std::size_t product_shared_budget(DecodeProduct which, int x_rows, std::int64_t 
   if (weight_bytes / sms > kMuchOfBlock) return which == DecodeProduct::head ? kWhole : kLarge;
   // One row: gate_up's ring has the longest time to fill, while the attention and the sum before it run; down, whose
   // matrix is half as large, shares the SM with it and leaves it the greater part.
-  constexpr std::size_t kGateUp = 140 * 1024;
-  constexpr std::size_t kDown = 80 * 1024;
+  constexpr std::size_t kGateUp = 120 * 1024;
+  constexpr std::size_t kDown = 100 * 1024;
   if (x_rows == 1 && which == DecodeProduct::gate_up) return kGateUp;
   if (x_rows == 1 && which == DecodeProduct::down && 2 * weight_bytes / sms <= kMuchOfBlock) return kDown;
   return kHalf;
