@@ -346,6 +346,12 @@ AttentionClusters attention_clusters(ElementType type, int head_dim) {
   return type == ElementType::bfloat16 ? clusters_at_once<__nv_bfloat16>(head_dim) : clusters_at_once<__half>(head_dim);
 }
 
+std::size_t attention_shared_bytes(int head_dim, int cluster) {
+  using T = __nv_bfloat16;  // __half is as large
+  if (head_dim == 64) return cluster == 8 ? sizeof(Shared<T, 64, 1, 8>) : sizeof(Shared<T, 64, 1, 16>);
+  return cluster == 8 ? sizeof(Shared<T, 128, 1, 8>) : sizeof(Shared<T, 128, 1, 16>);
+}
+
 void launch_decode_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
                              cudaStream_t stream) {
   if (rows < 1 || rows > kMaxStepRows || params.heads % params.kv_heads != 0) {

@@ -16,6 +16,7 @@
 
 #include <cuda_runtime.h>
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kernels/attention_plan.h"
@@ -64,6 +65,9 @@ struct AttentionParams {
 
 /// Of steps that may be split.
 AttentionClusters attention_clusters(ElementType type, int head_dim);
+
+/// Of a block of steps that may be split, in bytes. head_dim 64 or 128, `cluster` 8 or 16 blocks.
+std::size_t attention_shared_bytes(int head_dim, int cluster);
 
 /// `rows`: 1 to 16 consecutive positions of one sequence. `cluster`: 8 or 16 blocks; 0: by plan_attention().
 void launch_decode_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,

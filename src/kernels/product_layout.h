@@ -16,10 +16,12 @@ static_assert(kChunkColumns == kBoxColumns);
 constexpr int kColumnBytes = 64;  // of one warp's 32 columns
 constexpr int kLeastStages = 4;   // wanted, where the shared memory allows
 constexpr int kMaxStages = 24;
-constexpr int kBarrierBytes = 1024;                         // 2 barriers a stage
-constexpr int kOverrun = (kTileRows - 1) * kChunkRowBytes;  // a group's last tile may be partly beyond its rows
-constexpr int kWarpStride = kConsumerWarps + 1;             // of the warps' sums, against bank conflicts
-constexpr int kQuadsOfPass = 4 * kConsumers;                // columns that the consumers hold in one float4 each
+constexpr int kBarrierBytes = 1024;  // 2 barriers a stage
+/// A group's last tile may be partly beyond its rows: what it reads there, perhaps while it arrives, goes into columns
+/// that are never stored.
+constexpr int kOverrun = (kTileRows - 1) * kChunkRowBytes;
+constexpr int kWarpStride = kConsumerWarps + 1;  // of the warps' sums, against bank conflicts
+constexpr int kQuadsOfPass = 4 * kConsumers;     // columns that the consumers hold in one float4 each
 constexpr int kConsumerBarrier = 1;
 constexpr int kReadyBarrier = 2;
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "kernels/decode_attention.h"
 #include "kernels/product_layout.h"
 
 namespace specthink {
@@ -79,6 +80,16 @@ TEST(product_geometry, neighbours_of_a_small_model_share_an_sm) {
   EXPECT_LE(bytes(DecodeProduct::output) + bytes(DecodeProduct::gate_up), kSharedOfSm);
   EXPECT_LE(bytes(DecodeProduct::gate_up) + bytes(DecodeProduct::down), kSharedOfSm);
   EXPECT_LE(bytes(DecodeProduct::down) + bytes(DecodeProduct::qkv), kSharedOfSm);
+}
+
+// The attention's first tiles arrive while qkv is computed, and output's weights while the attention runs.
+TEST(product_geometry, the_attention_of_a_small_model_shares_an_sm_with_its_neighbours) {
+  for (const int cluster : {8, 16}) {
+    const std::size_t attention = attention_shared_bytes(128, cluster) + 1024;
+    for (const DecodeProduct which : {DecodeProduct::qkv, DecodeProduct::output}) {
+      EXPECT_LE(attention + geometry_of(k1_7b, which, 1).shared_bytes + 1024, kSharedOfSm) << "cluster " << cluster;
+    }
+  }
 }
 
 // Rings of one group a block leave no second wait for the others.

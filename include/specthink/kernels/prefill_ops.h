@@ -42,9 +42,10 @@ struct NewRows {
   std::int64_t first_cache_row = 0;
 };
 
-/// As embed_rows, and fills `places` (of as many rows, on the device). At most kMaxNewRows: they travel with the
-/// launch, which takes the host less time than a copy.
-constexpr std::size_t kMaxNewRows = 256;
+constexpr std::size_t kMaxNewRows = 256;  ///< of embed_new_rows
+
+/// As embed_rows, and fills `places` (of as many rows, on the device). The rows travel with the launch, which takes the
+/// host less time than a copy.
 void embed_new_rows(const NewRows& rows, const at::Tensor& table, std::int64_t first_id, at::Tensor& output,
                     RowPlaces& places);
 
