@@ -211,7 +211,7 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
   ring.data = ring.full + kBarrierBytes;
   ring.stage_bytes = static_cast<std::uint32_t>(stage_bytes(weight_rows, kRows, kInput));
   ring.stages = geometry.stages;
-  unsigned char* const after_ring = shared + kBarrierBytes + geometry.stages * ring.stage_bytes + kOverrun;
+  unsigned char* const after_ring = shared + kBarrierBytes + geometry.stages * ring.stage_bytes;
   static_assert(kQuadsOfPass % kChunkColumns == 0);
   const int normed_bytes = kInput == ProductInput::norm ? geometry.chunks * kChunkRowBytes : 0;
   uint2* const normed = reinterpret_cast<uint2*>(after_ring);
@@ -225,7 +225,7 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
       ptx::prefetch_tensor_map(&p.weights);
       for (int i = 0; i < geometry.stages; ++i) {
         ptx::barrier_init(ring.full + i * 8, 1);
-        ptx::barrier_init(ring.empty + i * 8, kConsumerWarps);
+        ptx::barrier_init(ring.empty + i * 8, kConsumers);
       }
       ptx::barrier_init_fence();
     }
@@ -262,6 +262,8 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
       kInput == ProductInput::activations ? weight_rows * kChunkRowBytes + warp * kRows * kColumnBytes : 0;
   const std::uint32_t normed_columns = ptx::shared_address(normed) + warp * kColumnBytes;
   const int tiles = (weight_rows + kTileRows - 1) / kTileRows;
+  // The last tile may be partly beyond the group's rows, where other bytes are, perhaps on their way: zeros instead.
+  const int tiles_with_row = (weight_rows - g + kTileRows - 1) / kTileRows;
   constexpr int kResiduals = (kMaxGroupRows * kRows + kConsumers - 1) / kConsumers;
 
   for (int group = first_group; group < last_group; ++group) {
@@ -288,12 +290,12 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
 #pragma unroll
       for (int tile = 0; tile < kMaxTiles; ++tile) {
         if (tile >= tiles) break;
-        const uint4 b = ptx::load_shared_16(stage + weight_offset + tile * kTileRows * kChunkRowBytes);
+        uint4 b{0, 0, 0, 0};
+        if (tile < tiles_with_row) b = ptx::load_shared_16(stage + weight_offset + tile * kTileRows * kChunkRowBytes);
         ptx::mma<T>(accumulators[tile], a.low.x, a.high.x, a.low.y, a.high.y, b.x, b.y);
         ptx::mma<T>(accumulators[tile], a.low.z, a.high.z, a.low.w, a.high.w, b.z, b.w);
       }
-      __syncwarp();
-      if (lane == 0) ptx::barrier_arrive(ring.empty + ring.slot * 8);
+      ptx::barrier_arrive(ring.empty + ring.slot * 8);
       ring.advance();
     }
 #pragma unroll

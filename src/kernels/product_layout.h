@@ -17,9 +17,6 @@ constexpr int kColumnBytes = 64;  // of one warp's 32 columns
 constexpr int kLeastStages = 4;   // wanted, where the shared memory allows
 constexpr int kMaxStages = 24;
 constexpr int kBarrierBytes = 1024;  // 2 barriers a stage
-/// A group's last tile may be partly beyond its rows: what it reads there, perhaps while it arrives, goes into columns
-/// that are never stored.
-constexpr int kOverrun = (kTileRows - 1) * kChunkRowBytes;
 constexpr int kWarpStride = kConsumerWarps + 1;  // of the warps' sums, against bank conflicts
 constexpr int kQuadsOfPass = 4 * kConsumers;     // columns that the consumers hold in one float4 each
 constexpr int kConsumerBarrier = 1;
@@ -34,9 +31,9 @@ constexpr std::size_t stage_bytes(int weight_rows, int x_rows, ProductInput inpu
          (input == ProductInput::activations ? static_cast<std::size_t>(x_rows) * kChunkRowBytes : 0);
 }
 
-/// What is there once a block: barriers, the overrun, the normed row, the warps' sums.
+/// What is there once a block: barriers, the normed row, the warps' sums.
 constexpr std::size_t fixed_bytes(int weight_rows, int chunks, int x_rows, ProductInput input) {
-  return kBarrierBytes + kOverrun +
+  return kBarrierBytes +
          (input == ProductInput::norm ? static_cast<std::size_t>(chunks) * kChunkRowBytes : 0) +
          static_cast<std::size_t>(weight_rows) * x_rows * kWarpStride * sizeof(float) + kConsumerWarps * sizeof(float);
 }
