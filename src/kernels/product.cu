@@ -14,7 +14,7 @@ namespace {
 
 struct Ring {
   std::uint32_t full;   // barriers: the stage's bytes have arrived
-  std::uint32_t empty;  // barriers: every consumer warp has read it
+  std::uint32_t empty;  // barriers: every consumer has read it
   std::uint32_t data;
   std::uint32_t stage_bytes;
   int stages;
@@ -230,7 +230,7 @@ __global__ void __launch_bounds__(kThreads, 2) product(const __grid_constant__ P
       ptx::barrier_init_fence();
     }
     __syncwarp();
-    asm volatile("bar.arrive %0, %1;" ::"n"(kReadyBarrier), "n"(kThreads) : "memory");
+    ptx::named_barrier_arrive<kThreads>(kReadyBarrier);
     if (lane == 0) produce<kRows, kInput, kOutput>(p, ring, first_group, (last_group - first_group) * geometry.chunks);
     __syncwarp();
     ptx::wait_for_predecessors();
