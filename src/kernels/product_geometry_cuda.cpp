@@ -35,18 +35,13 @@ ProductGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_r
 }
 
 std::size_t product_shared_budget(DecodeProduct which, int x_rows, std::int64_t weight_bytes, int sms) {
-  constexpr std::size_t kHalf = 108 * 1024;
-  constexpr std::size_t kLarge = 188 * 1024;
-  constexpr std::size_t kWhole = 220 * 1024;
   constexpr std::int64_t kMuchOfBlock = 300 * 1024;
-  if (weight_bytes / sms > kMuchOfBlock) return which == DecodeProduct::head ? kWhole : kLarge;
+  if (weight_bytes / sms > kMuchOfBlock) return which == DecodeProduct::head ? kWholeBudget : kLargeBudget;
   // One row: gate_up's ring has the longest time to fill, while the attention and the sum before it run; down, whose
   // matrix is half as large, shares the SM with it and leaves it the greater part.
-  constexpr std::size_t kGateUp = 120 * 1024;
-  constexpr std::size_t kDown = 100 * 1024;
-  if (x_rows == 1 && which == DecodeProduct::gate_up) return kGateUp;
-  if (x_rows == 1 && which == DecodeProduct::down && 2 * weight_bytes / sms <= kMuchOfBlock) return kDown;
-  return kHalf;
+  if (x_rows == 1 && which == DecodeProduct::gate_up) return kGateUpBudget;
+  if (x_rows == 1 && which == DecodeProduct::down && 2 * weight_bytes / sms <= kMuchOfBlock) return kDownBudget;
+  return kHalfBudget;
 }
 
 }  // namespace specthink

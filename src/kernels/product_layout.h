@@ -16,11 +16,19 @@ static_assert(kChunkColumns == kBoxColumns);
 constexpr int kColumnBytes = 64;  // of one warp's 32 columns
 constexpr int kLeastStages = 4;   // wanted, where the shared memory allows
 constexpr int kMaxStages = 24;
-constexpr int kBarrierBytes = 1024;  // 2 barriers a stage
+constexpr int kBarrierBytes = 1024;              // 2 barriers a stage
 constexpr int kWarpStride = kConsumerWarps + 1;  // of the warps' sums, against bank conflicts
 constexpr int kQuadsOfPass = 4 * kConsumers;     // columns that the consumers hold in one float4 each
 constexpr int kConsumerBarrier = 1;
 constexpr int kReadyBarrier = 2;
+
+/// Shared memory that a block may take, in bytes: what product_shared_budget() chooses from.
+constexpr std::size_t kHalfBudget = 108 * 1024;
+constexpr std::size_t kDownBudget = 100 * 1024;
+constexpr std::size_t kGateUpBudget = 120 * 1024;
+constexpr std::size_t kLargeBudget = 188 * 1024;
+constexpr std::size_t kWholeBudget = 220 * 1024;
+constexpr std::size_t kBudgets[] = {kHalfBudget, kWholeBudget, kDownBudget, kGateUpBudget, kLargeBudget};
 
 constexpr int weight_rows_of(ProductOutput output, int group_rows) {
   return output == ProductOutput::swiglu ? 2 * group_rows : group_rows;
@@ -33,8 +41,7 @@ constexpr std::size_t stage_bytes(int weight_rows, int x_rows, ProductInput inpu
 
 /// What is there once a block: barriers, the normed row, the warps' sums.
 constexpr std::size_t fixed_bytes(int weight_rows, int chunks, int x_rows, ProductInput input) {
-  return kBarrierBytes +
-         (input == ProductInput::norm ? static_cast<std::size_t>(chunks) * kChunkRowBytes : 0) +
+  return kBarrierBytes + (input == ProductInput::norm ? static_cast<std::size_t>(chunks) * kChunkRowBytes : 0) +
          static_cast<std::size_t>(weight_rows) * x_rows * kWarpStride * sizeof(float) + kConsumerWarps * sizeof(float);
 }
 

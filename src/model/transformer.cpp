@@ -85,6 +85,7 @@ at::Tensor Transformer::embed(const at::Tensor& tokens) const {
 }
 
 void Transformer::check_rows(std::span<const SlotRows> batch) const {
+  check(!batch.empty(), "a forward step without rows");
   for (const SlotRows& rows : batch) {
     const auto count = static_cast<std::int64_t>(rows.tokens.size());
     check(rows.slot >= 0 && rows.slot < options_.slots && count > 0 && rows.first_position >= 0 &&

@@ -6,9 +6,11 @@ TEST(product, needs_a_gpu) { GTEST_SKIP() << "this build has no CUDA code"; }
 #else
 
 #include <cmath>
+#include <iterator>
 
 #include "kernels/gpu_test.h"
 #include "kernels/product.h"
+#include "kernels/product_layout.h"
 #include "kernels/tensor_map.h"
 
 namespace specthink {
@@ -55,8 +57,7 @@ class product_test : public GpuTest {
     ProductParams p;
     p.rows = output == ProductOutput::swiglu ? matrix.size(0) / 2 : matrix.size(0);
     p.columns = matrix.size(1);
-    constexpr std::size_t kBudgets[] = {108, 220, 100, 120, 188};  // as product_shared_budget()
-    const std::size_t budget = kBudgets[++launches_ % std::size(kBudgets)] * 1024;
+    const std::size_t budget = kBudgets[++launches_ % std::size(kBudgets)];
     p.geometry = choose_geometry(p.rows, p.columns, x_rows, input, output, multiprocessors(), budget);
     p.weights = make_tensor_map(matrix.const_data_ptr(), matrix.size(0), matrix.size(1), p.geometry.group_rows);
     p.limit = limit();

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "ranks.h"
+#include "specthink/base/error.h"
 #include "specthink/model/transformer.h"
 
 namespace specthink {
@@ -148,6 +149,22 @@ TEST(fused_forward_choice, float32_and_cpus_use_libtorch_operators) {
   EXPECT_FALSE(uses_fused(DType::float32, true));
   EXPECT_EQ(uses_fused(DType::bfloat16, true), device().is_cuda());
   EXPECT_FALSE(uses_fused(DType::bfloat16, false));
+}
+
+TEST(fused_forward_rows, that_no_cache_has_are_bugs) {
+  const auto collectives = Collectives::create(world(), device());
+  Transformer::Options options;
+  options.device = device();
+  options.dtype = DType::bfloat16;
+  options.capacity = 128;
+  options.dummy_weights = true;
+  Transformer model({}, random_config(16, true), *collectives, options);
+  const TokenIds many = tokens_of(129, 1, 211);
+  EXPECT_THROW(model.forward({}), InternalError);
+  EXPECT_THROW(model.prefill({0, 0, {}}), InternalError);
+  EXPECT_THROW(model.prefill({0, 0, many}), InternalError);
+  EXPECT_THROW(model.prefill({0, 128, TokenIds{1}}), InternalError);
+  EXPECT_THROW(model.prefill({1, 0, TokenIds{1}}), InternalError);
 }
 
 }  // namespace
