@@ -7,8 +7,8 @@
 
 namespace specthink {
 
-/// One head of one row of the qkv product by one warp: bias, norm, rotation. Lane l has elements kPer·l …; load() first
-/// for several of them, so that their latencies overlap.
+/// One head of one row of the qkv product by one warp: bias, norm, rotation. Lane l has elements kPer·l …; load several
+/// of them first, so that their latencies overlap.
 template <typename T, int kHeadDim>
 struct HeadVector {
   static constexpr int kPer = kHeadDim / 32;
@@ -16,13 +16,22 @@ struct HeadVector {
   T weight[kPer], cos[kPer], sin[kPer], bias[kPer];
   int head;
 
-  __device__ __forceinline__ void load(const AttentionParams& p, int row, int which_head, int position) {
+  /// What does not depend on the qkv product.
+  __device__ __forceinline__ void load_tables(const AttentionParams& p, int which_head, int position) {
     head = which_head;
-    const int lane = static_cast<int>(threadIdx.x) % 32;
+    const int column = head * kHeadDim + first_element();
+    const std::int64_t entry = static_cast<std::int64_t>(position) * kHeadDim + first_element();
+    if (p.bias) load_elements(bias, static_cast<const T*>(p.bias) + column);
+    if (is_value(p)) return;
+    if (p.norm_weight) load_elements(weight, static_cast<const T*>(p.norm_weight) + column);
+    load_elements(cos, static_cast<const T*>(p.cos) + entry);
+    load_elements(sin, static_cast<const T*>(p.sin) + entry);
+  }
+
+  /// After load_tables(), of the same head.
+  __device__ __forceinline__ void load(const AttentionParams& p, int row) {
     const int columns = (p.heads + 2 * p.kv_heads) * kHeadDim;
-    const int column = head * kHeadDim + kPer * lane;
-    const float* const from = p.qkv + static_cast<std::int64_t>(row) * columns + column;
-    const std::int64_t entry = static_cast<std::int64_t>(position) * kHeadDim + kPer * lane;
+    const float* const from = p.qkv + static_cast<std::int64_t>(row) * columns + head * kHeadDim + first_element();
     if constexpr (kPer == 4) {
       const float4 four = __ldcg(reinterpret_cast<const float4*>(from));
       x[0] = four.x, x[1] = four.y, x[2] = four.z, x[3] = four.w;
@@ -30,11 +39,6 @@ struct HeadVector {
       const float2 two = __ldcg(reinterpret_cast<const float2*>(from));
       x[0] = two.x, x[1] = two.y;
     }
-    if (p.bias) load_elements(bias, static_cast<const T*>(p.bias) + column);
-    if (is_value(p)) return;
-    if (p.norm_weight) load_elements(weight, static_cast<const T*>(p.norm_weight) + column);
-    load_elements(cos, static_cast<const T*>(p.cos) + entry);
-    load_elements(sin, static_cast<const T*>(p.sin) + entry);
   }
 
   __device__ __forceinline__ void finish(const AttentionParams& p) {
@@ -61,19 +65,18 @@ struct HeadVector {
   }
 
   __device__ __forceinline__ void store_row(T* row) const {
-    const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
-    for (int i = 0; i < kPer; ++i) row[kPer * lane + i] = ptx::from_float<T>(x[i]);
+    for (int i = 0; i < kPer; ++i) row[first_element() + i] = ptx::from_float<T>(x[i]);
   }
 
   __device__ __forceinline__ void store_swizzled(T* rows, int row) const {
-    const int lane = static_cast<int>(threadIdx.x) % 32;
-    char* const at = reinterpret_cast<char*>(rows) + SwizzledRows<T, kHeadDim>::element_offset(row, kPer * lane);
+    char* const at = reinterpret_cast<char*>(rows) + SwizzledRows<T, kHeadDim>::element_offset(row, first_element());
 #pragma unroll
     for (int i = 0; i < kPer; ++i) reinterpret_cast<T*>(at)[i] = ptx::from_float<T>(x[i]);
   }
 
  private:
+  static __device__ __forceinline__ int first_element() { return kPer * (static_cast<int>(threadIdx.x) % 32); }
   __device__ __forceinline__ bool is_value(const AttentionParams& p) const { return head >= p.heads + p.kv_heads; }
 
   static __device__ __forceinline__ void load_elements(T (&to)[kPer], const T* from) {

@@ -103,42 +103,66 @@ __global__ void __maxnreg__((kQueryTiles == 1 ? kRegisters : kRegistersOfTwoTile
     }
     __syncthreads();
   }
+  // Pages of the new rows, which lie in two at most.
+  const int first_page = position / p.page_tokens;
+  const int page_of_first = __ldg(p.page_table + first_page);
+  const int page_of_last = __ldg(p.page_table + (position + valid_rows - 1) / p.page_tokens);
 
   // --- This step's rows: queries of this cluster; new keys and values.
-  ptx::wait_for_predecessors();
-  record(p.marks, Mark::released, first_main);
   constexpr int kQueriesOfWarp = Memory::kAll / kWarps;
   HeadVector<T, kHeadDim> queries[kQueriesOfWarp];
-  HeadVector<T, kHeadDim> added;
-  const int new_vectors = last_block ? 2 * valid_rows : 0;
-  const auto load_added = [&](int i) {
-    added.load(p, i / 2, p.heads + i % 2 * p.kv_heads + kv_head, position + i / 2);
-  };
-  if (warp < new_vectors) load_added(warp);
+  // Rows beyond the valid ones are computed like the last valid one; nobody reads their results.
+  const auto row_of_query = [&](int query) { return min(query / group, valid_rows - 1); };
+  const int first_of_warp = first_query + warp * kQueriesOfWarp;
 #pragma unroll
   for (int i = 0; i < kQueriesOfWarp; ++i) {
-    // Rows beyond the valid ones are computed like the last valid one; nobody reads their results.
-    const int query = first_query + warp * kQueriesOfWarp + i;
-    const int row = min(query / group, valid_rows - 1);
-    queries[i].load(p, row, kv_head * group + query % group, position + row);
+    const int query = first_of_warp + i;
+    queries[i].load_tables(p, kv_head * group + query % group, position + row_of_query(query));
   }
+  // New keys and values of the last block: vector i is the key (i even) or value of row i / 2; a warp takes every
+  // kWarps-th, a few at a time, whose loads overlap.
+  constexpr int kAddedAtOnce = kQueryTiles == 1 ? 1 : 4;
+  HeadVector<T, kHeadDim> added[kAddedAtOnce];
+  const int new_vectors = last_block ? 2 * valid_rows : 0;
+  const auto each_added = [&](int first, const auto& what) {
+#pragma unroll
+    for (int k = 0; k < kAddedAtOnce; ++k) {
+      const int i = first + k * kWarps;
+      if (i < new_vectors) what(added[k], i);
+    }
+  };
+  const auto load_tables = [&](HeadVector<T, kHeadDim>& vector, int i) {
+    vector.load_tables(p, p.heads + i % 2 * p.kv_heads + kv_head, position + i / 2);
+  };
+  const auto load = [&](HeadVector<T, kHeadDim>& vector, int i) { vector.load(p, i / 2); };
+  each_added(warp, load_tables);
+
+  ptx::wait_for_predecessors();
+  record(p.marks, Mark::released, first_main);
+  each_added(warp, load);
+#pragma unroll
+  for (int i = 0; i < kQueriesOfWarp; ++i) queries[i].load(p, row_of_query(first_of_warp + i));
 #pragma unroll
   for (int i = 0; i < kQueriesOfWarp; ++i) {
     queries[i].finish(p);
     queries[i].store_swizzled(shared.queries, warp * kQueriesOfWarp + i);
   }
-  for (int i = warp; i < new_vectors; i += kWarps) {
-    if (i != warp) load_added(i);
-    added.finish(p);
-    const bool is_key = i % 2 == 0;
-    const int row = i / 2;
-    added.store_swizzled(is_key ? shared.new_rows.keys : shared.new_rows.values, row);
-    if (first_query == 0) {
-      const int at = position + row;
-      const std::int64_t page = __ldg(p.page_table + at / p.page_tokens);
-      added.store_row(static_cast<T*>(is_key ? p.keys : p.values) +
-                      ((page * p.page_tokens + at % p.page_tokens) * p.kv_heads + kv_head) * kHeadDim);
+  for (int first = warp; first < new_vectors; first += kAddedAtOnce * kWarps) {
+    if (first != warp) {
+      each_added(first, load_tables);
+      each_added(first, load);
     }
+    each_added(first, [&](HeadVector<T, kHeadDim>& vector, int i) {
+      vector.finish(p);
+      const bool is_key = i % 2 == 0;
+      const int row = i / 2;
+      vector.store_swizzled(is_key ? shared.new_rows.keys : shared.new_rows.values, row);
+      if (first_query != 0) return;
+      const int at = position + row;
+      const std::int64_t page = at / p.page_tokens == first_page ? page_of_first : page_of_last;
+      vector.store_row(static_cast<T*>(is_key ? p.keys : p.values) +
+                       ((page * p.page_tokens + at % p.page_tokens) * p.kv_heads + kv_head) * kHeadDim);
+    });
   }
   __syncthreads();
 
@@ -346,10 +370,13 @@ AttentionClusters attention_clusters(ElementType type, int head_dim) {
   return type == ElementType::bfloat16 ? clusters_at_once<__nv_bfloat16>(head_dim) : clusters_at_once<__half>(head_dim);
 }
 
-std::size_t attention_shared_bytes(int head_dim, int cluster) {
-  using T = __nv_bfloat16;  // __half is as large
-  if (head_dim == 64) return cluster == 8 ? sizeof(Shared<T, 64, 1, 8>) : sizeof(Shared<T, 64, 1, 16>);
-  return cluster == 8 ? sizeof(Shared<T, 128, 1, 8>) : sizeof(Shared<T, 128, 1, 16>);
+std::size_t attention_shared_bytes(int head_dim, int cluster, int queries) {
+  const auto of = [&]<int kHeadDim, int kQueryTiles>() {
+    using T = __nv_bfloat16;  // __half is as large
+    return cluster == 8 ? sizeof(Shared<T, kHeadDim, kQueryTiles, 8>) : sizeof(Shared<T, kHeadDim, kQueryTiles, 16>);
+  };
+  if (head_dim == 64) return queries <= kQueries ? of.operator()<64, 1>() : of.operator()<64, 2>();
+  return queries <= kQueries ? of.operator()<128, 1>() : of.operator()<128, 2>();
 }
 
 void launch_decode_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,

@@ -66,8 +66,8 @@ struct AttentionParams {
 /// Of steps that may be split.
 AttentionClusters attention_clusters(ElementType type, int head_dim);
 
-/// Of a block of steps that may be split, in bytes. head_dim 64 or 128, `cluster` 8 or 16 blocks.
-std::size_t attention_shared_bytes(int head_dim, int cluster);
+/// Of a block of a step of `queries` a KV head, in bytes. head_dim 64 or 128, `cluster` 8 or 16 blocks.
+std::size_t attention_shared_bytes(int head_dim, int cluster, int queries);
 
 /// `rows`: 1 to 16 consecutive positions of one sequence. `cluster`: 8 or 16 blocks; 0: by plan_attention().
 void launch_decode_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,

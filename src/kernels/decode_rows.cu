@@ -10,6 +10,7 @@ namespace {
 constexpr int kEmbedThreads = 256;
 constexpr int kNormThreads = 512;
 constexpr int kNormQuads = kMaxHiddenSize / (4 * kNormThreads);
+constexpr int kWipingBlocks = 16;
 
 __global__ void begin_request(RequestState* state, const __grid_constant__ RequestState value) {
   static_assert(sizeof(RequestState) % sizeof(std::uint32_t) == 0);
@@ -45,6 +46,7 @@ __global__ void __launch_bounds__(kEmbedThreads)
 #endif
 }
 
+/// A block for each row, and behind them kWipingBlocks for the buffer of the place before.
 template <typename T>
 __global__ void __launch_bounds__(kNormThreads) norm_rows(const __grid_constant__ NormInput norm, int hidden, int rows,
                                                           T* output, const __grid_constant__ SpinLimit limit) {
@@ -54,6 +56,12 @@ __global__ void __launch_bounds__(kNormThreads) norm_rows(const __grid_constant_
   const int thread = static_cast<int>(threadIdx.x);
   const int quads = hidden / 4;
   ptx::launch_dependents();
+  if (row >= rows) {
+    ptx::wait_for_predecessors();
+    wipe_partials(norm.received.wipe, norm.received.rank_stride, norm.received.ranks, quads * rows,
+                  (row - rows) * kNormThreads + thread, kWipingBlocks * kNormThreads);
+    return;
+  }
   uint2 weights[kNormQuads];
 #pragma unroll
   for (int q = 0; q < kNormQuads; ++q) {
@@ -92,9 +100,6 @@ __global__ void __launch_bounds__(kNormThreads) norm_rows(const __grid_constant_
         ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
         ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
   }
-  // Rows share the work on the whole buffer of the place before.
-  wipe_partials(norm.received.wipe, norm.received.rank_stride, norm.received.ranks, quads * rows,
-                row * kNormThreads + thread, rows * kNormThreads);
 #endif
 }
 
@@ -110,7 +115,8 @@ void launch_embed(const RequestState* state, const void* table, std::int64_t fir
 template <typename T>
 void launch_norm(const NormInput& norm, std::int64_t hidden, int rows, void* output, const SpinLimit& limit,
                  bool dependent, cudaStream_t stream) {
-  LaunchShape shape{dim3(static_cast<unsigned>(rows)), kNormThreads};
+  const int wiping = norm.received.wipe ? kWipingBlocks : 0;
+  LaunchShape shape{dim3(static_cast<unsigned>(rows + wiping)), kNormThreads};
   shape.dependent = dependent;
   launch_kernel("norm_rows", norm_rows<T>, shape, stream, norm, static_cast<int>(hidden), rows, static_cast<T*>(output),
                 limit);

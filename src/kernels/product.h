@@ -92,8 +92,8 @@ ProductGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_r
 enum class DecodeProduct { qkv, output, gate_up, down, head };
 
 /// Shared memory that a block of a decode step's product should take, of `weight_bytes` a GPU. Two blocks an SM let the
-/// next product's ring fill while this one computes; where a block has much to read, one large ring does better. It
-/// leaves room for a block of the attention beside it, except at the head, which is followed by small kernels only.
+/// next product's ring fill while this one computes; where a block has much to read, one large ring does better, except
+/// that qkv of several rows leaves room for a block of the attention.
 std::size_t product_shared_budget(DecodeProduct which, int x_rows, std::int64_t weight_bytes, int sms);
 
 /// `x_rows` is 1, 2, 4, 8 or 16; `dependent`: programmatic dependent launch on the kernel before in the stream.

@@ -36,7 +36,11 @@ ProductGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_r
 
 std::size_t product_shared_budget(DecodeProduct which, int x_rows, std::int64_t weight_bytes, int sms) {
   constexpr std::int64_t kMuchOfBlock = 300 * 1024;
-  if (weight_bytes / sms > kMuchOfBlock) return which == DecodeProduct::head ? kWholeBudget : kLargeBudget;
+  if (weight_bytes / sms > kMuchOfBlock) {
+    if (which != DecodeProduct::qkv) return kWholeBudget;
+    // The attention of several rows has more to prepare: it fetches its first tiles beside qkv.
+    return x_rows == 1 ? kQkvBudget : kBesideAttentionBudget;
+  }
   // One row: gate_up's ring has the longest time to fill, while the attention and the sum before it run; down, whose
   // matrix is half as large, shares the SM with it and leaves it the greater part.
   if (x_rows == 1 && which == DecodeProduct::gate_up) return kGateUpBudget;

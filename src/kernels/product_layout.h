@@ -26,9 +26,11 @@ constexpr int kReadyBarrier = 2;
 constexpr std::size_t kHalfBudget = 108 * 1024;
 constexpr std::size_t kDownBudget = 100 * 1024;
 constexpr std::size_t kGateUpBudget = 120 * 1024;
-constexpr std::size_t kLargeBudget = 188 * 1024;
+constexpr std::size_t kBesideAttentionBudget = 140 * 1024;
+constexpr std::size_t kQkvBudget = 188 * 1024;
 constexpr std::size_t kWholeBudget = 220 * 1024;
-constexpr std::size_t kBudgets[] = {kHalfBudget, kWholeBudget, kDownBudget, kGateUpBudget, kLargeBudget};
+constexpr std::size_t kBudgets[] = {kHalfBudget,   kWholeBudget,           kDownBudget,
+                                    kGateUpBudget, kBesideAttentionBudget, kQkvBudget};
 
 constexpr int weight_rows_of(ProductOutput output, int group_rows) {
   return output == ProductOutput::swiglu ? 2 * group_rows : group_rows;

@@ -85,10 +85,20 @@ TEST(product_geometry, neighbours_of_a_small_model_share_an_sm) {
 // The attention's first tiles arrive while qkv is computed, and output's weights while the attention runs.
 TEST(product_geometry, the_attention_of_a_small_model_shares_an_sm_with_its_neighbours) {
   for (const int cluster : {8, 16}) {
-    const std::size_t attention = attention_shared_bytes(128, cluster) + 1024;
+    const std::size_t attention = attention_shared_bytes(128, cluster, 2) + 1024;
     for (const DecodeProduct which : {DecodeProduct::qkv, DecodeProduct::output}) {
       EXPECT_LE(attention + geometry_of(k1_7b, which, 1).shared_bytes + 1024, kSharedOfSm) << "cluster " << cluster;
     }
+  }
+}
+
+// Its keys and values arrive while qkv of several rows is computed.
+TEST(product_geometry, the_attention_of_several_rows_shares_an_sm_with_qkv) {
+  constexpr int kGroup = 8;  // query heads of a KV head
+  for (const int x_rows : {2, 4, 8, 16}) {
+    const std::size_t attention = attention_shared_bytes(128, 8, kGroup * x_rows) + 1024;
+    EXPECT_LE(attention + geometry_of(k32b, DecodeProduct::qkv, x_rows).shared_bytes + 1024, kSharedOfSm)
+        << x_rows << " rows";
   }
 }
 
