@@ -4,13 +4,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
 #include <string>
 
+#include "shared_data.h"
 #include "specthink/base/error.h"
 
 namespace specthink {
@@ -47,11 +47,7 @@ inline std::string slurp(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// The folder of shared data; a test without it is skipped.
-inline std::filesystem::path shared_data() {
-  const char* folder = std::getenv("SPECTHINK_DATA");
-  return folder && *folder ? folder : "../shared/data";
-}
+using testing_support::shared_data;
 
 /// The message of the Failure that `action` throws; fails the test when it throws none.
 template <typename Failure>

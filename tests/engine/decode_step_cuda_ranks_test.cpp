@@ -6,6 +6,7 @@
 #include <random>
 
 #include "engine/sharded_vocabulary.h"
+#include "kernels/hopper.h"
 #include "ranks.h"
 #include "specthink/comm/device.h"
 #include "specthink/engine/sampling.h"
@@ -55,7 +56,10 @@ class DecodeStepTest : public testing::TestWithParam<Shape> {
     options.dummy_weights = true;
     options.dummy_seed = 7;
     transformer_ = std::make_unique<Transformer>("", config_of(shape), *collectives_, options);
-    if (!step_obstacle(transformer_->step_model()).empty()) GTEST_SKIP() << step_obstacle(transformer_->step_model());
+    const std::string obstacle = step_obstacle(transformer_->step_model());
+    // More than two ranks may have too small a part of these shapes.
+    if (has_hopper_code(device().index()) && world().size() <= 2) ASSERT_EQ(obstacle, "");
+    if (!obstacle.empty()) GTEST_SKIP() << obstacle;
   }
 
   std::unique_ptr<DecodeStep> make_step(AllReduce all_reduce = AllReduce::automatic) {

@@ -1,5 +1,4 @@
 // How the products of a decode step are cut up: every row in one group, within the SM, and two neighbours in one SM.
-#ifdef SPECTHINK_WITH_CUDA
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -111,4 +110,3 @@ TEST(product_geometry, blocks_of_the_1_7b_have_one_group_of_summed_products) {
 
 }  // namespace
 }  // namespace specthink
-#endif

@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
 
+#include "shared_data.h"
 #include "specthink/base/error.h"
 #include "specthink/base/file.h"
 
@@ -63,9 +63,7 @@ TEST_F(trace, a_torn_last_line_is_skipped) {
 }
 
 TEST_F(trace, recorded_workload) {
-  const char* variable = std::getenv("SPECTHINK_DATA");
-  const fs::path path =
-      fs::path(variable && *variable ? variable : "../shared/data") / "seed_runs" / "qwen3_32b_1.7b_workload.jsonl";
+  const fs::path path = testing_support::shared_data() / "seed_runs" / "qwen3_32b_1.7b_workload.jsonl";
   if (!fs::exists(path)) GTEST_SKIP() << "no shared data: " << path;
   const std::vector<Trace> traces = read_traces(path);
   ASSERT_EQ(traces.size(), 25u);

@@ -1,23 +1,20 @@
 // The recorded cases of both loops: every request with its answer, in order, then the result.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "schedule/scripted_run.h"
+#include "shared_data.h"
 
 namespace specthink {
 namespace {
 
 namespace fs = std::filesystem;
 
-fs::path data_folder() {
-  const char* data = std::getenv("SPECTHINK_DATA");
-  return data != nullptr && *data != '\0' ? fs::path(data) : fs::path("../shared/data");
-}
+using testing_support::shared_data;
 
 template <typename T>
 void read_key(const Json& config, const char* key, T& value) {
@@ -118,8 +115,8 @@ void expect_fixed_result(const Json& golden, const RunResult& result) {
 
 /// Runs every line of every file in the folder.
 void check_folder(const char* name, Compat compat) {
-  const fs::path folder = data_folder() / name;
-  const fs::path tokenizer_folder = data_folder() / "qwen3-tokenizer";
+  const fs::path folder = shared_data() / name;
+  const fs::path tokenizer_folder = shared_data() / "qwen3-tokenizer";
   if (!fs::is_directory(folder) || !fs::is_directory(tokenizer_folder)) {
     GTEST_SKIP() << "no folders " << folder << " and " << tokenizer_folder
                  << "; set SPECTHINK_DATA to the folder that holds them";

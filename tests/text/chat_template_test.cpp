@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <string>
 
+#include "shared_data.h"
 #include "specthink/base/error.h"
 
 namespace specthink {
@@ -16,10 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path data_folder() {
-  const char* folder = std::getenv("SPECTHINK_DATA");
-  return folder == nullptr ? "../shared/data" : folder;
-}
+using testing_support::shared_data;
 
 OrderedJson user(const char* content) { return {{{"role", "user"}, {"content", content}}}; }
 
@@ -65,9 +62,9 @@ class chat_template_folder : public testing::Test {
 };
 
 TEST(chat_template, golden_cases) {
-  const fs::path folder = data_folder() / "tokenizer_cases";
+  const fs::path folder = shared_data() / "tokenizer_cases";
   if (!fs::is_directory(folder)) GTEST_SKIP() << "no folder " << folder << "; set SPECTHINK_DATA";
-  const ChatTemplate chat_template = ChatTemplate::load(data_folder() / "qwen3-tokenizer");
+  const ChatTemplate chat_template = ChatTemplate::load(shared_data() / "qwen3-tokenizer");
   int checked = 0;
   for (const auto& file : fs::directory_iterator(folder)) {
     if (file.path().extension() != ".jsonl") continue;

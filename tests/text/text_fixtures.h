@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "shared_data.h"
 #include "specthink/base/error.h"
 #include "specthink/base/json.h"
 #include "specthink/text/tokenizer.h"
@@ -18,8 +19,7 @@ inline std::filesystem::path folder_from(const char* variable, const char* other
   return value != nullptr && *value != '\0' ? value : otherwise;
 }
 
-/// Data that is not part of the project; may be absent.
-inline std::filesystem::path shared_data() { return folder_from("SPECTHINK_DATA", "../shared/data"); }
+using testing_support::shared_data;
 
 /// tests/text/data, written by make_fixtures.py there.
 inline std::filesystem::path fixtures() { return folder_from("SPECTHINK_SOURCE", ".") / "tests/text/data"; }
