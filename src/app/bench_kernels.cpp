@@ -36,7 +36,7 @@ int run_bench_kernels(const Invocation& invocation) {
   const ElementType type = given.dtype == DType::bfloat16 ? ElementType::bfloat16 : ElementType::float16;
   for (ModelKernels& model : report.models) {
     model.times = time_kernels(model.shape, type, device);
-    model.prefill_products = time_prefill_products(model.shape, type, device);
+    model.prefill_linears = time_prefill_linears(model.shape, type, device);
     model.prefill_attention = time_prefill_attention(model.shape, type, device);
   }
 

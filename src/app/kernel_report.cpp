@@ -24,8 +24,8 @@ double operations_per_second(const ModelKernels& model, const PrefillAttentionTi
 
 std::string product_table(const KernelReport& report, const ModelKernels& model) {
   std::vector<std::vector<std::string>> rows;
-  for (const PrefillProductTime& time : model.prefill_products) {
-    const PrefillProductCase& which = time.which;
+  for (const PrefillLinearTime& time : model.prefill_linears) {
+    const PrefillLinearCase& which = time.which;
     rows.push_back({name_of(which), std::to_string(which.rows), std::to_string(which.bytes),
                     fmt::format("{:.2f}", time.seconds * 1e6),
                     fmt::format("{:.1f} %", 100 * share(report, which.bytes, time.seconds)),
@@ -100,7 +100,7 @@ std::string to_markdown(const KernelReport& report) {
     }
     text += fmt::format("\n## {}\n\n{}.\n\n", model.name, shape_text(model.shape)) +
             markdown_table({"kernel", "rows", "context", "bytes", "µs alone", "share", "µs overlapped", "share"}, rows);
-    if (!model.prefill_products.empty()) text += "\nProducts of a prefill:\n\n" + product_table(report, model);
+    if (!model.prefill_linears.empty()) text += "\nProducts of a prefill:\n\n" + product_table(report, model);
     if (!model.prefill_attention.empty()) text += "\nAttention of a prefill:\n\n" + attention_table(model);
   }
   return text;
@@ -123,8 +123,8 @@ Json to_json(const KernelReport& report) {
       kernels.push_back(std::move(kernel));
     }
     Json products = Json::array();
-    for (const PrefillProductTime& time : model.prefill_products) {
-      const PrefillProductCase& which = time.which;
+    for (const PrefillLinearTime& time : model.prefill_linears) {
+      const PrefillLinearCase& which = time.which;
       products.push_back({{"kernel", name_of(which)},
                           {"rows", which.rows},
                           {"bytes", which.bytes},
@@ -149,7 +149,7 @@ Json to_json(const KernelReport& report) {
                         {"head_dim", shape.head_dim},
                         {"vocab", shape.vocab}}},
                       {"kernels", std::move(kernels)},
-                      {"prefill_products", std::move(products)},
+                      {"prefill_linears", std::move(products)},
                       {"prefill_attention", std::move(attention)}});
   }
   return {{"device", report.device},

@@ -22,7 +22,7 @@ struct ModelKernels {
   DecodeShape shape;
   std::vector<KernelTime> times;
   // Empty where the kernels do not run on this GPU.
-  std::vector<PrefillProductTime> prefill_products = {};
+  std::vector<PrefillLinearTime> prefill_linears = {};
   std::vector<PrefillAttentionTime> prefill_attention = {};
 };
 

@@ -51,13 +51,13 @@ FusedForward::FusedForward(const ModelConfig& config, const ShardPlan& plan, con
   for (std::size_t i = 0; i < weights.layers.size(); ++i) {
     const LayerWeights& layer = weights.layers[i];
     const auto index = static_cast<std::int64_t>(i);
-    const auto matrix = [](const at::Tensor& weights, PrefillProduct::Kind kind) {
-      return Matrix{weights.t(), PrefillProduct::create(weights, kind)};
+    const auto matrix = [](const at::Tensor& weights, PrefillLinear::Kind kind) {
+      return Matrix{weights.t(), PrefillLinear::create(weights, kind)};
     };
-    layers_.push_back({.qkv = matrix(layer.qkv, PrefillProduct::Kind::plain),
-                       .output = matrix(layer.output, PrefillProduct::Kind::plain),
-                       .gate_up = matrix(layer.gate_up, PrefillProduct::Kind::gated),
-                       .down = matrix(layer.down, PrefillProduct::Kind::plain),
+    layers_.push_back({.qkv = matrix(layer.qkv, PrefillLinear::Kind::plain),
+                       .output = matrix(layer.output, PrefillLinear::Kind::plain),
+                       .gate_up = matrix(layer.gate_up, PrefillLinear::Kind::gated),
+                       .down = matrix(layer.down, PrefillLinear::Kind::plain),
                        .cached_keys = cache.all_keys(index),
                        .cached_values = cache.all_values(index)});
   }
@@ -122,7 +122,7 @@ at::Tensor FusedForward::run(std::span<const SlotRows> batch, bool for_last) {
   at::Tensor embedding = by_peers(count)
                              ? peer_sum_->partial(count, config_.hidden_size, weights_.embedding.scalar_type())
                              : all_.residual.narrow(0, 0, count);
-  const prefill_ops::RowPlaces places = embed(batch, embedding);
+  const prefill_ops::RowIndices indices = embed(batch, embedding);
   Buffers buffers = buffers_for(count);  // while the GPU embeds
   join_embedding(buffers);
   at::Tensor result = at::empty({for_last ? 1 : count, config_.hidden_size}, buffers.residual.options());
@@ -130,7 +130,7 @@ at::Tensor FusedForward::run(std::span<const SlotRows> batch, bool for_last) {
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
     const LayerWeights& weights = weights_.layers[layer];
     const bool last = layer + 1 == layers_.size();
-    store_heads(layer, places, buffers);
+    store_heads(layer, indices, buffers);
     if (last && for_last) buffers = part_of(buffers, count - 1, 1);
     at::Tensor attention = attention_part(layer, attend(layer, batch, buffers), buffers);
     join(attention, weights.output_bias, weights.post_norm, buffers, buffers.normed);
@@ -142,14 +142,14 @@ at::Tensor FusedForward::run(std::span<const SlotRows> batch, bool for_last) {
 }
 
 /// Each rank looks up the ids that it holds; the sum over ranks is the embedding.
-prefill_ops::RowPlaces FusedForward::embed(std::span<const SlotRows> batch, at::Tensor& part) const {
+prefill_ops::RowIndices FusedForward::embed(std::span<const SlotRows> batch, at::Tensor& part) const {
   const SlotRows& first = batch.front();
   if (batch.size() == 1 && first.tokens.size() <= prefill_ops::kMaxNewRows) {
-    const at::Tensor indices = at::empty({2, part.size(0)}, part.options().dtype(at::kLong));
-    prefill_ops::RowPlaces places{indices.select(0, 0), indices.select(0, 1)};
+    const at::Tensor both = at::empty({2, part.size(0)}, part.options().dtype(at::kLong));
+    prefill_ops::RowIndices indices{both.select(0, 0), both.select(0, 1)};
     prefill_ops::embed_new_rows({first.tokens, first.first_position, first.slot * capacity_ + first.first_position},
-                                weights_.embedding, plan_.first_vocab, part, places);
-    return places;
+                                weights_.embedding, plan_.first_vocab, part, indices);
+    return indices;
   }
   const at::Tensor rows = upload_rows(batch, capacity_, part.device());
   prefill_ops::embed_rows(rows.select(0, 0), weights_.embedding, plan_.first_vocab, part);
@@ -169,7 +169,7 @@ void FusedForward::join_embedding(Buffers& buffers) {
 
 /// y = x · Wᵀ + bias, which may be undefined.
 void FusedForward::multiply(const Matrix& matrix, const at::Tensor& x, const at::Tensor& bias, at::Tensor& y) {
-  if (matrix.few_rows && x.size(0) <= PrefillProduct::kMaxRows) {
+  if (matrix.few_rows && x.size(0) <= PrefillLinear::kMaxRows) {
     matrix.few_rows->run(x, bias, y);
   } else if (bias.defined()) {
     at::addmm_out(y, bias, x, matrix.transposed);
@@ -179,7 +179,7 @@ void FusedForward::multiply(const Matrix& matrix, const at::Tensor& x, const at:
 }
 
 /// x · Wᵀ as this rank's part of the next sum over the ranks, [rows, hidden].
-at::Tensor FusedForward::partial_product(const Matrix& matrix, const at::Tensor& x, const Buffers& buffers) {
+at::Tensor FusedForward::partial_linear(const Matrix& matrix, const at::Tensor& x, const Buffers& buffers) {
   const std::int64_t rows = x.size(0);
   at::Tensor result =
       buffers.delta.defined() ? buffers.delta : peer_sum_->partial(rows, config_.hidden_size, x.scalar_type());
@@ -199,11 +199,11 @@ void FusedForward::join(at::Tensor& partial, const at::Tensor& bias, const at::T
 }
 
 /// normed -> queries; keys and values go to the cache.
-void FusedForward::store_heads(std::size_t layer, const prefill_ops::RowPlaces& places, Buffers& buffers) {
+void FusedForward::store_heads(std::size_t layer, const prefill_ops::RowIndices& indices, Buffers& buffers) {
   const LayerWeights& weights = weights_.layers[layer];
   Layer& views = layers_[layer];
   multiply(views.qkv, buffers.normed, weights.qkv_bias, buffers.qkv);
-  prefill_ops::qk_norm_rope_store(buffers.qkv, weights.qk_norm, config_.rms_norm_eps, rope_, places, buffers.queries,
+  prefill_ops::qk_norm_rope_store(buffers.qkv, weights.qk_norm, config_.rms_norm_eps, rope_, indices, buffers.queries,
                                   views.cached_keys, views.cached_values);
 }
 
@@ -237,20 +237,20 @@ at::Tensor FusedForward::attend(std::size_t layer, std::span<const SlotRows> bat
 
 /// This rank's part of what attention adds to the residual, without the bias of the output.
 at::Tensor FusedForward::attention_part(std::size_t layer, const at::Tensor& attended, const Buffers& buffers) {
-  return partial_product(layers_[layer].output,
-                         attended.reshape({attended.size(0), plan_.num_heads_local * config_.head_dim}), buffers);
+  return partial_linear(layers_[layer].output,
+                        attended.reshape({attended.size(0), plan_.num_heads_local * config_.head_dim}), buffers);
 }
 
 /// normed -> this rank's part of what the feed-forward adds to the residual.
 at::Tensor FusedForward::feed_forward(std::size_t layer, Buffers& buffers) {
   const Layer& views = layers_[layer];
-  if (views.gate_up.few_rows && buffers.normed.size(0) <= PrefillProduct::kMaxRows) {
+  if (views.gate_up.few_rows && buffers.normed.size(0) <= PrefillLinear::kMaxRows) {
     views.gate_up.few_rows->run(buffers.normed, {}, buffers.activated);
   } else {
     at::mm_out(buffers.gate_up, buffers.normed, views.gate_up.transposed);
     prefill_ops::silu_mul(buffers.gate_up, buffers.activated);
   }
-  return partial_product(views.down, buffers.activated, buffers);
+  return partial_linear(views.down, buffers.activated, buffers);
 }
 
 }  // namespace specthink

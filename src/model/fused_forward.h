@@ -1,4 +1,4 @@
-// The forward pass on GPUs with few launches: library matrix products, or kernels/prefill_product.h for few rows,
+// The forward pass on GPUs with few launches: library matrix products, or kernels/prefill_linear.h for few rows,
 // joined by the kernels of kernels/prefill_ops.h, kernels/prefill_attention.h and kernels/peer_sum.h, or the libraries'
 // attention and all-reduce where those do not run.
 #pragma once
@@ -15,8 +15,8 @@
 #include "specthink/comm/collectives.h"
 #include "specthink/kernels/peer_sum.h"
 #include "specthink/kernels/prefill_attention.h"
+#include "specthink/kernels/prefill_linear.h"
 #include "specthink/kernels/prefill_ops.h"
-#include "specthink/kernels/prefill_product.h"
 #include "specthink/model/model_config.h"
 #include "specthink/model/shard_plan.h"
 #include "specthink/model/transformer.h"
@@ -41,8 +41,8 @@ class FusedForward {
 
  private:
   struct Matrix {
-    at::Tensor transposed;                     // view of the weight, [input, output]
-    std::unique_ptr<PrefillProduct> few_rows;  // null where it does not run
+    at::Tensor transposed;                    // view of the weight, [input, output]
+    std::unique_ptr<PrefillLinear> few_rows;  // null where it does not run
   };
   struct Layer {
     Matrix qkv;                // [hidden, (heads_local + 2·kv_heads_local)·head_dim]
@@ -69,12 +69,12 @@ class FusedForward {
   Buffers buffers_for(std::int64_t rows);
   static Buffers part_of(const Buffers& buffers, std::int64_t first, std::int64_t rows);
   at::Tensor run(std::span<const SlotRows> batch, bool for_last);
-  prefill_ops::RowPlaces embed(std::span<const SlotRows> batch, at::Tensor& part) const;
+  prefill_ops::RowIndices embed(std::span<const SlotRows> batch, at::Tensor& part) const;
   void join_embedding(Buffers& buffers);
   static void multiply(const Matrix& matrix, const at::Tensor& x, const at::Tensor& bias, at::Tensor& y);
-  at::Tensor partial_product(const Matrix& matrix, const at::Tensor& x, const Buffers& buffers);
+  at::Tensor partial_linear(const Matrix& matrix, const at::Tensor& x, const Buffers& buffers);
   void join(at::Tensor& partial, const at::Tensor& bias, const at::Tensor& norm, Buffers& buffers, at::Tensor& normed);
-  void store_heads(std::size_t layer, const prefill_ops::RowPlaces& places, Buffers& buffers);
+  void store_heads(std::size_t layer, const prefill_ops::RowIndices& indices, Buffers& buffers);
   at::Tensor attend_slot(std::size_t layer, const SlotRows& rows, const at::Tensor& queries, at::Tensor attended);
   at::Tensor attend(std::size_t layer, std::span<const SlotRows> batch, const Buffers& buffers);
   at::Tensor attention_part(std::size_t layer, const at::Tensor& attended, const Buffers& buffers);

@@ -42,7 +42,7 @@ KernelReport small_report() {
   const KernelCase embed{.kernel = DecodeKernel::embed, .rows = 1, .bytes = 8'000'000};
   const KernelCase attention{.kernel = DecodeKernel::attention, .rows = 8, .context = 4096, .bytes = 20'000'000};
   report.models.push_back({"small", shape, {{embed, 4e-6, {}}, {attention, 10e-6, 6.25e-6}}, {}, {}});
-  const PrefillProductCase down{.kernel = DecodeKernel::down, .rows = 20, .bytes = 30'000'000};
+  const PrefillLinearCase down{.kernel = DecodeKernel::down, .rows = 20, .bytes = 30'000'000};
   report.models.push_back(
       {"large", shape, {{embed, 4e-6, {}}}, {{down, 15e-6, 20e-6}}, {{{.rows = 2, .cached = 3}, 9 * 1024e-12}}});
   return report;
@@ -101,8 +101,8 @@ TEST(kernel_report, json_has_the_same_numbers) {
   EXPECT_NEAR(attention.at("alone_us").get<double>(), 10, 1e-9);
   EXPECT_NEAR(attention.at("overlapped_share").get<double>(), 0.8, 1e-9);
   EXPECT_TRUE(model.at("prefill_attention").empty());
-  EXPECT_TRUE(model.at("prefill_products").empty());
-  const Json& product = json.at("models").at(1).at("prefill_products").at(0);
+  EXPECT_TRUE(model.at("prefill_linears").empty());
+  const Json& product = json.at("models").at(1).at("prefill_linears").at(0);
   EXPECT_EQ(product.at("kernel"), "down");
   EXPECT_EQ(product.at("rows"), 20);
   EXPECT_NEAR(product.at("share").get<double>(), 0.5, 1e-9);

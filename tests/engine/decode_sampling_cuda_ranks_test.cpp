@@ -6,7 +6,7 @@
 #include <cstring>
 #include <random>
 
-#include "kernels/decode_sampling.h"
+#include "kernels/decode/sampling.h"
 #include "kernels/gpu_test.h"
 #include "specthink/base/error.h"
 #include "specthink/engine/sampling.h"
@@ -219,9 +219,9 @@ TEST_P(decode_sampling_test, the_last_row_counts_and_the_request_moves_on) {
   Request running = start(state, logits, {3000});
   const at::Tensor wiped = at::randn({2, 128}, floats());
   running.shards[0].wipe = wiped.mutable_data_ptr<float>();
-  running.shards[0].wipe_rank_stride = 128;
-  running.shards[0].wipe_quads = 16;
-  running.shards[0].wipe_ranks = 2;
+  running.shards[0].reset_rank_stride = 128;
+  running.shards[0].reset_float4s = 16;
+  running.shards[0].reset_ranks = 2;
   step(running);
   const StepResult first = result(kSerialMask);
   EXPECT_EQ(first.serial, kSerialMask);

@@ -7,7 +7,7 @@
 
 #include <cstdlib>
 
-#include "kernels/hopper.h"
+#include "kernels/device/hopper.h"
 #include "ranks.h"
 #include "specthink/comm/device.h"
 #include "specthink/kernels/decode_step.h"

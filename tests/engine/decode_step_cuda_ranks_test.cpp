@@ -6,7 +6,7 @@
 #include <random>
 
 #include "engine/sharded_vocabulary.h"
-#include "kernels/hopper.h"
+#include "kernels/device/hopper.h"
 #include "ranks.h"
 #include "specthink/comm/device.h"
 #include "specthink/engine/sampling.h"

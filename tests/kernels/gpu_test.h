@@ -9,10 +9,10 @@
 #include <optional>
 #include <string>
 
-#include "kernels/cuda_handles.h"
-#include "kernels/exchange.h"
-#include "kernels/product.h"
-#include "kernels/request_state.h"
+#include "kernels/decode/linear.h"
+#include "kernels/decode/request_state.h"
+#include "kernels/device/cuda_handles.h"
+#include "kernels/exchange/exchange.h"
 #include "ranks.h"
 
 namespace specthink::testing_support {

@@ -114,7 +114,7 @@ class fused_forward : public testing::TestWithParam<DType> {
 
 TEST_P(fused_forward, random_weights_in_vector_accesses) { compare({}, random_config(64, true)); }
 
-/// All products of the short chunks are kernels/prefill_product.h: their sizes are multiples of 16 on every rank.
+/// All products of the short chunks are kernels/prefill_linear.h: their sizes are multiples of 16 on every rank.
 TEST_P(fused_forward, random_weights_of_whole_tiles) {
   ModelConfig config = random_config(64, true);
   config.intermediate_size = 768;

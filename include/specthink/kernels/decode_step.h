@@ -52,8 +52,9 @@ struct StepModel {
 };
 
 /// A kernel of a step on the device's clock, in nanoseconds: when its first block started, when the kernel before it
-/// had ended, when the block was done, and stages in between (product: x ready, weights read; attention: queries ready,
-/// tiles done, shares received; choose: candidates sent, received, weighted); 0 where a kernel has no such stage.
+/// had ended, when the block was done, and stages in between (linear layer: x ready, weights read; attention: queries
+/// ready, tiles done, shares received; choose: candidates sent, received, weighted); 0 where a kernel has no such
+/// stage.
 struct KernelTimes {
   std::string name;
   std::uint64_t started = 0;

@@ -1,5 +1,5 @@
-// Each kernel of a decode step, and the products and the attention of a prefill, timed by itself, in the shapes of one
-// rank's part of a model.
+// Each kernel of a decode step, and the linear layers and the attention of a prefill, timed by itself, in the shapes of
+// one rank's part of a model.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -41,7 +41,7 @@ struct KernelCase {
 /// "gate_up", "qkv, norm inside".
 std::string name_of(const KernelCase& which);
 
-/// W [rows, columns] of a product.
+/// W [rows, columns] of a linear layer.
 struct MatrixShape {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
@@ -50,7 +50,7 @@ struct MatrixShape {
   friend bool operator==(const MatrixShape&, const MatrixShape&) = default;
 };
 
-/// Of 16-bit elements; gate_up: gate rows, then as many up rows. Empty for kernels that are no products.
+/// Of 16-bit elements; gate_up: gate rows, then as many up rows. Empty for kernels that are no linear layers.
 MatrixShape matrix_shape(const DecodeShape& shape, DecodeKernel kernel);
 
 /// What time_kernels() measures, in the order of a step.
@@ -75,26 +75,26 @@ c10::Device kernel_benchmark_device();
 /// Throws UserError for a shape that the decode kernels do not run, EnvironmentError when the GPU fails.
 std::vector<KernelTime> time_kernels(const DecodeShape& shape, ElementType type, c10::Device device);
 
-/// A product of a prefill of few rows (kernels/prefill_product.h); gate_up with its activation.
-struct PrefillProductCase {
+/// A product of a prefill of few rows (kernels/prefill_linear.h); gate_up with its activation.
+struct PrefillLinearCase {
   DecodeKernel kernel = DecodeKernel::qkv;  ///< qkv, output, gate_up or down
   std::int64_t rows = 1;
   std::int64_t bytes = 0;  ///< of the weights
 };
 
-std::string name_of(const PrefillProductCase& which);
+std::string name_of(const PrefillLinearCase& which);
 
-/// What time_prefill_products() measures, in the order of a layer.
-std::vector<PrefillProductCase> prefill_product_cases(const DecodeShape& shape);
+/// What time_prefill_linears() measures, in the order of a layer.
+std::vector<PrefillLinearCase> prefill_linear_cases(const DecodeShape& shape);
 
-struct PrefillProductTime {
-  PrefillProductCase which;
+struct PrefillLinearTime {
+  PrefillLinearCase which;
   double seconds = 0;          ///< of a launch that starts while the one before still runs, as in a prefill
-  double library_seconds = 0;  ///< the same with LibTorch's product
+  double library_seconds = 0;  ///< the same with LibTorch's linear layer
 };
 
-/// Times prefill_product_cases() as time_kernels() does; none where the kernel does not run.
-std::vector<PrefillProductTime> time_prefill_products(const DecodeShape& shape, ElementType type, c10::Device device);
+/// Times prefill_linear_cases() as time_kernels() does; none where the kernel does not run.
+std::vector<PrefillLinearTime> time_prefill_linears(const DecodeShape& shape, ElementType type, c10::Device device);
 
 /// Attention of `rows` new tokens over `cached` earlier ones and themselves.
 struct PrefillAttentionCase {

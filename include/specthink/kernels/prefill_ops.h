@@ -30,7 +30,7 @@ bool available(c10::Device device, at::ScalarType type);
 void embed_rows(const at::Tensor& ids, const at::Tensor& table, std::int64_t first_id, at::Tensor& output);
 
 /// Where each row belongs, [rows] int64, on the device; both within the tables' and the cache's rows.
-struct RowPlaces {
+struct RowIndices {
   at::Tensor position;   ///< row of the rope tables
   at::Tensor cache_row;  ///< row of the cache
 };
@@ -44,10 +44,10 @@ struct NewRows {
 
 constexpr std::size_t kMaxNewRows = 256;  ///< of embed_new_rows
 
-/// As embed_rows, and fills `places` (of as many rows, on the device). The rows travel with the launch, which takes the
-/// host less time than a copy.
+/// As embed_rows, and fills `indices` (of as many rows, on the device). The rows travel with the launch, which takes
+/// the host less time than a copy.
 void embed_new_rows(const NewRows& rows, const at::Tensor& table, std::int64_t first_id, at::Tensor& output,
-                    RowPlaces& places);
+                    RowIndices& indices);
 
 /// output = x / sqrt(mean(x²) + eps) · weight over the last dimension. input and output [rows, hidden], weight
 /// [hidden].
@@ -70,7 +70,7 @@ struct RopeTables {
 /// qkv [rows, (heads + 2·kv_heads)·head_dim], queries [rows, heads, head_dim], keys and values
 /// [cache rows, kv_heads, head_dim]. head_dim is even.
 void qk_norm_rope_store(const at::Tensor& qkv, const at::Tensor& qk_norm, double eps, const RopeTables& rope,
-                        const RowPlaces& places, at::Tensor& queries, at::Tensor& keys, at::Tensor& values);
+                        const RowIndices& indices, at::Tensor& queries, at::Tensor& keys, at::Tensor& values);
 
 /// output = silu(gate)·up; gate_up [rows, 2·n] holds gate, then up; output [rows, n].
 void silu_mul(const at::Tensor& gate_up, at::Tensor& output);

@@ -1,0 +1,395 @@
+#include <algorithm>
+
+#include "kernels/decode/linear.h"
+#include "kernels/decode/linear_layout.h"
+#include "kernels/device/hopper.cuh"
+#include "kernels/device/kernel_launch.cuh"
+#include "kernels/device/kernel_timeline.cuh"
+#include "kernels/device/ptx.cuh"
+#include "kernels/device/tensor_map.h"
+#include "kernels/exchange/exchange.cuh"
+
+namespace specthink {
+namespace {
+
+struct Ring {
+  std::uint32_t full;   // barriers: the stage's bytes have arrived
+  std::uint32_t empty;  // barriers: every consumer has read it
+  std::uint32_t data;
+  std::uint32_t stage_bytes;
+  int stages;
+  int slot = 0;
+  std::uint32_t phase = 0;
+
+  __device__ __forceinline__ void advance() {
+    if (++slot == stages) {
+      slot = 0;
+      phase ^= 1;
+    }
+  }
+  __device__ __forceinline__ std::uint32_t stage() const { return data + slot * stage_bytes; }
+};
+
+/// Feeds the ring: chunk c of this block is chunk c % chunks of group first_group + c / chunks.
+template <int kRows, LinearInput kInput, LinearOutput kOutput>
+__device__ __forceinline__ void produce(const LinearParams& p, Ring ring, int first_group, int total) {
+  const LinearGeometry& geometry = p.geometry;
+  const int weight_rows = weight_rows_of(kOutput, geometry.group_rows);
+  const std::uint32_t weight_bytes = static_cast<std::uint32_t>(weight_rows) * kChunkRowBytes;
+  const std::uint64_t policy = ptx::evict_first_policy();
+  int column = 0;
+  int row = first_group * geometry.group_rows;
+
+  const auto copy_weights = [&] {
+    const std::uint32_t barrier = ring.full + ring.slot * 8;
+    ptx::barrier_arrive_and_expect(barrier, ring.stage_bytes);
+    ptx::bulk_copy_box(ring.stage(), &p.weights, column / 2, row, barrier, policy);
+    if constexpr (kOutput == LinearOutput::swiglu) {
+      ptx::bulk_copy_box(ring.stage() + geometry.group_rows * kChunkRowBytes, &p.weights, column / 2,
+                         row + static_cast<int>(p.rows), barrier, policy);
+    }
+    column += kChunkColumns;
+    if (column == geometry.chunks * kChunkColumns) {
+      column = 0;
+      row += geometry.group_rows;
+    }
+  };
+  constexpr int kBytesOfX = kRows * kChunkRowBytes;
+  const char* const x = static_cast<const char*>(p.x);
+  int x_chunk = 0;
+  const auto copy_activations = [&](int slot) {
+    ptx::bulk_copy(ring.data + slot * ring.stage_bytes + weight_bytes,
+                   x + static_cast<std::size_t>(x_chunk) * kBytesOfX, kBytesOfX, ring.full + slot * 8);
+    if (++x_chunk == geometry.chunks) x_chunk = 0;
+  };
+
+  const int first_fill = min(total, ring.stages);
+  for (int i = 0; i < first_fill; ++i) {
+    copy_weights();
+    ring.advance();
+  }
+  if constexpr (kInput == LinearInput::activations) {
+    ptx::wait_for_predecessors();
+    ptx::proxy_fence_global();
+    for (int i = 0; i < first_fill; ++i) copy_activations(i);
+  }
+  // The ring has gone round once, so phase is 1 here: the parity that the first release of a slot leaves is 0.
+  for (int i = first_fill; i < total; ++i) {
+    ptx::barrier_wait(ring.empty + ring.slot * 8, ring.phase ^ 1);
+    copy_weights();
+    if constexpr (kInput == LinearInput::activations) copy_activations(ring.slot);
+    ring.advance();
+  }
+}
+
+/// Σ over the consumer threads.
+__device__ __forceinline__ float sum_over_consumers(float value, float* scratch) {
+#pragma unroll
+  for (int offset = 16; offset; offset >>= 1) value += __shfl_xor_sync(~0u, value, offset);
+  if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = value;
+  ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
+  float sum = 0;
+#pragma unroll
+  for (int warp = 0; warp < kConsumerWarps; ++warp) sum += scratch[warp];
+  return sum;
+}
+
+/// The norm's weights of this thread, loaded before the wait: they do not depend on the kernel before.
+template <typename T, int kFloat4s>
+struct NormWeights {
+  uint2 float4s[kFloat4s];
+
+  __device__ __forceinline__ NormWeights(const void* weight, int quads_of_row) {
+#pragma unroll
+    for (int q = 0; q < kFloat4s; ++q) {
+      const int i = static_cast<int>(threadIdx.x) + q * kConsumers;
+      float4s[q] = i < quads_of_row ? __ldg(static_cast<const uint2*>(weight) + i) : uint2{0, 0};
+    }
+  }
+};
+
+/// Writes the normed row to shared memory, in the order of the columns; zeros up to the end of the last chunk.
+template <typename T, int kFloat4s>
+__device__ __forceinline__ void norm_row(const LinearParams& p, const NormWeights<T, kFloat4s>& weights, uint2* x,
+                                         float* scratch) {
+  const int float4s = static_cast<int>(p.columns / 4);
+  const int thread = static_cast<int>(threadIdx.x);
+  float4 residual[kFloat4s];
+  sum_partials(p.norm.received.data, p.norm.received.rank_stride, p.norm.received.ranks, p.limit, thread, kConsumers,
+               float4s, residual);
+  float squares = 0;
+#pragma unroll
+  for (int q = 0; q < kFloat4s; ++q) {
+    const float4& r = residual[q];
+    squares += r.x * r.x + r.y * r.y + r.z * r.z + r.w * r.w;
+  }
+  if (blockIdx.x == 0) {
+#pragma unroll
+    for (int q = 0; q < kFloat4s; ++q) {
+      const int i = thread + q * kConsumers;
+      if (i < float4s) reinterpret_cast<float4*>(p.norm.residual_out)[i] = residual[q];
+    }
+  }
+  const float mean = sum_over_consumers(squares, scratch) / static_cast<float>(p.columns);
+  const float scale = rsqrtf(mean + p.norm.eps);
+  const int padded_quads = p.geometry.chunks * kChunkColumns / 4;  // at most kFloat4s passes: a pass is whole chunks
+#pragma unroll
+  for (int q = 0; q < kFloat4s; ++q) {
+    const int i = thread + q * kConsumers;
+    if (i >= padded_quads) continue;
+    const float4& r = residual[q];
+    const float2 low = ptx::unpack<T>(weights.float4s[q].x);
+    const float2 high = ptx::unpack<T>(weights.float4s[q].y);
+    x[i] = {ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
+            ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
+  }
+}
+
+/// Rows of x as the matrix instruction's A operand; the order of the 32 columns is that of the weights.
+struct ActivationFragment {
+  uint4 low{0, 0, 0, 0};   // row g
+  uint4 high{0, 0, 0, 0};  // row g + 8
+};
+
+template <int kRows>
+__device__ __forceinline__ ActivationFragment load_activations(std::uint32_t columns, int group, int lane) {
+  ActivationFragment fragment;
+  if (kRows >= 8 || group < kRows) fragment.low = ptx::load_shared_16(columns + group * kColumnBytes + lane * 16);
+  if constexpr (kRows == 16) fragment.high = ptx::load_shared_16(columns + (group + 8) * kColumnBytes + lane * 16);
+  return fragment;
+}
+
+template <typename T, int kRows, LinearOutput kOutput>
+__device__ __forceinline__ void store_outputs(const LinearParams& p, const float* sums, int group_index,
+                                              const float* residual) {
+  const int group_rows = p.geometry.group_rows;
+  const int weight_rows = weight_rows_of(kOutput, group_rows);
+  const std::int64_t first_row = static_cast<std::int64_t>(group_index) * group_rows;
+  const auto sum_of = [&](int m, int row) {
+    const float* const parts = sums + (m * weight_rows + row) * kWarpStride;
+    float sum = 0;
+#pragma unroll
+    for (int warp = 0; warp < kConsumerWarps; ++warp) sum += parts[warp];
+    return sum;
+  };
+  int turn = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < group_rows * kRows; i += kConsumers, ++turn) {
+    const int m = kRows == 1 ? 0 : i / group_rows;
+    const int local_row = kRows == 1 ? i : i % group_rows;
+    const std::int64_t row = first_row + local_row;
+    if (row >= p.rows) continue;
+    float value = sum_of(m, local_row);
+    if constexpr (kOutput == LinearOutput::values) {
+      static_cast<float*>(p.y)[m * p.rows + row] = value;
+    } else if constexpr (kOutput == LinearOutput::swiglu) {
+      const float up = sum_of(m, local_row + group_rows);
+      value = value / (1 + __expf(-value)) * up;
+      static_cast<T*>(p.y)[activation_index(kRows, m, row)] = ptx::from_float<T>(value);
+    } else {
+      if (p.partials.residual) value = residual[turn] + value;
+      send_partial(p.partials.sent, m * p.rows + row, value);
+    }
+  }
+}
+
+/// `kFloat4s`: float4 of the hidden state that a consumer holds; 0 without a norm.
+template <typename T, int kRows, int kFloat4s, LinearOutput kOutput>
+__global__ void __launch_bounds__(kThreads, 2) linear(const __grid_constant__ LinearParams p) {
+#if SPECTHINK_HOPPER_CODE
+  constexpr LinearInput kInput = kFloat4s > 0 ? LinearInput::norm : LinearInput::activations;
+  extern __shared__ __align__(1024) unsigned char shared[];
+  const LinearGeometry& geometry = p.geometry;
+  const int weight_rows = weight_rows_of(kOutput, geometry.group_rows);
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int first_group = static_cast<int>(static_cast<std::int64_t>(blockIdx.x) * geometry.groups / gridDim.x);
+  const int last_group = static_cast<int>(static_cast<std::int64_t>(blockIdx.x + 1) * geometry.groups / gridDim.x);
+
+  Ring ring;
+  ring.full = ptx::shared_address(shared);
+  ring.empty = ring.full + geometry.stages * 8;
+  ring.data = ring.full + kBarrierBytes;
+  ring.stage_bytes = static_cast<std::uint32_t>(stage_bytes(weight_rows, kRows, kInput));
+  ring.stages = geometry.stages;
+  unsigned char* const after_ring = shared + kBarrierBytes + geometry.stages * ring.stage_bytes;
+  static_assert(kFloat4sOfPass % kChunkColumns == 0);
+  const int normed_bytes = kInput == LinearInput::norm ? geometry.chunks * kChunkRowBytes : 0;
+  uint2* const normed = reinterpret_cast<uint2*>(after_ring);
+  float* const sums = reinterpret_cast<float*>(after_ring + normed_bytes);
+  float* const scratch = sums + weight_rows * kRows * kWarpStride;
+
+  ptx::launch_dependents();
+  record(p.marks, Mark::started);
+  if (warp == kConsumerWarps) {
+    if (lane == 0) {
+      ptx::prefetch_tensor_map(&p.weights);
+      for (int i = 0; i < geometry.stages; ++i) {
+        ptx::barrier_init(ring.full + i * 8, 1);
+        ptx::barrier_init(ring.empty + i * 8, kConsumers);
+      }
+      ptx::barrier_init_fence();
+    }
+    __syncwarp();
+    ptx::named_barrier_arrive<kThreads>(kReadyBarrier);
+    if (lane == 0) produce<kRows, kInput, kOutput>(p, ring, first_group, (last_group - first_group) * geometry.chunks);
+    __syncwarp();
+    ptx::wait_for_predecessors();
+    return;
+  }
+
+  if constexpr (kInput == LinearInput::norm) {
+    const NormWeights<T, kFloat4s> weights(p.norm.weight, static_cast<int>(p.columns / 4));
+    ptx::wait_for_predecessors();
+    record(p.marks, Mark::released);
+    norm_row<T, kFloat4s>(p, weights, normed, scratch);
+  } else {
+    ptx::wait_for_predecessors();
+    record(p.marks, Mark::released);
+  }
+  ptx::named_barrier_sync<kThreads>(kReadyBarrier);
+  record(p.marks, Mark::first);  // the normed row is there
+  if constexpr (kInput == LinearInput::norm) {
+    reset_partials(p.norm.received.reset, p.norm.received.rank_stride, p.norm.received.ranks,
+                   static_cast<int>(p.columns / 4),
+                   static_cast<int>(blockIdx.x) * kConsumers + static_cast<int>(threadIdx.x),
+                   static_cast<int>(gridDim.x) * kConsumers);
+  }
+
+  const int g = lane / 4;
+  const int t = lane % 4;
+  const std::uint32_t weight_offset = warp * kColumnBytes + g * kChunkRowBytes + t * 16;
+  const std::uint32_t x_offset =
+      kInput == LinearInput::activations ? weight_rows * kChunkRowBytes + warp * kRows * kColumnBytes : 0;
+  const std::uint32_t normed_columns = ptx::shared_address(normed) + warp * kColumnBytes;
+  const int tiles = (weight_rows + kTileRows - 1) / kTileRows;
+  // The last tile may be partly beyond the group's rows, where other bytes are, perhaps on their way: zeros instead.
+  const int tiles_with_row = (weight_rows - g + kTileRows - 1) / kTileRows;
+  constexpr int kResiduals = (kMaxGroupRows * kRows + kConsumers - 1) / kConsumers;
+
+  for (int group = first_group; group < last_group; ++group) {
+    float residual[kResiduals] = {};
+    if constexpr (kOutput == LinearOutput::partials) {
+      if (p.partials.residual) {
+#pragma unroll
+        for (int turn = 0; turn < kResiduals; ++turn) {
+          const int i = static_cast<int>(threadIdx.x) + turn * kConsumers;
+          const int m = i / geometry.group_rows;
+          const std::int64_t row = static_cast<std::int64_t>(group) * geometry.group_rows + i - m * geometry.group_rows;
+          if (m >= kRows || row >= p.rows) continue;
+          residual[turn] = __ldcg(p.partials.residual + m * p.rows + row);
+          if (p.partials.bias) residual[turn] += ptx::to_float(__ldg(static_cast<const T*>(p.partials.bias) + row));
+        }
+      }
+    }
+    float accumulators[kMaxTiles][4] = {};
+    for (int chunk = 0; chunk < geometry.chunks; ++chunk) {
+      ptx::barrier_wait(ring.full + ring.slot * 8, ring.phase);
+      const std::uint32_t stage = ring.stage();
+      const ActivationFragment a = load_activations<kRows>(
+          kInput == LinearInput::norm ? normed_columns + chunk * kChunkRowBytes : stage + x_offset, g, t);
+#pragma unroll
+      for (int tile = 0; tile < kMaxTiles; ++tile) {
+        if (tile >= tiles) break;
+        uint4 b{0, 0, 0, 0};
+        if (tile < tiles_with_row) b = ptx::load_shared_16(stage + weight_offset + tile * kTileRows * kChunkRowBytes);
+        ptx::mma<T>(accumulators[tile], a.low.x, a.high.x, a.low.y, a.high.y, b.x, b.y);
+        ptx::mma<T>(accumulators[tile], a.low.z, a.high.z, a.low.w, a.high.w, b.z, b.w);
+      }
+      ptx::barrier_arrive(ring.empty + ring.slot * 8);
+      ring.advance();
+    }
+#pragma unroll
+    for (int tile = 0; tile < kMaxTiles; ++tile) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int row = tile * kTileRows + 2 * t + i % 2;
+        const int m = g + i / 2 * 8;
+        if (row < weight_rows && m < kRows) sums[(m * weight_rows + row) * kWarpStride + warp] = accumulators[tile][i];
+      }
+    }
+    ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
+    record(p.marks, Mark::second);  // the last group's weights are read
+    store_outputs<T, kRows, kOutput>(p, sums, group, residual);
+    if (group + 1 < last_group) ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
+  }
+  record(p.marks, Mark::ended);
+#endif
+}
+
+template <typename T, int kRows, int kFloat4s, LinearOutput kOutput>
+void launch(const LinearParams& params, bool dependent, cudaStream_t stream) {
+  const auto kernel = linear<T, kRows, kFloat4s, kOutput>;
+  static const bool configured = [&] {
+    allow_large_shared_memory(kernel, "linear");
+    return true;
+  }();
+  (void)configured;
+  const LaunchShape shape{dim3(static_cast<unsigned>(params.geometry.blocks)), kThreads, params.geometry.shared_bytes,
+                          1, dependent};
+  launch_kernel("linear", kernel, shape, stream, params);
+}
+
+template <typename T, int kRows, int kFloat4s = 0>
+void launch_output(const LinearParams& params, LinearOutput output, bool dependent, cudaStream_t stream) {
+  switch (output) {
+    case LinearOutput::values:
+      return launch<T, kRows, kFloat4s, LinearOutput::values>(params, dependent, stream);
+    case LinearOutput::swiglu:
+      return launch<T, kRows, kFloat4s, LinearOutput::swiglu>(params, dependent, stream);
+    case LinearOutput::partials:
+      // A norm always precedes qkv, gate_up or the head, never a linear layer that is summed over the ranks.
+      if constexpr (kFloat4s == 0) return launch<T, kRows, kFloat4s, LinearOutput::partials>(params, dependent, stream);
+  }
+  fail_launch("linear", "this input has no such output");
+}
+
+template <typename T>
+void launch_normed(const LinearParams& params, LinearOutput output, bool dependent, cudaStream_t stream) {
+  static_assert(kMaxHiddenSize == 4 * kFloat4sOfPass);
+  switch ((params.columns + kFloat4sOfPass - 1) / kFloat4sOfPass) {
+    case 1:
+      return launch_output<T, 1, 1>(params, output, dependent, stream);
+    case 2:
+      return launch_output<T, 1, 2>(params, output, dependent, stream);
+    case 3:
+      return launch_output<T, 1, 3>(params, output, dependent, stream);
+    case 4:
+      return launch_output<T, 1, 4>(params, output, dependent, stream);
+  }
+  fail_launch("linear", "the hidden size is too large for the fused norm");
+}
+
+template <typename T>
+void launch_rows(const LinearParams& params, int x_rows, LinearInput input, LinearOutput output, bool dependent,
+                 cudaStream_t stream) {
+  if (input == LinearInput::norm) {
+    if (x_rows != 1) fail_launch("linear", "the fused norm is for one row");
+    return launch_normed<T>(params, output, dependent, stream);
+  }
+  switch (x_rows) {
+    case 1:
+      return launch_output<T, 1>(params, output, dependent, stream);
+    case 2:
+      return launch_output<T, 2>(params, output, dependent, stream);
+    case 4:
+      return launch_output<T, 4>(params, output, dependent, stream);
+    case 8:
+      return launch_output<T, 8>(params, output, dependent, stream);
+    case 16:
+      return launch_output<T, 16>(params, output, dependent, stream);
+  }
+  fail_launch("linear", "rows must be 1, 2, 4, 8 or 16");
+}
+
+}  // namespace
+
+void launch_linear(const LinearParams& params, ElementType type, int x_rows, LinearInput input, LinearOutput output,
+                   bool dependent, cudaStream_t stream) {
+  if (type == ElementType::bfloat16) {
+    launch_rows<__nv_bfloat16>(params, x_rows, input, output, dependent, stream);
+  } else {
+    launch_rows<__half>(params, x_rows, input, output, dependent, stream);
+  }
+}
+
+}  // namespace specthink

@@ -1,0 +1,51 @@
+#include <algorithm>
+
+#include "kernels/decode/linear_layout.h"
+
+namespace specthink {
+
+LinearGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_rows, LinearInput input,
+                               LinearOutput output, int sms, std::size_t shared_budget) {
+  const auto divide_up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
+  const int most = kMaxGroupRows / weight_rows_of(output, 1);
+  LinearGeometry geometry;
+  std::int64_t least_load = 0;  // rows of the busiest block
+  for (int group_rows = 1; group_rows <= most; ++group_rows) {
+    // Groups of few rows make small copies, which are slow; a ring of few stages runs dry.
+    if (group_rows < most / 4 && divide_up(rows, group_rows) > sms) continue;
+    const std::size_t bytes = stage_bytes(weight_rows_of(output, group_rows), x_rows, input);
+    if (geometry.group_rows > 0 && kLeastStages * bytes > shared_budget) continue;
+    const std::int64_t load = divide_up(divide_up(rows, group_rows), sms) * group_rows;
+    if (geometry.group_rows == 0 || load <= least_load) {
+      least_load = load;
+      geometry.group_rows = group_rows;
+    }
+  }
+  geometry.groups = static_cast<int>(divide_up(rows, geometry.group_rows));
+  geometry.blocks = std::min(geometry.groups, sms);
+  geometry.chunks = static_cast<int>(divide_up(columns, kChunkColumns));
+  const int weight_rows = weight_rows_of(output, geometry.group_rows);
+  const std::size_t fixed = fixed_bytes(weight_rows, geometry.chunks, x_rows, input);
+  const std::size_t stage = stage_bytes(weight_rows, x_rows, input);
+  const std::int64_t total = divide_up(geometry.groups, geometry.blocks) * geometry.chunks;
+  const std::int64_t fitting = shared_budget > fixed ? static_cast<std::int64_t>((shared_budget - fixed) / stage) : 0;
+  geometry.stages = static_cast<int>(std::clamp<std::int64_t>(std::min(fitting, total), 2, kMaxStages));
+  geometry.shared_bytes = fixed + geometry.stages * stage;
+  return geometry;
+}
+
+std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t weight_bytes, int sms) {
+  constexpr std::int64_t kMuchOfBlock = 300 * 1024;
+  if (weight_bytes / sms > kMuchOfBlock) {
+    if (which != DecodeLinear::qkv) return kWholeBudget;
+    // The attention of several rows has more to prepare: it fetches its first tiles beside qkv.
+    return x_rows == 1 ? kQkvBudget : kBesideAttentionBudget;
+  }
+  // One row: gate_up's ring has the longest time to fill, while the attention and the sum before it run; down, whose
+  // matrix is half as large, shares the SM with it and leaves it the greater part.
+  if (x_rows == 1 && which == DecodeLinear::gate_up) return kGateUpBudget;
+  if (x_rows == 1 && which == DecodeLinear::down && 2 * weight_bytes / sms <= kMuchOfBlock) return kDownBudget;
+  return kHalfBudget;
+}
+
+}  // namespace specthink

@@ -1,0 +1,71 @@
+// Queues the kernels of a decode step on a stream: directly, or to be captured into a graph; CUDA builds only.
+//
+// The first kernel of a step waits for the whole step before; the others start early and wait inside
+// (programmatic dependent launch).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "kernels/decode/buffers.h"
+#include "kernels/decode/linear.h"
+#include "kernels/decode/timeline.h"
+#include "specthink/comm/collectives.h"
+#include "specthink/kernels/decode_step.h"
+
+namespace specthink {
+
+/// Where the host reads results: words of mapped memory, by serial number modulo `slots`.
+struct ResultWords {
+  std::uint64_t* words = nullptr;
+  std::uint32_t slots = 0;
+};
+
+class DecodeQueue {
+ public:
+  /// All that is passed by reference must outlive it.
+  DecodeQueue(const StepModel& model, DecodeBuffers& buffers, Collectives& collectives,
+              const DecodeStep::Options& options, SpinLimit limit, ResultWords results, cudaStream_t stream);
+
+  /// A step of up to `rows` rows (1, 2, 4, 8 or 16), from the tokens of the request's state to the next token.
+  void step(int rows);
+
+  /// The next token from a hidden state after the final norm, [hidden] or [1, hidden]. Not for capture.
+  void choice(const at::Tensor& hidden);
+
+  std::vector<KernelTimes> timeline() const { return timeline_.times(); }
+
+ private:
+  void warm_up_collectives();
+  LinearParams linear(DecodeLinear which, const at::Tensor& weights, int rows, LinearInput input,
+                      LinearOutput output) const;
+  void normed_linear(DecodeLinear which, int slot, const at::Tensor& norm_weight, const at::Tensor& weights, int rows,
+                     LinearOutput output, void* y);
+  void summed_linear(DecodeLinear which, int slot, const at::Tensor& weights, const at::Tensor& bias, int rows,
+                     const void* x);
+  void reduce_slot(int rows);
+  void attention(const StepLayer& layer, std::int64_t index, int rows);
+  void sampling(int rows, int last_slot);
+
+  /// Whether the next kernel may start before the one before it has ended: not after a collective.
+  bool dependent() { return !std::exchange(after_collective_, false); }
+
+  const StepModel& model_;
+  DecodeBuffers& buffers_;
+  Collectives& collectives_;
+  const DecodeStep::Options& options_;
+  ElementType type_;
+  std::int64_t hidden_;
+  SpinLimit limit_;
+  ResultWords results_;
+  cudaStream_t stream_;
+  int sms_ = 0;
+  bool after_collective_ = false;
+  DecodeTimeline timeline_;
+};
+
+}  // namespace specthink

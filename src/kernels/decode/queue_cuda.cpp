@@ -1,0 +1,196 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/decode/attention.h"
+#include "kernels/decode/queue.h"
+#include "kernels/decode/rows.h"
+#include "kernels/decode/sampling.h"
+#include "kernels/device/cuda_handles.h"
+#include "kernels/device/tensor_map.h"
+
+namespace specthink {
+namespace {
+
+const void* data_or_null(const at::Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; }
+
+const char* name_of(DecodeLinear which) {
+  constexpr const char* kNames[] = {"qkv", "output", "gate_up", "down", "head"};
+  return kNames[static_cast<int>(which)];
+}
+
+}  // namespace
+
+DecodeQueue::DecodeQueue(const StepModel& model, DecodeBuffers& buffers, Collectives& collectives,
+                         const DecodeStep::Options& options, SpinLimit limit, ResultWords results, cudaStream_t stream)
+    : model_(model),
+      buffers_(buffers),
+      collectives_(collectives),
+      options_(options),
+      type_(model.head.scalar_type() == at::kBFloat16 ? ElementType::bfloat16 : ElementType::float16),
+      hidden_(model.head.size(1)),
+      limit_(limit),
+      results_(results),
+      stream_(stream) {
+  check_cuda(cudaDeviceGetAttribute(&sms_, cudaDevAttrMultiProcessorCount, model.head.get_device()),
+             "cudaDeviceGetAttribute");
+  if (options.timeline)
+    timeline_ = DecodeTimeline(static_cast<std::int64_t>(5 * model.layers.size() + 8), model.head.options());
+  if (!buffers.fused()) warm_up_collectives();
+}
+
+/// NCCL sets up its connections in the first call of a kind, which must not happen during capture.
+void DecodeQueue::warm_up_collectives() {
+  at::Tensor partials = buffers_.partials(hidden_);
+  collectives_.all_reduce(partials);
+  collectives_.all_gather_into(buffers_.gathered_candidates(), buffers_.own_candidates());
+  buffers_.partials(hidden_).zero_();
+}
+
+void DecodeQueue::step(int rows) {
+  after_collective_ = false;
+  timeline_.begin_step(rows == 1);
+  launch_embed_rows(buffers_.state(), model_.embedding.const_data_ptr(), model_.first_vocab, model_.embedding.size(0),
+                    hidden_, rows, buffers_.sent(0), type_, stream_);
+  reduce_slot(rows);
+  int slot = 0;
+  for (std::size_t i = 0; i < model_.layers.size(); ++i) {
+    const StepLayer& layer = model_.layers[i];
+    normed_linear(DecodeLinear::qkv, slot, layer.input_norm, layer.qkv, rows, LinearOutput::values, buffers_.qkv());
+    attention(layer, static_cast<std::int64_t>(i), rows);
+    summed_linear(DecodeLinear::output, ++slot, layer.output, layer.output_bias, rows, buffers_.attended(rows));
+    normed_linear(DecodeLinear::gate_up, slot, layer.post_norm, layer.gate_up, rows, LinearOutput::swiglu,
+                  buffers_.activated(rows));
+    summed_linear(DecodeLinear::down, ++slot, layer.down, {}, rows, buffers_.activated(rows));
+  }
+  normed_linear(DecodeLinear::head, slot, model_.final_norm, model_.head, rows, LinearOutput::values,
+                buffers_.logits());
+  sampling(rows, slot);
+}
+
+void DecodeQueue::choice(const at::Tensor& hidden) {
+  timeline_.begin_step(false);
+  buffers_.normed_row().copy_(hidden.view({-1}));
+  LinearParams params = linear(DecodeLinear::head, model_.head, 1, LinearInput::activations, LinearOutput::values);
+  params.x = buffers_.normed(1);
+  params.y = buffers_.logits();
+  launch_linear(params, type_, 1, LinearInput::activations, LinearOutput::values, false, stream_);
+  sampling(1, -1);
+}
+
+LinearParams DecodeQueue::linear(DecodeLinear which, const at::Tensor& weights, int rows, LinearInput input,
+                                 LinearOutput output) const {
+  const std::size_t asked = options_.shared_budget[static_cast<std::size_t>(which)];
+  const std::size_t budget =
+      asked ? asked : linear_shared_budget(which, rows, static_cast<std::int64_t>(weights.nbytes()), sms_);
+  LinearParams params;
+  params.rows = output == LinearOutput::swiglu ? weights.size(0) / 2 : weights.size(0);
+  params.columns = weights.size(1);
+  params.geometry = choose_geometry(params.rows, params.columns, rows, input, output, sms_, budget);
+  params.weights =
+      make_tensor_map(weights.const_data_ptr(), weights.size(0), weights.size(1), params.geometry.group_rows);
+  params.limit = limit_;
+  return params;
+}
+
+/// The linear layer that reads the partial sums of a slot: for one row with the norm inside, else after a norm kernel.
+void DecodeQueue::normed_linear(DecodeLinear which, int slot, const at::Tensor& norm_weight, const at::Tensor& weights,
+                                int rows, LinearOutput output, void* y) {
+  NormInput norm;
+  norm.received = buffers_.received(slot, rows * hidden_);
+  norm.weight = norm_weight.const_data_ptr();
+  norm.residual_out = buffers_.residual();
+  norm.eps = static_cast<float>(model_.rms_norm_eps);
+  const LinearInput input = rows == 1 ? LinearInput::norm : LinearInput::activations;
+  LinearParams params = linear(which, weights, rows, input, output);
+  params.y = y;
+  params.marks = timeline_.marks(name_of(which));
+  if (rows == 1) {
+    params.norm = norm;
+  } else {
+    launch_norm_rows(norm, hidden_, rows, buffers_.normed(rows), limit_, type_, dependent(), stream_);
+    params.x = buffers_.normed(rows);
+  }
+  launch_linear(params, type_, rows, input, output, dependent(), stream_);
+}
+
+/// The linear layer whose partial sums go to a slot.
+void DecodeQueue::summed_linear(DecodeLinear which, int slot, const at::Tensor& weights, const at::Tensor& bias,
+                                int rows, const void* x) {
+  LinearParams params = linear(which, weights, rows, LinearInput::activations, LinearOutput::partials);
+  params.x = x;
+  params.partials.sent = buffers_.sent(slot);
+  params.marks = timeline_.marks(name_of(which));
+  if (collectives_.rank() == 0) {
+    params.partials.residual = buffers_.residual();
+    params.partials.bias = data_or_null(bias);
+  }
+  launch_linear(params, type_, rows, LinearInput::activations, LinearOutput::partials, dependent(), stream_);
+  reduce_slot(rows);
+}
+
+/// Without mapped memory the partial sums are added by NCCL, in place.
+void DecodeQueue::reduce_slot(int rows) {
+  if (buffers_.fused()) return;
+  at::Tensor partials = buffers_.partials(rows * hidden_);
+  collectives_.all_reduce(partials);
+  after_collective_ = true;
+}
+
+void DecodeQueue::attention(const StepLayer& layer, std::int64_t index, int rows) {
+  AttentionParams params;
+  params.state = buffers_.state();
+  params.qkv = buffers_.qkv();
+  params.bias = data_or_null(layer.qkv_bias);
+  params.norm_weight = data_or_null(layer.qk_norm);
+  params.cos = model_.rope_cos.const_data_ptr();
+  params.sin = model_.rope_sin.const_data_ptr();
+  params.keys = model_.cache.select(0, index).select(0, 0).mutable_data_ptr();
+  params.values = model_.cache.select(0, index).select(0, 1).mutable_data_ptr();
+  params.page_table = buffers_.page_table();
+  params.output = buffers_.attended(rows);
+  params.heads = static_cast<int>(model_.heads);
+  params.kv_heads = static_cast<int>(model_.kv_heads);
+  params.head_dim = static_cast<int>(model_.head_dim);
+  params.page_tokens = static_cast<int>(model_.cache.size(3));
+  params.eps = static_cast<float>(model_.rms_norm_eps);
+  params.scale = 1 / std::sqrt(static_cast<float>(model_.head_dim));
+  params.split.results = buffers_.attention_split();
+  params.split.limit = limit_;
+  params.marks = timeline_.marks("attention");
+  launch_decode_attention(params, type_, rows, options_.attention_cluster, dependent(), stream_);
+}
+
+/// `last_slot`: of the step's partial sums, whose follower is reset for the next step; -1: none.
+void DecodeQueue::sampling(int rows, int last_slot) {
+  DecodeSampling sampling;
+  sampling.state = buffers_.state();
+  sampling.logits = buffers_.logits();
+  sampling.logits_stride = model_.head.size(0);
+  sampling.first_id = model_.first_vocab;
+  sampling.columns = std::clamp<std::int64_t>(options_.sampled_ids - model_.first_vocab, 0, model_.head.size(0));
+  sampling.blocks = buffers_.block_candidates();
+  buffers_.fill_candidate_exchange(sampling);
+  sampling.results = results_.words;
+  sampling.result_slots = results_.slots;
+  sampling.limit = limit_;
+  sampling.select_marks = timeline_.marks("select");
+  sampling.choose_marks = timeline_.marks("choose");
+  if (last_slot >= 0) {
+    const ReceivedPartials received = buffers_.received(last_slot + 1, rows * hidden_);
+    sampling.reset = received.reset;
+    sampling.reset_rank_stride = received.rank_stride;
+    sampling.reset_float4s = static_cast<int>(rows * hidden_ / 4);
+    sampling.reset_ranks = received.ranks;
+  }
+  if (buffers_.fused()) {
+    launch_decode_sampling(sampling, SamplingPart::all, dependent(), stream_);
+    return;
+  }
+  launch_decode_sampling(sampling, SamplingPart::select, dependent(), stream_);
+  collectives_.all_gather_into(buffers_.gathered_candidates(), buffers_.own_candidates());
+  launch_decode_sampling(sampling, SamplingPart::choose, false, stream_);
+}
+
+}  // namespace specthink

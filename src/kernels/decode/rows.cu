@@ -1,0 +1,172 @@
+#include "kernels/decode/rows.h"
+#include "kernels/device/hopper.cuh"
+#include "kernels/device/kernel_launch.cuh"
+#include "kernels/device/ptx.cuh"
+#include "kernels/exchange/exchange.cuh"
+
+namespace specthink {
+namespace {
+
+constexpr int kEmbedThreads = 256;
+constexpr int kNormThreads = 512;
+constexpr int kNormQuads = kMaxHiddenSize / (4 * kNormThreads);
+constexpr int kResetBlocks = 16;
+
+__global__ void begin_request(RequestState* state, const __grid_constant__ RequestState value) {
+  static_assert(sizeof(RequestState) % sizeof(std::uint32_t) == 0);
+  const auto* const from = reinterpret_cast<const std::uint32_t*>(&value);
+  for (unsigned i = threadIdx.x; i < sizeof(RequestState) / sizeof(std::uint32_t); i += blockDim.x) {
+    reinterpret_cast<std::uint32_t*>(state)[i] = from[i];
+  }
+}
+
+template <typename T>
+__global__ void __launch_bounds__(kEmbedThreads)
+    embed_rows(const RequestState* state, const T* table, std::int64_t first_vocab, std::int64_t vocab_local,
+               std::int64_t hidden, const __grid_constant__ SentPartials sent) {
+#if SPECTHINK_HOPPER_CODE
+  ptx::launch_dependents();
+  const int row = static_cast<int>(blockIdx.y);
+  const std::int64_t column = 4 * (static_cast<std::int64_t>(blockIdx.x) * kEmbedThreads + threadIdx.x);
+  if (column >= hidden) return;
+  const std::int64_t local = row < state->rows ? state->tokens[row] - first_vocab : -1;
+  float4 value = {0, 0, 0, 0};
+  if (local >= 0 && local < vocab_local) {
+    const uint2 words = __ldg(reinterpret_cast<const uint2*>(table + local * hidden + column));
+    const float2 low = ptx::unpack<T>(words.x);
+    const float2 high = ptx::unpack<T>(words.y);
+    value = {low.x, low.y, high.x, high.y};
+  }
+  const uint4 bits = {__float_as_uint(value.x), __float_as_uint(value.y), __float_as_uint(value.z),
+                      __float_as_uint(value.w)};
+#pragma unroll
+  for (int rank = 0; rank < kMaxExchangeRanks; ++rank) {
+    if (rank < sent.ranks) ptx::store_system(reinterpret_cast<uint4*>(sent.to[rank] + row * hidden + column), bits);
+  }
+#endif
+}
+
+/// A block for each row, and behind them kResetBlocks for the buffer of the slot before.
+template <typename T>
+__global__ void __launch_bounds__(kNormThreads) norm_rows(const __grid_constant__ NormInput norm, int hidden, int rows,
+                                                          T* output, const __grid_constant__ SpinLimit limit) {
+#if SPECTHINK_HOPPER_CODE
+  __shared__ float scratch[kNormThreads / 32];
+  const int row = static_cast<int>(blockIdx.x);
+  const int thread = static_cast<int>(threadIdx.x);
+  const int float4s = hidden / 4;
+  ptx::launch_dependents();
+  if (row >= rows) {
+    ptx::wait_for_predecessors();
+    reset_partials(norm.received.reset, norm.received.rank_stride, norm.received.ranks, float4s * rows,
+                   (row - rows) * kNormThreads + thread, kResetBlocks * kNormThreads);
+    return;
+  }
+  uint2 weights[kNormQuads];
+#pragma unroll
+  for (int q = 0; q < kNormQuads; ++q) {
+    const int i = thread + q * kNormThreads;
+    weights[q] = i < float4s ? __ldg(static_cast<const uint2*>(norm.weight) + i) : uint2{0, 0};
+  }
+  ptx::wait_for_predecessors();
+
+  float4 residual[kNormQuads];
+  sum_partials(norm.received.data + static_cast<std::int64_t>(row) * hidden, norm.received.rank_stride,
+               norm.received.ranks, limit, thread, kNormThreads, float4s, residual);
+  float squares = 0;
+#pragma unroll
+  for (int q = 0; q < kNormQuads; ++q) {
+    const float4& r = residual[q];
+    squares += r.x * r.x + r.y * r.y + r.z * r.z + r.w * r.w;
+    const int i = thread + q * kNormThreads;
+    if (i < float4s) reinterpret_cast<float4*>(norm.residual_out + static_cast<std::int64_t>(row) * hidden)[i] = r;
+  }
+#pragma unroll
+  for (int offset = 16; offset; offset >>= 1) squares += __shfl_xor_sync(~0u, squares, offset);
+  if (thread % 32 == 0) scratch[thread / 32] = squares;
+  __syncthreads();
+  float total = 0;
+#pragma unroll
+  for (int warp = 0; warp < kNormThreads / 32; ++warp) total += scratch[warp];
+  const float scale = rsqrtf(total / static_cast<float>(hidden) + norm.eps);
+#pragma unroll
+  for (int q = 0; q < kNormQuads; ++q) {
+    const int i = thread + q * kNormThreads;
+    if (i >= float4s) continue;
+    const float4& r = residual[q];
+    const float2 low = ptx::unpack<T>(weights[q].x);
+    const float2 high = ptx::unpack<T>(weights[q].y);
+    *reinterpret_cast<uint2*>(output + activation_index(rows, row, 4 * i)) = {
+        ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
+        ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
+  }
+#endif
+}
+
+template <typename T>
+void launch_embed(const RequestState* state, const void* table, std::int64_t first_vocab, std::int64_t vocab_local,
+                  std::int64_t hidden, int rows, const SentPartials& sent, cudaStream_t stream) {
+  const auto columns = static_cast<unsigned>((hidden / 4 + kEmbedThreads - 1) / kEmbedThreads);
+  const LaunchShape shape{dim3(columns, static_cast<unsigned>(rows)), kEmbedThreads};
+  launch_kernel("embed_rows", embed_rows<T>, shape, stream, state, static_cast<const T*>(table), first_vocab,
+                vocab_local, hidden, sent);
+}
+
+template <typename T>
+void launch_norm(const NormInput& norm, std::int64_t hidden, int rows, void* output, const SpinLimit& limit,
+                 bool dependent, cudaStream_t stream) {
+  const int resetting = norm.received.reset ? kResetBlocks : 0;
+  LaunchShape shape{dim3(static_cast<unsigned>(rows + resetting)), kNormThreads};
+  shape.dependent = dependent;
+  launch_kernel("norm_rows", norm_rows<T>, shape, stream, norm, static_cast<int>(hidden), rows, static_cast<T*>(output),
+                limit);
+}
+
+/// One carve-out of shared memory for all kernels of a step: an SM that has to change it drains first.
+bool configure() {
+  const auto prefer_shared = [](auto kernel, const char* name) {
+    if (cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, 100) != cudaSuccess) {
+      check_launch(name);
+    }
+  };
+  prefer_shared(begin_request, "begin_request");
+  prefer_shared(embed_rows<__nv_bfloat16>, "embed_rows");
+  prefer_shared(embed_rows<__half>, "embed_rows");
+  prefer_shared(norm_rows<__nv_bfloat16>, "norm_rows");
+  prefer_shared(norm_rows<__half>, "norm_rows");
+  return true;
+}
+
+void configure_once() {
+  static const bool configured = configure();
+  (void)configured;
+}
+
+}  // namespace
+
+void launch_begin_request(RequestState* state, const RequestState& value, cudaStream_t stream) {
+  configure_once();
+  launch_kernel("begin_request", begin_request, LaunchShape{1, 32}, stream, state, value);
+}
+
+void launch_embed_rows(const RequestState* state, const void* table, std::int64_t first_vocab, std::int64_t vocab_local,
+                       std::int64_t hidden, int rows, const SentPartials& sent, ElementType type, cudaStream_t stream) {
+  configure_once();
+  if (type == ElementType::bfloat16) {
+    launch_embed<__nv_bfloat16>(state, table, first_vocab, vocab_local, hidden, rows, sent, stream);
+  } else {
+    launch_embed<__half>(state, table, first_vocab, vocab_local, hidden, rows, sent, stream);
+  }
+}
+
+void launch_norm_rows(const NormInput& norm, std::int64_t hidden, int rows, void* output, const SpinLimit& limit,
+                      ElementType type, bool dependent, cudaStream_t stream) {
+  configure_once();
+  if (type == ElementType::bfloat16) {
+    launch_norm<__nv_bfloat16>(norm, hidden, rows, output, limit, dependent, stream);
+  } else {
+    launch_norm<__half>(norm, hidden, rows, output, limit, dependent, stream);
+  }
+}
+
+}  // namespace specthink

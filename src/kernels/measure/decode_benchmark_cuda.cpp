@@ -1,0 +1,359 @@
+#include <ATen/ATen.h>
+#include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "kernels/decode/attention.h"
+#include "kernels/decode/linear.h"
+#include "kernels/decode/request_state.h"
+#include "kernels/decode/rows.h"
+#include "kernels/decode/sampling.h"
+#include "kernels/device/hopper.h"
+#include "kernels/device/tensor_map.h"
+#include "kernels/measure/graph_timer.h"
+#include "specthink/base/error.h"
+#include "specthink/kernels/kernel_benchmark.h"
+#include "specthink/kernels/random_fill.h"
+
+namespace specthink {
+namespace {
+
+constexpr std::int64_t kLeastLaunches = 64;  // of a graph: its start is nothing beside them
+constexpr std::int64_t kPageTokens = 128;
+constexpr std::int64_t kAlignment = 128;  // elements: 256 bytes
+constexpr std::int64_t kPoolColumns = 8192;
+constexpr std::uint32_t kResultSlots = 64;
+
+std::int64_t aligned(std::int64_t elements) { return (elements + kAlignment - 1) / kAlignment * kAlignment; }
+
+/// A product of a step.
+struct LinearWeights {
+  DecodeLinear which = DecodeLinear::qkv;
+  LinearOutput output = LinearOutput::values;
+  MatrixShape weights;
+
+  std::int64_t output_rows() const { return output == LinearOutput::swiglu ? weights.rows / 2 : weights.rows; }
+};
+
+LinearWeights linear_of(const DecodeShape& shape, DecodeKernel kernel) {
+  const MatrixShape weights = matrix_shape(shape, kernel);
+  switch (kernel) {
+    case DecodeKernel::qkv:
+      return {DecodeLinear::qkv, LinearOutput::values, weights};
+    case DecodeKernel::output:
+      return {DecodeLinear::output, LinearOutput::partials, weights};
+    case DecodeKernel::gate_up:
+      return {DecodeLinear::gate_up, LinearOutput::swiglu, weights};
+    case DecodeKernel::down:
+      return {DecodeLinear::down, LinearOutput::partials, weights};
+    case DecodeKernel::head:
+      return {DecodeLinear::head, LinearOutput::values, weights};
+    default:
+      throw InternalError("a kernel that is no matrix product");
+  }
+}
+
+void check_shape(const DecodeShape& shape) {
+  if (shape.head_dim != 64 && shape.head_dim != 128) {
+    throw UserError("the decode kernels know a head_dim of 64 or 128, not {}", shape.head_dim);
+  }
+  if (shape.kv_heads < 1 || shape.heads % shape.kv_heads != 0) {
+    throw UserError("the decode kernels want as many query heads for every KV head; a rank has {} and {}", shape.heads,
+                    shape.kv_heads);
+  }
+  if (shape.hidden % 8 != 0 || shape.hidden > kMaxHiddenSize || shape.intermediate % 8 != 0) {
+    throw UserError(
+        "the decode kernels want multiples of 8, up to {} for the hidden size; a rank has hidden {} and "
+        "intermediate {}",
+        kMaxHiddenSize, shape.hidden, shape.intermediate);
+  }
+}
+
+class KernelTimer {
+ public:
+  KernelTimer(const DecodeShape& shape, ElementType type, c10::Device device)
+      : shape_(shape),
+        type_(type),
+        guard_(c10::cuda::getStreamFromPool(false, device.index())),
+        stream_(c10::cuda::getCurrentCUDAStream(device.index())),
+        device_(at::TensorOptions(device)),
+        abort_flag_(1),
+        results_(kResultSlots) {
+    check_cuda(cudaDeviceGetAttribute(&sms_, cudaDevAttrMultiProcessorCount, device.index()), "cudaDeviceGetAttribute");
+    failed_ = at::zeros({1}, device_.dtype(at::kInt));
+    limit_.failed = static_cast<std::uint32_t*>(failed_.mutable_data_ptr());
+    limit_.abort = abort_flag_.data();
+    limit_.nanoseconds = 1'000'000'000;
+    fill_pool();
+  }
+
+  KernelTime time(const KernelCase& which) {
+    switch (which.kernel) {
+      case DecodeKernel::embed:
+        return time_embed(which);
+      case DecodeKernel::norm:
+        return time_norm(which);
+      case DecodeKernel::attention:
+        return time_attention(which);
+      case DecodeKernel::sampling:
+        return time_sampling(which);
+      default:
+        return time_linear(which);
+    }
+  }
+
+ private:
+  at::TensorOptions elements() const {
+    return device_.dtype(type_ == ElementType::bfloat16 ? at::kBFloat16 : at::kHalf);
+  }
+  at::TensorOptions floats() const { return device_.dtype(at::kFloat); }
+
+  /// Elements of the pool that a case's copies take, one copy after the other.
+  std::int64_t copy_elements(const KernelCase& which) const {
+    if (which.kernel == DecodeKernel::attention) return 2 * aligned(cache_elements(which));
+    return aligned(matrix_shape(shape_, which.kernel).elements());
+  }
+
+  std::int64_t pages(const KernelCase& which) const {
+    return (which.context + which.rows + kPageTokens - 1) / kPageTokens;
+  }
+  /// Of the keys, and as many of the values.
+  std::int64_t cache_elements(const KernelCase& which) const {
+    return pages(which) * kPageTokens * shape_.kv_heads * shape_.head_dim;
+  }
+
+  void fill_pool() {
+    std::int64_t most = shape_.vocab * shape_.hidden;
+    for (const KernelCase& which : kernel_cases(shape_)) {
+      most = std::max(most, rotated_copies(which.bytes) * copy_elements(which));
+    }
+    pool_ = at::empty({(most + kPoolColumns - 1) / kPoolColumns, kPoolColumns}, elements());
+    random_fill(pool_, {0, 0, kPoolColumns}, 1, 0.02f);
+    pool_ = pool_.view({-1});
+  }
+
+  char* pool_at(std::int64_t element) const { return static_cast<char*>(pool_.mutable_data_ptr()) + 2 * element; }
+
+  /// Seconds of one of the launches that `launch(index, dependent)` queues.
+  template <typename Launch>
+  double seconds_of(std::int64_t launches, bool dependent, const Launch& launch) {
+    const Graph graph(stream_, [&] {
+      for (std::int64_t i = 0; i < launches; ++i) launch(i, dependent && i > 0);
+    });
+    return seconds_of_graph(graph, stream_) / static_cast<double>(launches);
+  }
+
+  /// `launch(copy, dependent)`, taking turns over `copies`.
+  template <typename Launch>
+  KernelTime time_launches(const KernelCase& which, std::int64_t copies, bool overlaps, const Launch& launch) {
+    const std::int64_t launches = (kLeastLaunches + copies - 1) / copies * copies;
+    const auto turn = [&](std::int64_t i, bool dependent) { launch(static_cast<std::size_t>(i % copies), dependent); };
+    KernelTime result{which, seconds_of(launches, false, turn), {}};
+    if (overlaps) result.overlapped = seconds_of(launches, true, turn);
+    if (failed_.item<int>() != 0) throw InternalError("kernel {} waited for what nobody sends", name_of(which));
+    return result;
+  }
+
+  /// Random activations; zeros in the last, incomplete part of 32 columns and beyond.
+  at::Tensor activations(std::int64_t columns, int rows) const {
+    at::Tensor x = at::zeros({padded_columns(columns) * rows}, elements());
+    x.narrow(0, 0, columns / 32 * 32 * rows).normal_();
+    return x;
+  }
+
+  at::Tensor device_state(const RequestState& state) const {
+    return at::from_blob(const_cast<RequestState*>(&state), {static_cast<std::int64_t>(sizeof(state))}, at::kByte)
+        .to(device_.device());
+  }
+
+  /// Partial sums of one rank that have arrived, and a slot before them to reset.
+  struct Norm {
+    at::Tensor received, reset, weight, residual;
+    NormInput input;
+  };
+  Norm norm_input(int rows) const {
+    Norm norm;
+    norm.received = at::randn({rows * shape_.hidden}, floats());
+    norm.reset = at::empty_like(norm.received);
+    norm.residual = at::empty_like(norm.received);
+    norm.weight = at::ones({shape_.hidden}, elements());
+    norm.input.received.data = norm.received.const_data_ptr<float>();
+    norm.input.received.rank_stride = rows * shape_.hidden;
+    norm.input.received.reset = norm.reset.mutable_data_ptr<float>();
+    norm.input.weight = norm.weight.const_data_ptr();
+    norm.input.residual_out = norm.residual.mutable_data_ptr<float>();
+    norm.input.eps = 1e-6f;
+    return norm;
+  }
+
+  KernelTime time_linear(const KernelCase& which) {
+    const LinearWeights matrix = linear_of(shape_, which.kernel);
+    const LinearInput input = which.norm_inside ? LinearInput::norm : LinearInput::activations;
+    const at::Tensor x = activations(matrix.weights.columns, which.rows);
+    const Norm norm = norm_input(1);
+    const at::Tensor floats_out = at::empty({which.rows * matrix.output_rows()}, floats());
+    const at::Tensor elements_out = activations(matrix.output_rows(), which.rows);
+    const at::Tensor residual = at::randn({which.rows * matrix.output_rows()}, floats());
+
+    LinearParams params;
+    params.rows = matrix.output_rows();
+    params.columns = matrix.weights.columns;
+    params.geometry = choose_geometry(params.rows, params.columns, which.rows, input, matrix.output, sms_,
+                                      linear_shared_budget(matrix.which, which.rows, which.bytes, sms_));
+    params.limit = limit_;
+    params.x = x.const_data_ptr();
+    params.norm = norm.input;
+    params.y = matrix.output == LinearOutput::swiglu ? elements_out.mutable_data_ptr() : floats_out.mutable_data_ptr();
+    params.partials.sent.to[0] = floats_out.mutable_data_ptr<float>();
+    params.partials.residual = residual.const_data_ptr<float>();
+
+    std::vector<LinearParams> copies;
+    for (std::int64_t copy = 0; copy < rotated_copies(which.bytes); ++copy) {
+      params.weights = make_tensor_map(pool_at(copy * copy_elements(which)), matrix.weights.rows,
+                                       matrix.weights.columns, params.geometry.group_rows);
+      copies.push_back(params);
+    }
+    return time_launches(which, static_cast<std::int64_t>(copies.size()), true, [&](std::size_t copy, bool dependent) {
+      launch_linear(copies[copy], type_, which.rows, input, matrix.output, dependent, stream_);
+    });
+  }
+
+  KernelTime time_attention(const KernelCase& which) {
+    RequestState state{};
+    state.position = static_cast<std::int32_t>(which.context);
+    state.rows = which.rows;
+    const at::Tensor on_device = device_state(state);
+    const std::int64_t columns = (shape_.heads + 2 * shape_.kv_heads) * shape_.head_dim;
+    const at::Tensor qkv = at::randn({which.rows * columns}, floats());
+    const at::Tensor bias = at::zeros({columns}, elements());
+    const at::Tensor norm_weight = at::ones({(shape_.heads + shape_.kv_heads) * shape_.head_dim}, elements());
+    const at::Tensor rope = at::rand({(which.context + which.rows) * shape_.head_dim}, elements());
+    const at::Tensor page_table = at::arange(pages(which), device_.dtype(at::kInt));
+    const at::Tensor output = activations(shape_.heads * shape_.head_dim, which.rows);
+    const at::Tensor split =
+        at::full({attention_split_bytes(shape_.kv_heads, shape_.head_dim)}, 0xff, device_.dtype(at::kByte));
+
+    AttentionParams params;
+    params.state = static_cast<const RequestState*>(on_device.const_data_ptr());
+    params.qkv = qkv.const_data_ptr<float>();
+    if (shape_.bias) params.bias = bias.const_data_ptr();
+    if (shape_.qk_norm) params.norm_weight = norm_weight.const_data_ptr();
+    params.cos = rope.const_data_ptr();
+    params.sin = rope.const_data_ptr();
+    params.page_table = page_table.const_data_ptr<std::int32_t>();
+    params.output = output.mutable_data_ptr();
+    params.heads = static_cast<int>(shape_.heads);
+    params.kv_heads = static_cast<int>(shape_.kv_heads);
+    params.head_dim = static_cast<int>(shape_.head_dim);
+    params.page_tokens = static_cast<int>(kPageTokens);
+    params.eps = 1e-6f;
+    params.scale = 1 / std::sqrt(static_cast<float>(shape_.head_dim));
+    params.split.results = split.mutable_data_ptr();
+    params.split.limit = limit_;
+
+    std::vector<AttentionParams> copies;
+    for (std::int64_t copy = 0; copy < rotated_copies(which.bytes); ++copy) {
+      params.keys = pool_at(copy * copy_elements(which));
+      params.values = pool_at(copy * copy_elements(which) + aligned(cache_elements(which)));
+      copies.push_back(params);
+    }
+    return time_launches(which, static_cast<std::int64_t>(copies.size()), true, [&](std::size_t copy, bool dependent) {
+      launch_decode_attention(copies[copy], type_, which.rows, 0, dependent, stream_);
+    });
+  }
+
+  /// Select and choose, one launch after the other. The logits are in the L2 cache, as the head leaves them.
+  KernelTime time_sampling(const KernelCase& which) {
+    RequestState state{};
+    state.rows = 1;
+    state.left = 1 << 30;
+    state.temperature = 0.6f;
+    state.top_p = 0.95f;
+    state.top_k = 20;
+    const at::Tensor on_device = device_state(state);
+    const at::Tensor logits = at::randn({shape_.vocab}, floats());
+    const at::Tensor blocks =
+        at::zeros({(shape_.vocab + kLogitsPerBlock - 1) / kLogitsPerBlock * kMaxCandidates}, device_.dtype(at::kLong));
+    const at::Tensor received = at::full({kMaxCandidates}, -1, device_.dtype(at::kLong));
+
+    DecodeSampling sampling;
+    sampling.state = static_cast<RequestState*>(on_device.mutable_data_ptr());
+    sampling.logits = logits.const_data_ptr<float>();
+    sampling.logits_stride = shape_.vocab;
+    sampling.columns = shape_.vocab;
+    sampling.blocks = static_cast<CandidateKey*>(blocks.mutable_data_ptr());
+    sampling.received = static_cast<CandidateKey*>(received.mutable_data_ptr());
+    sampling.sent[0] = sampling.received;
+    sampling.results = results_.data();
+    sampling.result_slots = kResultSlots;
+    sampling.limit = limit_;
+    return time_launches(which, 1, true, [&](std::size_t, bool dependent) {
+      launch_decode_sampling(sampling, SamplingPart::all, dependent, stream_);
+    });
+  }
+
+  KernelTime time_embed(const KernelCase& which) {
+    constexpr std::int64_t kStates = 64;
+    std::vector<at::Tensor> states;  // of different tokens, all over the table
+    for (std::int64_t i = 0; i < kStates; ++i) {
+      RequestState state{};
+      state.rows = which.rows;
+      for (int row = 0; row < which.rows; ++row) {
+        state.tokens[row] = static_cast<std::int32_t>((i * which.rows + row) * 7919 % shape_.vocab);
+      }
+      states.push_back(device_state(state));
+    }
+    const at::Tensor rows = at::empty({which.rows * shape_.hidden}, floats());
+    SentPartials sent;
+    sent.to[0] = rows.mutable_data_ptr<float>();
+    return time_launches(which, kStates, false, [&](std::size_t i, bool) {
+      launch_embed_rows(static_cast<const RequestState*>(states[i].const_data_ptr()), pool_.const_data_ptr(), 0,
+                        shape_.vocab, shape_.hidden, which.rows, sent, type_, stream_);
+    });
+  }
+
+  KernelTime time_norm(const KernelCase& which) {
+    const Norm norm = norm_input(which.rows);
+    const at::Tensor output = activations(shape_.hidden, which.rows);
+    return time_launches(which, 1, true, [&](std::size_t, bool dependent) {
+      launch_norm_rows(norm.input, shape_.hidden, which.rows, output.mutable_data_ptr(), limit_, type_, dependent,
+                       stream_);
+    });
+  }
+
+  DecodeShape shape_;
+  ElementType type_;
+  c10::cuda::CUDAStreamGuard guard_;  // LibTorch's operators use the same stream
+  c10::cuda::CUDAStream stream_;
+  at::TensorOptions device_;
+  MappedArray<std::uint32_t> abort_flag_;
+  MappedArray<std::uint64_t> results_;
+  SpinLimit limit_;
+  int sms_ = 0;
+  at::Tensor failed_;  // [1] int32
+  at::Tensor pool_;    // random elements: matrices, caches, the embedding
+};
+
+}  // namespace
+
+c10::Device kernel_benchmark_device() {
+  if (c10::cuda::device_count() > 0) {
+    if (has_hopper_code(0)) return {c10::kCUDA, 0};
+    throw EnvironmentError("the decode kernels need a GPU of compute capability 9.0 or more, and a build for it");
+  }
+  throw EnvironmentError("the decode kernels run on a GPU, and there is none that CUDA can use: see nvidia-smi");
+}
+
+std::vector<KernelTime> time_kernels(const DecodeShape& shape, ElementType type, c10::Device device) {
+  check_shape(shape);
+  std::vector<KernelTime> times;
+  KernelTimer timer(shape, type, device);
+  for (const KernelCase& which : kernel_cases(shape)) times.push_back(timer.time(which));
+  return times;
+}
+
+}  // namespace specthink

@@ -1,0 +1,120 @@
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/cuda/CUDAGuard.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "kernels/measure/graph_timer.h"
+#include "specthink/kernels/kernel_benchmark.h"
+#include "specthink/kernels/prefill_attention.h"
+#include "specthink/kernels/prefill_linear.h"
+#include "specthink/kernels/prefill_ops.h"
+
+namespace specthink {
+namespace {
+
+constexpr std::size_t kLayers = 16;  // caches that the launches take turns over
+
+/// Seconds of a launch, in a graph that goes over all layers.
+double seconds_of(PrefillAttention& attention, const at::Tensor& queries, std::int64_t length, at::Tensor& output,
+                  cudaStream_t stream) {
+  const Graph graph(stream, [&] {
+    for (std::size_t layer = 0; layer < kLayers; ++layer)
+      attention.run(layer, queries, {0, length, length - queries.size(0)}, output);
+  });
+  return seconds_of_graph(graph, stream) / kLayers;
+}
+
+at::TensorOptions elements(ElementType type, c10::Device device) {
+  return at::TensorOptions(device).dtype(type == ElementType::bfloat16 ? at::kBFloat16 : at::kHalf);
+}
+
+/// Copies of a matrix that the launches take turns over.
+struct PrefillMatrix {
+  std::vector<at::Tensor> weights;
+  std::vector<std::unique_ptr<PrefillLinear>> linears;
+};
+
+PrefillMatrix random_matrices(const DecodeShape& shape, DecodeKernel kernel, const at::TensorOptions& options) {
+  const MatrixShape size = matrix_shape(shape, kernel);
+  const auto kind = kernel == DecodeKernel::gate_up ? PrefillLinear::Kind::gated : PrefillLinear::Kind::plain;
+  PrefillMatrix matrix;
+  const std::int64_t copies = rotated_copies(size.elements() * static_cast<std::int64_t>(sizeof(std::int16_t)));
+  for (std::int64_t copy = 0; copy < copies; ++copy) {
+    const at::Tensor weights = at::randn({size.rows, size.columns}, options);
+    matrix.linears.push_back(PrefillLinear::create(weights, kind));
+    matrix.weights.push_back(weights);
+    if (!matrix.linears.back()) return {};
+  }
+  return matrix;
+}
+
+PrefillLinearTime time_linear(const PrefillLinearCase& which, const PrefillMatrix& matrix, cudaStream_t stream) {
+  const at::Tensor& first = matrix.weights.front();
+  const auto copies = static_cast<double>(matrix.weights.size());
+  const bool gated = which.kernel == DecodeKernel::gate_up;
+  const at::Tensor x = at::randn({which.rows, first.size(1)}, first.options());
+  at::Tensor both = at::empty({which.rows, first.size(0)}, first.options());
+  at::Tensor y = gated ? at::empty({which.rows, first.size(0) / 2}, first.options()) : both;
+  at::mm_out(both, x, first.t());  // the library sets itself up, which a capture does not allow
+  const Graph own(stream, [&] {
+    for (const auto& linear : matrix.linears) linear->run(x, {}, y);
+  });
+  const Graph library(stream, [&] {
+    for (const at::Tensor& weights : matrix.weights) {
+      at::mm_out(both, x, weights.t());
+      if (gated) prefill_ops::silu_mul(both, y);
+    }
+  });
+  return {which, seconds_of_graph(own, stream) / copies, seconds_of_graph(library, stream) / copies};
+}
+
+}  // namespace
+
+std::vector<PrefillLinearTime> time_prefill_linears(const DecodeShape& shape, ElementType type, c10::Device device) {
+  const c10::InferenceMode no_gradients;
+  const c10::cuda::CUDAStreamGuard guard(c10::cuda::getStreamFromPool(false, device.index()));
+  std::vector<PrefillLinearTime> times;
+  PrefillMatrix matrix;
+  std::optional<DecodeKernel> kernel;  // of the matrix
+  for (const PrefillLinearCase& which : prefill_linear_cases(shape)) {
+    if (kernel != which.kernel) {
+      matrix = {};  // its memory first
+      matrix = random_matrices(shape, which.kernel, elements(type, device));
+      kernel = which.kernel;
+    }
+    if (matrix.linears.empty()) continue;
+    times.push_back(time_linear(which, matrix, c10::cuda::getCurrentCUDAStream(device.index())));
+  }
+  return times;
+}
+
+std::vector<PrefillAttentionTime> time_prefill_attention(const DecodeShape& shape, ElementType type,
+                                                         c10::Device device) {
+  const c10::InferenceMode no_gradients;
+  const c10::cuda::CUDAStreamGuard guard(c10::cuda::getStreamFromPool(false, device.index()));
+  const at::TensorOptions options = elements(type, device);
+  std::int64_t longest = 0;
+  for (const PrefillAttentionCase& which : prefill_attention_cases())
+    longest = std::max(longest, which.rows + which.cached);
+  std::vector<PrefillAttention::Layer> layers;
+  for (std::size_t layer = 0; layer < kLayers; ++layer) {
+    layers.push_back({at::randn({longest, shape.kv_heads, shape.head_dim}, options),
+                      at::randn({longest, shape.kv_heads, shape.head_dim}, options)});
+  }
+  const std::unique_ptr<PrefillAttention> attention = PrefillAttention::create(layers);
+  std::vector<PrefillAttentionTime> times;
+  if (!attention) return times;
+  for (const PrefillAttentionCase& which : prefill_attention_cases()) {
+    const at::Tensor queries = at::randn({which.rows, shape.heads, shape.head_dim}, options);
+    at::Tensor output = at::empty_like(queries);
+    times.push_back({which, seconds_of(*attention, queries, which.rows + which.cached, output,
+                                       c10::cuda::getCurrentCUDAStream(device.index()))});
+  }
+  return times;
+}
+
+}  // namespace specthink

@@ -1,0 +1,56 @@
+// How many blocks work on a KV head: as many as run at once.
+#include "kernels/decode/attention_plan.h"
+
+#include <gtest/gtest.h>
+
+namespace specthink {
+namespace {
+
+constexpr AttentionClusters kHopper{15, 7};        // what cudaOccupancyMaxActiveClusters says of H100s
+constexpr AttentionClusters kUnevenHopper{14, 6};  // GPCs of 14, 14, 16, 16, 18, 18, 18 and 18 SMs
+constexpr AttentionClusters kWholeHopper{16, 8};
+constexpr AttentionClusters kSmallClusters{14, 0};
+
+void expect_plan(const AttentionPlan& plan, int cluster, int helpers) {
+  EXPECT_EQ(plan.cluster, cluster);
+  EXPECT_EQ(plan.helpers, helpers);
+}
+
+TEST(attention_plan, puts_the_most_sms_to_work_that_run_at_once) {
+  struct Case {
+    int kv_heads, cluster, helpers;
+  };
+  for (const auto& [kv_heads, cluster, helpers] : {Case{1, 16, 3}, Case{2, 16, 2}, Case{4, 8, 2}, Case{5, 8, 2}}) {
+    SCOPED_TRACE(kv_heads);
+    expect_plan(plan_attention(kv_heads, kHopper), cluster, helpers);
+  }
+  expect_plan(plan_attention(4, kUnevenHopper), 8, 2);
+  expect_plan(plan_attention(7, kUnevenHopper), 8, 1);
+  expect_plan(plan_attention(4, kWholeHopper), 16, 1);
+  expect_plan(plan_attention(4, kSmallClusters), 8, 2);
+}
+
+TEST(attention_plan, prefers_fewer_helpers_for_the_same_number_of_sms) {
+  expect_plan(plan_attention(3, kHopper), 16, 1);  // as many as with clusters of 8 and three helpers
+  expect_plan(plan_attention(6, kHopper), 16, 0);  // as many as with clusters of 8 and one helper
+}
+
+TEST(attention_plan, keeps_the_largest_clusters_where_no_helpers_fit) {
+  for (const int kv_heads : {8, 10, 16, 32}) {
+    SCOPED_TRACE(kv_heads);
+    expect_plan(plan_attention(kv_heads, kHopper), 16, 0);
+    expect_plan(plan_attention(kv_heads, kSmallClusters), 8, 0);
+  }
+  expect_plan(plan_attention(1, {}), 8, 0);
+}
+
+TEST(attention_plan, does_what_the_caller_insists_on) {
+  expect_plan(plan_attention(4, kHopper, 16), 16, 0);
+  expect_plan(plan_attention(2, kHopper, 8), 8, 3);
+  expect_plan(plan_attention(4, kHopper, 0, 0), 16, 0);
+  expect_plan(plan_attention(4, kHopper, 0, 3), 16, 3);  // in several waves
+  expect_plan(plan_attention(4, kHopper, 8, 1), 8, 1);
+}
+
+}  // namespace
+}  // namespace specthink

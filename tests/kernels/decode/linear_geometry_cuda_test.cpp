@@ -1,0 +1,112 @@
+// How the products of a decode step are cut up: every row in one group, within the SM, and two neighbours in one SM.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "kernels/decode/attention.h"
+#include "kernels/decode/linear_layout.h"
+
+namespace specthink {
+namespace {
+
+constexpr int kSms = 132;
+constexpr std::size_t kSharedOfBlock = 227 * 1024;
+constexpr std::size_t kSharedOfSm = 228 * 1024;  // 1 KB of it is the system's, for each block
+
+/// A rank's part of a model.
+struct Shape {
+  std::int64_t hidden, query_columns, kv_columns, intermediate, vocab;
+};
+constexpr Shape k32b{5120, 4096, 512, 12800, 75968};  // Qwen3-32B and 1.7B, Llama-3-8B of two ranks
+constexpr Shape k1_7b{2048, 1024, 512, 3072, 75968};
+constexpr Shape k8b{4096, 2048, 512, 7168, 64128};
+constexpr Shape kSmall{64, 64, 64, 96, 100};
+
+struct LinearWeights {
+  std::int64_t weight_rows, columns;
+  LinearOutput output;
+};
+LinearWeights linear_of(const Shape& shape, DecodeLinear which) {
+  switch (which) {
+    case DecodeLinear::qkv:
+      return {shape.query_columns + 2 * shape.kv_columns, shape.hidden, LinearOutput::values};
+    case DecodeLinear::output:
+      return {shape.hidden, shape.query_columns, LinearOutput::partials};
+    case DecodeLinear::gate_up:
+      return {2 * shape.intermediate, shape.hidden, LinearOutput::swiglu};
+    case DecodeLinear::down:
+      return {shape.hidden, shape.intermediate, LinearOutput::partials};
+    default:
+      return {shape.vocab, shape.hidden, LinearOutput::values};
+  }
+}
+
+LinearGeometry geometry_of(const Shape& shape, DecodeLinear which, int x_rows) {
+  const LinearWeights linear = linear_of(shape, which);
+  const bool normed = x_rows == 1 && linear.output != LinearOutput::partials;
+  const std::int64_t rows = linear.output == LinearOutput::swiglu ? linear.weight_rows / 2 : linear.weight_rows;
+  return choose_geometry(rows, linear.columns, x_rows, normed ? LinearInput::norm : LinearInput::activations,
+                         linear.output, kSms,
+                         linear_shared_budget(which, x_rows, linear.weight_rows * linear.columns * 2, kSms));
+}
+
+TEST(product_geometry, covers_the_rows_within_the_shared_memory) {
+  for (const Shape& shape : {k32b, k1_7b, k8b, kSmall}) {
+    for (int which = 0; which <= static_cast<int>(DecodeLinear::head); ++which) {
+      for (const int x_rows : {1, 2, 4, 8, 16}) {
+        const auto linear = static_cast<DecodeLinear>(which);
+        const LinearGeometry geometry = geometry_of(shape, linear, x_rows);
+        SCOPED_TRACE("hidden " + std::to_string(shape.hidden) + ", product " + std::to_string(which) + ", " +
+                     std::to_string(x_rows) + " rows");
+        const LinearWeights matrix = linear_of(shape, linear);
+        const std::int64_t rows = matrix.output == LinearOutput::swiglu ? matrix.weight_rows / 2 : matrix.weight_rows;
+        EXPECT_GE(std::int64_t{geometry.groups} * geometry.group_rows, rows);
+        EXPECT_LT(std::int64_t{geometry.groups - 1} * geometry.group_rows, rows);
+        EXPECT_LE(weight_rows_of(matrix.output, geometry.group_rows), kMaxGroupRows);
+        EXPECT_EQ(geometry.blocks, std::min(geometry.groups, kSms));
+        EXPECT_GE(std::int64_t{geometry.chunks} * kChunkColumns, matrix.columns);
+        EXPECT_GE(geometry.stages, 2);
+        EXPECT_LE(geometry.stages, kMaxStages);
+        EXPECT_LE(geometry.shared_bytes, kSharedOfBlock);
+      }
+    }
+  }
+}
+
+// Of a small model's step, a kernel's block fits beside that of the next linear layer, whose ring fills meanwhile.
+TEST(product_geometry, neighbours_of_a_small_model_share_an_sm) {
+  const auto bytes = [](DecodeLinear which) { return geometry_of(k1_7b, which, 1).shared_bytes + 1024; };
+  EXPECT_LE(bytes(DecodeLinear::output) + bytes(DecodeLinear::gate_up), kSharedOfSm);
+  EXPECT_LE(bytes(DecodeLinear::gate_up) + bytes(DecodeLinear::down), kSharedOfSm);
+  EXPECT_LE(bytes(DecodeLinear::down) + bytes(DecodeLinear::qkv), kSharedOfSm);
+}
+
+// The attention's first tiles arrive while qkv is computed, and output's weights while the attention runs.
+TEST(product_geometry, the_attention_of_a_small_model_shares_an_sm_with_its_neighbours) {
+  for (const int cluster : {8, 16}) {
+    const std::size_t attention = attention_shared_bytes(128, cluster, 2) + 1024;
+    for (const DecodeLinear which : {DecodeLinear::qkv, DecodeLinear::output}) {
+      EXPECT_LE(attention + geometry_of(k1_7b, which, 1).shared_bytes + 1024, kSharedOfSm) << "cluster " << cluster;
+    }
+  }
+}
+
+// Its keys and values arrive while qkv of several rows is computed.
+TEST(product_geometry, the_attention_of_several_rows_shares_an_sm_with_qkv) {
+  constexpr int kGroup = 8;  // query heads of a KV head
+  for (const int x_rows : {2, 4, 8, 16}) {
+    const std::size_t attention = attention_shared_bytes(128, 8, kGroup * x_rows) + 1024;
+    EXPECT_LE(attention + geometry_of(k32b, DecodeLinear::qkv, x_rows).shared_bytes + 1024, kSharedOfSm)
+        << x_rows << " rows";
+  }
+}
+
+// Rings of one group a block leave no second wait for the others.
+TEST(product_geometry, blocks_of_the_1_7b_have_one_group_of_summed_linears) {
+  for (const DecodeLinear which : {DecodeLinear::output, DecodeLinear::down}) {
+    EXPECT_EQ(geometry_of(k1_7b, which, 1).groups, geometry_of(k1_7b, which, 1).blocks);
+  }
+}
+
+}  // namespace
+}  // namespace specthink

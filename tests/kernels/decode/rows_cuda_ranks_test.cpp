@@ -1,0 +1,86 @@
+// Embedding and norm of a decode step's rows against operators of LibTorch.
+#include <gtest/gtest.h>
+
+#include "kernels/decode/rows.h"
+#include "kernels/gpu_test.h"
+
+namespace specthink {
+namespace {
+
+using namespace testing_support;
+
+constexpr std::int64_t kTail = 64;
+
+class decode_rows_test : public GpuTest {};
+
+TEST_P(decode_rows_test, embeds_the_tokens_of_the_shard_for_every_rank) {
+  constexpr std::int64_t kFirst = 150;
+  constexpr std::int64_t kLocal = 120;
+  for (const std::int64_t hidden : {8, 1000, 5120}) {
+    const at::Tensor table = at::randn({kLocal, hidden}, elements());
+    for (const int rows : {1, 2, 4, 8, 16}) {
+      RequestState state{};
+      state.rows = rows > 2 ? rows - 1 : rows;  // the rows beyond are zeros
+      at::Tensor expected = at::zeros({rows, hidden}, floats());
+      for (int row = 0; row < rows; ++row) {
+        constexpr std::int32_t kTokens[] = {150, 269, 149, 270, 200};  // both ends of the shard, and just outside
+        state.tokens[row] = kTokens[row % 5];
+        const std::int64_t local = state.tokens[row] - kFirst;
+        if (row < state.rows && local >= 0 && local < kLocal) expected[row].copy_(table[local]);
+      }
+      const at::Tensor on_device = device_copy(state);
+      const at::Tensor received = not_yet({2, rows * hidden + kTail});
+      SentPartials sent;
+      sent.ranks = 2;
+      for (int rank = 0; rank < 2; ++rank) sent.to[rank] = received[rank].mutable_data_ptr<float>();
+      launch_embed_rows(static_cast<const RequestState*>(on_device.const_data_ptr()), table.const_data_ptr(), kFirst,
+                        kLocal, hidden, rows, sent, type(), stream());
+      for (int rank = 0; rank < 2; ++rank) {
+        EXPECT_TRUE(at::equal(received[rank].narrow(0, 0, rows * hidden).view({rows, hidden}), expected)) << rows;
+        EXPECT_TRUE(is_not_yet(received[rank].narrow(0, rows * hidden, kTail))) << rows << " rows of " << hidden;
+      }
+    }
+  }
+}
+
+TEST_P(decode_rows_test, norms_the_sum_of_partials_and_wipes_the_place_before) {
+  constexpr double kEps = 1e-5;
+  for (const std::int64_t hidden : {8, 520, 1000, 2048, 4864, 5120, 8192}) {
+    for (const int rows : {1, 2, 4, 8, 16}) {
+      for (const int ranks : {1, 2, 3}) {
+        const std::string what = std::to_string(rows) + " rows of " + std::to_string(hidden);
+        const std::int64_t count = rows * hidden;
+        const at::Tensor received = not_yet({ranks, count + kTail});
+        received.narrow(1, 0, count).normal_();
+        const at::Tensor reset = at::randn({ranks, count + kTail}, floats());
+        const at::Tensor weight = at::rand({hidden}, elements()).add_(0.5);
+        const at::Tensor residual = at::full({count + kTail}, kNan, floats());
+        const at::Tensor output = at::full({padded_columns(hidden) * rows}, kNan, elements());
+        NormInput norm;
+        norm.received = {received.const_data_ptr<float>(), count + kTail, ranks, reset.mutable_data_ptr<float>()};
+        norm.weight = weight.const_data_ptr();
+        norm.residual_out = residual.mutable_data_ptr<float>();
+        norm.eps = static_cast<float>(kEps);
+        launch_norm_rows(norm, hidden, rows, output.mutable_data_ptr(), limit(), type(), rows % 4 == 0, stream());
+
+        at::Tensor sum = received[0].narrow(0, 0, count);
+        for (int rank = 1; rank < ranks; ++rank) sum = sum + received[rank].narrow(0, 0, count);
+        sum = sum.view({rows, hidden});
+        EXPECT_TRUE(at::equal(residual.narrow(0, 0, count).view({rows, hidden}), sum)) << what;
+        EXPECT_TRUE(residual.narrow(0, count, kTail).isnan().all().item<bool>()) << what;
+        const at::Tensor expected = sum * at::rsqrt(sum.square().mean(-1, true) + kEps) * weight.to(at::kFloat);
+        const at::Tensor found = from_activations(output, rows);
+        expect_near(found.narrow(1, 0, hidden), expected, 1e-5, 1.01 * rounding(), what);
+        EXPECT_TRUE(found.narrow(1, hidden, found.size(1) - hidden).isnan().all().item<bool>()) << what;
+        EXPECT_TRUE(is_not_yet(reset.narrow(1, 0, count))) << what;
+        EXPECT_FALSE((reset.narrow(1, count, kTail).contiguous().view(at::kInt) == -1).any().item<bool>()) << what;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(types, decode_rows_test, testing::Values(at::kBFloat16, at::kHalf),
+                         [](const auto& info) { return std::string(c10::toString(info.param)); });
+
+}  // namespace
+}  // namespace specthink
