@@ -17,7 +17,7 @@ std::int64_t count_rows(std::span<const SlotRows> batch) {
 
 /// Token, position and cache row of each row, [3, rows] int64 on the device. The copy is queued: pinned memory, which
 /// the allocator does not hand out again before the copy is done.
-at::Tensor upload_rows(std::span<const SlotRows> batch, std::int64_t capacity, c10::Device device) {
+at::Tensor upload_rows(std::span<const SlotRows> batch, const KvCache& cache, c10::Device device) {
   const std::int64_t count = count_rows(batch);
   const at::Tensor host = at::empty({3, count}, at::TensorOptions(at::kLong).pinned_memory(true));
   auto* tokens = host.mutable_data_ptr<std::int64_t>();
@@ -28,7 +28,7 @@ at::Tensor upload_rows(std::span<const SlotRows> batch, std::int64_t capacity, c
     for (const TokenId token : rows.tokens) {
       *tokens++ = token;
       *positions++ = position;
-      *cache_rows++ = rows.slot * capacity + position;
+      *cache_rows++ = cache.row_of(rows.slot, position);
       ++position;
     }
   }
@@ -45,7 +45,7 @@ FusedForward::FusedForward(const ModelConfig& config, const ShardPlan& plan, con
       weights_(weights),
       collectives_(collectives),
       peer_sum_(peer_sum),
-      capacity_(cache.capacity()),
+      cache_(cache),
       rope_(std::move(rope)),
       kv_head_of_(std::move(kv_head_of)) {
   for (std::size_t i = 0; i < weights.layers.size(); ++i) {
@@ -147,11 +147,15 @@ prefill_ops::RowIndices FusedForward::embed(std::span<const SlotRows> batch, at:
   if (batch.size() == 1 && first.tokens.size() <= prefill_ops::kMaxNewRows) {
     const at::Tensor both = at::empty({2, part.size(0)}, part.options().dtype(at::kLong));
     prefill_ops::RowIndices indices{both.select(0, 0), both.select(0, 1)};
-    prefill_ops::embed_new_rows({first.tokens, first.first_position, first.slot * capacity_ + first.first_position},
-                                weights_.embedding, plan_.first_vocab, part, indices);
+    const auto first_page = static_cast<std::size_t>(first.first_position / kPageTokens);
+    const std::size_t last_page =
+        (static_cast<std::size_t>(first.first_position) + first.tokens.size() - 1) / kPageTokens;
+    const auto pages = std::span(cache_.pages(first.slot)).subspan(first_page, last_page - first_page + 1);
+    prefill_ops::embed_new_rows({first.tokens, first.first_position, pages}, weights_.embedding, plan_.first_vocab,
+                                part, indices);
     return indices;
   }
-  const at::Tensor rows = upload_rows(batch, capacity_, part.device());
+  const at::Tensor rows = upload_rows(batch, cache_, part.device());
   prefill_ops::embed_rows(rows.select(0, 0), weights_.embedding, plan_.first_vocab, part);
   return {rows.select(0, 1), rows.select(0, 2)};
 }
@@ -210,14 +214,14 @@ void FusedForward::store_heads(std::size_t layer, const prefill_ops::RowIndices&
 /// queries, of the last of the slot's rows, and the result, `attended` or another tensor: [n, heads_local, head_dim].
 at::Tensor FusedForward::attend_slot(std::size_t layer, const SlotRows& rows, const at::Tensor& queries,
                                      at::Tensor attended) {
-  const std::int64_t first = rows.slot * capacity_;
   const std::int64_t length = rows.first_position + static_cast<std::int64_t>(rows.tokens.size());
   if (attention_) {
-    attention_->run(layer, queries, {first, length, rows.first_position}, attended);
+    attention_->run(layer, queries, {cache_.page_tables().select(0, rows.slot), length, rows.first_position}, attended);
     return attended;
   }
-  return causal_attention(queries, layers_[layer].cached_keys.narrow(0, first, length),
-                          layers_[layer].cached_values.narrow(0, first, length), kv_head_of_, plan_.uniform_groups());
+  const auto index = static_cast<std::int64_t>(layer);
+  return causal_attention(queries, cache_.keys(index, rows.slot, length), cache_.values(index, rows.slot, length),
+                          kv_head_of_, plan_.uniform_groups());
 }
 
 /// queries -> [rows, heads_local, head_dim]: `attended` or another tensor. The buffers may have the last rows of a

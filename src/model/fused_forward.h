@@ -49,7 +49,7 @@ class FusedForward {
     Matrix output;             // [heads_local·head_dim, hidden]
     Matrix gate_up;            // [hidden, 2·intermediate_local]; few_rows: the activation too
     Matrix down;               // [intermediate_local, hidden]
-    at::Tensor cached_keys;    // [slots·capacity, kv_heads_local, head_dim]
+    at::Tensor cached_keys;    // [pages · kPageTokens, kv_heads_local, head_dim]
     at::Tensor cached_values;  // the same
   };
 
@@ -86,7 +86,7 @@ class FusedForward {
   Collectives& collectives_;
   PeerSum* peer_sum_;
   std::unique_ptr<PrefillAttention> attention_;  // null: the library's
-  std::int64_t capacity_;                        // of a slot
+  const KvCache& cache_;
   prefill_ops::RopeTables rope_;
   at::Tensor kv_head_of_;  // [heads_local]
   std::vector<Layer> layers_;

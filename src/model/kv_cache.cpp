@@ -2,26 +2,67 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "specthink/base/error.h"
-#include "specthink/model/memory_plan.h"
 
 namespace specthink {
 
-KvCache::KvCache(const ModelConfig& config, const ShardPlan& plan, int slots, std::int64_t capacity,
-                 at::ScalarType type, c10::Device device)
-    : page_tokens_(kPageTokens), pages_per_slot_((capacity + kPageTokens - 1) / kPageTokens) {
-  check(slots > 0 && capacity > 0, "a KV cache without room");
-  storage_ =
-      at::empty({config.num_layers, 2, slots * pages_per_slot_, page_tokens_, plan.num_kv_heads_local, config.head_dim},
-                at::TensorOptions(device).dtype(type));
+KvCache::KvCache(const ModelConfig& config, const ShardPlan& plan, std::int64_t pages, at::ScalarType type,
+                 c10::Device device)
+    : pages_(kMaxSlots), consecutive_(kMaxSlots, true) {
+  check(pages > 0, "a KV cache without room");
+  const at::TensorOptions options(device);
+  storage_ = at::empty({config.num_layers, 2, pages, kPageTokens, plan.num_kv_heads_local, config.head_dim},
+                       options.dtype(type));
+  page_tables_ = at::zeros({kMaxSlots, pages}, options.dtype(at::kInt));
 }
 
-at::Tensor KvCache::view(std::int64_t layer, int which, int slot) const {
-  return plane(layer, which).narrow(0, slot * capacity(), capacity());
+void KvCache::set_pages(int slot, std::span<const std::int32_t> pages) {
+  const auto index = static_cast<std::size_t>(slot);
+  check(index < pages_.size() && static_cast<std::int64_t>(pages.size()) <= num_pages(), "pages of a slot");
+  pages_[index].assign(pages.begin(), pages.end());
+  consecutive_[index] =
+      std::adjacent_find(pages.begin(), pages.end(), [](auto a, auto b) { return b != a + 1; }) == pages.end();
+  if (pages.empty()) return;
+  const auto count = static_cast<std::int64_t>(pages.size());
+  const bool pinned = !page_tables_.is_cpu();
+  const at::Tensor host = at::empty({count}, at::TensorOptions(at::kInt).pinned_memory(pinned));
+  std::copy(pages.begin(), pages.end(), host.mutable_data_ptr<std::int32_t>());
+  page_tables_.select(0, slot).narrow(0, 0, count).copy_(host, /*non_blocking=*/true);
+}
+
+std::int64_t KvCache::row_of(int slot, std::int64_t position) const {
+  return pages(slot)[static_cast<std::size_t>(position / kPageTokens)] * std::int64_t{kPageTokens} +
+         position % kPageTokens;
+}
+
+void KvCache::store(std::int64_t layer, int slot, std::int64_t first_position, const at::Tensor& keys,
+                    const at::Tensor& values) {
+  at::Tensor all_keys = plane(layer, 0);
+  at::Tensor all_values = plane(layer, 1);
+  const std::int64_t count = keys.size(0);
+  for (std::int64_t done = 0; done < count;) {
+    const std::int64_t position = first_position + done;
+    const std::int64_t left =
+        consecutive_[static_cast<std::size_t>(slot)] ? count : kPageTokens - position % kPageTokens;
+    const std::int64_t rows = std::min(count - done, left);
+    const std::int64_t to = row_of(slot, position);
+    all_keys.narrow(0, to, rows).copy_(keys.narrow(0, done, rows));
+    all_values.narrow(0, to, rows).copy_(values.narrow(0, done, rows));
+    done += rows;
+  }
 }
 
 at::Tensor KvCache::plane(std::int64_t layer, int which) const {
   return storage_.select(0, layer).select(0, which).flatten(0, 1);
+}
+
+at::Tensor KvCache::gather(std::int64_t layer, int which, int slot, std::int64_t length) const {
+  if (consecutive_[static_cast<std::size_t>(slot)]) return plane(layer, which).narrow(0, row_of(slot, 0), length);
+  const at::Tensor table = page_tables_.select(0, slot).narrow(0, 0, (length + kPageTokens - 1) / kPageTokens);
+  return storage_.select(0, layer).select(0, which).index_select(0, table).flatten(0, 1).narrow(0, 0, length);
 }
 
 }  // namespace specthink

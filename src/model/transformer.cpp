@@ -45,9 +45,10 @@ Transformer::Transformer(const std::filesystem::path& folder, ModelConfig config
           ? dummy_weights(config_, plan_, options.dtype, options.device, options.dummy_seed, options.on_layer)
           : load_weights(Checkpoint::open(folder), config_, plan_, options.dtype, options.device, options.on_layer);
   weights_ = std::make_unique<ModelWeights>(std::move(weights));
-  cache_ = std::make_unique<KvCache>(config_, plan_, options.slots, options.capacity, scalar_type(options.dtype),
-                                     options.device);
-  std::tie(rope_cos_, rope_sin_) = rope_tables(config_, cache_->capacity(), tensor_options);
+  cache_ = std::make_unique<KvCache>(config_, plan_, options.pages, scalar_type(options.dtype), options.device);
+  const std::int64_t most = options.pages * kPageTokens;
+  const std::int64_t positions = options.max_positions > 0 ? std::min(most, options.max_positions) : most;
+  std::tie(rope_cos_, rope_sin_) = rope_tables(config_, positions, tensor_options);
   kv_head_of_ = at::tensor(at::ArrayRef<std::int64_t>(plan_.kv_head_of)).to(options.device);
   if (options.fused_prefill && prefill_ops::available(options.device, scalar_type(options.dtype))) {
     fused_ = std::make_unique<FusedForward>(config_, plan_, *weights_, *cache_,
@@ -63,7 +64,9 @@ void Transformer::check_folder(const std::filesystem::path& folder, const ModelC
   check_weights(Checkpoint::open(folder), config, plan);
 }
 
-std::int64_t Transformer::capacity() const { return cache_->capacity(); }
+std::int64_t Transformer::num_pages() const { return cache_->num_pages(); }
+
+void Transformer::set_pages(int slot, std::span<const std::int32_t> pages) { cache_->set_pages(slot, pages); }
 
 std::int64_t Transformer::cache_bytes() const { return cache_->bytes(); }
 
@@ -88,9 +91,9 @@ void Transformer::check_rows(std::span<const SlotRows> batch) const {
   check(!batch.empty(), "a forward step without rows");
   for (const SlotRows& rows : batch) {
     const auto count = static_cast<std::int64_t>(rows.tokens.size());
-    check(rows.slot >= 0 && rows.slot < options_.slots && count > 0 && rows.first_position >= 0 &&
-              rows.first_position + count <= capacity(),
-          "rows outside the KV cache");
+    check(rows.slot >= 0 && rows.slot < kMaxSlots && count > 0 && rows.first_position >= 0 &&
+              rows.first_position + count <= std::min(cache_->capacity(rows.slot), rope_cos_.size(0)),
+          "rows outside their pages of the KV cache");
   }
 }
 
@@ -151,8 +154,7 @@ at::Tensor Transformer::attend(std::int64_t layer, const at::Tensor& hidden, std
   std::int64_t row = 0;
   for (const SlotRows& rows : batch) {
     const auto count = static_cast<std::int64_t>(rows.tokens.size());
-    cache_->keys(layer, rows.slot).narrow(0, rows.first_position, count).copy_(keys.narrow(0, row, count));
-    cache_->values(layer, rows.slot).narrow(0, rows.first_position, count).copy_(values.narrow(0, row, count));
+    cache_->store(layer, rows.slot, rows.first_position, keys.narrow(0, row, count), values.narrow(0, row, count));
     parts.push_back(attend_slot(layer, queries.narrow(0, row, count), rows));
     row += count;
   }
@@ -165,8 +167,8 @@ at::Tensor Transformer::attend(std::int64_t layer, const at::Tensor& hidden, std
 
 at::Tensor Transformer::attend_slot(std::int64_t layer, const at::Tensor& queries, const SlotRows& rows) const {
   const std::int64_t length = rows.first_position + queries.size(0);
-  return causal_attention(queries, cache_->keys(layer, rows.slot).narrow(0, 0, length),
-                          cache_->values(layer, rows.slot).narrow(0, 0, length), kv_head_of_, plan_.uniform_groups());
+  return causal_attention(queries, cache_->keys(layer, rows.slot, length), cache_->values(layer, rows.slot, length),
+                          kv_head_of_, plan_.uniform_groups());
 }
 
 at::Tensor Transformer::feed_forward(std::int64_t layer, const at::Tensor& hidden) const {

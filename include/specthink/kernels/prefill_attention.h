@@ -12,7 +12,7 @@ namespace specthink {
 /// For one model's cache. Query heads are consecutive for each KV head, the same number for all.
 class PrefillAttention {
  public:
-  /// The planes of one layer, [cache rows, kv_heads, head_dim].
+  /// The planes of one layer, [pages · kPageTokens, kv_heads, head_dim].
   struct Layer {
     at::Tensor keys;
     at::Tensor values;
@@ -25,7 +25,7 @@ class PrefillAttention {
 
   /// A sequence's keys and values in the planes.
   struct Sequence {
-    std::int64_t first_cache_row = 0;
+    at::Tensor pages;  ///< [at least ceil(length / kPageTokens)] int32 on the device: page of each kPageTokens positions
     std::int64_t length = 0;
     std::int64_t settled = 0;  ///< positions that the kernel before on the stream does not write any more
   };

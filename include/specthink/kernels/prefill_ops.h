@@ -39,7 +39,7 @@ struct RowIndices {
 struct NewRows {
   std::span<const TokenId> ids;
   std::int64_t first_position = 0;
-  std::int64_t first_cache_row = 0;
+  std::span<const std::int32_t> pages;  ///< of the rows: the first is that of first_position
 };
 
 constexpr std::size_t kMaxNewRows = 256;  ///< of embed_new_rows

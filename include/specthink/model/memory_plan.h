@@ -38,11 +38,11 @@
 #include <vector>
 
 #include "specthink/config/settings.h"
+#include "specthink/kernels/limits.h"
 #include "specthink/model/model_config.h"
 
 namespace specthink {
 
-constexpr std::int64_t kPageTokens = 128;          ///< tokens of a page of the KV cache
 constexpr std::int64_t kSpareTokens = 2;           ///< rows beyond the context, for steps that run past a stop
 constexpr std::int64_t kPrefillChunk = 1024;       ///< rows of a prefill step, where there is no room for more
 constexpr std::int64_t kLargePrefillChunk = 8192;  ///< larger ones gain nothing

@@ -37,9 +37,9 @@ class Transformer {
   struct Options {
     DType dtype = DType::bfloat16;
     c10::Device device = c10::Device(c10::kCPU);
-    int slots = 1;
-    std::int64_t capacity = 0;      ///< tokens of a slot's KV cache, spare rows included
-    std::int64_t prefill_rows = 0;  ///< of a fused forward(), for which memory is set aside; more rows take more then
+    std::int64_t pages = 0;          ///< of kPageTokens tokens: the KV cache of all sequences
+    std::int64_t max_positions = 0;  ///< of one sequence; 0: as many as the pages hold
+    std::int64_t prefill_rows = 0;   ///< of a fused forward(), for which memory is set aside; more rows take more then
     bool dummy_weights = false;
     std::uint64_t dummy_seed = 0;
     bool fused_prefill = true;    ///< fused kernels between the library's products, where the device and type have them
@@ -61,15 +61,18 @@ class Transformer {
 
   const ModelConfig& config() const { return config_; }
   const ShardPlan& plan() const { return plan_; }
-  std::int64_t capacity() const;
+  std::int64_t num_pages() const;  ///< of the KV cache
   std::int64_t weight_bytes() const;
   std::int64_t cache_bytes() const;
   /// False: forward() runs in LibTorch operators alone.
   bool uses_fused_prefill() const { return fused_ != nullptr; }
 
-  /// Runs the rows through all layers and writes their keys and values to the cache. All earlier positions of each slot
-  /// must be there already. On a GPU the work is queued and, in the 16-bit types, never waited for. Returns [rows,
-  /// hidden] after the final norm, the same on every rank. Collective.
+  /// The pages of the cache that a slot's sequence lies in, in order of position. Queued like forward().
+  void set_pages(int slot, std::span<const std::int32_t> pages);
+
+  /// Runs the rows through all layers and writes their keys and values to the cache, in the pages of their slots. All
+  /// earlier positions of each slot must be there already. On a GPU the work is queued and, in the 16-bit types, never
+  /// waited for. Returns [rows, hidden] after the final norm, the same on every rank. Collective.
   at::Tensor forward(std::span<const SlotRows> batch);
 
   /// The same of one slot's rows when only what comes after them matters: returns the hidden state of the last row,

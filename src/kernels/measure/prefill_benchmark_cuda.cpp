@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/measure/graph_timer.h"
+#include "specthink/kernels/limits.h"
 #include "specthink/kernels/kernel_benchmark.h"
 #include "specthink/kernels/prefill_attention.h"
 #include "specthink/kernels/prefill_linear.h"
@@ -21,9 +22,10 @@ constexpr std::size_t kLayers = 16;  // caches that the launches take turns over
 /// Seconds of a launch, in a graph that goes over all layers.
 double seconds_of(PrefillAttention& attention, const at::Tensor& queries, std::int64_t length, at::Tensor& output,
                   cudaStream_t stream) {
+  const at::Tensor pages = at::arange((length + kPageTokens - 1) / kPageTokens, queries.options().dtype(at::kInt));
   const Graph graph(stream, [&] {
     for (std::size_t layer = 0; layer < kLayers; ++layer)
-      attention.run(layer, queries, {0, length, length - queries.size(0)}, output);
+      attention.run(layer, queries, {pages, length, length - queries.size(0)}, output);
   });
   return seconds_of_graph(graph, stream) / kLayers;
 }
@@ -100,6 +102,7 @@ std::vector<PrefillAttentionTime> time_prefill_attention(const DecodeShape& shap
   std::int64_t longest = 0;
   for (const PrefillAttentionCase& which : prefill_attention_cases())
     longest = std::max(longest, which.rows + which.cached);
+  longest = (longest + kPageTokens - 1) / kPageTokens * kPageTokens;
   std::vector<PrefillAttention::Layer> layers;
   for (std::size_t layer = 0; layer < kLayers; ++layer) {
     layers.push_back({at::randn({longest, shape.kv_heads, shape.head_dim}, options),

@@ -5,40 +5,44 @@
 #include "kernels/device/kernel_launch.cuh"
 #include "kernels/prefill/attention_consumer.cuh"
 #include "kernels/prefill/attention_device.h"
+#include "specthink/kernels/limits.h"
 
 namespace specthink {
 namespace {
 
 constexpr int kThreads = kConsumers + kGroupThreads;  // the last warpgroup copies
+static_assert(kPrefillTile == kPageTokens, "a tile of keys is a page");
 
 /// One thread: copies the tiles of keys and values into the ring.
 template <typename T, int kHeadDim>
 __device__ void copy_tiles(const PrefillAttentionParams& p, Segments segments, PrefillShared<T, kHeadDim>& shared) {
   constexpr int kPanels = kHeadDim / ptx::kPanelColumns;
-  const auto copy = [&](T* to, const CUtensorMap& map, int kv_head, int tile, std::uint64_t& there) {
+  const auto copy = [&](T* to, const CUtensorMap& map, int kv_head, int page, std::uint64_t& there) {
     const std::uint32_t barrier = ptx::shared_address(&there);
     ptx::barrier_arrive_and_expect(barrier, kPanels * kPanelBytes);
     for (int panel = 0; panel < kPanels; ++panel) {
       ptx::bulk_copy_box(ptx::shared_address(to) + panel * kPanelBytes, &map,
-                         kv_head * kHeadDim + panel * ptx::kPanelColumns, p.first_cache_row + tile * kPrefillTile,
-                         barrier);
+                         kv_head * kHeadDim + panel * ptx::kPanelColumns, page * kPageTokens, barrier);
     }
   };
   int step = 0;
   bool waited = false;
   for (Segment segment; segments.next(segment);) {
+    int next_page = __ldg(p.pages + segment.first_key_tile);  // a tile ahead: its latency is not waited for
     for (int i = 0; i < segment.key_tiles; ++i, ++step) {
       const int stage = step % kStages;
       const std::uint32_t parity = step / kStages % 2;
       const int tile = segment.first_key_tile + i;
+      const int page = next_page;
+      if (i + 1 < segment.key_tiles) next_page = __ldg(p.pages + tile + 1);
       if (!waited && (tile + 1) * kPrefillTile > p.settled) {
         ptx::wait_for_predecessors();
         waited = true;
       }
       if (step >= kStages) ptx::barrier_wait(ptx::shared_address(&shared.keys_free[stage]), parity ^ 1);
-      copy(shared.keys[stage], p.keys, segment.kv_head, tile, shared.keys_there[stage]);
+      copy(shared.keys[stage], p.keys, segment.kv_head, page, shared.keys_there[stage]);
       if (step >= kStages) ptx::barrier_wait(ptx::shared_address(&shared.values_free[stage]), parity ^ 1);
-      copy(shared.values[stage], p.values, segment.kv_head, tile, shared.values_there[stage]);
+      copy(shared.values[stage], p.values, segment.kv_head, page, shared.values_there[stage]);
     }
   }
 }

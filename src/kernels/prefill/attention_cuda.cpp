@@ -7,6 +7,7 @@
 #include "kernels/device/tensor_map.h"
 #include "kernels/prefill/attention_device.h"
 #include "specthink/base/error.h"
+#include "specthink/kernels/limits.h"
 #include "specthink/kernels/prefill_attention.h"
 
 namespace specthink {
@@ -31,9 +32,11 @@ class CudaPrefillAttention final : public PrefillAttention {
 
   void run(std::size_t layer, const at::Tensor& queries, const Sequence& sequence, at::Tensor& output) override {
     check(layer < maps_.size() && queries.dim() == 3 && queries.size(2) == first_.size(2) &&
-              queries.sizes() == output.sizes() && sequence.first_cache_row >= 0 &&
-              sequence.length >= queries.size(0) && sequence.first_cache_row + sequence.length <= first_.size(0),
+              queries.sizes() == output.sizes() && sequence.length >= queries.size(0),
           "prefill attention: shapes");
+    check(sequence.pages.dim() == 1 && sequence.pages.is_contiguous() && sequence.pages.scalar_type() == at::kInt &&
+              sequence.pages.device() == first_.device() && sequence.pages.size(0) * kPageTokens >= sequence.length,
+          "prefill attention: the pages of the whole sequence, int32 on the device");
     check(queries.is_contiguous() && output.is_contiguous() && queries.scalar_type() == first_.scalar_type() &&
               output.scalar_type() == first_.scalar_type() && queries.device() == first_.device() &&
               output.device() == first_.device(),
@@ -49,7 +52,7 @@ class CudaPrefillAttention final : public PrefillAttention {
                     .heads = static_cast<int>(queries.size(1)),
                     .kv_heads = static_cast<int>(first_.size(1))};
     params.head_dim = static_cast<int>(first_.size(2));
-    params.first_cache_row = static_cast<int>(sequence.first_cache_row);
+    params.pages = sequence.pages.const_data_ptr<std::int32_t>();
     params.settled = static_cast<int>(sequence.settled);
     params.scale = 1.0f / std::sqrt(static_cast<float>(params.head_dim));
     const ElementType type = first_.scalar_type() == at::kBFloat16 ? ElementType::bfloat16 : ElementType::float16;

@@ -10,6 +10,7 @@
 #include <cuda_runtime.h>
 
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/decode/linear.h"
 #include "kernels/prefill/attention_schedule.h"
@@ -24,8 +25,8 @@ struct PrefillAttentionParams {
   float* workspace = nullptr;     ///< prefill_attention_workspace() bytes; of one launch at a time
   AttentionRows shape;
   int head_dim = 0;         ///< 64 or 128
-  int first_cache_row = 0;  ///< of the sequence's first position
-  int settled = 0;          ///< positions whose keys and values the kernel before does not write
+  const std::int32_t* pages = nullptr;  ///< of the sequence: its keys [128·t, 128·t + 128) are page pages[t] of the maps
+  int settled = 0;  ///< positions whose keys and values the kernel before does not write
   float scale = 0;          ///< of the scores
 };
 

@@ -12,6 +12,7 @@
 #include "kernels/device/ptx.cuh"
 #include "kernels/device/vector_access.cuh"
 #include "kernels/prefill/ops_device.h"
+#include "specthink/kernels/limits.h"
 
 namespace specthink::prefill_ops {
 namespace {
@@ -49,10 +50,13 @@ __global__ void embed_rows_kernel(const std::int64_t* __restrict__ ids, const Em
   embed_row<T, width>(operands, ids[blockIdx.x]);
 }
 
+/// Pages that kMaxNewRows consecutive positions lie in at most.
+constexpr std::size_t kMaxNewPages = kMaxNewRows / kPageTokens + 1;
+
 struct NewRowOperands {
   TokenId ids[kMaxNewRows];
   std::int64_t first_position;
-  std::int64_t first_cache_row;
+  std::int32_t pages[kMaxNewPages];  // of kPageTokens rows of the cache; the first row is somewhere in the first page
   std::int64_t* position;   // [rows]
   std::int64_t* cache_row;  // [rows]
 };
@@ -64,7 +68,8 @@ __global__ void embed_new_rows_kernel(const __grid_constant__ NewRowOperands row
   const std::int64_t row = blockIdx.x;
   if (threadIdx.x == 0) {
     rows.position[row] = rows.first_position + row;
-    rows.cache_row[row] = rows.first_cache_row + row;
+    const std::int64_t from_page = rows.first_position % kPageTokens + row;  // rows behind the start of the first page
+    rows.cache_row[row] = rows.pages[from_page / kPageTokens] * std::int64_t{kPageTokens} + from_page % kPageTokens;
   }
   embed_row<T, width>(operands, rows.ids[row]);
 }
@@ -269,10 +274,11 @@ void embed_new_rows_on_device(const NewRows& rows, const at::Tensor& table, std:
                               RowIndices& indices) {
   NewRowOperands of_rows{.ids = {},
                          .first_position = rows.first_position,
-                         .first_cache_row = rows.first_cache_row,
+                         .pages = {},
                          .position = mutable_data<std::int64_t>(indices.position),
                          .cache_row = mutable_data<std::int64_t>(indices.cache_row)};
   std::copy(rows.ids.begin(), rows.ids.end(), of_rows.ids);
+  std::copy(rows.pages.begin(), rows.pages.end(), of_rows.pages);
   const auto hidden = static_cast<int>(output.size(1));
   dispatch("embed_new_rows", table.scalar_type(), in_vectors(hidden, {&table, &output}), [&](auto element, auto width) {
     using T = decltype(element);

@@ -4,6 +4,7 @@
 
 #include "kernels/prefill/ops_device.h"
 #include "specthink/base/error.h"
+#include "specthink/kernels/limits.h"
 #include "specthink/kernels/prefill_ops.h"
 
 namespace specthink::prefill_ops {
@@ -54,6 +55,8 @@ void embed_new_rows(const NewRows& rows, const at::Tensor& table, std::int64_t f
   const auto count = static_cast<std::int64_t>(rows.ids.size());
   check(rows.ids.size() <= kMaxNewRows && table.dim() == 2 && is_matrix(output, count, table.size(1)),
         "embed_new_rows: shapes");
+  check(static_cast<std::int64_t>(rows.pages.size()) == (rows.first_position % kPageTokens + count + kPageTokens - 1) / kPageTokens,
+        "embed_new_rows: the pages of the rows");
   check_indices(indices.position, count, table.device());
   check_indices(indices.cache_row, count, table.device());
   if (output.numel() > 0) embed_new_rows_on_device(rows, table, first_id, output, indices);

@@ -11,6 +11,7 @@ TEST(prefill_attention, does_not_run_in_this_build) { EXPECT_EQ(specthink::Prefi
 
 #include "kernels/device/hopper.h"
 #include "kernels/gpu_test.h"
+#include "specthink/kernels/limits.h"
 
 namespace specthink {
 namespace {
@@ -38,27 +39,41 @@ class prefill_attention : public GpuTest {
     return at::randn({rows, kv_heads, head_dim}, elements());
   }
 
-  /// The cache is NaN before the sequence and behind it.
+  /// Pages of a sequence of `length` positions, scattered over a cache of `pages_of_cache(length)`.
+  at::Tensor pages_of(std::int64_t length) const {
+    const std::int64_t pages = (length + kPageTokens - 1) / kPageTokens;
+    return ((at::arange(pages, at::kLong) * 7 + 2) % pages_of_cache(length)).to(at::kInt).to(device());
+  }
+  static std::int64_t pages_of_cache(std::int64_t length) {
+    std::int64_t pages = (length + kPageTokens - 1) / kPageTokens + 3;
+    while (pages % 7 == 0) ++pages;  // so that the pages above are all different
+    return pages;
+  }
+
+  /// The cache is NaN in the pages of others and behind the sequence.
   void compare(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim, const Shape& shape) {
     if (sanitized() && shape.rows * shape.length > (sanitizer() == "racecheck" ? 20'000 : 400'000)) return;
     SCOPED_TRACE(std::to_string(shape.rows) + " rows of " + std::to_string(shape.length) + ", " +
                  std::to_string(heads) + "/" + std::to_string(kv_heads) + " heads of " + std::to_string(head_dim));
-    const std::int64_t first = 128 * (shape.length % 3);
-    PrefillAttention::Layer other{cache(first + shape.length + 70, kv_heads, head_dim),
-                                  cache(first + shape.length + 70, kv_heads, head_dim)};
+    const std::int64_t cache_rows = pages_of_cache(shape.length) * kPageTokens;
+    PrefillAttention::Layer other{cache(cache_rows, kv_heads, head_dim), cache(cache_rows, kv_heads, head_dim)};
     PrefillAttention::Layer layer{at::full_like(other.keys, kNan), at::full_like(other.values, kNan)};
     const at::Tensor keys = at::randn({shape.length, kv_heads, head_dim}, elements());
     const at::Tensor values = at::randn({shape.length, kv_heads, head_dim}, elements());
-    layer.keys.narrow(0, first, shape.length).copy_(keys);
-    layer.values.narrow(0, first, shape.length).copy_(values);
+    const at::Tensor pages = pages_of(shape.length);
+    const at::Tensor positions = at::arange(shape.length, pages.options().dtype(at::kLong));
+    const at::Tensor rows = pages.to(at::kLong).index_select(0, positions.div(kPageTokens, "floor")) * kPageTokens +
+                            positions.remainder(kPageTokens);
+    layer.keys.index_copy_(0, rows, keys);
+    layer.values.index_copy_(0, rows, values);
     const at::Tensor queries = at::randn({shape.rows, heads, head_dim}, elements()) * 2;
 
     const auto attention = PrefillAttention::create(std::vector{other, layer});
     at::Tensor output = at::full_like(queries, kNan);
-    attention->run(1, queries, {first, shape.length}, output);
+    attention->run(1, queries, {pages, shape.length}, output);
     // The workspace is used again: what is left there must not matter. All keys and values are there this time.
     at::Tensor again = at::full_like(queries, kNan);
-    attention->run(1, queries, {first, shape.length, shape.length}, again);
+    attention->run(1, queries, {pages, shape.length, shape.length}, again);
     EXPECT_TRUE(at::equal(output, again));
     const at::Tensor expected = reference(queries, keys, values);
     expect_near(output, expected, 2 * rounding(), 2 * rounding(), "attention");
@@ -101,13 +116,13 @@ TEST_P(prefill_attention, other_groups_and_heads_of_64) {
 
 TEST_P(prefill_attention, scores_far_apart) {
   const Shape shape{40, 1000};
-  const at::Tensor keys = at::randn({shape.length, 1, 128}, elements()) * 30;
-  const at::Tensor values = at::randn({shape.length, 1, 128}, elements());
+  const at::Tensor keys = at::randn({1024, 1, 128}, elements()) * 30;
+  const at::Tensor values = at::randn({1024, 1, 128}, elements());
   const at::Tensor queries = at::randn({shape.rows, 4, 128}, elements()) * 30;
   const auto attention = PrefillAttention::create(std::vector{PrefillAttention::Layer{keys, values}});
   at::Tensor output = at::empty_like(queries);
-  attention->run(0, queries, {0, shape.length}, output);
-  expect_near(output, reference(queries, keys, values), 4 * rounding(), 4 * rounding(), "attention");
+  attention->run(0, queries, {at::arange(8, keys.options().dtype(at::kInt)), shape.length}, output);
+  expect_near(output, reference(queries, keys.narrow(0, 0, shape.length), values.narrow(0, 0, shape.length)), 4 * rounding(), 4 * rounding(), "attention");
 }
 
 TEST_P(prefill_attention, refuses_what_does_not_fit) {
@@ -116,10 +131,11 @@ TEST_P(prefill_attention, refuses_what_does_not_fit) {
   const auto attention =
       PrefillAttention::create(std::vector{PrefillAttention::Layer{cache(256, 2, 64), cache(256, 2, 64)}});
   at::Tensor output = at::empty({10, 4, 64}, elements());
-  EXPECT_THROW(attention->run(0, at::empty({10, 4, 128}, elements()), {0, 100}, output), InternalError);
-  EXPECT_THROW(attention->run(0, output.clone(), {200, 100}, output), InternalError);
-  EXPECT_THROW(attention->run(0, output.clone(), {0, 9}, output), InternalError);
-  EXPECT_THROW(attention->run(1, output.clone(), {0, 100}, output), InternalError);
+  const at::Tensor pages = at::arange(2, output.options().dtype(at::kInt));
+  EXPECT_THROW(attention->run(0, at::empty({10, 4, 128}, elements()), {pages, 100}, output), InternalError);
+  EXPECT_THROW(attention->run(0, output.clone(), {pages, 257}, output), InternalError) << "more than the pages hold";
+  EXPECT_THROW(attention->run(0, output.clone(), {pages, 9}, output), InternalError);
+  EXPECT_THROW(attention->run(1, output.clone(), {pages, 100}, output), InternalError);
 }
 
 INSTANTIATE_TEST_SUITE_P(types, prefill_attention, testing::Values(at::kBFloat16, at::kHalf));

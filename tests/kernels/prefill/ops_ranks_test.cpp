@@ -96,10 +96,15 @@ TEST_P(prefill_ops_test, embed_new_rows_knows_where_its_rows_belong) {
       prefill_ops::embed_rows(device_ids, table, first, expected);
       at::Tensor output = at::full({rows, hidden}, 7, options());
       prefill_ops::RowIndices indices{at::zeros({rows}, index), at::zeros({rows}, index)};
-      prefill_ops::embed_new_rows({ids, 8192, 40000}, table, first, output, indices);
+      // From the 72nd position of a page on, in pages that lie anywhere.
+      const std::vector<std::int32_t> all_pages{312, 7, 90};
+      const auto pages = std::span(all_pages).first(static_cast<std::size_t>((72 + rows + 127) / 128));
+      prefill_ops::embed_new_rows({ids, 8192 + 72, pages}, table, first, output, indices);
+      std::vector<std::int64_t> cache_rows;
+      for (std::int64_t i = 72; i < 72 + rows; ++i) cache_rows.push_back(pages[static_cast<std::size_t>(i / 128)] * 128 + i % 128);
       EXPECT_TRUE(at::equal(output, expected)) << shape_name({rows, hidden});
-      EXPECT_TRUE(at::equal(indices.position, at::arange(8192, 8192 + rows, index)));
-      EXPECT_TRUE(at::equal(indices.cache_row, at::arange(40000, 40000 + rows, index)));
+      EXPECT_TRUE(at::equal(indices.position, at::arange(8192 + 72, 8192 + 72 + rows, index)));
+      EXPECT_TRUE(at::equal(indices.cache_row, at::tensor(at::ArrayRef<std::int64_t>(cache_rows)).to(index)));
     }
   }
 }
@@ -257,7 +262,13 @@ TEST_P(prefill_ops_test, shapes_that_do_not_fit_are_bugs) {
   at::Tensor many = at::empty({count, 64}, options());
   prefill_ops::RowIndices indices{at::zeros({count}, options().dtype(at::kLong)),
                                   at::zeros({count}, options().dtype(at::kLong))};
-  EXPECT_THROW(prefill_ops::embed_new_rows({too_many, 0, 0}, random({9, 64}), 0, many, indices), InternalError);
+  const std::vector<std::int32_t> pages{0, 1, 2, 3};
+  const auto embed = [&](const TokenIds& ids, std::size_t num_pages) {
+    at::Tensor output = many.narrow(0, 0, static_cast<std::int64_t>(ids.size()));
+    prefill_ops::embed_new_rows({ids, 0, std::span(pages).first(num_pages)}, random({9, 64}), 0, output, indices);
+  };
+  EXPECT_THROW(embed(too_many, 3), InternalError);
+  EXPECT_THROW(embed({1, 2, 3}, 0), InternalError) << "a page is missing";
 }
 
 INSTANTIATE_TEST_SUITE_P(types, prefill_ops_test, testing::Values(at::kBFloat16, at::kHalf));
