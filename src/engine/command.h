@@ -1,4 +1,4 @@
-// What rank 0 broadcasts: a fixed header, then `payload_length` token ids.
+// What rank 0 broadcasts: a fixed header, then its row works and token ids as one body.
 #pragma once
 
 #include <cstdint>
@@ -10,26 +10,40 @@
 
 namespace specthink {
 
-enum class Operation : std::uint32_t { generate, score, install_stop_table, shutdown };
+enum class Operation : std::uint32_t { open, close, reset, generate, score, install_stop_table, shutdown };
 
-struct Command {
+struct CommandHeader {
   Operation operation = Operation::shutdown;
-  Role role = Role::target;
-  Purpose purpose = Purpose::takeover;
-  std::uint16_t stop_state = 0;
-  std::int32_t slot = 0;
-  std::int32_t max_tokens = 0;
-  std::int64_t truncate_to = 0;  // ids kept of the sequence so far; the payload follows them
-  std::uint64_t payload_length = 0;
+  Role role = Role::target;          // generate, score
+  std::int32_t slot = 0;             // open, close, reset, score
+  std::int32_t num_works = 0;        // generate: RowWorks in the body
+  std::uint64_t payload_length = 0;  // token ids in the body, behind the works
   std::uint64_t serial = 0;
-  SamplingParams sampling;
-  DrawKey draw;
-  std::uint8_t stop_at_trigger = 0;
-  std::uint8_t ignore_eos = 0;
+  std::int64_t tokens = 0;         // open: that the sequence has room for
+  std::int32_t stop_table = 0;     // install_stop_table: its id
   std::int32_t exit_code = 0;      // shutdown
   std::uint64_t stop_vocab = 0;    // install_stop_table: columns; the table follows as raw bytes
   std::uint64_t stop_entries = 0;  // install_stop_table: rows · columns
 };
-static_assert(std::is_trivially_copyable_v<Command>, "commands travel as bytes");
+static_assert(std::is_trivially_copyable_v<CommandHeader>, "commands travel as bytes");
+
+/// A sequence's request in a generate command.
+struct RowWork {
+  std::int32_t slot = 0;
+  std::uint8_t continues = 0;  // 1: goes on with the request that the slot has; nothing below counts
+  std::uint8_t ignore_eos = 0;
+  std::uint16_t stop_state = 0;
+  std::int32_t stop_table = -1;  // -1: triggers do not end the request
+  std::int32_t max_tokens = 0;
+  std::int32_t min_tokens = 0;   // before these are written, a completed trigger does not count
+  std::int32_t proposals = 0;    // of the last ids, how many are proposed rather than certain
+  std::uint32_t statistics = 0;  // TokenStatistics that are wanted of each token
+  Purpose purpose = Purpose::takeover;
+  std::int64_t truncate_to = 0;  // ids kept of the sequence so far; the work's share of the payload follows them
+  std::uint64_t payload_length = 0;
+  SamplingParams sampling;
+  DrawKey draw;
+};
+static_assert(std::is_trivially_copyable_v<RowWork>, "commands travel as bytes");
 
 }  // namespace specthink

@@ -1,19 +1,23 @@
 #include "specthink/engine/engine.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "engine/command.h"
-#include "specthink/model/memory_plan.h"
+#include "engine/model_state.h"
+#include "engine/sequence.h"
+#include "specthink/base/error.h"
 
 namespace specthink {
 namespace {
+
+constexpr int kTriggerTable = 0;  // the id of the one stop table that there is so far
 
 template <typename T>
 std::span<std::byte> raw(T& value) {
   return std::as_writable_bytes(std::span(&value, 1));
 }
+
+std::int64_t pages_for(std::int64_t tokens) { return (tokens + kSpareTokens + kPageTokens - 1) / kPageTokens; }
 
 }  // namespace
 
@@ -26,19 +30,16 @@ PhaseTimes& PhaseTimes::operator+=(const PhaseTimes& other) {
 }
 
 Engine::Engine(const ProcessGroup& group, Collectives& collectives, Model target, Model draft, const Options& options)
-    : group_(group),
-      collectives_(collectives),
-      options_(options),
-      target_{.model = std::move(target), .cached = 0, .step = nullptr, .obstacle = {}},
-      draft_{.model = std::move(draft), .cached = 0, .step = nullptr, .obstacle = {}} {
-  for (ModelState* state : {&target_, &draft_}) {
-    if (state->model.transformer) make_step(*state);
-  }
+    : group_(group), collectives_(collectives), options_(options), sequences_(kMaxSlots) {
+  check(target.transformer != nullptr, "an engine has a target");
+  target_ = std::make_unique<ModelState>(std::move(target), group, collectives);
+  if (draft.transformer) draft_ = std::make_unique<ModelState>(std::move(draft), group, collectives);
+  for (const auto& [role, state] : models()) make_graph_decoder(*state);
 }
 
 Engine::~Engine() = default;
 
-void Engine::make_step(ModelState& state) {
+void Engine::make_graph_decoder(ModelState& state) {
   StepModel model = state.model.transformer->step_model();
   state.obstacle = options_.decode_kernels ? step_obstacle(model) : "switched off";
   // All ranks decode alike: shards can differ in what the kernels take.
@@ -46,146 +47,260 @@ void Engine::make_step(ModelState& state) {
     if (refused && state.obstacle.empty()) state.obstacle = "another rank's shard does not fit them";
   }
   if (!state.obstacle.empty()) return;
-  const DecodeStep::Options options{options_.all_reduce, options_.vocab_size, options_.wait_limit_seconds};
-  state.step = DecodeStep::create(std::move(model), group_, collectives_, options);
+  DecodeStep::Options options;
+  options.all_reduce = options_.all_reduce;
+  options.wait_limit_seconds = options_.wait_limit_seconds;
+  state.graph = std::make_unique<GraphDecoder>(state.prefill,
+                                               DecodeStep::create(std::move(model), group_, collectives_, options));
 }
 
-std::string Engine::decode_path(Role role) {
+std::string Engine::decode_path(Role role) const {
   const ModelState& state = state_of(role);
-  if (!state.step) return "LibTorch operators (decode kernels: " + state.obstacle + ")";
-  const char* joined = group_.size() == 1 ? "" : state.step->fused() ? ", fused all-reduce" : ", NCCL all-reduce";
-  return fmt::format("decode kernels{}", joined);
+  if (state.graph) return state.graph->description();
+  return state.operators.description() + " (decode kernels: " + state.obstacle + ")";
 }
 
-Engine::ModelState& Engine::state_of(Role role) {
-  ModelState& state = role == Role::target ? target_ : draft_;
-  check(state.model.transformer != nullptr, "a command for a model that is not loaded");
-  return state;
+Engine::ModelState& Engine::state_of(Role role) const {
+  ModelState* const state = role == Role::target ? target_.get() : draft_.get();
+  check(state != nullptr, "a command for a model that is not loaded");
+  return *state;
+}
+
+std::vector<std::pair<Role, Engine::ModelState*>> Engine::models() const {
+  std::vector<std::pair<Role, ModelState*>> models{{Role::target, target_.get()}};
+  if (draft_) models.emplace_back(Role::draft, draft_.get());
+  return models;
+}
+
+Sequence& Engine::sequence(int slot) {
+  check(slot >= 0 && slot < kMaxSlots && sequences_[static_cast<std::size_t>(slot)].open, "a sequence that is open");
+  return sequences_[static_cast<std::size_t>(slot)];
 }
 
 std::int64_t Engine::capacity() const {
-  std::int64_t tokens = target_.model.transformer->capacity() - kSpareTokens;
-  if (draft_.model.transformer) tokens = std::min(tokens, draft_.model.transformer->capacity() - kSpareTokens);
-  return tokens;
+  std::int64_t pages = target_->model.transformer->num_pages();
+  if (draft_) pages = std::min(pages, draft_->model.transformer->num_pages());
+  return pages * kPageTokens - kSpareTokens;
 }
 
 // --- Rank 0
-// --------------------------------------------------------------------------------------------------------------
 
-void Engine::send(Command& command, std::span<const TokenId> payload) {
+void Engine::send(CommandHeader& header, std::span<const RowWork> works, std::span<const TokenId> payload) {
   busy_ = true;
-  command.payload_length = payload.size();
-  command.serial = serial_;
-  group_.broadcast(raw(command));
-  TokenIds ids(payload.begin(), payload.end());
-  group_.broadcast(std::as_writable_bytes(std::span(ids)));
-  update_sequence(command, ids);
+  header.num_works = static_cast<std::int32_t>(works.size());
+  header.payload_length = payload.size();
+  header.serial = serial_;
+  group_.broadcast(raw(header));
+  if (!works.empty() || !payload.empty()) {
+    std::vector<std::byte> body(works.size_bytes() + payload.size_bytes());
+    std::ranges::copy(std::as_bytes(works), body.begin());
+    std::ranges::copy(std::as_bytes(payload), body.begin() + static_cast<std::ptrdiff_t>(works.size_bytes()));
+    group_.broadcast(body);
+  }
+  execute(header, works, payload);
+  busy_ = false;
 }
 
-Generation Engine::generate(const Request& request, const SamplingParams& sampling, const DrawKey& key, bool ignore_eos,
-                            const std::function<void(TokenId)>& sink) {
-  const auto common =
-      std::mismatch(ids_.begin(), ids_.end(), request.prefix.begin(), request.prefix.end()).first - ids_.begin();
-  Command command;
-  command.operation = Operation::generate;
-  command.role = request.role;
-  command.purpose = request.purpose;
-  command.max_tokens = request.max_tokens;
-  command.truncate_to = common;
-  command.stop_at_trigger = request.stop_at_trigger;
-  command.stop_state = request.stop_state;
-  command.sampling = sampling;
-  command.draw = key;
-  command.ignore_eos = ignore_eos;
-  send(command, request.prefix.subspan(static_cast<std::size_t>(common)));
-  Generation generation = execute_generate(command, sink);
-  busy_ = false;
-  return generation;
+std::optional<int> Engine::open(std::int64_t tokens) {
+  check(tokens >= 0 && tokens <= capacity(), "a sequence longer than the KV cache");
+  const auto free = std::ranges::find_if(sequences_, [](const Sequence& sequence) { return !sequence.open; });
+  if (free == sequences_.end()) return std::nullopt;
+  for (const auto& [role, state] : models()) {
+    if (state->pages.num_free() < pages_for(tokens)) return std::nullopt;
+  }
+  CommandHeader header;
+  header.operation = Operation::open;
+  header.slot = static_cast<std::int32_t>(free - sequences_.begin());
+  header.tokens = tokens;
+  send(header);
+  return header.slot;
+}
+
+void Engine::close(int slot) {
+  CommandHeader header;
+  header.operation = Operation::close;
+  header.slot = slot;
+  send(header);
+}
+
+void Engine::reset(int slot) {
+  CommandHeader header;
+  header.operation = Operation::reset;
+  header.slot = slot;
+  send(header);
+}
+
+void Engine::start(int slot, const Request& request, const SamplingParams& sampling, const DrawKey& key,
+                   bool ignore_eos, std::function<void(TokenId)> sink) {
+  Sequence& own = sequence(slot);
+  own.request = {};
+  own.request.sink = std::move(sink);
+  own.request.prefix.assign(request.prefix.begin(), request.prefix.end());
+  own.request.role = request.role;
+  RowWork& work = own.request.work;
+  work.slot = slot;
+  work.ignore_eos = ignore_eos;
+  work.stop_state = request.stop_state;
+  if (request.stop_at_trigger && has_stop_table_) work.stop_table = kTriggerTable;
+  work.max_tokens = request.max_tokens;
+  work.purpose = request.purpose;
+  work.sampling = sampling;
+  work.draw = key;
+}
+
+std::vector<int> Engine::run(std::span<const int> slots) {
+  check(!slots.empty() && slots.size() <= static_cast<std::size_t>(kMaxStepRows), "requests of 1 to 16 sequences");
+  const Role role = sequence(slots.front()).request.role;
+  ModelState& state = state_of(role);
+  const Decoder& decoder = decoder_of(state, sequence(slots.front()).request.work);
+  std::vector<RowWork> works;
+  TokenIds payload;
+  for (const int slot : slots) {
+    const Sequence& own = sequence(slot);
+    const SequenceRequest& request = own.request;
+    check(request.role == role && !request.ended, "requests of one model that have not ended");
+    if (&decoder_of(state, request.work) != &decoder) continue;
+    RowWork work = request.work;
+    work.continues = request.enqueued > 0;
+    if (!work.continues) {
+      // What is there already of the prefix is not sent again.
+      const auto common = std::ranges::mismatch(own.ids, request.prefix).in1 - own.ids.begin();
+      work.truncate_to = common;
+      work.payload_length = request.prefix.size() - static_cast<std::size_t>(common);
+      payload.insert(payload.end(), request.prefix.begin() + common, request.prefix.end());
+    }
+    works.push_back(work);
+  }
+  CommandHeader header;
+  header.operation = Operation::generate;
+  header.role = role;
+  send(header, works, payload);
+  std::vector<int> ended;
+  for (const RowWork& work : works) {
+    if (sequence(work.slot).request.ended) ended.push_back(work.slot);
+  }
+  return ended;
+}
+
+Generation Engine::take(int slot) {
+  SequenceRequest& request = sequence(slot).request;
+  check(request.ended, "the answer of a request that has ended");
+  return std::exchange(request.generation, {});
+}
+
+Generation Engine::generate(int slot, const Request& request, const SamplingParams& sampling, const DrawKey& key,
+                            bool ignore_eos, std::function<void(TokenId)> sink) {
+  start(slot, request, sampling, key, ignore_eos, std::move(sink));
+  run(std::span(&slot, 1));
+  return take(slot);
 }
 
 std::vector<float> Engine::score(Role role, std::span<const TokenId> ids) {
-  Command command;
-  command.operation = Operation::score;
-  command.role = role;
-  send(command, ids);
-  std::vector<float> logprobs = execute_score(command);
-  busy_ = false;
-  return logprobs;
+  const std::optional<int> slot = open(static_cast<std::int64_t>(ids.size()));
+  check(slot.has_value(), "a text to be scored needs room for a sequence");
+  CommandHeader header;
+  header.operation = Operation::score;
+  header.role = role;
+  header.slot = *slot;
+  send(header, {}, ids);
+  close(*slot);
+  return std::exchange(scores_, {});
 }
 
 void Engine::install_stop_table(const StopTable& table) {
-  Command command;
-  command.operation = Operation::install_stop_table;
-  command.truncate_to = static_cast<std::int64_t>(ids_.size());
-  command.stop_vocab = table.vocab_size();
-  command.stop_entries = table.entries().size();
+  CommandHeader header;
+  header.operation = Operation::install_stop_table;
+  header.stop_table = kTriggerTable;
+  header.stop_vocab = table.vocab_size();
+  header.stop_entries = table.entries().size();
   stop_entries_.assign(table.entries().begin(), table.entries().end());
-  send(command, {});
-  receive_stop_table(command);
-  busy_ = false;
-}
-
-void Engine::reset() {
-  // Nothing to send: the next command's truncate_to is 0.
-  ids_.clear();
-  target_.cached = 0;
-  draft_.cached = 0;
+  send(header);
 }
 
 void Engine::shutdown(int exit_code) {
-  Command command;
-  command.operation = Operation::shutdown;
-  command.exit_code = exit_code;
-  send(command, {});
-  busy_ = false;
+  CommandHeader header;
+  header.operation = Operation::shutdown;
+  header.exit_code = exit_code;
+  send(header);
 }
 
 // --- Every rank
-// ----------------------------------------------------------------------------------------------------------
 
 int Engine::serve() {
   while (true) {
-    Command command;
-    group_.broadcast(raw(command));
-    TokenIds payload(command.payload_length);
-    group_.broadcast(std::as_writable_bytes(std::span(payload)));
-    check(command.serial == serial_, "a rank has missed a command");
+    CommandHeader header;
+    group_.broadcast(raw(header));
+    check(header.serial == serial_, "a rank has missed a command");
+    const std::size_t work_bytes = static_cast<std::size_t>(header.num_works) * sizeof(RowWork);
+    std::vector<std::byte> body(work_bytes + header.payload_length * sizeof(TokenId));
+    if (!body.empty()) group_.broadcast(body);
+    std::vector<RowWork> works(static_cast<std::size_t>(header.num_works));
+    TokenIds payload(header.payload_length);
+    const auto begin_of_ids = body.begin() + static_cast<std::ptrdiff_t>(work_bytes);
+    std::copy(body.begin(), begin_of_ids, std::as_writable_bytes(std::span(works)).begin());
+    std::copy(begin_of_ids, body.end(), std::as_writable_bytes(std::span(payload)).begin());
     busy_ = true;
-    update_sequence(command, payload);
-    switch (command.operation) {
-      case Operation::generate:
-        execute_generate(command, {});
-        break;
-      case Operation::score:
-        execute_score(command);
-        break;
-      case Operation::install_stop_table:
-        receive_stop_table(command);
-        break;
-      case Operation::shutdown:
-        return command.exit_code;
-    }
+    execute(header, works, payload);
+    if (header.operation == Operation::shutdown) return header.exit_code;
     busy_ = false;
   }
 }
 
-void Engine::receive_stop_table(const Command& command) {
-  stop_vocab_ = command.stop_vocab;
-  stop_entries_.resize(command.stop_entries);
-  group_.broadcast(std::as_writable_bytes(std::span(stop_entries_)));
-  for (ModelState* state : {&target_, &draft_}) {
-    if (state->step) state->step->set_stop_table(stop_entries_, static_cast<std::int64_t>(stop_vocab_));
+void Engine::execute(const CommandHeader& header, std::span<const RowWork> works, std::span<const TokenId> payload) {
+  ++serial_;
+  switch (header.operation) {
+    case Operation::open:
+      return open_sequence(header);
+    case Operation::close:
+      return close_sequence(header.slot);
+    case Operation::reset:
+      return sequence(header.slot).replace_tail(0, {});
+    case Operation::generate:
+      start_requests(header.role, works, payload);
+      return run_requests(header.role, works);
+    case Operation::score:
+      return execute_score(header, payload);
+    case Operation::install_stop_table:
+      return receive_stop_table(header);
+    case Operation::shutdown:
+      return;
   }
 }
 
-void Engine::update_sequence(const Command& command, std::span<const TokenId> payload) {
-  ++serial_;
-  check(command.truncate_to >= 0 && command.truncate_to <= static_cast<std::int64_t>(ids_.size()),
-        "a command that truncates beyond the sequence");
-  ids_.resize(static_cast<std::size_t>(command.truncate_to));
-  ids_.insert(ids_.end(), payload.begin(), payload.end());
-  target_.cached = std::min(target_.cached, command.truncate_to);
-  draft_.cached = std::min(draft_.cached, command.truncate_to);
+void Engine::open_sequence(const CommandHeader& header) {
+  Sequence& opened = sequences_.at(static_cast<std::size_t>(header.slot));
+  check(!opened.open, "a slot that is free");
+  opened = {};
+  opened.open = true;
+  opened.capacity = header.tokens;
+  for (const auto& [role, state] : models()) {
+    auto pages = state->pages.allocate(pages_for(header.tokens));
+    check(pages.has_value(), "rank 0 opens a sequence only when there is room");
+    if (state->graph) {
+      state->graph->set_pages(header.slot, *pages);
+    } else {
+      state->operators.set_pages(header.slot, *pages);
+    }
+    opened.pages[static_cast<std::size_t>(role)] = std::move(*pages);
+  }
+}
+
+void Engine::close_sequence(int slot) {
+  Sequence& closed = sequence(slot);
+  for (const auto& [role, state] : models()) state->pages.release(closed.pages[static_cast<std::size_t>(role)]);
+  closed = {};
+}
+
+void Engine::receive_stop_table(const CommandHeader& header) {
+  stop_entries_.resize(header.stop_entries);
+  group_.broadcast(std::as_writable_bytes(std::span(stop_entries_)));
+  for (const auto& [role, state] : models()) {
+    state->operators.set_stop_table(header.stop_table, stop_entries_, static_cast<std::int64_t>(header.stop_vocab));
+    if (state->graph)
+      state->graph->set_stop_table(header.stop_table, stop_entries_, static_cast<std::int64_t>(header.stop_vocab));
+  }
+  has_stop_table_ = true;
+  stop_entries_ = {};
 }
 
 }  // namespace specthink

@@ -2,6 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "specthink/base/error.h"
 
 namespace specthink {
 namespace {
@@ -39,6 +44,160 @@ class Streamer {
   std::size_t shown_ = 0;
 };
 
+/// A run and its sequence, from its first request to its result.
+class ActiveRun {
+ public:
+  ActiveRun(Engine& engine, int sequence, std::int64_t room, ScheduledRun run)
+      : engine_(engine), sequence_(sequence), room_(room), run_(std::move(run)), streamer_(run_.options) {
+    const auto start = std::chrono::steady_clock::now();
+    elapsed_ = [start] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+    prompt_size_ = run_.setup.prompt.size();
+    ignore_eos_ = run_.setup.ignore_eos;
+    run_.setup.elapsed_seconds = elapsed_;
+    schedule_ = make_schedule(std::move(run_.setup));
+    next_request();
+  }
+  ActiveRun(const ActiveRun&) = delete;
+  ActiveRun& operator=(const ActiveRun&) = delete;
+
+  int sequence() const { return sequence_; }
+
+  /// The model that the run waits for; none when it is over.
+  std::optional<Role> waits_for() const { return role_; }
+
+  /// The request has ended.
+  void resume() {
+    const Generation generation = engine_.take(sequence_);
+    (*role_ == Role::target ? outcome_.target : outcome_.draft) += generation.times;
+    schedule_->resume(generation.ids);
+    streamer_.settle(*schedule_);
+    next_request();
+  }
+
+  /// After the last request.
+  void finish() {
+    outcome_.result = schedule_->result();
+    if (out_of_context_) outcome_.result.finish_reason = FinishReason::length;
+    outcome_.result.ledger.draft_prefilled = outcome_.draft.prefilled;
+    outcome_.result.ledger.target_prefilled = outcome_.target.prefilled;
+    outcome_.seconds = elapsed_();
+    engine_.close(sequence_);
+    run_.done(std::move(outcome_));
+  }
+
+ private:
+  /// Starts the schedule's request, unless the run ends here.
+  void next_request() {
+    role_.reset();
+    const Request* const request = schedule_->request();
+    if (!request) return;
+    if (run_.options.interrupted && run_.options.interrupted()) return schedule_->interrupt();
+    // compat original overshoots its limit; a request then gets what the context has left, as in vLLM.
+    Request cut = *request;
+    cut.max_tokens =
+        static_cast<int>(std::min<std::int64_t>(cut.max_tokens, room_ - static_cast<std::int64_t>(cut.prefix.size())));
+    if (cut.max_tokens <= 0) {
+      out_of_context_ = true;
+      return schedule_->interrupt();
+    }
+    engine_.start(sequence_, cut, run_.options.sampling, run_.options.draw, ignore_eos_,
+                  streamer_.live(*request, prompt_size_));
+    role_ = request->role;
+  }
+
+  Engine& engine_;
+  int sequence_;
+  std::int64_t room_;  // tokens that the sequence can have
+  ScheduledRun run_;
+  Streamer streamer_;
+  std::function<double()> elapsed_;
+  std::size_t prompt_size_ = 0;
+  bool ignore_eos_ = false;
+  bool out_of_context_ = false;
+  std::unique_ptr<Schedule> schedule_;
+  std::optional<Role> role_;
+  EngineRun outcome_;
+};
+
+void check_room(const Engine& engine, const RunSetup& setup) {
+  const auto prompt = static_cast<std::int64_t>(setup.prompt.size());
+  const std::int64_t needed = tokens_needed(setup);
+  if (needed <= engine.capacity() || prompt >= setup.max_model_len) return;
+  throw UserError(
+      "the KV cache holds {} tokens, but a prompt of {} and up to {} new tokens need {}: lower --max-tokens, or give "
+      "the models more memory (`specthink plan` shows which --gpu-memory-utilization fits)",
+      engine.capacity(), prompt, needed - prompt, needed);
+}
+
+/// Runs that share an engine.
+class RunPool {
+ public:
+  RunPool(Engine& engine, int batch, const std::function<std::optional<ScheduledRun>()>& next)
+      : engine_(engine), batch_(static_cast<std::size_t>(batch)), next_(next) {
+    check(batch >= 1 && batch <= kMaxStepRows, "a batch of 1 to 16 runs");
+  }
+
+  void run() {
+    while (true) {
+      admit();
+      if (active_.empty()) return;
+      // Round robin over the models: each runs all that wait for it until one of their requests has ended.
+      for (const Role role : {Role::target, Role::draft}) run_waiting(role);
+      std::erase_if(active_, [](const std::unique_ptr<ActiveRun>& run) {
+        if (run->waits_for()) return false;
+        run->finish();
+        return true;
+      });
+    }
+  }
+
+ private:
+  /// Takes runs in while there is room for them.
+  void admit() {
+    while (active_.size() < batch_) {
+      if (!waiting_) waiting_ = next_();
+      if (!waiting_) return;
+      check_room(engine_, waiting_->setup);
+      // compat original may reach beyond its limit, into what the context has left.
+      const std::int64_t room =
+          batch_ == 1 ? engine_.capacity() : std::min(engine_.capacity(), most_tokens(waiting_->setup));
+      const std::optional<int> sequence = engine_.open(room);
+      if (!sequence) {
+        check(!active_.empty(), "a run that is alone has room");
+        return;
+      }
+      active_.push_back(std::make_unique<ActiveRun>(engine_, *sequence, room, std::move(*waiting_)));
+      waiting_.reset();
+    }
+  }
+
+  /// With what the requests of compat original can reach beyond max_tokens: a segment, a takeover, recap words.
+  static std::int64_t most_tokens(const RunSetup& setup) {
+    constexpr std::int64_t kOvershoot = 2048;
+    const std::int64_t context =
+        std::max<std::int64_t>(setup.max_model_len, static_cast<std::int64_t>(setup.prompt.size()) + 1);
+    return std::min(context, tokens_needed(setup) + kOvershoot);
+  }
+
+  void run_waiting(Role role) {
+    std::vector<int> sequences;
+    for (const auto& run : active_) {
+      if (run->waits_for() == role) sequences.push_back(run->sequence());
+    }
+    if (sequences.empty()) return;
+    const std::vector<int> ended = engine_.run(sequences);
+    for (const auto& run : active_) {
+      if (std::ranges::find(ended, run->sequence()) != ended.end()) run->resume();
+    }
+  }
+
+  Engine& engine_;
+  std::size_t batch_;
+  const std::function<std::optional<ScheduledRun>()>& next_;
+  std::optional<ScheduledRun> waiting_;  // has no room yet
+  std::vector<std::unique_ptr<ActiveRun>> active_;
+};
+
 }  // namespace
 
 std::int64_t tokens_needed(const RunSetup& setup) {
@@ -47,54 +206,17 @@ std::int64_t tokens_needed(const RunSetup& setup) {
 }
 
 EngineRun run_schedule(Engine& engine, RunSetup setup, const RunOptions& options) {
-  const std::size_t prompt_size = setup.prompt.size();
-  const std::int64_t needed = tokens_needed(setup);
-  if (needed > engine.capacity() && prompt_size < static_cast<std::size_t>(setup.max_model_len)) {
-    throw UserError(
-        "the KV cache holds {} tokens, but a prompt of {} and up to {} new tokens need {}: lower --max-tokens, or give "
-        "the "
-        "models more memory (`specthink plan` shows which --gpu-memory-utilization fits)",
-        engine.capacity(), prompt_size, needed - static_cast<std::int64_t>(prompt_size), needed);
-  }
-  const auto start = std::chrono::steady_clock::now();
-  const auto elapsed = [start] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  };
-  setup.elapsed_seconds = elapsed;
-  const bool ignore_eos = setup.ignore_eos;
-  const std::unique_ptr<Schedule> schedule = make_schedule(std::move(setup));
+  std::optional<EngineRun> outcome;
+  bool given = false;
+  run_schedules(engine, 1, [&]() -> std::optional<ScheduledRun> {
+    if (std::exchange(given, true)) return std::nullopt;
+    return ScheduledRun{std::move(setup), options, [&](EngineRun run) { outcome = std::move(run); }};
+  });
+  return std::move(*outcome);
+}
 
-  EngineRun run;
-  Streamer streamer(options);
-  bool out_of_context = false;
-  while (const Request* request = schedule->request()) {
-    if (options.interrupted && options.interrupted()) {
-      schedule->interrupt();
-      break;
-    }
-    // compat seed overshoots its limit; a request then gets what the context has left, as in vLLM.
-    Request cut = *request;
-    cut.max_tokens = static_cast<int>(
-        std::min<std::int64_t>(cut.max_tokens, engine.capacity() - static_cast<std::int64_t>(cut.prefix.size())));
-    if (cut.max_tokens <= 0) {
-      schedule->interrupt();
-      out_of_context = true;
-      break;
-    }
-    const Role role = request->role;
-    if (request->purpose == Purpose::takeover) ++run.takeovers;
-    const Generation generation =
-        engine.generate(cut, options.sampling, options.draw, ignore_eos, streamer.live(*request, prompt_size));
-    (role == Role::target ? run.target : run.draft) += generation.times;
-    schedule->resume(generation.ids);
-    streamer.settle(*schedule);
-  }
-  run.result = schedule->result();
-  if (out_of_context) run.result.finish_reason = FinishReason::length;
-  run.result.ledger.draft_prefilled = run.draft.prefilled;
-  run.result.ledger.target_prefilled = run.target.prefilled;
-  run.seconds = elapsed();
-  return run;
+void run_schedules(Engine& engine, int batch, const std::function<std::optional<ScheduledRun>()>& next) {
+  RunPool(engine, batch, next).run();
 }
 
 }  // namespace specthink

@@ -8,6 +8,7 @@ namespace specthink {
 namespace {
 
 using testing_support::LoadedModels;
+using testing_support::SingleSequence;
 using testing_support::world;
 
 constexpr SamplingParams kGreedy{};
@@ -26,7 +27,7 @@ Request request_for(Role role, std::span<const TokenId> prefix, int max_tokens) 
           .max_tokens = max_tokens};
 }
 
-TokenIds continue_with(Engine& engine, Role role, const TokenIds& prefix, int max_tokens,
+TokenIds continue_with(SingleSequence& engine, Role role, const TokenIds& prefix, int max_tokens,
                        const SamplingParams& sampling = kGreedy) {
   return engine.generate(request_for(role, prefix, max_tokens), sampling, DrawKey{3, 0, 0}, false).ids;
 }
@@ -39,7 +40,7 @@ TokenIds joined(TokenIds a, const TokenIds& b) {
 // Two models that take turns, with text that is taken back: each time the result is that of a fresh sequence.
 TEST(engine, turns_and_rollbacks_equal_a_fresh_prefill) {
   LoadedModels models;
-  models.drive([](Engine& engine) {
+  models.drive_one([](SingleSequence& engine) {
     TokenIds text = prompt_of(9);
     for (int turn = 0; turn < 6; ++turn) {
       const Role role = turn % 2 == 0 ? Role::draft : Role::target;
@@ -54,7 +55,7 @@ TEST(engine, turns_and_rollbacks_equal_a_fresh_prefill) {
 
 TEST(engine, sampled_text_can_be_replayed) {
   LoadedModels models;
-  models.drive([](Engine& engine) {
+  models.drive_one([](SingleSequence& engine) {
     const TokenIds prompt = prompt_of(5);
     const TokenIds whole = continue_with(engine, Role::target, prompt, 40, kSampled);
     engine.reset();
@@ -67,7 +68,7 @@ TEST(engine, sampled_text_can_be_replayed) {
 // Sampled tokens depend on the last bit of a logit: the engine compares all ranks after every command here.
 TEST(engine, ranks_agree_over_500_bfloat16_steps) {
   LoadedModels models({}, 1024, DType::bfloat16);
-  models.drive([](Engine& engine) {
+  models.drive_one([](SingleSequence& engine) {
     TokenIds text = prompt_of(20);
     for (int turn = 0; turn < 50; ++turn) {
       text = joined(text, continue_with(engine, turn % 3 == 0 ? Role::target : Role::draft, text, 10, kSampled));
@@ -78,7 +79,7 @@ TEST(engine, ranks_agree_over_500_bfloat16_steps) {
 
 TEST(engine, a_long_prompt_is_prefilled_in_chunks) {
   LoadedModels models({}, 2048);
-  models.drive([](Engine& engine) {
+  models.drive_one([](SingleSequence& engine) {
     const TokenIds prompt = prompt_of(1500);
     const Generation generation = engine.generate(request_for(Role::target, prompt, 3), kGreedy, {}, false);
     EXPECT_EQ(generation.times.prefilled, 1500);
@@ -93,7 +94,8 @@ TEST(engine, a_long_prompt_is_prefilled_in_chunks) {
 TEST(engine, ends_at_eos_unless_ignored) {
   LoadedModels probe;
   TokenIds free_run;
-  probe.drive([&](Engine& engine) { free_run = continue_with(engine, Role::draft, prompt_of(6), 30, kSampled); });
+  probe.drive_one(
+      [&](SingleSequence& engine) { free_run = continue_with(engine, Role::draft, prompt_of(6), 30, kSampled); });
   // Every rank must build the next models with the same EOS.
   std::string text(reinterpret_cast<const char*>(free_run.data()), free_run.size() * sizeof(TokenId));
   world().broadcast(text);
@@ -103,7 +105,7 @@ TEST(engine, ends_at_eos_unless_ignored) {
   const auto first = std::find(free_run.begin(), free_run.end(), eos) - free_run.begin();
 
   LoadedModels models({eos});
-  models.drive([&](Engine& engine) {
+  models.drive_one([&](SingleSequence& engine) {
     const TokenIds prompt = prompt_of(6);
     const Generation stopped = engine.generate(request_for(Role::draft, prompt, 30), kSampled, DrawKey{3, 0, 0}, false);
     EXPECT_EQ(stopped.reason, EndReason::eos);
@@ -117,7 +119,7 @@ TEST(engine, ends_at_eos_unless_ignored) {
 
 TEST(engine, counts_what_was_caught_up) {
   LoadedModels models;
-  models.drive([](Engine& engine) {
+  models.drive_one([](SingleSequence& engine) {
     TokenIds text = prompt_of(10);
     Generation draft = engine.generate(request_for(Role::draft, text, 5), kGreedy, {}, false);
     EXPECT_EQ(draft.times.prefilled, 10);
@@ -133,7 +135,9 @@ TEST(engine, scores_its_own_greedy_text_highest) {
   LoadedModels models;
   models.drive([](Engine& engine) {
     const TokenIds prompt = prompt_of(300);
-    const TokenIds text = joined(prompt, continue_with(engine, Role::target, prompt, 10));
+    SingleSequence sequence(engine);
+    const TokenIds text = joined(prompt, continue_with(sequence, Role::target, prompt, 10));
+    sequence.close();
     const std::vector<float> scores = engine.score(Role::target, text);
     ASSERT_EQ(scores.size(), text.size() - 1);
     for (const float score : scores) EXPECT_LT(score, 0);
@@ -162,11 +166,12 @@ TEST(engine, never_samples_beyond_the_smaller_vocabulary) {
     return;
   }
   const TokenIds prompt = prompt_of(4);
+  SingleSequence sequence(engine);
   for (const SamplingParams& sampling :
        {SamplingParams{.temperature = 5}, SamplingParams{.temperature = 5, .top_p = 1, .top_k = 190}}) {
-    for (const TokenId id : engine.generate(request_for(Role::target, prompt, 200), sampling, {}, false).ids)
+    for (const TokenId id : sequence.generate(request_for(Role::target, prompt, 200), sampling, {}, false).ids)
       EXPECT_LT(id, 150);
-    engine.reset();
+    sequence.reset();
   }
   engine.shutdown(0);
 }
@@ -176,13 +181,17 @@ TEST(transformer, several_slots_in_one_step) {
   Transformer::Options options;
   options.dtype = DType::float32;
   options.device = testing_support::device();
-  options.slots = 3;
-  options.capacity = 256;
+  options.pages = 6;
   options.dummy_weights = true;
   const auto collectives = Collectives::create(world(), testing_support::device());
   Transformer together(std::filesystem::path(), testing_support::small_config(), *collectives, options);
   Transformer alone(std::filesystem::path(), testing_support::small_config(), *collectives, options);
-  const TokenIds a = prompt_of(5, 1);
+  // In both, each slot has two pages; together they do not lie one behind the other.
+  for (const int slot : {0, 1, 2}) {
+    together.set_pages(slot, std::vector<std::int32_t>{5 - slot, slot});
+    alone.set_pages(slot, std::vector<std::int32_t>{2 * slot, 2 * slot + 1});
+  }
+  const TokenIds a = prompt_of(130, 1);
   const TokenIds b = prompt_of(1, 2);
   const TokenIds c = prompt_of(8, 3);
   const SlotRows rows[] = {{0, 0, a}, {2, 0, b}, {1, 0, c}};
@@ -191,7 +200,7 @@ TEST(transformer, several_slots_in_one_step) {
   for (const SlotRows& row : rows) parts.push_back(alone.forward(std::span(&row, 1)));
   EXPECT_TRUE(at::allclose(joint, at::cat(parts), 1e-5, 1e-5));
   const TokenIds next{7};
-  const SlotRows step[] = {{1, 8, next}, {0, 5, next}};
+  const SlotRows step[] = {{1, 8, next}, {0, 130, next}};
   const at::Tensor second = together.forward(step);
   EXPECT_TRUE(at::allclose(second.narrow(0, 0, 1), alone.forward(std::span(&step[0], 1)), 1e-5, 1e-5));
   EXPECT_TRUE(at::allclose(second.narrow(0, 1, 1), alone.forward(std::span(&step[1], 1)), 1e-5, 1e-5));

@@ -25,8 +25,7 @@ void with_engine(const std::filesystem::path& folder, DType dtype, Check&& check
     return;
   }
   const auto collectives = Collectives::create(world(), testing_support::device());
-  Transformer model(folder, config, *collectives,
-                    {.dtype = dtype, .device = testing_support::device(), .capacity = 256});
+  Transformer model(folder, config, *collectives, {.dtype = dtype, .device = testing_support::device(), .pages = 2});
   Engine engine(world(), *collectives, {&model, config.eos_ids}, {},
                 {.vocab_size = config.vocab_size, .check_interval = 1});
   if (world().rank() != 0) {
@@ -52,7 +51,8 @@ TEST_P(golden_models, float32_greedy_continuation) {
   with_engine(golden_folder() / GetParam(), DType::float32, [](Engine& engine, const Json& golden) {
     const auto prompt = golden.at("prompt").get<TokenIds>();
     const Request request{.role = Role::target, .purpose = Purpose::takeover, .prefix = prompt, .max_tokens = 64};
-    EXPECT_EQ(engine.generate(request, {}, {}, /*ignore_eos=*/true).ids, golden.at("greedy").get<TokenIds>());
+    const int sequence = engine.open(200).value();
+    EXPECT_EQ(engine.generate(sequence, request, {}, {}, /*ignore_eos=*/true).ids, golden.at("greedy").get<TokenIds>());
   });
 }
 

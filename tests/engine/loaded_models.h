@@ -27,6 +27,22 @@ inline ModelConfig small_config(std::int64_t layers = 2) {
   return config;
 }
 
+/// One sequence of an engine, for tests that need no more.
+class SingleSequence {
+ public:
+  explicit SingleSequence(Engine& engine) : engine_(engine), slot_(engine.open(engine.capacity()).value()) {}
+
+  Generation generate(const Request& request, const SamplingParams& sampling, const DrawKey& key, bool ignore_eos) {
+    return engine_.generate(slot_, request, sampling, key, ignore_eos);
+  }
+  void reset() { engine_.reset(slot_); }
+  void close() { engine_.close(slot_); }
+
+ private:
+  Engine& engine_;
+  int slot_;
+};
+
 /// A target and a draft with random weights, and an engine over them, on all ranks of the test.
 class LoadedModels {
  public:
@@ -35,7 +51,7 @@ class LoadedModels {
     Transformer::Options options;
     options.dtype = dtype;
     options.device = device();
-    options.capacity = capacity;
+    options.pages = (capacity + kPageTokens - 1) / kPageTokens;
     options.dummy_weights = true;
     options.dummy_seed = 1;
     target_ = std::make_unique<Transformer>("", small_config(3), *collectives_, options);
@@ -55,6 +71,15 @@ class LoadedModels {
     }
     root(*engine_);
     engine_->shutdown(0);
+  }
+
+  /// The same with one sequence that has the whole cache.
+  template <typename Root>
+  void drive_one(Root&& root) {
+    drive([&](Engine& engine) {
+      SingleSequence sequence(engine);
+      root(sequence);
+    });
   }
 
   Transformer& target() { return *target_; }

@@ -39,6 +39,8 @@ ModelConfig random_config(std::int64_t head_dim, bool qk_norm) {
 
 class fused_forward : public testing::TestWithParam<DType> {
  protected:
+  static constexpr int kPagesOfSlot = 11;
+
   void SetUp() override {
     if (!device().is_cuda()) GTEST_SKIP() << "the fused kernels run on GPUs only (SPECTHINK_TEST_DEVICE=cuda)";
   }
@@ -48,13 +50,19 @@ class fused_forward : public testing::TestWithParam<DType> {
     Transformer::Options options;
     options.dtype = GetParam();
     options.device = device();
-    options.slots = 3;
-    options.capacity = 1400;
+    options.pages = 3 * kPagesOfSlot;
     options.dummy_weights = folder.empty();
     options.dummy_seed = 3;
     options.fused_prefill = fused;
     options.peer_sum = peer_sum;
-    return std::make_unique<Transformer>(folder, config, *collectives_, options);
+    auto transformer = std::make_unique<Transformer>(folder, config, *collectives_, options);
+    // The pages of three slots, in turns and backwards.
+    for (int slot = 0; slot < 3; ++slot) {
+      std::vector<std::int32_t> pages;
+      for (int i = 0; i < kPagesOfSlot; ++i) pages.push_back(3 * (kPagesOfSlot - 1 - i) + slot);
+      transformer->set_pages(slot, pages);
+    }
+    return transformer;
   }
 
   void expect_near(const at::Tensor& actual, const at::Tensor& expected, const char* step) {
@@ -142,7 +150,7 @@ TEST(fused_forward_choice, float32_and_cpus_use_libtorch_operators) {
   const auto collectives = Collectives::create(world(), device());
   Transformer::Options options;
   options.device = device();
-  options.capacity = 128;
+  options.pages = 1;
   options.dummy_weights = true;
   const auto uses_fused = [&](DType dtype, bool wanted) {
     options.dtype = dtype;
@@ -159,15 +167,16 @@ TEST(fused_forward_rows, that_no_cache_has_are_bugs) {
   Transformer::Options options;
   options.device = device();
   options.dtype = DType::bfloat16;
-  options.capacity = 128;
+  options.pages = 1;
   options.dummy_weights = true;
   Transformer model({}, random_config(16, true), *collectives, options);
+  model.set_pages(0, std::vector<std::int32_t>{0});
   const TokenIds many = tokens_of(129, 1, 211);
   EXPECT_THROW(model.forward({}), InternalError);
   EXPECT_THROW(model.prefill({0, 0, {}}), InternalError);
   EXPECT_THROW(model.prefill({0, 0, many}), InternalError);
   EXPECT_THROW(model.prefill({0, 128, TokenIds{1}}), InternalError);
-  EXPECT_THROW(model.prefill({1, 0, TokenIds{1}}), InternalError);
+  EXPECT_THROW(model.prefill({1, 0, TokenIds{1}}), InternalError) << "a slot without pages";
 }
 
 }  // namespace

@@ -1,35 +1,46 @@
-// Executes commands on every rank of a group: the sequence, the two models' caches, the decode loop, sampling.
+// Executes commands on every rank of a group: sequences, the two models' caches, requests, sampling.
 //
-// Rank 0 calls generate() and score(); each broadcasts one command, and every rank executes it and reaches the same
-// tokens without a further message. The other ranks sit in serve().
+// Rank 0 opens sequences and runs requests of them; each call broadcasts one command, and every rank executes it and
+// reaches the same tokens without a further message. The other ranks sit in serve().
+//
+//   const int sequence = engine.open(tokens).value();
+//   const Generation generation = engine.generate(sequence, request, sampling, draw, ignore_eos);
+//   engine.close(sequence);
+//
+// Several sequences share steps: start() a request of each, then run() them until the first one ends.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "specthink/base/end_reason.h"
 #include "specthink/base/types.h"
 #include "specthink/comm/collectives.h"
 #include "specthink/comm/process_group.h"
+#include "specthink/engine/decoder.h"
 #include "specthink/engine/sampling.h"
-#include "specthink/kernels/decode_step.h"
 #include "specthink/model/memory_plan.h"
+#include "specthink/model/page_allocator.h"
 #include "specthink/model/transformer.h"
 #include "specthink/schedule/schedule.h"
 
 namespace specthink {
 
-struct Command;
+struct CommandHeader;
+struct RowWork;
+struct Sequence;
 
-enum class EndReason : std::uint8_t { length, eos, trigger };
-
-/// One model's work, summed over requests.
+/// One model's work for a sequence, summed over requests. A step that several sequences share counts for each of them
+/// with its whole time: that is how long the sequence waited for it.
 struct PhaseTimes {
-  std::int64_t prefilled = 0;  ///< positions run in steps of more than one row
+  std::int64_t prefilled = 0;  ///< positions run in steps of more than one row of the sequence
   double prefill_seconds = 0;
-  std::int64_t decode_steps = 0;  ///< one-row steps
+  std::int64_t decode_steps = 0;  ///< with one row of the sequence
   double decode_seconds = 0;      ///< of these steps, sampling and host work included
 
   PhaseTimes& operator+=(const PhaseTimes& other);
@@ -63,68 +74,89 @@ class Engine {
   Engine(const ProcessGroup& group, Collectives& collectives, Model target, Model draft, const Options& options);
   ~Engine();
 
-  /// Rank 0: the table of the triggers that requests stop at. Workers know nothing of text.
+  // --- Rank 0
+
+  /// The table of the triggers that requests stop at. Workers know nothing of text.
   void install_stop_table(const StopTable& table);
 
-  /// Rank 0: continues request.prefix. What the caches hold of it already is used: only the difference to the last
-  /// request is sent and prefilled. `sink` sees each token as it is sampled.
-  Generation generate(const Request& request, const SamplingParams& sampling, const DrawKey& key, bool ignore_eos,
-                      const std::function<void(TokenId)>& sink = {});
+  /// A new sequence of up to `tokens` ids, or none while other sequences hold the room that it needs. Throws
+  /// InternalError for more tokens than capacity().
+  std::optional<int> open(std::int64_t tokens);
 
-  /// Rank 0: log-probability of ids[i+1] after ids[0..i], for every i.
+  /// Gives back what the sequence holds; a request of it that has not ended is dropped.
+  void close(int sequence);
+
+  /// Forgets the ids of the sequence, so that the next request prefills from its start.
+  void reset(int sequence);
+
+  /// Begins a request: continues request.prefix, of which what the caches hold already is used. The sequence has no
+  /// other request under way. `sink` sees each token as it is sampled.
+  void start(int sequence, const Request& request, const SamplingParams& sampling, const DrawKey& key, bool ignore_eos,
+             std::function<void(TokenId)> sink = {});
+
+  /// Runs requests of one model, started and not ended, in steps that they share, until at least one has ended; returns
+  /// the sequences of those that have. At most kMaxStepRows sequences. Requests that sample in a way that the first
+  /// one's decoder does not have are left waiting.
+  std::vector<int> run(std::span<const int> sequences);
+
+  /// The answer of a request that has ended; once.
+  Generation take(int sequence);
+
+  /// start(), run() and take() of one sequence.
+  Generation generate(int sequence, const Request& request, const SamplingParams& sampling, const DrawKey& key,
+                      bool ignore_eos, std::function<void(TokenId)> sink = {});
+
+  /// Log-probability of ids[i+1] after ids[0..i], for every i. Needs room for a sequence of them.
   std::vector<float> score(Role role, std::span<const TokenId> ids);
 
-  /// Rank 0: forgets the sequence, so that the next request prefills from its start.
-  void reset();
-
-  /// Rank 0: serve() of the other ranks returns this exit code.
+  /// serve() of the other ranks returns this exit code.
   void shutdown(int exit_code);
 
-  /// Other ranks: executes rank 0's commands until shutdown.
+  // --- Other ranks
+
+  /// Executes rank 0's commands until shutdown.
   int serve();
+
+  // --- Every rank
 
   /// True while a command is being executed: the other ranks may wait in a collective for this one.
   bool busy() const { return busy_; }
 
-  /// Tokens that the smaller cache holds.
+  /// Tokens that a sequence can have when it is the only one.
   std::int64_t capacity() const;
 
   /// How the model decodes, for the log: "decode kernels, fused all-reduce", or why not.
-  std::string decode_path(Role role);
+  std::string decode_path(Role role) const;
 
  private:
-  struct ModelState {
-    Model model;
-    std::int64_t cached = 0;           // leading ids whose keys and values are in the cache
-    std::unique_ptr<DecodeStep> step;  // null: LibTorch operators
-    std::string obstacle;              // why it is null
-  };
+  struct ModelState;
 
-  void send(Command& command, std::span<const TokenId> payload);
-  void make_step(ModelState& state);
-  Generation execute_generate(const Command& command, const std::function<void(TokenId)>& sink);
-  void generate_by_operators(ModelState& state, const Command& command, Generation& generation,
-                             const std::function<void(TokenId)>& sink);
-  void generate_by_steps(ModelState& state, const Command& command, Generation& generation,
-                         const std::function<void(TokenId)>& sink);
-  std::vector<float> execute_score(const Command& command);
-  void receive_stop_table(const Command& command);
-  void update_sequence(const Command& command, std::span<const TokenId> payload);
-  at::Tensor prefill(ModelState& state, int slot);
-  at::Tensor catch_up(ModelState& state, int slot, PhaseTimes& times);
-  TokenId pick(const Transformer& model, const at::Tensor& hidden, const SamplingParams& sampling, double draw);
-  void compare_ranks(const Command& command, int reason);
-  ModelState& state_of(Role role);
+  void send(CommandHeader& header, std::span<const RowWork> works = {}, std::span<const TokenId> payload = {});
+  void execute(const CommandHeader& header, std::span<const RowWork> works, std::span<const TokenId> payload);
+  void make_graph_decoder(ModelState& state);
+  void open_sequence(const CommandHeader& header);
+  void close_sequence(int slot);
+  void receive_stop_table(const CommandHeader& header);
+  void start_requests(Role role, std::span<const RowWork> works, std::span<const TokenId> payload);
+  void run_requests(Role role, std::span<const RowWork> works);
+  void execute_score(const CommandHeader& header, std::span<const TokenId> ids);
+  void compare_ranks(std::span<const RowWork> works) const;
+  Decoder& decoder_of(ModelState& state, const RowWork& work) const;
+  StepRequest step_request(const ModelState& state, const RowWork& work) const;
+  Sequence& sequence(int slot);
+  ModelState& state_of(Role role) const;
+  std::vector<std::pair<Role, ModelState*>> models() const;
 
   const ProcessGroup& group_;
   Collectives& collectives_;
   Options options_;
-  ModelState target_;
-  ModelState draft_;
-  TokenIds ids_;                             // the one token list that both models follow
-  std::vector<std::uint16_t> stop_entries_;  // StopTable::entries()
-  std::size_t stop_vocab_ = 0;
+  std::unique_ptr<ModelState> target_;
+  std::unique_ptr<ModelState> draft_;        // null: there is none
+  std::vector<Sequence> sequences_;          // by slot
+  std::vector<std::uint16_t> stop_entries_;  // of the table that is being installed
+  bool has_stop_table_ = false;
   std::uint64_t serial_ = 0;
+  std::vector<float> scores_;  // of the last score command
   bool busy_ = false;
 };
 

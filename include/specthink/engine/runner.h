@@ -1,9 +1,8 @@
-// Runs one thinking schedule over an engine, on rank 0.
+// Runs thinking schedules over an engine, on rank 0.
 #pragma once
 
-#include <array>
 #include <functional>
-#include <string>
+#include <optional>
 
 #include "specthink/engine/engine.h"
 #include "specthink/schedule/schedule.h"
@@ -24,12 +23,23 @@ struct EngineRun {
   double seconds = 0;
   PhaseTimes draft;
   PhaseTimes target;
-  int takeovers = 0;  ///< requests to the target whose text stayed as a passage of its own
 };
 
 /// Throws UserError before decoding when the engine's caches cannot hold prompt and max_tokens.
 /// `setup.elapsed_seconds` is set here.
 EngineRun run_schedule(Engine& engine, RunSetup setup, const RunOptions& options);
+
+/// One of several runs that share an engine.
+struct ScheduledRun {
+  RunSetup setup;
+  RunOptions options;
+  std::function<void(EngineRun)> done;  ///< gets the run as soon as it has ended
+};
+
+/// Does the runs that `next` gives, up to `batch` at a time (1 to kMaxStepRows), until it gives no more and all have
+/// ended. Requests of the same model share its steps, and the models take turns. A run whose tokens the caches cannot
+/// hold beside the others waits until one of these has ended. Throws as run_schedule() does.
+void run_schedules(Engine& engine, int batch, const std::function<std::optional<ScheduledRun>()>& next);
 
 /// Tokens that a run of this setup can reach: prompt and generated ones.
 std::int64_t tokens_needed(const RunSetup& setup);

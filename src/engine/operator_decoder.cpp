@@ -1,0 +1,134 @@
+#include "engine/operator_decoder.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "engine/sharded_vocabulary.h"
+#include "specthink/base/error.h"
+#include "specthink/engine/sampling.h"
+
+namespace specthink {
+namespace {
+
+constexpr std::uint16_t kMatched = 0x8000;  // StopTable: the top bit of an entry
+
+std::int64_t rows_of(const StepRows& rows) {
+  return std::max<std::int64_t>(static_cast<std::int64_t>(rows.tokens.size()), 1);
+}
+
+}  // namespace
+
+std::int64_t StepBatch::num_rows() const {
+  std::int64_t count = 0;
+  for (const StepRows& rows : sequences) count += rows_of(rows);
+  return count;
+}
+
+void OperatorDecoder::set_stop_table(int id, std::span<const std::uint16_t> entries, std::int64_t vocab) {
+  stop_tables_[id] = {{entries.begin(), entries.end()}, vocab};
+}
+
+void OperatorDecoder::start(int index, const StepRequest& request) {
+  Slot& slot = slots_[static_cast<std::size_t>(index)];
+  slot = {.request = request,
+          .eos_ids = {request.eos_ids.begin(), request.eos_ids.end()},
+          .position = request.position,
+          .last = 0,
+          .stop_state = request.stop_state,
+          .ended = false,
+          .tokens = {}};
+  slot.request.eos_ids = slot.eos_ids;
+}
+
+/// The hidden states that are sampled from, sequence by sequence: [sum of (proposals + 1), hidden].
+at::Tensor OperatorDecoder::hidden_states(const StepBatch& batch) {
+  std::vector<at::Tensor> wanted(batch.sequences.size());
+  std::vector<SlotRows> together;  // single rows and verifications: one forward pass for all
+  for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
+    const StepRows& rows = batch.sequences[i];
+    const Slot& slot = slots_[static_cast<std::size_t>(rows.slot)];
+    const std::span<const TokenId> tokens = rows.tokens.empty() ? std::span(&slot.last, 1) : rows.tokens;
+    if (tokens.size() > 1 && rows.proposals == 0) {
+      wanted[i] = prefill(context_, rows.slot, slot.position, tokens);
+    } else {
+      together.push_back({rows.slot, slot.position, tokens});
+    }
+  }
+  if (!together.empty()) {
+    const at::Tensor hidden = context_.model.forward(together);
+    std::int64_t row = 0;
+    for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
+      if (wanted[i].defined()) continue;
+      const StepRows& rows = batch.sequences[i];
+      row += rows_of(rows);
+      wanted[i] = hidden.narrow(0, row - rows.proposals - 1, rows.proposals + 1);
+    }
+  }
+  return wanted.size() == 1 ? wanted[0] : at::cat(wanted);
+}
+
+TokenId OperatorDecoder::sample_row(const at::Tensor& logits, const Slot& slot, std::int64_t position) {
+  const StepSampling& wanted = slot.request.sampling;
+  const SamplingParams sampling{wanted.temperature, wanted.top_p, wanted.top_k};
+  std::vector<Candidate> candidates =
+      gather_candidates(logits, context_.model.plan(), wanted.vocab_limit, sampling, collectives_);
+  const DrawKey key{wanted.seed, wanted.problem, wanted.run};
+  return sample(candidates, sampling,
+                uniform(key, static_cast<std::uint32_t>(position), static_cast<DrawPurpose>(wanted.purpose)));
+}
+
+void OperatorDecoder::step(const StepBatch& batch) {
+  const at::Tensor logits = context_.model.local_logits(hidden_states(batch));
+  std::int64_t row = 0;
+  for (const StepRows& rows : batch.sequences) {
+    Slot& slot = slots_[static_cast<std::size_t>(rows.slot)];
+    check(rows.proposals >= 0 && rows.proposals < rows_of(rows), "proposals behind a token");
+    const std::span<const TokenId> proposals = rows.tokens.last(static_cast<std::size_t>(rows.proposals));
+    // The position of the first sampled token.
+    const std::int64_t first = slot.position + rows_of(rows) - rows.proposals;
+    std::int64_t emitted = 0;
+    while (!slot.ended && emitted <= rows.proposals) {
+      const TokenId token = sample_row(logits[row + emitted], slot, first + emitted);
+      emit(slot, token);
+      ++emitted;
+      if (emitted > rows.proposals || proposals[static_cast<std::size_t>(emitted - 1)] != token || slot.ended) break;
+      slot.tokens.back().more = true;
+    }
+    if (emitted > 0) slot.position = first + emitted - 1;
+    row += rows.proposals + 1;
+  }
+}
+
+/// What a new token means for its request.
+void OperatorDecoder::emit(Slot& slot, TokenId token) {
+  const StepRequest& request = slot.request;
+  const auto count = static_cast<std::int32_t>(slot.tokens.size()) + 1;
+  StepToken result{.id = token, .end = std::nullopt, .more = false};
+  if (std::ranges::find(slot.eos_ids, token) != slot.eos_ids.end()) {
+    result.end = EndReason::eos;
+  } else if (completes_trigger(slot, token) && count >= request.min_tokens) {
+    result.end = EndReason::trigger;
+  } else if (count >= request.max_tokens) {
+    result.end = EndReason::length;
+  }
+  slot.last = token;
+  slot.ended = result.end.has_value();
+  slot.tokens.push_back(result);
+}
+
+/// Moves the matcher on over the token.
+bool OperatorDecoder::completes_trigger(Slot& slot, TokenId token) const {
+  if (slot.request.stop_table < 0) return false;
+  const StopEntries& table = stop_tables_.at(slot.request.stop_table);
+  if (token >= table.vocab) return false;
+  const std::uint16_t entry = table.entries[static_cast<std::size_t>(slot.stop_state * table.vocab + token)];
+  slot.stop_state = entry & static_cast<std::uint16_t>(~kMatched);
+  return (entry & kMatched) != 0;
+}
+
+StepToken OperatorDecoder::result(int slot, int index) {
+  return slots_[static_cast<std::size_t>(slot)].tokens.at(static_cast<std::size_t>(index));
+}
+
+}  // namespace specthink

@@ -1,0 +1,55 @@
+// Decoding in LibTorch operators: everywhere, for every model and every way to sample. The host samples.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <vector>
+
+#include "engine/prefill.h"
+#include "specthink/comm/collectives.h"
+#include "specthink/engine/decoder.h"
+
+namespace specthink {
+
+class OperatorDecoder final : public Decoder {
+ public:
+  OperatorDecoder(const PrefillContext& context, Collectives& collectives)
+      : context_(context), collectives_(collectives), slots_(kMaxSlots) {}
+
+  std::string description() const override { return "LibTorch operators"; }
+  int steps_ahead() const override { return 1; }
+  bool takes(const StepRequest&) const override { return true; }
+  void set_stop_table(int id, std::span<const std::uint16_t> entries, std::int64_t vocab) override;
+  void set_pages(int slot, std::span<const std::int32_t> pages) override { context_.model.set_pages(slot, pages); }
+  void start(int slot, const StepRequest& request) override;
+  void step(const StepBatch& batch) override;
+  StepToken result(int slot, int index) override;
+
+ private:
+  struct Slot {
+    StepRequest request;  // eos_ids: of the vector below
+    TokenIds eos_ids;
+    std::int64_t position = 0;  // of the next row
+    TokenId last = 0;           // emitted last
+    std::uint32_t stop_state = 0;
+    bool ended = false;
+    std::vector<StepToken> tokens;  // all that the request has emitted
+  };
+  struct StopEntries {
+    std::vector<std::uint16_t> entries;
+    std::int64_t vocab = 0;
+  };
+
+  at::Tensor hidden_states(const StepBatch& batch);
+  TokenId sample_row(const at::Tensor& logits, const Slot& slot, std::int64_t position);
+  void emit(Slot& slot, TokenId token);
+  bool completes_trigger(Slot& slot, TokenId token) const;
+
+  PrefillContext context_;
+  Collectives& collectives_;
+  std::vector<Slot> slots_;
+  std::map<int, StopEntries> stop_tables_;
+};
+
+}  // namespace specthink

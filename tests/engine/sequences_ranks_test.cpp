@@ -1,0 +1,170 @@
+// Several sequences of one engine: shared steps give each the tokens that it has alone.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "engine/loaded_models.h"
+#include "specthink/engine/engine.h"
+#include "specthink/engine/runner.h"
+
+namespace specthink {
+namespace {
+
+using testing_support::LoadedModels;
+using testing_support::SingleSequence;
+using testing_support::world;
+
+constexpr SamplingParams kGreedy{};
+constexpr SamplingParams kSampled{.temperature = 1, .top_p = 0.95f, .top_k = 20};
+
+TokenIds prompt_of(int length, int seed) {
+  TokenIds ids;
+  for (int i = 0; i < length; ++i) ids.push_back((i * 37 + seed * 11) % 199);
+  return ids;
+}
+
+Request request_for(Role role, std::span<const TokenId> prefix, int max_tokens) {
+  return {.role = role,
+          .purpose = role == Role::target ? Purpose::takeover : Purpose::segment,
+          .prefix = prefix,
+          .max_tokens = max_tokens};
+}
+
+/// Prompts of a plain row, a small catch-up, and prefills of one and of several steps.
+std::vector<TokenIds> prompts() { return {prompt_of(1, 1), prompt_of(7, 2), prompt_of(40, 3), prompt_of(200, 4)}; }
+
+class sequences : public testing::TestWithParam<SamplingParams> {};
+
+TEST_P(sequences, share_steps_and_get_the_tokens_that_they_have_alone) {
+  LoadedModels models({}, 2048);
+  models.drive([&](Engine& engine) {
+    std::vector<TokenIds> alone;
+    std::vector<int> lengths{30, 11, 25, 30};
+    for (std::size_t i = 0; i < prompts().size(); ++i) {
+      const int sequence = engine.open(300).value();
+      const DrawKey draw{3, 0, static_cast<std::uint32_t>(i)};
+      alone.push_back(
+          engine.generate(sequence, request_for(Role::target, prompts()[i], lengths[i]), GetParam(), draw, false).ids);
+      engine.close(sequence);
+    }
+
+    std::vector<int> running;
+    std::map<int, std::size_t> index_of;
+    for (std::size_t i = 0; i < prompts().size(); ++i) {
+      const int sequence = engine.open(300).value();
+      const DrawKey draw{3, 0, static_cast<std::uint32_t>(i)};
+      engine.start(sequence, request_for(Role::target, prompts()[i], lengths[i]), GetParam(), draw, false);
+      running.push_back(sequence);
+      index_of[sequence] = i;
+    }
+    std::size_t commands = 0;
+    while (!running.empty()) {
+      const std::vector<int> ended = engine.run(running);
+      ASSERT_FALSE(ended.empty());
+      for (const int sequence : ended) {
+        const std::size_t i = index_of.at(sequence);
+        const Generation generation = engine.take(sequence);
+        EXPECT_EQ(generation.ids, alone[i]) << "sequence " << i;
+        EXPECT_EQ(generation.reason, EndReason::length);
+        std::erase(running, sequence);
+      }
+      ++commands;
+    }
+    EXPECT_LE(commands, 3u) << "two of them end together";
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(samplings, sequences,
+                         testing::Values(kGreedy, kSampled, SamplingParams{.temperature = 0.8f, .top_p = 0.9f}));
+
+TEST(sequence_pages, are_given_back_and_used_again_in_any_order) {
+  LoadedModels models({}, 6 * kPageTokens);
+  models.drive([](Engine& engine) {
+    const TokenIds prompt = prompt_of(150, 5);
+    SingleSequence whole(engine);
+    const TokenIds expected = whole.generate(request_for(Role::draft, prompt, 40), kGreedy, {}, false).ids;
+    EXPECT_EQ(engine.open(10), std::nullopt) << "no page is left";
+    whole.close();
+
+    const std::vector<int> small{engine.open(100).value(), engine.open(100).value(), engine.open(100).value(),
+                                 engine.open(100).value()};
+    EXPECT_EQ(engine.open(300), std::nullopt) << "two pages are left";
+    engine.close(small[0]);
+    engine.close(small[2]);
+    const int scattered = engine.open(400).value();  // pages 0, 2, 4 and 5
+    EXPECT_EQ(engine.generate(scattered, request_for(Role::draft, prompt, 40), kGreedy, {}, false).ids, expected);
+    const TokenIds other = prompt_of(20, 6);
+    const TokenIds beside = engine.generate(small[1], request_for(Role::draft, other, 20), kGreedy, {}, false).ids;
+    EXPECT_EQ(engine.generate(small[3], request_for(Role::draft, other, 20), kGreedy, {}, false).ids, beside);
+  });
+}
+
+TEST(sequence_pages, a_request_does_not_leave_its_sequence) {
+  LoadedModels models({}, 512);
+  if (world().size() > 1) GTEST_SKIP() << "the other ranks would wait for the command that fails";
+  models.drive([](Engine& engine) {
+    const int sequence = engine.open(20).value();
+    const TokenIds prompt = prompt_of(15, 1);
+    EXPECT_THROW(engine.generate(sequence, request_for(Role::target, prompt, 6), kGreedy, {}, false), InternalError);
+  });
+}
+
+/// Runs of one model alone, which need no tokenizer.
+RunSetup normal_setup(const TokenIds& prompt, Role role, int max_tokens) {
+  RunSetup setup;
+  setup.normal_mode = true;
+  setup.normal_role = role;
+  setup.prompt = prompt;
+  setup.max_tokens = max_tokens;
+  setup.max_model_len = 300;
+  return setup;
+}
+
+TEST(run_schedules, a_batch_gives_each_run_what_it_gets_alone) {
+  LoadedModels models({}, 1024);
+  models.drive([](Engine& engine) {
+    const std::vector<TokenIds> all = prompts();
+    const auto options_of = [](std::size_t i) {
+      return RunOptions{.sampling = kSampled, .draw = {5, static_cast<std::uint32_t>(i), 0}};
+    };
+    const auto setup_of = [&](std::size_t i) {
+      return normal_setup(all[i % all.size()], i % 3 == 0 ? Role::draft : Role::target, 10 + static_cast<int>(i));
+    };
+    std::vector<TokenIds> alone;
+    for (std::size_t i = 0; i < 9; ++i) alone.push_back(run_schedule(engine, setup_of(i), options_of(i)).result.ids);
+
+    std::size_t given = 0;
+    std::map<std::size_t, TokenIds> together;
+    std::size_t most_at_once = 0;
+    run_schedules(engine, 4, [&]() -> std::optional<ScheduledRun> {
+      if (given == 9) return std::nullopt;
+      const std::size_t i = given++;
+      most_at_once = std::max(most_at_once, given - together.size());
+      return ScheduledRun{setup_of(i), options_of(i), [&together, i](EngineRun run) { together[i] = run.result.ids; }};
+    });
+    ASSERT_EQ(together.size(), 9u);
+    EXPECT_EQ(most_at_once, 4u);
+    for (std::size_t i = 0; i < 9; ++i) EXPECT_EQ(together[i], alone[i]) << "run " << i;
+  });
+}
+
+TEST(run_schedules, a_run_waits_until_there_is_room) {
+  LoadedModels models({}, 5 * kPageTokens);  // one sequence of 300 tokens and most of another
+  models.drive([](Engine& engine) {
+    std::size_t given = 0;
+    std::vector<std::size_t> ended;
+    run_schedules(engine, 3, [&]() -> std::optional<ScheduledRun> {
+      if (given == 3) return std::nullopt;
+      const std::size_t i = given++;
+      return ScheduledRun{
+          normal_setup(prompt_of(20, 1), Role::target, 280), {.sampling = kGreedy}, [&ended, i](EngineRun run) {
+            EXPECT_EQ(run.result.ids.size(), 280u);
+            ended.push_back(i);
+          }};
+    });
+    EXPECT_EQ(ended, (std::vector<std::size_t>{0, 1, 2}));
+  });
+}
+
+}  // namespace
+}  // namespace specthink
