@@ -90,13 +90,12 @@ Generation Engine::execute_generate(const Command& command, const std::function<
 
 void Engine::generate_by_operators(ModelState& state, const Command& command, Generation& generation,
                                    const std::function<void(TokenId)>& sink) {
-  const auto purpose = static_cast<DrawPurpose>(command.purpose);
   std::uint16_t stop_state = command.stop_state;
   at::Tensor hidden = catch_up(state, command.slot, generation.times);
   while (true) {
     const Stopwatch watch;
     const TokenId id = pick(*state.model.transformer, hidden, command.sampling,
-                            uniform(command.draw, static_cast<std::uint32_t>(ids_.size()), purpose));
+                            uniform(command.draw, static_cast<std::uint32_t>(ids_.size()), command.purpose));
     generation.times.decode_seconds += watch.seconds();
     ids_.push_back(id);
     generation.ids.push_back(id);

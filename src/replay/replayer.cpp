@@ -30,10 +30,6 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-Role role_of(Purpose purpose) {
-  return purpose == Purpose::segment || purpose == Purpose::probe ? Role::draft : Role::target;
-}
-
 std::optional<double> median(std::vector<double> values) {
   if (values.size() < static_cast<std::size_t>(kRepeats)) return std::nullopt;
   std::sort(values.begin(), values.end());

@@ -8,10 +8,6 @@
 namespace specthink {
 namespace {
 
-Role role_of(Purpose purpose) {
-  return purpose == Purpose::segment || purpose == Purpose::probe ? Role::draft : Role::target;
-}
-
 const char* trace_name(Purpose purpose) {
   switch (purpose) {
     case Purpose::segment:

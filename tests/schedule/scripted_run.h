@@ -13,7 +13,30 @@
 #include "specthink/text/stop_matcher.h"
 #include "specthink/text/tokenizer.h"
 
-namespace specthink::testing {
+namespace specthink {
+
+/// As result files write an entry ("traget" is how they spell it).
+inline Json to_json(const LogEntry& entry) {
+  Json json = {{"pos", entry.pos}, {"token_num", entry.token_num}, {"traget", entry.target_text}};
+  if (entry.draft_text) json["speculative"] = *entry.draft_text;
+  return json;
+}
+
+inline const char* name_of(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::segment:
+      return "segment";
+    case Purpose::probe:
+      return "probe";
+    case Purpose::answer:
+      return "answer";
+    case Purpose::takeover:
+      return "takeover";
+  }
+  return "unknown";
+}
+
+namespace testing {
 
 /// The defaults of the YAML keys.
 inline ScheduleSettings default_settings() {
@@ -153,4 +176,5 @@ class ScriptedRun {
   std::unique_ptr<Schedule> schedule_;
 };
 
-}  // namespace specthink::testing
+}  // namespace testing
+}  // namespace specthink

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "specthink/base/end_reason.h"
 #include "specthink/base/types.h"
 #include "specthink/comm/collectives.h"
 #include "specthink/comm/process_group.h"
@@ -22,8 +23,6 @@
 namespace specthink {
 
 struct Command;
-
-enum class EndReason : std::uint8_t { length, eos, trigger };
 
 /// One model's work, summed over requests.
 struct PhaseTimes {

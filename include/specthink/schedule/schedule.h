@@ -21,18 +21,12 @@
 #include "specthink/base/types.h"
 #include "specthink/config/settings.h"
 #include "specthink/schedule/ledger.h"
+#include "specthink/base/end_reason.h"
+#include "specthink/base/purpose.h"
 #include "specthink/text/stop_matcher.h"
 #include "specthink/text/tokenizer.h"
 
 namespace specthink {
-
-/// What a request is for; part of the key of its random draws.
-enum class Purpose : std::uint8_t {
-  segment = 0,   ///< draft, until a trigger
-  probe = 1,     ///< draft, looks ahead after a trigger
-  answer = 2,    ///< target, its answer to a probe
-  takeover = 3,  ///< target, text that stays (also the whole answer in normal mode)
-};
 
 /// Who wrote a token of the text.
 enum class Origin : std::uint8_t { draft = 0, target = 1, injected = 2 };
@@ -66,9 +60,6 @@ struct LogEntry {
   std::string target_text;                ///< special tokens skipped
   std::optional<std::string> draft_text;  ///< the probe it was asked about
 };
-
-/// {pos, token_num, traget, speculative?}: "traget" is how the files spell it.
-Json to_json(const LogEntry& entry);
 
 struct RunResult {
   TokenIds ids;                 ///< generated, injected ones and EOS included
