@@ -86,7 +86,7 @@ EngineRun run_schedule(Engine& engine, RunSetup setup, const RunOptions& options
     const Generation generation =
         engine.generate(cut, options.sampling, options.draw, ignore_eos, streamer.live(*request, prompt_size));
     (role == Role::target ? run.target : run.draft) += generation.times;
-    schedule->resume(generation.ids);
+    schedule->resume(generation.ids, generation.reason);
     streamer.settle(*schedule);
   }
   run.result = schedule->result();

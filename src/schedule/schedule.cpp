@@ -20,8 +20,8 @@ class ScriptedSchedule final : public Schedule {
 
   const Request* request() const override { return run_.request(); }
 
-  void resume(std::span<const TokenId> ids) override {
-    run_.answer(ids);
+  void resume(std::span<const TokenId> ids, EndReason reason) override {
+    run_.answer(ids, reason);
     proceed();
   }
 

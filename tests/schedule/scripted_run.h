@@ -1,8 +1,10 @@
 // What the schedule's tests share: settings, a small tokenizer, and answers given by a script.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -127,6 +129,17 @@ inline Tokenizer small_tokenizer() {
   return Tokenizer::parse(json.dump(), R"({"eos_token": "<eos>"})", "small tokenizer");
 }
 
+/// Why an engine ends `request` after `ids`, both models having all of the setup's EOS ids on their lists.
+inline EndReason end_reason(const Request& request, std::span<const TokenId> ids, const RunSetup& setup,
+                            const StopTable& triggers) {
+  if (ids.empty()) return EndReason::length;
+  const bool eos = std::ranges::find(setup.eos_ids, ids.back()) != setup.eos_ids.end();
+  if (eos && !setup.ignore_eos) return EndReason::eos;
+  StopAutomaton::Step step{.state = request.stop_state};
+  for (const TokenId id : ids) step = triggers.step(step.state, id);
+  return request.stop_at_trigger && step.matched ? EndReason::trigger : EndReason::length;
+}
+
 /// A run over the small tokenizer whose requests the test answers with texts.
 class ScriptedRun {
  public:
@@ -159,7 +172,9 @@ class ScriptedRun {
   }
 
   ScriptedRun& answer(std::string_view text) {
-    schedule().resume(tokenizer_.encode(text));
+    const TokenIds ids = tokenizer_.encode(text);
+    const Request* request = schedule().request();
+    schedule().resume(ids, request ? end_reason(*request, ids, setup, triggers_) : EndReason::length);
     return *this;
   }
 

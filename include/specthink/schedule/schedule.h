@@ -3,7 +3,10 @@
 // A schedule is a pure state machine. It asks for one request at a time and is told the tokens that came back:
 //
 //   auto schedule = make_schedule(setup);
-//   while (const Request* request = schedule->request()) schedule->resume(answer(*request));
+//   while (const Request* request = schedule->request()) {
+//     const Generation generation = ...;  // what a model writes for the request
+//     schedule->resume(generation.ids, generation.reason);
+//   }
 //   RunResult result = schedule->result();
 //
 // It knows nothing of models, ranks or devices.
@@ -18,11 +21,11 @@
 #include <string>
 #include <vector>
 
+#include "specthink/base/end_reason.h"
+#include "specthink/base/purpose.h"
 #include "specthink/base/types.h"
 #include "specthink/config/settings.h"
 #include "specthink/schedule/ledger.h"
-#include "specthink/base/end_reason.h"
-#include "specthink/base/purpose.h"
 #include "specthink/text/stop_matcher.h"
 #include "specthink/text/tokenizer.h"
 
@@ -31,11 +34,8 @@ namespace specthink {
 /// Who wrote a token of the text.
 enum class Origin : std::uint8_t { draft = 0, target = 1, injected = 2 };
 
-const char* name_of(Purpose purpose);
-const char* name_of(Origin origin);
-
-/// Asks one model to continue `prefix` until EOS, `max_tokens`, or, with `stop_at_trigger`, the token that completes
-/// a trigger string.
+/// Asks one model to continue `prefix` until an EOS of its own list, `max_tokens`, or, with `stop_at_trigger`, the
+/// token that completes a trigger string.
 struct Request {
   Role role = Role::draft;
   Purpose purpose = Purpose::segment;
@@ -95,8 +95,9 @@ class Schedule {
   /// The request that waits for an answer, or null when the run is over.
   virtual const Request* request() const = 0;
 
-  /// Answers the current request with the tokens that were generated (EOS included), at most max_tokens.
-  virtual void resume(std::span<const TokenId> ids) = 0;
+  /// Answers the current request with the tokens that were generated (EOS included), 1 to max_tokens, and with why
+  /// they ended, which no loop works out again.
+  virtual void resume(std::span<const TokenId> ids, EndReason reason) = 0;
 
   /// Ends the run where it stands (a signal came). The current request is dropped.
   virtual void interrupt() = 0;
