@@ -3,12 +3,23 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 
 #include "comm/check_mpi.h"
 #include "comm/node_share.h"
+#include "comm/transport.h"
 
 namespace specthink {
+namespace {
+
+/// Where ranks share a core, the one that is waited for cannot run while another spins.
+std::chrono::nanoseconds spin_time(int ranks_on_node) {
+  const unsigned cores = std::thread::hardware_concurrency();  // that this process may use
+  return static_cast<unsigned>(ranks_on_node) > cores ? std::chrono::nanoseconds(0) : kSpinTime;
+}
+
+}  // namespace
 
 ProcessGroup::ProcessGroup(MPI_Comm comm, bool owned, std::shared_ptr<NodeShare> share)
     : comm_(comm), owned_(owned), share_(std::move(share)) {
@@ -23,6 +34,9 @@ ProcessGroup::ProcessGroup(MPI_Comm comm, bool owned, std::shared_ptr<NodeShare>
   MPI_Bcast(&node_, 1, MPI_INT, 0, node);
   if (!share_) share_ = NodeShare::create(node, rank_);
   MPI_Comm_free(&node);
+  const auto ranks_on_node = static_cast<int>(share_->board.ranks().size());
+  transport_ = make_shared_transport(comm_, spin_time(ranks_on_node));
+  if (!transport_) transport_ = make_mpi_transport(comm_);
 }
 
 ProcessGroup::ProcessGroup(ProcessGroup&& other) noexcept { *this = std::move(other); }
@@ -36,6 +50,7 @@ ProcessGroup& ProcessGroup::operator=(ProcessGroup&& other) noexcept {
   local_size_ = other.local_size_;
   node_ = other.node_;
   share_ = other.share_;
+  std::swap(transport_, other.transport_);
   return *this;
 }
 
@@ -88,7 +103,7 @@ ProcessGroup::~ProcessGroup() {
 void ProcessGroup::broadcast(std::span<std::byte> data, int root) const {
   if (size_ == 1) return;
   const Waiting waiting(*this, Wait::broadcast);
-  check_mpi(MPI_Bcast(data.data(), to_count(data.size()), MPI_BYTE, root, comm_), "MPI_Bcast");
+  transport_->broadcast(data, root);
 }
 
 void ProcessGroup::broadcast(std::string& text, int root) const {
@@ -100,9 +115,8 @@ void ProcessGroup::broadcast(std::string& text, int root) const {
 
 void ProcessGroup::all_gather(std::span<const std::byte> local, std::span<std::byte> result) const {
   check(result.size() == local.size() * static_cast<std::size_t>(size_), "all_gather: wrong size of the result");
-  const int count = to_count(local.size());
   const Waiting waiting(*this, Wait::all_gather);
-  check_mpi(MPI_Allgather(local.data(), count, MPI_BYTE, result.data(), count, MPI_BYTE, comm_), "MPI_Allgather");
+  transport_->all_gather(local, result);
 }
 
 std::vector<std::int64_t> ProcessGroup::all_gather(std::int64_t value) const {
@@ -123,7 +137,7 @@ std::vector<std::string> ProcessGroup::all_gather(const std::string& text) const
 
 void ProcessGroup::barrier() const {
   const Waiting waiting(*this, Wait::barrier);
-  check_mpi(MPI_Barrier(comm_), "MPI_Barrier");
+  transport_->barrier();
 }
 
 ProcessGroup ProcessGroup::split(int color) const {

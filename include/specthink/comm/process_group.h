@@ -22,6 +22,7 @@
 namespace specthink {
 
 class NodeShare;
+class Transport;
 
 class ProcessGroup {
  public:
@@ -100,6 +101,7 @@ class ProcessGroup {
   int local_size_ = 1;
   int node_ = 0;
   std::shared_ptr<NodeShare> share_;
+  std::unique_ptr<Transport> transport_;
 };
 
 /// MPI from construction to destruction. One per process.
