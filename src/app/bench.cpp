@@ -239,7 +239,7 @@ class BenchCommand {
     benchmark_->start();
     const auto groups = static_cast<std::size_t>(groups_.count());
     progress_.emplace(stderr, ::isatty(STDERR_FILENO) != 0, benchmark_->finished(), benchmark_->total(), groups);
-    queue_.emplace(*benchmark_, &*progress_, [this] { world_.job().reach(FaultPhase::write); });
+    queue_.emplace(*benchmark_, &*progress_, [this] { world_.reach(FaultPhase::write); });
     if (mailbox_) server_.emplace(*mailbox_, *queue_, *benchmark_, groups_);
     LocalWork work(*queue_, *benchmark_, stop_requested);
     return do_group_runs(work);
