@@ -11,10 +11,10 @@
 #include "app/commands.h"
 #include "app/session.h"
 #include "app/signals.h"
-#include "app/work_exchange.h"
+#include "specthink/evaluation/work_exchange.h"
 #include "specthink/base/log.h"
-#include "specthink/bench/benchmark.h"
-#include "specthink/bench/task.h"
+#include "specthink/evaluation/benchmark.h"
+#include "specthink/evaluation/task.h"
 
 namespace specthink {
 namespace {
@@ -239,14 +239,14 @@ class BenchCommand {
     benchmark_->start();
     const auto groups = static_cast<std::size_t>(groups_.count());
     progress_.emplace(stderr, ::isatty(STDERR_FILENO) != 0, benchmark_->finished(), benchmark_->total(), groups);
-    queue_.emplace(*benchmark_, &*progress_, [this] { world_.job().reach(FaultPhase::write); });
+    queue_.emplace(*benchmark_, &*progress_, [this] { world_.reach(FaultPhase::write); });
     if (mailbox_) server_.emplace(*mailbox_, *queue_, *benchmark_, groups_);
-    LocalWork work(*queue_, *benchmark_);
+    LocalWork work(*queue_, *benchmark_, stop_requested);
     return do_group_runs(work);
   }
 
   int do_remote_runs() {
-    remote_.emplace(*mailbox_);
+    remote_.emplace(*mailbox_, stop_requested);
     return do_group_runs(*remote_);
   }
 

@@ -1,5 +1,5 @@
 // specthink merge: the parts of a benchmark as one result.
-#include "specthink/bench/merge.h"
+#include "specthink/evaluation/merge.h"
 
 #include <iostream>
 

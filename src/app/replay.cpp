@@ -6,17 +6,17 @@
 #include <filesystem>
 
 #include "app/commands.h"
-#include "app/replayer.h"
+#include "specthink/replay/replayer.h"
 #include "app/session.h"
 #include "app/signals.h"
 #include "specthink/base/file.h"
 #include "specthink/base/hash.h"
 #include "specthink/base/log.h"
-#include "specthink/bench/output_folder.h"
-#include "specthink/bench/replay_log.h"
-#include "specthink/bench/replay_report.h"
-#include "specthink/bench/replay_workload.h"
-#include "specthink/bench/run_log.h"
+#include "specthink/report/output_folder.h"
+#include "specthink/replay/log.h"
+#include "specthink/replay/report.h"
+#include "specthink/replay/workload.h"
+#include "specthink/report/run_log.h"
 #include "specthink/comm/device.h"
 #include "specthink/kernels/read_bandwidth.h"
 
@@ -122,6 +122,7 @@ Replayer::Options replayer_options(const Session& session, const Settings& setti
     return step_bytes(config, session.group().size(), settings.models.dtype);
   };
   Replayer::Options options;
+  options.stop_requested = stop_requested;
   options.sampling = session.sampling();
   options.seed = settings.sampling.seed;
   options.read_bytes_per_second = *std::min_element(rates.begin(), rates.end());

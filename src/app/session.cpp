@@ -68,13 +68,13 @@ int run_on_ranks(double collective_timeout, const std::function<int(const Proces
   if (const auto problem = world_problem(launcher, world.size(), MpiSession::library_version())) {
     return world.rank() == 0 ? report_launch(*problem, launcher) : kExitEnvironment;
   }
-  const StopSignals signals(world.job().stop_flag());
+  const StopSignals signals(world.stop_flag());
   try {
     together(world, [&] {
       const char* fault_text = std::getenv(kFaultVariable);
       if (!fault_text || !*fault_text) return;
       const Fault fault = Fault::parse(fault_text);
-      if (fault.rank() == world.rank()) world.job().set_fault(fault);
+      if (fault.rank() == world.rank()) world.set_fault(fault);
     });
     Watchdog watchdog(world, collective_timeout);
     int exit_code = kExitInternal;
@@ -109,7 +109,7 @@ int end_job_on_failure(const ProcessGroup& world, const std::function<int()>& bo
   } catch (const ReportedError&) {
     throw;
   } catch (...) {
-    world.job().report_failure_now();
+    world.failure_report().fail_now();
     throw;
   }
 }

@@ -38,7 +38,7 @@ c10::Device select_device(const ProcessGroup& world, DeviceChoice choice, bool o
   });
   const std::vector<std::string> uuids = world.all_gather(gpu::uuid(index));
   std::vector<int> groups;
-  for (const std::int64_t number : world.all_gather(std::int64_t{world.job().own().group.load()})) {
+  for (const std::int64_t number : world.all_gather(std::int64_t{world.board().group()})) {
     groups.push_back(static_cast<int>(number));
   }
   together(world, [&] { check_gpu_sharing(uuids, groups, oversubscribe, gpus, world.local_size()); });

@@ -21,7 +21,7 @@ Mailbox::Mailbox(const ProcessGroup& group) : group_(group) {
         "this MPI does not allow several threads (MPI_THREAD_MULTIPLE), which more than one group needs: start as many "
         "ranks as --tp, or leave out --tp");
   }
-  const JobState::Waiting waiting(group.job(), Wait::split);
+  const ProcessGroup::Waiting waiting(group, Wait::split);
   check_mpi(MPI_Comm_dup(group.comm_, &comm_), "MPI_Comm_dup");
 }
 
@@ -34,7 +34,7 @@ void Mailbox::send(int rank, std::string_view text) const {
 }
 
 std::string Mailbox::receive(int rank) const {
-  const JobState::Waiting waiting(group_.job(), Wait::answer);
+  const ProcessGroup::Waiting waiting(group_, Wait::answer);
   while (true) {
     if (std::optional<Message> message = try_receive_from(rank)) return std::move(message->text);
     std::this_thread::sleep_for(kPoll);

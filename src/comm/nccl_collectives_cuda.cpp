@@ -3,6 +3,7 @@
 #include <c10/cuda/CUDAStream.h>
 #include <nccl.h>
 
+#include <optional>
 #include <utility>
 
 #include "comm/nccl_collectives.h"
@@ -36,25 +37,25 @@ ncclDataType_t nccl_type(at::ScalarType type) {
 class NcclCollectives final : public Collectives {
  public:
   NcclCollectives(const ProcessGroup& group, c10::Device device)
-      : Collectives(group.rank(), group.size()), job_(group.job()) {
+      : Collectives(group.rank(), group.size()), group_(group) {
     const c10::cuda::CUDAGuard guard(device);
     ncclUniqueId id{};
     if (group.rank() == 0) SPECTHINK_CHECK_NCCL(ncclGetUniqueId(&id));
     group.broadcast(std::as_writable_bytes(std::span(&id, 1)));
     SPECTHINK_CHECK_NCCL(ncclCommInitRank(&comm_, group.size(), id, group.rank()));
     // From the watchdog's thread: kernels that wait for a rank that is gone end, and the GPU is free again.
-    abort_hook_ = job_.add_abort_hook([this] { ncclCommAbort(comm_); });
+    abort_hook_.emplace(group.failure_report(), [this] { ncclCommAbort(comm_); });
   }
 
   ~NcclCollectives() override {
-    job_.remove_abort_hook(abort_hook_);
+    abort_hook_.reset();
     ncclCommDestroy(comm_);
   }
 
   void all_reduce(at::Tensor& tensor) override {
     if (ranks() == 1) return;
     check(tensor.is_contiguous(), "all_reduce needs a contiguous tensor");
-    job_.count_collective();
+    group_.count_collective();
     void* data = tensor.mutable_data_ptr();
     SPECTHINK_CHECK_NCCL(ncclAllReduce(data, data, static_cast<std::size_t>(tensor.numel()),
                                        nccl_type(tensor.scalar_type()), ncclSum, comm_,
@@ -71,15 +72,15 @@ class NcclCollectives final : public Collectives {
   }
 
   void all_gather_into(at::Tensor& result, const at::Tensor& tensor) override {
-    job_.count_collective();
+    group_.count_collective();
     SPECTHINK_CHECK_NCCL(ncclAllGather(tensor.const_data_ptr(), result.mutable_data_ptr(), tensor.nbytes(), ncclInt8,
                                        comm_, c10::cuda::getCurrentCUDAStream()));
   }
 
  private:
-  JobState& job_;
+  const ProcessGroup& group_;
   ncclComm_t comm_ = nullptr;
-  int abort_hook_ = 0;
+  std::optional<FailureReport::AbortHook> abort_hook_;
 };
 
 }  // namespace

@@ -3,45 +3,26 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
-#include <new>
-#include <optional>
+#include <thread>
 #include <utility>
 
 #include "comm/check_mpi.h"
-#include "comm/shared_memory.h"
+#include "comm/node_share.h"
+#include "comm/transport.h"
 
 namespace specthink {
 namespace {
 
-using Waiting = JobState::Waiting;
-
-/// A status that all processes of a node see. Where they cannot share memory each has its own, and only the launcher
-/// notices that one of them is gone.
-std::shared_ptr<JobState> share_job_state(const ProcessGroup& node) {
-  const std::size_t bytes = JobState::bytes_for(node.size());
-  std::optional<SharedMemory> memory = node.rank() == 0 ? SharedMemory::create(bytes) : std::nullopt;
-  std::string name = memory ? memory->name() : "";
-  node.broadcast(name);
-  if (node.rank() > 0 && !name.empty()) {
-    if (auto opened = SharedMemory::open(name, bytes)) memory.emplace(std::move(*opened));
-  }
-  bool everywhere = true;
-  for (const std::int64_t has_memory : node.all_gather(std::int64_t{memory.has_value()})) everywhere &= has_memory != 0;
-  if (!everywhere) return std::make_shared<JobState>();
-  memory->remove_name();  // all have opened it
-  return std::make_shared<JobState>(std::move(*memory), node.rank(), node.size());
-}
-
-// Out of memory on the host or the GPU reaches us as exceptions of libraries that we do not name here.
-bool is_out_of_memory(const std::string& message) {
-  return message.find("out of memory") != std::string::npos || message.find("not enough memory") != std::string::npos;
+/// Where ranks share a core, the one that is waited for cannot run while another spins.
+std::chrono::nanoseconds spin_time(int ranks_on_node) {
+  const unsigned cores = std::thread::hardware_concurrency();  // that this process may use
+  return static_cast<unsigned>(ranks_on_node) > cores ? std::chrono::nanoseconds(0) : kSpinTime;
 }
 
 }  // namespace
 
-ProcessGroup::ProcessGroup(MPI_Comm comm, bool owned, std::shared_ptr<JobState> job)
-    : comm_(comm), owned_(owned), job_(std::move(job)) {
+ProcessGroup::ProcessGroup(MPI_Comm comm, bool owned, std::shared_ptr<NodeShare> share)
+    : comm_(comm), owned_(owned), share_(std::move(share)) {
   MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN);
   MPI_Comm_rank(comm_, &rank_);
   MPI_Comm_size(comm_, &size_);
@@ -51,7 +32,11 @@ ProcessGroup::ProcessGroup(MPI_Comm comm, bool owned, std::shared_ptr<JobState> 
   MPI_Comm_size(node, &local_size_);
   node_ = rank_;
   MPI_Bcast(&node_, 1, MPI_INT, 0, node);
+  if (!share_) share_ = NodeShare::create(node, rank_);
   MPI_Comm_free(&node);
+  const auto ranks_on_node = static_cast<int>(share_->board.ranks().size());
+  transport_ = make_shared_transport(comm_, spin_time(ranks_on_node));
+  if (!transport_) transport_ = make_mpi_transport(comm_);
 }
 
 ProcessGroup::ProcessGroup(ProcessGroup&& other) noexcept { *this = std::move(other); }
@@ -64,9 +49,52 @@ ProcessGroup& ProcessGroup::operator=(ProcessGroup&& other) noexcept {
   local_rank_ = other.local_rank_;
   local_size_ = other.local_size_;
   node_ = other.node_;
-  job_ = other.job_;
+  share_ = other.share_;
+  std::swap(transport_, other.transport_);
   return *this;
 }
+
+RankBoard& ProcessGroup::board() const { return share_->board; }
+
+FailureReport& ProcessGroup::failure_report() const { return share_->failure_report; }
+
+std::atomic<std::uint32_t>& ProcessGroup::stop_flag() const { return share_->stop_flag; }
+
+void ProcessGroup::set_fault(const Fault& fault) const { share_->fault = fault; }
+
+void ProcessGroup::reach(FaultPhase phase) const {
+  if (share_->fault) share_->fault->reach(phase);
+}
+
+void ProcessGroup::mark(Phase phase, std::int64_t detail) const {
+  share_->board.publish(phase, detail);
+  switch (phase) {
+    case Phase::start:
+      return reach(FaultPhase::start);
+    case Phase::load:
+      return reach(FaultPhase::load);
+    case Phase::prefill:
+      return reach(FaultPhase::prefill);
+    case Phase::decode:
+      return reach(FaultPhase::decode);
+    case Phase::input:
+    case Phase::idle:
+    case Phase::finished:
+      return;
+  }
+}
+
+void ProcessGroup::count_collective() const {
+  reach(FaultPhase::collective);
+  share_->board.count_collective();
+}
+
+ProcessGroup::Waiting::Waiting(const ProcessGroup& group, Wait wait) : board_(group.board()) {
+  if (wait != Wait::answer) group.reach(FaultPhase::collective);
+  board_.begin_wait(wait);
+}
+
+ProcessGroup::Waiting::~Waiting() { board_.end_wait(); }
 
 ProcessGroup::~ProcessGroup() {
   if (owned_ && comm_ != MPI_COMM_NULL) MPI_Comm_free(&comm_);
@@ -74,8 +102,8 @@ ProcessGroup::~ProcessGroup() {
 
 void ProcessGroup::broadcast(std::span<std::byte> data, int root) const {
   if (size_ == 1) return;
-  const Waiting waiting(*job_, Wait::broadcast);
-  check_mpi(MPI_Bcast(data.data(), to_count(data.size()), MPI_BYTE, root, comm_), "MPI_Bcast");
+  const Waiting waiting(*this, Wait::broadcast);
+  transport_->broadcast(data, root);
 }
 
 void ProcessGroup::broadcast(std::string& text, int root) const {
@@ -87,9 +115,8 @@ void ProcessGroup::broadcast(std::string& text, int root) const {
 
 void ProcessGroup::all_gather(std::span<const std::byte> local, std::span<std::byte> result) const {
   check(result.size() == local.size() * static_cast<std::size_t>(size_), "all_gather: wrong size of the result");
-  const int count = to_count(local.size());
-  const Waiting waiting(*job_, Wait::all_gather);
-  check_mpi(MPI_Allgather(local.data(), count, MPI_BYTE, result.data(), count, MPI_BYTE, comm_), "MPI_Allgather");
+  const Waiting waiting(*this, Wait::all_gather);
+  transport_->all_gather(local, result);
 }
 
 std::vector<std::int64_t> ProcessGroup::all_gather(std::int64_t value) const {
@@ -109,15 +136,15 @@ std::vector<std::string> ProcessGroup::all_gather(const std::string& text) const
 }
 
 void ProcessGroup::barrier() const {
-  const Waiting waiting(*job_, Wait::barrier);
-  check_mpi(MPI_Barrier(comm_), "MPI_Barrier");
+  const Waiting waiting(*this, Wait::barrier);
+  transport_->barrier();
 }
 
 ProcessGroup ProcessGroup::split(int color) const {
-  const Waiting waiting(*job_, Wait::split);
+  const Waiting waiting(*this, Wait::split);
   MPI_Comm part = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split(comm_, color, rank_, &part), "MPI_Comm_split");
-  return ProcessGroup(part, true, job_);
+  return ProcessGroup(part, true, share_);
 }
 
 void ProcessGroup::abort(int exit_code) const {
@@ -135,10 +162,7 @@ MpiSession::Start::Start() {
   }
 }
 
-MpiSession::MpiSession() : world_(MPI_COMM_WORLD, false, std::make_shared<JobState>()) {
-  world_.job_ = share_job_state(world_.split(world_.node()));
-  world_.job_->own().rank.store(world_.rank());
-}
+MpiSession::MpiSession() : world_(MPI_COMM_WORLD, false, nullptr) {}
 
 MpiSession::~MpiSession() {
   int finalized = 0;
@@ -152,37 +176,6 @@ std::string MpiSession::library_version() {
   MPI_Get_library_version(text, &length);
   const std::string line(text, static_cast<std::size_t>(length));
   return line.substr(0, line.find_first_of(",\n"));
-}
-
-void report_failure(const std::string& message, int rank, int ranks) {
-  const std::string prefix = ranks > 1 ? fmt::format("specthink: rank {}: ", rank) : "specthink: ";
-  std::string line = prefix + message;
-  std::replace_if(
-      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');  // of libraries' messages
-  line += '\n';
-  // One write, so that the lines of several ranks do not mix.
-  std::fwrite(line.data(), 1, line.size(), stderr);
-  std::fflush(stderr);
-}
-
-Failure describe_current_exception() {
-  try {
-    throw;
-  } catch (const Error& error) {
-    return {error.exit_code(), error.what()};
-  } catch (const std::bad_alloc&) {
-    return {kExitEnvironment, "out of host memory: use a smaller model, a smaller --max-model-len or more ranks"};
-  } catch (const std::exception& error) {
-    const std::string what = error.what();
-    const std::string message = what.substr(0, what.find('\n'));  // libraries add their stack
-    if (is_out_of_memory(message)) {
-      return {kExitEnvironment,
-              "out of memory: lower --gpu-memory-utilization or --max-model-len, or use more ranks (" + message + ")"};
-    }
-    return {kExitInternal, message + " (this is a bug in specthink, please report it)"};
-  } catch (...) {
-    return {kExitInternal, "unknown exception"};
-  }
 }
 
 void together(const ProcessGroup& group, const std::function<void()>& phase) {

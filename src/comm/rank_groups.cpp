@@ -49,7 +49,7 @@ RankGroups::RankGroups(const ProcessGroup& world, int size) : world_(world) {
   for (int group = 0; group < world.size() / size; ++group) {
     roots_.push_back(static_cast<int>(std::find(groups.begin(), groups.end(), group) - groups.begin()));
   }
-  world.job().set_group(index_, size);
+  world.board().set_group(index_, size);
 }
 
 }  // namespace specthink

@@ -34,8 +34,6 @@ const char* name_of(Wait wait) {
       return "broadcast";
     case Wait::all_gather:
       return "all-gather";
-    case Wait::all_reduce:
-      return "all-reduce";
     case Wait::barrier:
       return "barrier";
     case Wait::split:

@@ -5,10 +5,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <utility>
 
-#include "specthink/base/error.h"
+#include "comm/check_mpi.h"
 
 namespace specthink {
 namespace {
@@ -36,6 +37,23 @@ SharedMemory SharedMemory::make_private(std::size_t bytes) {
   void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED) throw EnvironmentError("out of host memory: {} bytes cannot be mapped", bytes);
   return {data, bytes, ""};
+}
+
+std::optional<SharedMemory> SharedMemory::share(MPI_Comm node, std::size_t bytes) {
+  int rank = 0;
+  MPI_Comm_rank(node, &rank);
+  std::optional<SharedMemory> memory = rank == 0 ? create(bytes) : std::nullopt;
+  std::array<char, 64> name{};  // empty: rank 0 has none
+  if (memory) memory->name_.copy(name.data(), name.size() - 1);
+  check_mpi(MPI_Bcast(name.data(), static_cast<int>(name.size()), MPI_CHAR, 0, node), "MPI_Bcast");
+  if (rank > 0 && name[0] != '\0') {
+    if (auto opened = open(name.data(), bytes)) memory.emplace(std::move(*opened));
+  }
+  int everywhere = memory.has_value();
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &everywhere, 1, MPI_INT, MPI_MIN, node), "MPI_Allreduce");
+  if (everywhere == 0) return std::nullopt;
+  memory->remove_name();  // all have opened it
+  return memory;
 }
 
 std::optional<SharedMemory> SharedMemory::create(std::size_t bytes) {

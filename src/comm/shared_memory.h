@@ -1,6 +1,8 @@
 // Memory that processes of one node share, without a name that stays behind.
 #pragma once
 
+#include <mpi.h>
+
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -12,20 +14,23 @@ class SharedMemory {
   /// Zeros of this process alone.
   static SharedMemory make_private(std::size_t bytes);
 
-  /// Zeros under a new name, which others can open() until remove_name(). Null when the node has none to give.
-  static std::optional<SharedMemory> create(std::size_t bytes);
-  static std::optional<SharedMemory> open(const std::string& name, std::size_t bytes);
+  /// Zeros that all ranks of `node` see, which are processes of one node. Collective. Null on every rank where one of
+  /// them cannot have it.
+  static std::optional<SharedMemory> share(MPI_Comm node, std::size_t bytes);
 
   SharedMemory(SharedMemory&& other) noexcept;
   SharedMemory& operator=(SharedMemory&&) = delete;
   ~SharedMemory();
 
-  void remove_name();
-  const std::string& name() const { return name_; }
   void* data() const { return data_; }
 
  private:
   SharedMemory(void* data, std::size_t bytes, std::string name);
+
+  /// Under a new name, which others can open() until remove_name(). Null when the node has none to give.
+  static std::optional<SharedMemory> create(std::size_t bytes);
+  static std::optional<SharedMemory> open(const std::string& name, std::size_t bytes);
+  void remove_name();
 
   void* data_;
   std::size_t bytes_;

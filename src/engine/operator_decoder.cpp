@@ -75,7 +75,7 @@ TokenId OperatorDecoder::sample_row(const at::Tensor& logits, const Slot& slot, 
       gather_candidates(logits, context_.model.plan(), wanted.vocab_limit, sampling, collectives_);
   const DrawKey key{wanted.seed, wanted.problem, wanted.run};
   return sample(candidates, sampling,
-                uniform(key, static_cast<std::uint32_t>(position), static_cast<DrawPurpose>(wanted.purpose)));
+                uniform(key, static_cast<std::uint32_t>(position), static_cast<Purpose>(wanted.purpose)));
 }
 
 void OperatorDecoder::step(const StepBatch& batch) {

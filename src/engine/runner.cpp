@@ -69,7 +69,7 @@ class ActiveRun {
   void resume() {
     const Generation generation = engine_.take(sequence_);
     (*role_ == Role::target ? outcome_.target : outcome_.draft) += generation.times;
-    schedule_->resume(generation.ids);
+    schedule_->resume(generation.ids, generation.reason);
     streamer_.settle(*schedule_);
     next_request();
   }

@@ -48,7 +48,7 @@ PhiloxBlock philox(const PhiloxBlock& counter, std::uint64_t key) {
   return block;
 }
 
-double uniform(const DrawKey& key, std::uint32_t position, DrawPurpose purpose) {
+double uniform(const DrawKey& key, std::uint32_t position, Purpose purpose) {
   const PhiloxBlock block = philox({{position, static_cast<std::uint32_t>(purpose), key.problem, key.run}}, key.seed);
   const std::uint64_t bits = (std::uint64_t{block.words[0]} << 32 | block.words[1]) >> 11;  // as many as a double holds
   return static_cast<double>(bits) * 0x1p-53;

@@ -50,22 +50,23 @@ Script fixed_loop(RunState& run) {
   while (true) {
     // 1., and what step 3 decided.
     if (takeover > 0) {
-      const TokenIds ids = co_await ask(run, Purpose::takeover, takeover);
+      const RunState::Reply reply = co_await ask(run, Purpose::takeover, takeover);
       run.count_validation();
-      run.log({run.generated(), static_cast<int>(ids.size()), run.decode(ids), std::nullopt});
+      run.log({run.generated(), static_cast<int>(reply.ids.size()), run.decode(reply.ids), std::nullopt});
       run.count_nominal(takeover);
-      run.append(ids, Origin::target);
+      run.append(reply.ids, Origin::target);
       takeover = 0;
-      at_trigger = scan.read(ids);
-      if (run.has_eos(ids)) break;
+      at_trigger = scan.read(reply.ids);
+      if (run.has_eos(reply)) break;
     }
 
     // 2. Segments up to a trigger.
     if (!at_trigger) {
-      const TokenIds ids = co_await ask_segment(run, scan.state());
-      run.append(ids, Origin::draft);
-      at_trigger = scan.read(ids);
-      if (run.has_eos(ids)) break;
+      const RunState::Reply reply = co_await ask_segment(run, scan.state());
+      run.append(reply.ids, Origin::draft);
+      scan.read(reply.ids);
+      if (run.has_eos(reply)) break;
+      at_trigger = reply.reason == EndReason::trigger;
       if (!at_trigger) continue;
     }
 
@@ -81,13 +82,14 @@ Script fixed_loop(RunState& run) {
     TokenIds probe_ids = std::exchange(rest, {});
     const int missing = missing_probe_tokens(run, probe_ids);
     if (missing > 0) {
-      const TokenIds ids = co_await ask(run, Purpose::probe, missing, probe_ids);
-      probe_ids.insert(probe_ids.end(), ids.begin(), ids.end());
+      const RunState::Reply reply = co_await ask(run, Purpose::probe, missing, probe_ids);
+      probe_ids.insert(probe_ids.end(), reply.ids.begin(), reply.ids.end());
     }
     const Thought probe = judge(run.decode(probe_ids), settings);
 
     if (settings.not_reasoning || probe.sentiment != 0) {
-      const TokenIds answer_ids = co_await ask(run, Purpose::answer, settings.max_target_tokens);
+      const RunState::Reply reply = co_await ask(run, Purpose::answer, settings.max_target_tokens);
+      const TokenIds& answer_ids = reply.ids;
       const Thought answer = judge(run.decode(answer_ids), settings);
       run.count_validation();
       const bool keep_answer = keeps_answer(probe, answer, settings);

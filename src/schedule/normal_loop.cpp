@@ -6,10 +6,10 @@ namespace specthink {
 Script normal_loop(RunState& run) {
   const bool target = run.setup().normal_role == Role::target;
   const Purpose purpose = target ? Purpose::takeover : Purpose::segment;
-  const TokenIds ids = co_await run.ask(purpose, run.left());
-  if (target) run.count_nominal(static_cast<int>(ids.size()));
-  run.append(ids, target ? Origin::target : Origin::draft);
-  run.finish(run.has_eos(ids) ? FinishReason::stop : FinishReason::length);
+  const RunState::Reply reply = co_await run.ask(purpose, run.left());
+  if (target) run.count_nominal(static_cast<int>(reply.ids.size()));
+  run.append(reply.ids, target ? Origin::target : Origin::draft);
+  run.finish(reply.reason == EndReason::eos ? FinishReason::stop : FinishReason::length);
 }
 
 }  // namespace specthink

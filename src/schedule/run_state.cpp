@@ -8,10 +8,6 @@
 namespace specthink {
 namespace {
 
-Role role_of(Purpose purpose) {
-  return purpose == Purpose::segment || purpose == Purpose::probe ? Role::draft : Role::target;
-}
-
 const char* trace_name(Purpose purpose) {
   switch (purpose) {
     case Purpose::segment:
@@ -58,11 +54,13 @@ RunState::Answer RunState::ask(Request request, std::span<const TokenId> ahead) 
   return Answer{this};
 }
 
-void RunState::answer(std::span<const TokenId> ids) {
+void RunState::answer(std::span<const TokenId> ids, EndReason reason) {
   check(request_.has_value(), "tokens came for a run that asked for none");
   check(!ids.empty() && ids.size() <= static_cast<std::size_t>(request_->max_tokens),
         "a request is answered with 1 to max_tokens tokens");
-  answer_.assign(ids.begin(), ids.end());
+  check(reason != EndReason::trigger || request_->stop_at_trigger, "a trigger ends only what is to stop at one");
+  check(reason != EndReason::eos || !setup_.ignore_eos, "an EOS that is ignored ends nothing");
+  reply_ = {TokenIds(ids.begin(), ids.end()), reason};
   answered_[static_cast<std::size_t>(request_->role)] += static_cast<std::int64_t>(ids.size());
   Segment segment{.by = trace_name(request_->purpose), .tokens = static_cast<int>(ids.size())};
   if (setup_.elapsed_seconds) {
@@ -112,12 +110,8 @@ bool RunState::timed_out() const {
   return settings().time_out > 0 && setup_.elapsed_seconds && setup_.elapsed_seconds() > settings().time_out;
 }
 
-bool RunState::is_eos(TokenId id) const {
-  return !setup_.ignore_eos && std::ranges::find(setup_.eos_ids, id) != setup_.eos_ids.end();
-}
-
 bool RunState::has_eos(std::span<const TokenId> ids) const {
-  return std::ranges::any_of(ids, [this](TokenId id) { return is_eos(id); });
+  return !setup_.ignore_eos && std::ranges::find_first_of(ids, setup_.eos_ids) != ids.end();
 }
 
 std::string RunState::decode(std::span<const TokenId> ids) const {

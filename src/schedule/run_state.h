@@ -22,12 +22,18 @@ class RunState {
 
   // --- What the loops do ---
 
+  /// What a model wrote for a request, and why it stopped there.
+  struct Reply {
+    TokenIds ids;
+    EndReason reason = EndReason::length;
+  };
+
   /// What `co_await` takes: suspends the loop until the request is answered, for good when the run is over.
   struct Answer {
     RunState* run;
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<>) const noexcept {}
-    TokenIds await_resume() const { return std::move(run->answer_); }
+    Reply await_resume() const { return std::move(run->reply_); }
   };
 
   /// Asks the draft for text up to and including the token that completes a trigger.
@@ -59,8 +65,12 @@ class RunState {
   void finish(FinishReason reason);
 
   bool timed_out() const;
-  bool is_eos(TokenId id) const;  ///< as compat fixed sees it: any id of either model's list
+
+  /// Whether an EOS of either model's list is in `ids`, as compat fixed asks of text that it keeps. A model stops at
+  /// its own list alone: the other's EOS may stand in the middle of what it wrote.
   bool has_eos(std::span<const TokenId> ids) const;
+  bool has_eos(const Reply& reply) const { return reply.reason == EndReason::eos || has_eos(reply.ids); }
+
   std::string decode(std::span<const TokenId> ids) const;  ///< special tokens skipped
 
   const RunSetup& setup() const { return setup_; }
@@ -76,7 +86,7 @@ class RunState {
 
   bool finished() const { return finish_reason_.has_value(); }
   const Request* request() const { return request_ ? &*request_ : nullptr; }
-  void answer(std::span<const TokenId> ids);
+  void answer(std::span<const TokenId> ids, EndReason reason);
   std::span<const TokenId> settled_ids() const { return std::span(ids_).subspan(prompt_size(), settled_); }
   std::span<const Origin> settled_origins() const { return std::span(origins_).first(settled_); }
   RunResult result() const;  ///< without the text
@@ -94,7 +104,7 @@ class RunState {
 
   std::optional<Request> request_;
   double request_start_ms_ = -1;
-  TokenIds answer_;
+  Reply reply_;
 
   std::array<std::int64_t, 2> answered_{};  // tokens that each role wrote, kept or not
   std::int64_t nominal_target_tokens_ = 0;

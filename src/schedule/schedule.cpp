@@ -20,8 +20,8 @@ class ScriptedSchedule final : public Schedule {
 
   const Request* request() const override { return run_.request(); }
 
-  void resume(std::span<const TokenId> ids) override {
-    run_.answer(ids);
+  void resume(std::span<const TokenId> ids, EndReason reason) override {
+    run_.answer(ids, reason);
     proceed();
   }
 
@@ -76,32 +76,6 @@ void require_mode_exists(Mode mode) {
                   mode == Mode::hf ? "hf" : "vllm_p");
 }
 
-const char* name_of(Purpose purpose) {
-  switch (purpose) {
-    case Purpose::segment:
-      return "segment";
-    case Purpose::probe:
-      return "probe";
-    case Purpose::answer:
-      return "answer";
-    case Purpose::takeover:
-      return "takeover";
-  }
-  return "unknown";
-}
-
-const char* name_of(Origin origin) {
-  switch (origin) {
-    case Origin::draft:
-      return "draft";
-    case Origin::target:
-      return "target";
-    case Origin::injected:
-      return "injected";
-  }
-  return "unknown";
-}
-
 const char* name_of(FinishReason reason) {
   switch (reason) {
     case FinishReason::stop:
@@ -114,12 +88,6 @@ const char* name_of(FinishReason reason) {
       return "interrupted";
   }
   return "unknown";
-}
-
-Json to_json(const LogEntry& entry) {
-  Json json = {{"pos", entry.pos}, {"token_num", entry.token_num}, {"traget", entry.target_text}};
-  if (entry.draft_text) json["speculative"] = *entry.draft_text;
-  return json;
 }
 
 std::unique_ptr<Schedule> make_schedule(RunSetup setup) {

@@ -1,4 +1,5 @@
-// The loop of the original program, faults included (compat seed).
+// The loop of the original program, faults included (compat seed). It looks for EOS and triggers in ids and text of its
+// own choice, so that why a request ended (EndReason) tells it nothing.
 #include <algorithm>
 #include <utility>
 
@@ -51,7 +52,7 @@ Script seed_loop(RunState& run) {
     // 2. A segment. A trigger counts when it shows in the text of its last tokens.
     bool at_trigger = false;
     if (!at_begin) {
-      const TokenIds segment = co_await run.ask_segment(kSegmentTokens, StopAutomaton::kStart);
+      const TokenIds segment = (co_await run.ask_segment(kSegmentTokens, StopAutomaton::kStart)).ids;
       run.append(segment, Origin::draft);
       if (ends_within(segment, 1, run.setup())) {
         run.finish(FinishReason::stop);
@@ -71,10 +72,10 @@ Script seed_loop(RunState& run) {
       takeover = recap.start();
     } else if (at_trigger) {
       run.inject(help_think_word);
-      const TokenIds probe_ids = co_await run.ask(Purpose::probe, settings.max_target_tokens);
+      const TokenIds probe_ids = (co_await run.ask(Purpose::probe, settings.max_target_tokens)).ids;
       const Thought probe = judge(run.decode(probe_ids), settings);
       if (settings.not_reasoning || probe.sentiment != 0) {
-        const TokenIds answer_ids = co_await run.ask(Purpose::answer, settings.max_target_tokens);
+        const TokenIds answer_ids = (co_await run.ask(Purpose::answer, settings.max_target_tokens)).ids;
         const Thought answer = judge(run.decode(answer_ids), settings);
         run.count_validation();
         const bool keep_answer = keeps_answer(probe, answer, settings);
@@ -91,7 +92,7 @@ Script seed_loop(RunState& run) {
       }
     }
     if (takeover > 0) {
-      const TokenIds takeover_ids = co_await run.ask(Purpose::takeover, takeover);
+      const TokenIds takeover_ids = (co_await run.ask(Purpose::takeover, takeover)).ids;
       run.count_validation();
       run.log({run.generated(), takeover, run.decode(takeover_ids), std::nullopt});
       run.count_nominal(takeover);

@@ -25,7 +25,7 @@ std::string models() {
 }
 
 std::string command(const std::filesystem::path& folder, const std::string& flags = kQuick) {
-  return "replay --workload-file tests/bench/data/workloads.jsonl --output-dir " + folder.string() + flags;
+  return "replay --workload-file tests/replay/data/workloads.jsonl --output-dir " + folder.string() + flags;
 }
 
 Json replay(const std::string& arguments, int ranks) {

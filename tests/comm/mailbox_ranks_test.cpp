@@ -62,21 +62,5 @@ TEST(rank_groups, of_two) {
   }
 }
 
-TEST(job_state, is_shared_by_the_ranks_of_a_node) {
-  JobState& job = world().job();
-  job.mark(Phase::decode, 10 + world().rank());
-  world().barrier();
-  const auto ranks = job.ranks();
-  ASSERT_EQ(ranks.size(), static_cast<std::size_t>(world().size()));
-  for (int rank = 0; rank < world().size(); ++rank) {
-    const RankSnapshot status = snapshot(*ranks[static_cast<std::size_t>(rank)]);
-    EXPECT_EQ(status.rank, rank);
-    EXPECT_EQ(status.detail, 10 + rank);
-  }
-  if (world().rank() == world().size() - 1) job.stop_flag().store(7);
-  world().barrier();
-  EXPECT_EQ(job.stop_flag().load(), 7u);
-}
-
 }  // namespace
 }  // namespace specthink

@@ -61,15 +61,5 @@ TEST(together, passes_when_all_ranks_do) {
   EXPECT_EQ(runs, 1);
 }
 
-TEST(describe_current_exception, knows_what_out_of_memory_means) {
-  try {
-    throw std::runtime_error("CUDA out of memory. Tried to allocate 2 GiB\nmore lines");
-  } catch (...) {
-    const Failure failure = describe_current_exception();
-    EXPECT_EQ(failure.code, kExitEnvironment);
-    EXPECT_EQ(failure.message.find('\n'), std::string::npos);
-  }
-}
-
 }  // namespace
 }  // namespace specthink

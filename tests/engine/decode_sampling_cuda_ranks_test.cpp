@@ -18,7 +18,7 @@ using namespace testing_support;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr DrawKey kKey{.seed = 0x123456789abcdefull, .problem = 3, .run = 5};
-constexpr auto kPurpose = DrawPurpose::probe;
+constexpr auto kPurpose = Purpose::probe;
 constexpr std::uint32_t kSlots = 64;
 
 /// The logits of one row, as each kind of model could give them.

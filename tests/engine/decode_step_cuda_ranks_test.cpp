@@ -153,7 +153,7 @@ TEST_P(DecodeStepTest, SamplesAsTheHostDoes) {
                                                                        transformer_->step_model().head.scalar_type())))
                   .size(1)),
           transformer_->plan(), GetParam().vocab - 3, sampling, *collectives_);
-      const double draw = uniform({seed, 3, 4}, 45, DrawPurpose::answer);
+      const double draw = uniform({seed, 3, 4}, 45, Purpose::answer);
       EXPECT_EQ(token.id, sample(candidates, sampling, draw)) << "seed " << seed;
     }
   }

@@ -35,11 +35,11 @@ TEST(philox, known_answers) {
 
 TEST(uniform, every_part_of_the_key_counts) {
   const DrawKey key{1, 2, 3};
-  std::set<double> values{uniform(key, 4, DrawPurpose::segment),       uniform(key, 5, DrawPurpose::segment),
-                          uniform(key, 4, DrawPurpose::probe),         uniform({1, 2, 4}, 4, DrawPurpose::segment),
-                          uniform({1, 3, 3}, 4, DrawPurpose::segment), uniform({9, 2, 3}, 4, DrawPurpose::segment)};
+  std::set<double> values{uniform(key, 4, Purpose::segment),       uniform(key, 5, Purpose::segment),
+                          uniform(key, 4, Purpose::probe),         uniform({1, 2, 4}, 4, Purpose::segment),
+                          uniform({1, 3, 3}, 4, Purpose::segment), uniform({9, 2, 3}, 4, Purpose::segment)};
   EXPECT_EQ(values.size(), 6u);
-  EXPECT_EQ(uniform(key, 4, DrawPurpose::segment), uniform(key, 4, DrawPurpose::segment));
+  EXPECT_EQ(uniform(key, 4, Purpose::segment), uniform(key, 4, Purpose::segment));
 }
 
 TEST(sample, greedy_takes_the_first_of_equals) {
@@ -102,7 +102,7 @@ TEST(sample, follows_the_distribution) {
     for (int draw = 0; draw < kDraws; ++draw) {
       std::vector<Candidate> all;
       for (int id = 0; id < kVocabulary; ++id) all.push_back({id, logits[static_cast<std::size_t>(id)]});
-      ++counts[sample(all, params, uniform({7, 0, 0}, static_cast<std::uint32_t>(draw), DrawPurpose::segment))];
+      ++counts[sample(all, params, uniform({7, 0, 0}, static_cast<std::uint32_t>(draw), Purpose::segment))];
     }
     for (const auto& [id, count] : counts) EXPECT_TRUE(expected.contains(id)) << "token " << id << " was cut off";
     for (const auto& [id, probability] : expected) {

@@ -171,6 +171,23 @@ TEST(schedule, fixed_ends_at_eos_before_a_probes_trigger_and_drops_what_follows)
   EXPECT_EQ(result.ledger.draft_wasted, 1);
 }
 
+TEST(schedule, fixed_ends_with_a_segment_that_holds_an_eos_of_the_target) {
+  ScriptedRun run(short_probes());
+  run.answer("so<end>.\n\n");  // which the draft writes past, up to a trigger
+  EXPECT_EQ(run.request(), "");
+  EXPECT_EQ(run.schedule().result().finish_reason, FinishReason::stop);
+}
+
+TEST(schedule, fixed_goes_by_the_reason_that_a_segment_comes_with) {
+  ScriptedRun run(short_probes());
+  run.schedule().resume(run.encode("so"), EndReason::trigger);
+  EXPECT_EQ(run.request(), "probe 'Qso' 4");
+  ScriptedRun other(short_probes());
+  other.schedule().resume(other.encode("so"), EndReason::eos);
+  EXPECT_EQ(other.request(), "");
+  EXPECT_EQ(other.schedule().result().finish_reason, FinishReason::stop);
+}
+
 TEST(schedule, fixed_never_writes_more_than_its_limit) {
   ScriptedRun run(short_probes(), 6);
   EXPECT_EQ(run.request(), "segment 'Q' 6 stop@0");

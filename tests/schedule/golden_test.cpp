@@ -70,8 +70,8 @@ std::optional<RunResult> replay(const Json& golden, RunSetup setup, const Json& 
   setup.prompt = golden.at("prompt_ids").get<TokenIds>();
   setup.max_tokens = golden.at("max_tokens").get<int>();
   setup.max_model_len = golden.value("max_model_len", 32768);
-  const ScheduleSettings settings = setup.settings;
-  const auto schedule = make_schedule(std::move(setup));
+  const ScheduleSettings& settings = setup.settings;
+  const auto schedule = make_schedule(setup);
 
   TokenIds text = golden.at("prompt_ids").get<TokenIds>();
   for (const Json& call : golden.at("calls")) {
@@ -87,7 +87,8 @@ std::optional<RunResult> replay(const Json& golden, RunSetup setup, const Json& 
       ADD_FAILURE() << "expected " << expected << ", found " << found;
       return std::nullopt;
     }
-    schedule->resume(call.at("output").get<TokenIds>());
+    const auto output = call.at("output").get<TokenIds>();
+    schedule->resume(output, testing::end_reason(*request, output, setup, triggers));
   }
   if (schedule->request() != nullptr) {
     ADD_FAILURE() << "one more request: " << json_of(*schedule->request(), settings, no_stop);

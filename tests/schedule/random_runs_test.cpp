@@ -49,7 +49,7 @@ class RandomRun {
       if (::testing::Test::HasFatalFailure()) return;
       const TokenIds ids = answer(*request, triggers);
       (request->role == Role::draft ? drafted_ : targeted_) += static_cast<int>(ids.size());
-      schedule->resume(ids);
+      schedule->resume(ids, testing::end_reason(*request, ids, setup_, triggers));
     }
     check_result(schedule->result(), settled);
   }

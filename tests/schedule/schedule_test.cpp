@@ -65,7 +65,7 @@ TEST(schedule, normal_mode_is_one_request_and_needs_no_tokenizer) {
   EXPECT_EQ(request->max_tokens, 10);
   EXPECT_FALSE(request->stop_at_trigger);
   EXPECT_EQ(TokenIds(request->prefix.begin(), request->prefix.end()), (TokenIds{1, 2, 3}));
-  schedule->resume(TokenIds{4, 5, 8});
+  schedule->resume(TokenIds{4, 5, 8}, EndReason::eos);
   EXPECT_EQ(schedule->request(), nullptr);
   const RunResult result = schedule->result();
   EXPECT_EQ(result.ids, (TokenIds{4, 5, 8}));
@@ -84,7 +84,7 @@ TEST(schedule, the_draft_can_be_alone_too) {
   ASSERT_NE(schedule->request(), nullptr);
   EXPECT_EQ(schedule->request()->role, Role::draft);
   EXPECT_FALSE(schedule->request()->stop_at_trigger);
-  schedule->resume(TokenIds{4, 5, 8});
+  schedule->resume(TokenIds{4, 5, 8}, EndReason::eos);
   const RunResult result = schedule->result();
   EXPECT_EQ(result.origins, std::vector<Origin>(3, Origin::draft));
   EXPECT_EQ(result.ledger.draft, 3);
@@ -111,7 +111,14 @@ TEST(schedule, normal_mode_ends_with_length_when_no_eos_came) {
   RunSetup setup = normal_setup();
   setup.ignore_eos = true;
   const auto schedule = make_schedule(setup);
-  schedule->resume(TokenIds{4, 8, 8});
+  schedule->resume(TokenIds{4, 8, 8}, EndReason::length);
+  EXPECT_EQ(schedule->result().finish_reason, FinishReason::length);
+}
+
+TEST(schedule, normal_mode_ends_with_length_behind_an_eos_of_the_other_model) {
+  const auto schedule = make_schedule(normal_setup());
+  schedule->resume(TokenIds{4, 7, 5}, EndReason::length);  // 7 is on the list of the draft, which is not asked
+  EXPECT_EQ(schedule->result().ids, (TokenIds{4, 7, 5}));
   EXPECT_EQ(schedule->result().finish_reason, FinishReason::length);
 }
 
@@ -142,10 +149,18 @@ TEST(schedule, an_interruption_after_the_end_changes_nothing) {
 TEST(schedule, misuse_is_an_internal_error) {
   ScriptedRun run(testing::default_settings(), 3);
   EXPECT_THROW(run.schedule().result(), InternalError);
-  EXPECT_THROW(run.schedule().resume({}), InternalError);
-  EXPECT_THROW(run.schedule().resume(TokenIds{65, 65, 65, 65}), InternalError);
+  EXPECT_THROW(run.schedule().resume({}, EndReason::length), InternalError);
+  EXPECT_THROW(run.schedule().resume(TokenIds{65, 65, 65, 65}, EndReason::length), InternalError);
   run.answer("<eos>");
-  EXPECT_THROW(run.schedule().resume(TokenIds{65}), InternalError);
+  EXPECT_THROW(run.schedule().resume(TokenIds{65}, EndReason::length), InternalError);
+}
+
+TEST(schedule, a_reason_that_the_request_does_not_allow_is_an_internal_error) {
+  const auto normal = make_schedule(normal_setup());
+  EXPECT_THROW(normal->resume(TokenIds{4}, EndReason::trigger), InternalError);
+  RunSetup setup = normal_setup();
+  setup.ignore_eos = true;
+  EXPECT_THROW(make_schedule(setup)->resume(TokenIds{8}, EndReason::eos), InternalError);
 }
 
 TEST(schedule, the_trace_lists_requests_and_injections_in_order) {

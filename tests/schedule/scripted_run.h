@@ -1,8 +1,10 @@
 // What the schedule's tests share: settings, a small tokenizer, and answers given by a script.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,7 +15,30 @@
 #include "specthink/text/stop_matcher.h"
 #include "specthink/text/tokenizer.h"
 
-namespace specthink::testing {
+namespace specthink {
+
+/// As result files write an entry ("traget" is how they spell it).
+inline Json to_json(const LogEntry& entry) {
+  Json json = {{"pos", entry.pos}, {"token_num", entry.token_num}, {"traget", entry.target_text}};
+  if (entry.draft_text) json["speculative"] = *entry.draft_text;
+  return json;
+}
+
+inline const char* name_of(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::segment:
+      return "segment";
+    case Purpose::probe:
+      return "probe";
+    case Purpose::answer:
+      return "answer";
+    case Purpose::takeover:
+      return "takeover";
+  }
+  return "unknown";
+}
+
+namespace testing {
 
 /// The defaults of the YAML keys.
 inline ScheduleSettings default_settings() {
@@ -104,6 +129,17 @@ inline Tokenizer small_tokenizer() {
   return Tokenizer::parse(json.dump(), R"({"eos_token": "<eos>"})", "small tokenizer");
 }
 
+/// Why an engine ends `request` after `ids`, both models having all of the setup's EOS ids on their lists.
+inline EndReason end_reason(const Request& request, std::span<const TokenId> ids, const RunSetup& setup,
+                            const StopTable& triggers) {
+  if (ids.empty()) return EndReason::length;
+  const bool eos = std::ranges::find(setup.eos_ids, ids.back()) != setup.eos_ids.end();
+  if (eos && !setup.ignore_eos) return EndReason::eos;
+  StopAutomaton::Step step{.state = request.stop_state};
+  for (const TokenId id : ids) step = triggers.step(step.state, id);
+  return request.stop_at_trigger && step.matched ? EndReason::trigger : EndReason::length;
+}
+
 /// A run over the small tokenizer whose requests the test answers with texts.
 class ScriptedRun {
  public:
@@ -136,7 +172,9 @@ class ScriptedRun {
   }
 
   ScriptedRun& answer(std::string_view text) {
-    schedule().resume(tokenizer_.encode(text));
+    const TokenIds ids = tokenizer_.encode(text);
+    const Request* request = schedule().request();
+    schedule().resume(ids, request ? end_reason(*request, ids, setup, triggers_) : EndReason::length);
     return *this;
   }
 
@@ -153,4 +191,5 @@ class ScriptedRun {
   std::unique_ptr<Schedule> schedule_;
 };
 
-}  // namespace specthink::testing
+}  // namespace testing
+}  // namespace specthink

@@ -6,6 +6,7 @@
 
 #include <mpi.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,10 +15,14 @@
 #include <string>
 #include <vector>
 
-#include "specthink/base/error.h"
-#include "specthink/comm/job_state.h"
+#include "specthink/comm/failure_report.h"
+#include "specthink/comm/fault.h"
+#include "specthink/comm/rank_board.h"
 
 namespace specthink {
+
+class NodeShare;
+class Transport;
 
 class ProcessGroup {
  public:
@@ -35,9 +40,20 @@ class ProcessGroup {
   /// The lowest rank of this group on the same node: a name of the node.
   int node() const { return node_; }
 
-  /// What this process says of itself to the others of its node; the same object in every group.
-  JobState& job() const { return *job_; }
-  void mark(Phase phase, std::int64_t detail = 0) const { job_->mark(phase, detail); }
+  // What the ranks of this node share; the same objects in every group.
+  RankBoard& board() const;
+  FailureReport& failure_report() const;
+  std::atomic<std::uint32_t>& stop_flag() const;  ///< a stop signal to any of them; a signal handler may set it
+
+  /// This rank now does something else, or has got on with it: RankBoard::publish().
+  void mark(Phase phase, std::int64_t detail = 0) const;
+
+  /// A collective that is only queued (on a GPU): counted, but nobody waits here.
+  void count_collective() const;
+
+  /// A failure that was asked for happens in mark(), at a collective, or where its phase is named by reach().
+  void set_fault(const Fault& fault) const;
+  void reach(FaultPhase phase) const;
 
   /// Root's bytes reach every rank; all pass the same length.
   void broadcast(std::span<std::byte> data, int root = 0) const;
@@ -61,7 +77,21 @@ class ProcessGroup {
  private:
   friend class MpiSession;
   friend class Mailbox;
-  ProcessGroup(MPI_Comm comm, bool owned, std::shared_ptr<JobState> job);
+
+  /// This rank enters and leaves a wait for others: the scope of one call.
+  class Waiting {
+   public:
+    Waiting(const ProcessGroup& group, Wait wait);
+    ~Waiting();
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+   private:
+    RankBoard& board_;
+  };
+
+  /// `share` is null for the world, which makes it.
+  ProcessGroup(MPI_Comm comm, bool owned, std::shared_ptr<NodeShare> share);
 
   MPI_Comm comm_ = MPI_COMM_NULL;
   bool owned_ = false;
@@ -70,7 +100,8 @@ class ProcessGroup {
   int local_rank_ = 0;
   int local_size_ = 1;
   int node_ = 0;
-  std::shared_ptr<JobState> job_;
+  std::shared_ptr<NodeShare> share_;
+  std::unique_ptr<Transport> transport_;
 };
 
 /// MPI from construction to destruction. One per process.
@@ -93,25 +124,9 @@ class MpiSession {
   ProcessGroup world_;
 };
 
-/// A failure that one rank has printed already; all ranks end with its code.
-class ReportedError : public Error {
- public:
-  explicit ReportedError(ExitCode code) : Error(code, "") {}
-};
-
 /// Runs a start-up phase on every rank. When it throws anywhere, the lowest failing rank prints its message and every
 /// rank throws ReportedError with that rank's exit code: nobody is left waiting in a later collective.
 /// The phase must not contain a collective that a failing rank would leave out.
 void together(const ProcessGroup& group, const std::function<void()>& phase);
-
-/// Prints one line on stderr: `specthink: message`, with `rank R: ` before it in a group of several.
-void report_failure(const std::string& message, int rank, int ranks);
-
-/// What a failure means for the user: exit code and message of any exception.
-struct Failure {
-  ExitCode code;
-  std::string message;
-};
-Failure describe_current_exception();
 
 }  // namespace specthink

@@ -20,7 +20,7 @@ enum class Phase : std::uint8_t {
 };
 
 /// What a rank waits for inside its phase.
-enum class Wait : std::uint8_t { none = 0, broadcast, all_gather, all_reduce, barrier, split, answer };
+enum class Wait : std::uint8_t { none = 0, broadcast, all_gather, barrier, split, answer };
 
 const char* name_of(Phase phase);
 const char* name_of(Wait wait);

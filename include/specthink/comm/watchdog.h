@@ -34,7 +34,7 @@ class Watchdog {
  private:
   void run();
   std::vector<RankSnapshot> look() const;
-  [[noreturn]] void end_job(const Finding& finding, ExitCode code);
+  [[noreturn]] void end_job(const Finding& finding, ExitCode code) const;
 
   const ProcessGroup& world_;
   double timeout_;

@@ -5,15 +5,11 @@
 #include <span>
 #include <vector>
 
+#include "specthink/base/purpose.h"
+#include "specthink/base/sampling_params.h"
 #include "specthink/base/types.h"
 
 namespace specthink {
-
-struct SamplingParams {
-  float temperature = 0;  ///< 0 is greedy
-  float top_p = 1;
-  std::int32_t top_k = 0;  ///< 0 is off
-};
 
 struct Candidate {
   TokenId id;
@@ -28,12 +24,9 @@ struct DrawKey {
   std::uint32_t run = 0;
 };
 
-/// What a draw is for. The first four are those of a request (schedule.h, Purpose), in its order.
-enum class DrawPurpose : std::uint32_t { segment, probe, answer, takeover, accept, residual };
-
 /// Uniform in [0, 1), from Philox 4x32-10 (Salmon et al. 2011) with the seed as key and (position, purpose, problem,
 /// run) as counter.
-double uniform(const DrawKey& key, std::uint32_t position, DrawPurpose purpose);
+double uniform(const DrawKey& key, std::uint32_t position, Purpose purpose);
 
 /// Four 32-bit words of Philox 4x32-10.
 struct PhiloxBlock {

@@ -3,7 +3,10 @@
 // A schedule is a pure state machine. It asks for one request at a time and is told the tokens that came back:
 //
 //   auto schedule = make_schedule(setup);
-//   while (const Request* request = schedule->request()) schedule->resume(answer(*request));
+//   while (const Request* request = schedule->request()) {
+//     const Generation generation = ...;  // what a model writes for the request
+//     schedule->resume(generation.ids, generation.reason);
+//   }
 //   RunResult result = schedule->result();
 //
 // It knows nothing of models, ranks or devices.
@@ -18,6 +21,8 @@
 #include <string>
 #include <vector>
 
+#include "specthink/base/end_reason.h"
+#include "specthink/base/purpose.h"
 #include "specthink/base/types.h"
 #include "specthink/config/settings.h"
 #include "specthink/schedule/ledger.h"
@@ -26,22 +31,11 @@
 
 namespace specthink {
 
-/// What a request is for; part of the key of its random draws.
-enum class Purpose : std::uint8_t {
-  segment = 0,   ///< draft, until a trigger
-  probe = 1,     ///< draft, looks ahead after a trigger
-  answer = 2,    ///< target, its answer to a probe
-  takeover = 3,  ///< target, text that stays (also the whole answer in normal mode)
-};
-
 /// Who wrote a token of the text.
 enum class Origin : std::uint8_t { draft = 0, target = 1, injected = 2 };
 
-const char* name_of(Purpose purpose);
-const char* name_of(Origin origin);
-
-/// Asks one model to continue `prefix` until EOS, `max_tokens`, or, with `stop_at_trigger`, the token that completes
-/// a trigger string.
+/// Asks one model to continue `prefix` until an EOS of its own list, `max_tokens`, or, with `stop_at_trigger`, the
+/// token that completes a trigger string.
 struct Request {
   Role role = Role::draft;
   Purpose purpose = Purpose::segment;
@@ -66,9 +60,6 @@ struct LogEntry {
   std::string target_text;                ///< special tokens skipped
   std::optional<std::string> draft_text;  ///< the probe it was asked about
 };
-
-/// {pos, token_num, traget, speculative?}: "traget" is how the files spell it.
-Json to_json(const LogEntry& entry);
 
 struct RunResult {
   TokenIds ids;                 ///< generated, injected ones and EOS included
@@ -104,8 +95,9 @@ class Schedule {
   /// The request that waits for an answer, or null when the run is over.
   virtual const Request* request() const = 0;
 
-  /// Answers the current request with the tokens that were generated (EOS included), at most max_tokens.
-  virtual void resume(std::span<const TokenId> ids) = 0;
+  /// Answers the current request with the tokens that were generated (EOS included), 1 to max_tokens, and with why
+  /// they ended, which no loop works out again.
+  virtual void resume(std::span<const TokenId> ids, EndReason reason) = 0;
 
   /// Ends the run where it stands (a signal came). The current request is dropped.
   virtual void interrupt() = 0;

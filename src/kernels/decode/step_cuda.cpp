@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <optional>
 #include <thread>
 
 #include "kernels/decode/buffers.h"
@@ -37,16 +38,15 @@ class CudaDecodeStep final : public DecodeStep {
         stream_(c10::cuda::getCurrentCUDAStream(model_.head.get_device())),
         results_(kResultSlots),
         abort_flag_(1),
-        job_(group.job()),
         queue_(model_, buffers_, collectives, options_, wait_limit(), {results_.data(), kResultSlots}, stream_) {
     for (const int rows : kRowCounts) graphs_.emplace_back(stream_, [&] { queue_.step(rows); });
     check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
-    abort_hook_ = job_.add_abort_hook([this] { abort(); });
+    abort_hook_.emplace(group.failure_report(), [this] { abort(); });
     group.barrier();  // every rank's buffers are ready before the first step writes into them
   }
 
   ~CudaDecodeStep() override {
-    job_.remove_abort_hook(abort_hook_);
+    abort_hook_.reset();
     cudaStreamSynchronize(stream_);
   }
 
@@ -78,8 +78,7 @@ class CudaDecodeStep final : public DecodeStep {
   c10::cuda::CUDAStream stream_;
   MappedArray<std::uint64_t> results_;
   MappedArray<std::uint32_t> abort_flag_;
-  JobState& job_;
-  int abort_hook_ = 0;
+  std::optional<FailureReport::AbortHook> abort_hook_;
   DecodeQueue queue_;
   std::vector<Graph> graphs_;  // of kRowCounts
   at::Tensor stop_entries_;    // uint16 as int16

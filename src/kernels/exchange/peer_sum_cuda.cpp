@@ -4,7 +4,6 @@
 #include "kernels/device/cuda_handles.h"
 #include "kernels/exchange/peer_sum_device.h"
 #include "specthink/base/error.h"
-#include "specthink/comm/job_state.h"
 #include "specthink/comm/peer_memory.h"
 #include "specthink/kernels/peer_sum.h"
 
@@ -28,14 +27,12 @@ class CudaPeerSum final : public PeerSum {
         memory_(std::move(memory)),
         flags_(2),
         failed_(at::zeros({1}, at::TensorOptions(device).dtype(at::kInt))),
-        job_(group.job()) {
+        group_(group),
+        abort_hook_(group.failure_report(), [this] { flags_.store(kAbort, 1); }) {
     limit_.failed = static_cast<std::uint32_t*>(failed_.mutable_data_ptr());
     limit_.abort = flags_.data() + kAbort;
     limit_.nanoseconds = static_cast<std::uint64_t>(wait_limit_seconds_ * 1e9);
-    abort_hook_ = job_.add_abort_hook([this] { flags_.store(kAbort, 1); });
   }
-
-  ~CudaPeerSum() override { job_.remove_abort_hook(abort_hook_); }
 
   bool takes(std::int64_t rows, std::int64_t hidden, at::ScalarType type) const override {
     const bool sixteen_bits = type == at::kBFloat16 || type == at::kHalf;
@@ -75,7 +72,7 @@ class CudaPeerSum final : public PeerSum {
                                     operand->scalar_type() == output.scalar_type()),
             "peer sum: operands are contiguous, of one type, on the device");
     }
-    job_.count_collective();
+    group_.count_collective();
     ++sequence_;
     PeerSumParams params;
     params.ranks = memory_->ranks();
@@ -114,8 +111,8 @@ class CudaPeerSum final : public PeerSum {
   at::Tensor failed_;                   // [1] int32: kernels look here rather than into host memory
   SpinLimit limit_;
   std::uint32_t sequence_ = 0;  // of the last sum
-  JobState& job_;
-  int abort_hook_ = 0;
+  const ProcessGroup& group_;
+  FailureReport::AbortHook abort_hook_;
 };
 
 }  // namespace

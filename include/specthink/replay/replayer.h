@@ -1,0 +1,59 @@
+// Executes replayed requests on an engine and takes their time. On rank 0.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "specthink/engine/engine.h"
+#include "specthink/replay/report.h"
+#include "specthink/replay/workload.h"
+
+namespace specthink {
+
+class Replayer {
+ public:
+  struct Options {
+    bool has_draft = false;
+    std::int64_t vocab_size = 0;  ///< ids of prompts and injected words are below
+    SamplingParams sampling;
+    std::uint64_t seed = 0;
+    std::array<StepBytes, 2> step_bytes;   ///< by Role
+    double read_bytes_per_second = 0;      ///< of the slowest rank
+    std::function<bool()> stop_requested;  ///< asked before each request
+  };
+
+  /// The engine must outlive this.
+  Replayer(Engine& engine, const Options& options);
+
+  // Each of these ends early when options.stop_requested() says so.
+
+  /// Some requests of every kind, so that the first timed one does not pay for what libraries set up on first use.
+  void warm_up();
+
+  /// One run. None when a signal ended it.
+  std::optional<ReplayRecord> run(const Trace& trace, std::size_t workload, ReplayPolicy policy);
+
+  /// Decode steps of each model at some contexts: of three runs the median.
+  std::vector<StepRow> measure_steps();
+
+  /// Requests for one token after prompts and after catching up: of three the median.
+  std::vector<PrefillRow> measure_prefills();
+
+ private:
+  TokenIds random_ids(std::int64_t count);
+  Generation generate(Role role, Purpose purpose, std::span<const TokenId> prefix, std::int64_t tokens);
+  std::optional<double> step_milliseconds(Role role, std::int64_t context);
+  void measure_prefill(Role role, PrefillRow& row);
+  std::vector<Role> roles() const;
+  bool fits(std::int64_t tokens) const { return tokens <= engine_.capacity(); }
+
+  Engine& engine_;
+  Options options_;
+  DrawKey draw_;
+  std::uint64_t random_state_;
+};
+
+}  // namespace specthink

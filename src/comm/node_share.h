@@ -1,0 +1,43 @@
+// What the ranks of a node share besides messages, the same in every group of a process.
+#pragma once
+
+#include <mpi.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "comm/shared_memory.h"
+#include "specthink/comm/failure_report.h"
+#include "specthink/comm/fault.h"
+#include "specthink/comm/rank_board.h"
+
+namespace specthink {
+
+class NodeShare {
+ public:
+  /// Collective over `node`, the ranks of one node. Where they cannot share memory each has its own, and only the
+  /// launcher notices that one of them is gone.
+  static std::shared_ptr<NodeShare> create(MPI_Comm node, int world_rank);
+
+  RankBoard board;
+  FailureReport failure_report;
+  std::atomic<std::uint32_t>& stop_flag;
+  std::optional<Fault> fault;  // of this rank
+
+ private:
+  struct Flags {
+    std::atomic<std::uint32_t> failure_claimed{0};
+    std::atomic<std::uint32_t> stop{0};
+  };
+  static constexpr std::size_t kFlagBytes = alignof(RankStatus);  // what follows is aligned
+  static_assert(sizeof(Flags) <= kFlagBytes);
+
+  NodeShare(SharedMemory memory, int index, int ranks);
+  NodeShare(Flags& flags, std::byte* table, SharedMemory memory, int index, int ranks);
+
+  SharedMemory memory_;
+};
+
+}  // namespace specthink

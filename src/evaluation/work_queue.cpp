@@ -1,0 +1,73 @@
+#include "specthink/evaluation/work_queue.h"
+
+#include <utility>
+#include <vector>
+
+#include "specthink/base/error.h"
+
+namespace specthink {
+
+WorkQueue::WorkQueue(Benchmark& benchmark, Progress* progress, std::function<void()> before_record)
+    : benchmark_(benchmark), progress_(progress), before_record_(std::move(before_record)) {
+  const std::vector<RunKey> keys = benchmark.pending();
+  pending_.assign(keys.begin(), keys.end());
+}
+
+void WorkQueue::throw_failure() const {
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+std::optional<RunKey> WorkQueue::next() {
+  const std::lock_guard lock(mutex_);
+  throw_failure();
+  if (stopped_ || pending_.empty()) return std::nullopt;
+  const RunKey key = pending_.front();
+  pending_.pop_front();
+  in_work_.insert(key);
+  return key;
+}
+
+void WorkQueue::deliver(RunRecord delivered) {
+  const std::lock_guard lock(mutex_);
+  throw_failure();
+  check(in_work_.contains(delivered.key), "a run that was handed out comes back");
+  try {
+    if (before_record_) before_record_();
+    const RunRecord record = benchmark_.record(std::move(delivered));
+    in_work_.erase(record.key);
+    if (!record.is_finished()) stopped_ = true;
+    if (!progress_) return;
+    std::vector<RunKey> to_come(in_work_.begin(), in_work_.end());
+    to_come.insert(to_come.end(), pending_.begin(), pending_.end());
+    if (!record.is_finished()) to_come.push_back(record.key);
+    progress_->report(record, benchmark_.problem(record.key).id, to_come);
+  } catch (...) {
+    failure_ = std::current_exception();
+    stopped_ = true;
+    throw;
+  }
+}
+
+void WorkQueue::stop() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+}
+
+void WorkQueue::fail(std::exception_ptr failure) {
+  const std::lock_guard lock(mutex_);
+  if (!failure_) failure_ = std::move(failure);
+  stopped_ = true;
+}
+
+bool WorkQueue::is_stopped() const {
+  const std::lock_guard lock(mutex_);
+  return stopped_;
+}
+
+bool WorkQueue::is_drained() const {
+  const std::lock_guard lock(mutex_);
+  throw_failure();
+  return in_work_.empty() && (stopped_ || pending_.empty());
+}
+
+}  // namespace specthink

@@ -1,0 +1,169 @@
+#include "specthink/report/run_log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <set>
+#include <utility>
+
+#include "report/run_lock.h"
+#include "specthink/base/error.h"
+#include "specthink/base/file.h"
+#include "specthink/report/run_log_file.h"
+
+namespace specthink {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxChangesShown = 6;
+constexpr const char* kTimeFormat = "%Y%m%d_%H%M%S";
+
+std::string format_time(std::time_t time) {
+  std::tm local{};
+  localtime_r(&time, &local);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, kTimeFormat, &local)};
+}
+
+bool is_other_part(Json settings, Json mine) {
+  if (!settings.contains(kPartKey) || !mine.contains(kPartKey) || settings == mine) return false;
+  settings.erase(kPartKey);
+  mine.erase(kPartKey);
+  return settings == mine;
+}
+
+void collect_changes(const Json& before, const Json& now, const std::string& name, std::vector<std::string>& changes) {
+  if (before == now) return;
+  if (!before.is_object() || !now.is_object()) {
+    changes.push_back(fmt::format("{}: {}, now {}", name, excerpt(before), excerpt(now)));
+    return;
+  }
+  std::set<std::string> keys;
+  for (const auto& [key, value] : before.items()) keys.insert(key);
+  for (const auto& [key, value] : now.items()) keys.insert(key);
+  for (const std::string& key : keys) {
+    collect_changes(before.value(key, Json()), now.value(key, Json()), name.empty() ? key : name + "." + key, changes);
+  }
+}
+
+}  // namespace
+
+bool RunPlan::has_problem(std::size_t problem) const {
+  return problem < num_problems &&
+         problem % static_cast<std::size_t>(part.of) + 1 == static_cast<std::size_t>(part.number);
+}
+
+bool RunPlan::contains(const RunKey& key) const {
+  return std::find(modes.begin(), modes.end(), key.mode) != modes.end() && has_problem(key.problem) &&
+         key.run < num_runs;
+}
+
+std::size_t RunPlan::total() const {
+  const auto of = static_cast<std::size_t>(part.of);
+  const auto number = static_cast<std::size_t>(part.number);
+  return modes.size() * num_runs * ((num_problems + of - number) / of);
+}
+
+std::string describe_changes(const Json& before, const Json& now) {
+  std::vector<std::string> changes;
+  collect_changes(before, now, "", changes);
+  const std::size_t more = changes.size() - std::min(changes.size(), kMaxChangesShown);
+  changes.resize(changes.size() - more);
+  return fmt::format("{}{}", fmt::join(changes, "; "), more > 0 ? fmt::format("; and {} more", more) : "");
+}
+
+std::string current_timestamp() { return format_time(std::time(nullptr)); }
+
+std::string second_after(const std::string& timestamp) {
+  std::tm local{};
+  check(strptime(timestamp.c_str(), kTimeFormat, &local) != nullptr, "a timestamp is YYYYmmdd_HHMMSS");
+  local.tm_isdst = -1;
+  return format_time(std::mktime(&local) + 1);
+}
+
+RunLog RunLog::create(const fs::path& folder, const RunPlan& plan, std::string timestamp) {
+  RunLog log;
+  while (true) {
+    log.path_ = folder / fmt::format("{}_benchmark_{}.jsonl", file_kind(plan.modes), timestamp);
+    log.timestamp_ = timestamp;
+    timestamp = second_after(timestamp);
+    std::error_code ignored;
+    std::string owner;
+    if (fs::exists(log.result_path(), ignored) || fs::exists(log.path_, ignored)) continue;
+    auto lock = std::make_unique<RunLock>();
+    if (!lock->take(log.path_, owner)) continue;
+    const int fd = ::open(log.path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0 && errno == EEXIST) continue;
+    if (fd < 0) throw EnvironmentError("cannot write {}: {}", log.path_.string(), std::strerror(errno));
+    ::close(fd);
+    log.lock_ = std::move(lock);
+    break;
+  }
+  append_line(log.path_, to_line(header_json(plan, log.timestamp_)));
+  return log;
+}
+
+std::optional<RunLog> RunLog::resume(const fs::path& folder, const RunPlan& plan) {
+  const auto open_log = [&](const RunLogName& name) {
+    RunLog log;
+    log.path_ = name.path;
+    log.timestamp_ = name.timestamp;
+    log.lock_ = std::make_unique<RunLock>();
+    std::string owner;
+    if (!log.lock_->take(name.path, owner)) {
+      throw UserError(
+          "cannot resume {}: another process is writing it ({}); wait for it, or leave out --resume to start anew",
+          name.path.string(), owner);
+    }
+    log.records_ = load_run_log(name.path, plan);
+    return log;
+  };
+
+  std::optional<RunLogName> newest;       // of all logs, when it has these settings
+  std::optional<std::string> difference;  // of the newest unfinished log, when it has others
+  bool is_newest = true;
+  for (const RunLogName& name : list_run_logs(folder)) {
+    const std::optional<RunLogState> state = inspect_run_log(name.path);
+    if (!state || is_other_part(state->settings, plan.settings)) continue;
+    const bool unfinished = state->finished < state->total;
+    if (state->settings == plan.settings) {
+      if (unfinished) return open_log(name);
+      if (is_newest) newest = name;
+    } else if (unfinished && !difference) {
+      difference = fmt::format(
+          "cannot resume {}: the settings have changed ({}); use the same ones, or leave out --resume "
+          "to start anew",
+          name.path.string(), describe_changes(state->settings, plan.settings));
+    }
+    is_newest = false;
+  }
+  if (newest) return open_log(*newest);
+  if (difference) throw UserError("{}", *difference);
+  return std::nullopt;
+}
+
+RunLog::RunLog(RunLog&&) noexcept = default;
+RunLog& RunLog::operator=(RunLog&&) noexcept = default;
+RunLog::RunLog() = default;
+RunLog::~RunLog() = default;
+
+fs::path RunLog::result_path() const { return fs::path(path_).replace_extension(".json"); }
+
+void RunLog::append(const RunRecord& record) {
+  append_line(path_, to_line(log_json(record)));
+  if (!record.is_finished()) return;
+  const auto place = std::lower_bound(records_.begin(), records_.end(), record.key,
+                                      [](const RunRecord& a, const RunKey& key) { return a.key < key; });
+  if (place != records_.end() && place->key == record.key) {
+    *place = record;
+  } else {
+    records_.insert(place, record);
+  }
+}
+
+}  // namespace specthink

@@ -1,0 +1,236 @@
+#include "specthink/report/run_record.h"
+
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "specthink/base/error.h"
+#include "specthink/report/trace.h"
+
+namespace specthink {
+namespace {
+
+constexpr std::string_view kInterrupted = "interrupted";
+
+Json log_entries(const std::vector<LogEntry>& log) {
+  Json entries = Json::array();
+  for (const LogEntry& entry : log) {
+    // "traget" is how the original spells it, and part of the format.
+    Json object = {{"pos", entry.pos}, {"token_num", entry.token_num}, {"traget", entry.target_text}};
+    if (entry.draft_text) object["speculative"] = *entry.draft_text;
+    entries.push_back(std::move(object));
+  }
+  return entries;
+}
+
+// The keys of a run in a result file, of which both its forms consist.
+void add_result_keys(OrderedJson& object, const RunRecord& record) {
+  const bool is_spec = record.key.mode == RunMode::spec;
+  object["run"] = record.key.run;
+  object["latency"] = record.latency;
+  object["num_tokens"] = record.num_tokens;
+  object["throughput"] = record.throughput;
+  if (is_spec) object["large_model_tokens"] = record.large_model_tokens;
+  object["large_model_ratio"] = record.large_model_ratio;
+  if (is_spec) object["num_validations"] = record.num_validations;
+  object["generated_text"] = record.generated_text;
+  object["prompt_tokens"] = record.prompt_tokens;
+  object["finish_reason"] = record.finish_reason;
+  if (is_spec) object["takeovers"] = record.takeovers;
+  object["ledger"] = OrderedJson(to_json(record.ledger));
+  if (record.correct) {
+    object["answer"] = record.answer ? OrderedJson(*record.answer) : OrderedJson();
+    object["correct"] = *record.correct;
+  }
+  for (const auto& [key, value] : record.extra.items()) {
+    check(!object.contains(key), "the extra keys of a run differ from those that every run has");
+    object[key] = OrderedJson(value);
+  }
+}
+
+const std::set<std::string>& known_keys() {
+  static const std::set<std::string> keys{
+      "model_type",       "problem",        "run",           "latency",       "num_tokens",        "throughput",
+      "segments",         "generated_text", "prompt_tokens", "finish_reason", "takeovers",         "large_model_tokens",
+      "num_validations",  "answer",         "correct",       "ledger",        "large_model_ratio", "correct_tokens",
+      "completion_tokens"};
+  return keys;
+}
+
+// Reads keys of one object; every mistake is a UserError that names the object and the key.
+class Reader {
+ public:
+  Reader(const Json& object, std::string source) : object_(object), source_(std::move(source)) {
+    if (!object.is_object()) throw UserError("{}: expected a JSON object, found {}", source_, excerpt(object));
+  }
+
+  const Json& value(const char* key) const {
+    const auto found = object_.find(key);
+    if (found == object_.end()) throw UserError("{}: the run has no key '{}'", source_, key);
+    return *found;
+  }
+
+  std::int64_t count(const char* key) const {
+    constexpr std::int64_t kMax = std::int64_t{1} << 40;
+    const Json& json = value(key);
+    const std::int64_t count = json.is_number_integer() ? json.get<std::int64_t>() : -1;
+    if (count < 0 || count > kMax) fail(key, "a count");
+    return count;
+  }
+
+  double number(const char* key) const {
+    constexpr double kMax = 1e12;
+    const Json& json = value(key);
+    const double number = json.is_number() ? json.get<double>() : -1;
+    if (!(number >= 0 && number <= kMax)) fail(key, "a number of at least 0");
+    return number;
+  }
+
+  std::string text(const char* key) const {
+    const Json& json = value(key);
+    if (!json.is_string()) fail(key, "a string");
+    return json.get<std::string>();
+  }
+
+  [[noreturn]] void fail(const char* key, const char* expected) const {
+    throw UserError("{}: expected {} in '{}', found {}", source_, expected, key, excerpt(value(key)));
+  }
+
+  const std::string& source() const { return source_; }
+
+ private:
+  const Json& object_;
+  std::string source_;
+};
+
+RunMode parse_mode(const Reader& reader) {
+  const std::string name = reader.text("model_type");
+  for (const RunMode mode : {RunMode::large, RunMode::spec, RunMode::draft}) {
+    if (name == name_of(mode)) return mode;
+  }
+  reader.fail("model_type", "large_model, speculative_thinking or draft_model");
+}
+
+Ledger parse_ledger(const Reader& run) {
+  const Reader reader(run.value("ledger"), run.source() + ": ledger");
+  Ledger ledger;
+  ledger.draft = reader.count("draft");
+  ledger.target = reader.count("target");
+  ledger.injected = reader.count("injected");
+  ledger.draft_wasted = reader.count("draft_wasted");
+  ledger.target_wasted = reader.count("target_wasted");
+  ledger.draft_prefilled = reader.count("draft_prefilled");
+  ledger.target_prefilled = reader.count("target_prefilled");
+  // The file has the share; counts are far below 2^53, so that rounding gives back the count it was made from.
+  const double share = reader.number("nominal_target_share");
+  ledger.nominal_target_tokens = std::llround(share * static_cast<double>(ledger.generated()));
+  return ledger;
+}
+
+}  // namespace
+
+const char* name_of(RunMode mode) {
+  switch (mode) {
+    case RunMode::large:
+      return "large_model";
+    case RunMode::spec:
+      return "speculative_thinking";
+    case RunMode::draft:
+      return "draft_model";
+  }
+  throw InternalError("unknown run mode {}", static_cast<int>(mode));
+}
+
+std::vector<RunMode> run_modes(TestMode test_mode) {
+  switch (test_mode) {
+    case TestMode::large:
+      return {RunMode::large};
+    case TestMode::spec:
+      return {RunMode::spec};
+    case TestMode::both:
+      return {RunMode::large, RunMode::spec};
+    case TestMode::all:
+      return {RunMode::large, RunMode::spec, RunMode::draft};
+  }
+  throw InternalError("unknown test mode {}", static_cast<int>(test_mode));
+}
+
+const char* file_kind(const std::vector<RunMode>& modes) {
+  check(!modes.empty(), "a benchmark has a mode");
+  return modes.size() == 1 ? name_of(modes.front()) : "speedup";
+}
+
+bool RunRecord::is_finished() const { return finish_reason != kInterrupted; }
+
+RunRecord make_record(const RunKey& key, const RunOutcome& outcome) {
+  const RunResult& result = outcome.result;
+  RunRecord record;
+  record.key = key;
+  record.latency = outcome.latency;
+  record.num_tokens = static_cast<std::int64_t>(result.ids.size());
+  record.throughput = outcome.latency > 0 ? static_cast<double>(record.num_tokens) / outcome.latency : 0;
+  record.large_model_tokens = result.ledger.nominal_target_tokens;
+  record.large_model_ratio = key.mode == RunMode::large ? 1 : result.ledger.nominal_target_share();
+  record.num_validations = result.num_validations;
+  record.generated_text = result.text;
+  record.prompt_tokens = static_cast<std::int64_t>(outcome.prompt_tokens);
+  record.finish_reason = name_of(result.finish_reason);
+  record.takeovers = static_cast<std::int64_t>(result.log.size());
+  record.ledger = result.ledger;
+  record.extra = outcome.extra;
+  for (const Segment& segment : result.segments) record.segments.push_back(to_json(segment));
+  record.correct_tokens = log_entries(result.log);
+  return record;
+}
+
+OrderedJson result_json(const RunRecord& record) {
+  OrderedJson object;
+  add_result_keys(object, record);
+  return object;
+}
+
+OrderedJson log_json(const RunRecord& record) {
+  OrderedJson object;
+  object["model_type"] = name_of(record.key.mode);
+  object["problem"] = record.key.problem;
+  add_result_keys(object, record);
+  object["completion_tokens"] = record.num_tokens;
+  object["segments"] = OrderedJson(record.segments);
+  object["correct_tokens"] = OrderedJson(record.correct_tokens);
+  return object;
+}
+
+RunRecord parse_record(const Json& object, std::string_view source) {
+  const Reader reader(object, std::string(source));
+  RunRecord record;
+  record.key.mode = parse_mode(reader);
+  record.key.problem = static_cast<std::size_t>(reader.count("problem"));
+  record.key.run = static_cast<std::size_t>(reader.count("run"));
+  record.latency = reader.number("latency");
+  record.num_tokens = reader.count("num_tokens");
+  record.throughput = reader.number("throughput");
+  record.large_model_ratio = reader.number("large_model_ratio");
+  record.generated_text = reader.text("generated_text");
+  record.prompt_tokens = reader.count("prompt_tokens");
+  record.finish_reason = reader.text("finish_reason");
+  record.ledger = parse_ledger(reader);
+  if (record.key.mode == RunMode::spec) {
+    record.large_model_tokens = reader.count("large_model_tokens");
+    record.num_validations = reader.count("num_validations");
+    record.takeovers = reader.count("takeovers");
+  }
+  if (object.contains("correct")) {
+    if (!reader.value("correct").is_boolean()) reader.fail("correct", "true or false");
+    record.correct = reader.value("correct").get<bool>();
+    if (!reader.value("answer").is_null()) record.answer = reader.text("answer");
+  }
+  parse_trace(object, source);  // checks the segments
+  record.segments = reader.value("segments");
+  record.correct_tokens = reader.value("correct_tokens");
+  for (const auto& [key, value] : object.items()) {
+    if (!known_keys().contains(key)) record.extra[key] = value;
+  }
+  return record;
+}
+
+}  // namespace specthink

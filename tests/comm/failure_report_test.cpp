@@ -1,0 +1,48 @@
+#include "specthink/comm/failure_report.h"
+
+#include <gtest/gtest.h>
+
+namespace specthink {
+namespace {
+
+TEST(describe_current_exception, knows_what_out_of_memory_means) {
+  try {
+    throw std::runtime_error("CUDA out of memory. Tried to allocate 2 GiB\nmore lines");
+  } catch (...) {
+    const Failure failure = describe_current_exception();
+    EXPECT_EQ(failure.code, kExitEnvironment);
+    EXPECT_EQ(failure.message.find('\n'), std::string::npos);
+  }
+}
+
+TEST(describe_current_exception, keeps_the_code_and_words_of_our_own_errors) {
+  try {
+    throw UserError("no such file: {}", "x.yml");
+  } catch (...) {
+    const Failure failure = describe_current_exception();
+    EXPECT_EQ(failure.code, kExitUser);
+    EXPECT_EQ(failure.message, "no such file: x.yml");
+  }
+}
+
+TEST(report_failure, is_one_line_that_names_the_rank_of_several) {
+  testing::internal::CaptureStderr();
+  report_failure("first\nsecond", 3, 4);
+  report_failure("alone", 0, 1);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "specthink: rank 3: first second\nspecthink: alone\n");
+}
+
+TEST(failure_report, calls_the_handler_while_there_is_one) {
+  std::atomic<std::uint32_t> claimed{0};
+  FailureReport report(claimed);
+  int calls = 0;
+  report.fail_now();
+  report.set_handler([&] { ++calls; });
+  report.fail_now();
+  report.set_handler({});
+  report.fail_now();
+  EXPECT_EQ(calls, 1);
+}
+
+}  // namespace
+}  // namespace specthink

@@ -1,0 +1,53 @@
+#include "specthink/evaluation/statistics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+namespace specthink {
+namespace {
+
+TEST(statistics, of_nothing_is_zero) {
+  const Statistics none = summarize({});
+  EXPECT_EQ(none.mean, 0);
+  EXPECT_EQ(none.std, 0);
+  EXPECT_EQ(none.median, 0);
+}
+
+TEST(statistics, does_not_need_sorted_values) {
+  const Statistics odd = summarize(std::vector<double>{9, 1, 2, 4, 4});
+  EXPECT_DOUBLE_EQ(odd.mean, 4);
+  EXPECT_DOUBLE_EQ(odd.std, std::sqrt((25 + 9 + 4) / 5.0));
+  EXPECT_EQ(odd.min, 1);
+  EXPECT_EQ(odd.max, 9);
+  EXPECT_EQ(odd.median, 4);
+  EXPECT_DOUBLE_EQ(summarize(std::vector<double>{9, 1, 2, 5}).median, 3.5);
+  EXPECT_EQ(summarize(std::vector<double>{7}).std, 0);
+}
+
+// Computed from the formula with 40 decimal digits.
+TEST(statistics, wilson_interval) {
+  struct Case {
+    std::size_t successes, n;
+    double low, high;
+  };
+  for (const Case& c : std::vector<Case>{{191, 200, 0.9167033, 0.9761475},
+                                         {60, 200, 0.2407474, 0.3667907},
+                                         {25, 25, 0.8668077, 1.0},
+                                         {23, 25, 0.7503389, 0.9777796},
+                                         {0, 10, 0.0, 0.2775328},
+                                         {1, 1, 0.2065493, 1.0}}) {
+    const Proportion result = wilson(c.successes, c.n);
+    EXPECT_NEAR(result.low, c.low, 1e-6) << c.successes << " of " << c.n;
+    EXPECT_NEAR(result.high, c.high, 1e-6) << c.successes << " of " << c.n;
+    EXPECT_DOUBLE_EQ(result.mean, static_cast<double>(c.successes) / static_cast<double>(c.n));
+    EXPECT_EQ(result.n, c.n);
+  }
+  EXPECT_EQ(wilson(0, 10).low, 0.0);
+  EXPECT_EQ(wilson(10, 10).high, 1.0);
+  EXPECT_EQ(wilson(0, 0).n, 0u);
+}
+
+}  // namespace
+}  // namespace specthink

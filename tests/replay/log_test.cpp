@@ -1,0 +1,83 @@
+#include "specthink/replay/log.h"
+
+#include "fixtures.h"
+
+namespace specthink {
+namespace {
+
+const Json kSettings{{"target_model", "t"}, {"seed", 1}};
+
+ReplayRecord record(ReplayPolicy policy, std::size_t workload, double seconds) {
+  ReplayRecord result{policy, workload, 0, 0, 5, {}};
+  result.times.seconds = seconds;
+  return result;
+}
+
+TEST(replay_log, goes_on_where_it_ended) {
+  const TemporaryFolder folder;
+  ReplayLog first = ReplayLog::create(folder.path(), kSettings, "20300102_030405");
+  EXPECT_EQ(first.path().filename(), "replay_20300102_030405.jsonl");
+  EXPECT_EQ(first.result_path().filename(), "replay_20300102_030405.json");
+  first.append(record(ReplayPolicy::seed, 2, 1.5));
+  first.append(record(ReplayPolicy::fixed, 2, 1.25));
+
+  const auto log = ReplayLog::resume(folder.path(), kSettings);
+  ASSERT_TRUE(log);
+  EXPECT_EQ(log->path(), first.path());
+  ASSERT_NE(log->find(ReplayPolicy::seed, 2), nullptr);
+  EXPECT_EQ(log->find(ReplayPolicy::seed, 2)->times.seconds, 1.5);
+  EXPECT_EQ(log->find(ReplayPolicy::fixed, 2)->times.seconds, 1.25);
+  EXPECT_EQ(log->find(ReplayPolicy::target, 2), nullptr);
+  EXPECT_EQ(log->find(ReplayPolicy::seed, 1), nullptr);
+}
+
+TEST(replay_log, a_taken_name_is_left_alone) {
+  const TemporaryFolder folder;
+  folder.write("replay_20301231_235959.json", "{}");
+  const ReplayLog first = ReplayLog::create(folder.path(), kSettings, "20301231_235959");
+  EXPECT_EQ(first.timestamp(), "20310101_000000");
+  EXPECT_EQ(ReplayLog::create(folder.path(), kSettings, "20310101_000000").timestamp(), "20310101_000001");
+}
+
+TEST(replay_log, a_torn_last_line_is_cut_off) {
+  const TemporaryFolder folder;
+  ReplayLog log = ReplayLog::create(folder.path(), kSettings, "20300102_030405");
+  log.append(record(ReplayPolicy::seed, 0, 1));
+  const std::string whole = slurp(log.path());
+  log.append(record(ReplayPolicy::seed, 1, 2));
+  std::filesystem::resize_file(log.path(), std::filesystem::file_size(log.path()) - 10);
+
+  auto resumed = ReplayLog::resume(folder.path(), kSettings);
+  ASSERT_TRUE(resumed);
+  EXPECT_NE(resumed->find(ReplayPolicy::seed, 0), nullptr);
+  EXPECT_EQ(resumed->find(ReplayPolicy::seed, 1), nullptr);
+  EXPECT_EQ(slurp(log.path()), whole);
+  resumed->append(record(ReplayPolicy::seed, 1, 3));
+  EXPECT_EQ(ReplayLog::resume(folder.path(), kSettings)->find(ReplayPolicy::seed, 1)->times.seconds, 3);
+}
+
+TEST(replay_log, damage_elsewhere_names_the_line) {
+  const TemporaryFolder folder;
+  const ReplayLog log = ReplayLog::create(folder.path(), kSettings, "20300102_030405");
+  folder.write("replay_20300102_030405.jsonl", slurp(log.path()) + "{\"policy\":\"seed\"}\n");
+  const std::string error = message_of<UserError>([&] { ReplayLog::resume(folder.path(), kSettings); });
+  expect_contains(error, log.path().string() + ":2");
+  expect_contains(error, "delete this line");
+}
+
+TEST(replay_log, other_settings_are_refused) {
+  const TemporaryFolder folder;
+  EXPECT_FALSE(ReplayLog::resume(folder.path(), kSettings));
+  folder.write("replay_20300102_030409.jsonl", "something else\n");
+  folder.write("replay_of_others.jsonl", "{}\n");
+  EXPECT_FALSE(ReplayLog::resume(folder.path(), kSettings));
+  Json other = kSettings;
+  other["seed"] = 2;
+  ReplayLog::create(folder.path(), other, "20300102_030406");
+  expect_contains(message_of<UserError>([&] { ReplayLog::resume(folder.path(), kSettings); }), "seed: 2, now 1");
+  ReplayLog::create(folder.path(), kSettings, "20300102_030405");
+  EXPECT_EQ(ReplayLog::resume(folder.path(), kSettings)->timestamp(), "20300102_030405");
+}
+
+}  // namespace
+}  // namespace specthink
