@@ -116,7 +116,6 @@ class Solver {
     options.draw = {settings_.sampling.seed, static_cast<std::uint32_t>(key.problem),
                     static_cast<std::uint32_t>(key.run)};
     options.interrupted = stopped;
-    session_.engine().reset();
     RunOutcome outcome;
     outcome.prompt_tokens = prompt.size();
     EngineRun run =
@@ -141,7 +140,6 @@ class Solver {
       RunOptions options;
       options.sampling = session_.sampling();
       options.interrupted = stop_requested;
-      session_.engine().reset();
       run_schedule(session_.engine(), std::move(setup), options);
     }
   }

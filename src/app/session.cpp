@@ -271,7 +271,8 @@ void Session::load_model(ModelFiles& model) {
   Transformer::Options options;
   options.dtype = settings_.models.dtype;
   options.device = device_;
-  options.capacity = cache_tokens(model) + kSpareTokens;
+  options.pages = pages_for(cache_tokens(model));
+  options.max_positions = pages_for(context_limit()) * kPageTokens;
   options.dummy_weights = settings_.models.dummy_weights;
   options.dummy_seed = hash_text(name_of(model.role));
   options.prefill_rows = prefill_rows(model);
@@ -283,7 +284,7 @@ void Session::load_model(ModelFiles& model) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   spdlog::info("{} {}: {} of weights a rank, KV cache of {} tokens ({}), loaded in {:.1f} s", name_of(model.role),
                model.name, format_bytes(static_cast<std::uint64_t>(model.transformer->weight_bytes())),
-               model.transformer->capacity() - kSpareTokens,
+               model.transformer->num_pages() * kPageTokens - kSpareTokens,
                format_bytes(static_cast<std::uint64_t>(model.transformer->cache_bytes())), seconds);
 }
 

@@ -17,8 +17,6 @@ std::span<std::byte> raw(T& value) {
   return std::as_writable_bytes(std::span(&value, 1));
 }
 
-std::int64_t pages_for(std::int64_t tokens) { return (tokens + kSpareTokens + kPageTokens - 1) / kPageTokens; }
-
 }  // namespace
 
 PhaseTimes& PhaseTimes::operator+=(const PhaseTimes& other) {

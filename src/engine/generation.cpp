@@ -3,7 +3,6 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
-#include <chrono>
 #include <deque>
 
 #include "engine/command.h"
@@ -12,17 +11,10 @@
 #include "engine/sharded_vocabulary.h"
 #include "specthink/base/error.h"
 #include "specthink/base/hash.h"
+#include "specthink/base/stopwatch.h"
 
 namespace specthink {
 namespace {
-
-class Stopwatch {
- public:
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 /// The steps of one generate command: which are under way, and what they bring.
 class StepLoop {

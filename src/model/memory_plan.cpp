@@ -36,8 +36,6 @@ std::int64_t logit_bytes(const ShardPlan& plan) {
   return kLogitRows * plan.vocab_local * plan.ranks * kBytesPerLogit;
 }
 
-std::int64_t pages_for(std::int64_t tokens) { return (tokens + kSpareTokens + kPageTokens - 1) / kPageTokens; }
-
 bool divides_heads(const ModelConfig& config, int ranks) { return config.num_heads % ranks == 0; }
 
 // The share in hundredths, rounded up; a large number when the whole GPU is too small.
@@ -62,7 +60,7 @@ std::int64_t longest_context(std::int64_t longest, Predicate fits) {
 
 /// With prefill steps of `chunk` rows.
 ModelMemory plan_with_chunk(const ModelConfig& config, int ranks, std::int64_t gpu_bytes, double utilization,
-                            DType dtype, std::int64_t max_model_len, int models, std::int64_t chunk) {
+                            DType dtype, std::int64_t max_model_len, int models, int sequences, std::int64_t chunk) {
   const std::int64_t element = size_of(dtype);
   ModelMemory memory;
   memory.prefill_rows = chunk;
@@ -82,7 +80,7 @@ ModelMemory plan_with_chunk(const ModelConfig& config, int ranks, std::int64_t g
   const std::int64_t page_bytes = kPageTokens * memory.kv_bytes_per_token;
   const std::int64_t wanted_pages = pages_for(memory.wanted_tokens);
   const std::int64_t left = memory.budget_bytes - memory.weight_bytes - memory.workspace_bytes;
-  const std::int64_t pages = std::clamp<std::int64_t>(left / page_bytes, 0, wanted_pages);
+  const std::int64_t pages = std::clamp<std::int64_t>(left / page_bytes, 0, sequences * wanted_pages);
   memory.kv_bytes = pages * page_bytes;
   memory.kv_tokens = std::max<std::int64_t>(pages * kPageTokens - kSpareTokens, 0);
   memory.needed_bytes = memory.weight_bytes + memory.workspace_bytes + wanted_pages * page_bytes;
@@ -99,11 +97,11 @@ std::int64_t budget_bytes(double utilization, std::int64_t gpu_bytes) {
 }
 
 ModelMemory plan_memory(const ModelConfig& config, int ranks, std::int64_t gpu_bytes, double utilization, DType dtype,
-                        std::int64_t max_model_len, int models) {
-  check(ranks > 0 && gpu_bytes > 0 && max_model_len > 0 && models > 0,
-        "a memory plan is for some ranks, memory, context and models");
+                        std::int64_t max_model_len, int models, int sequences) {
+  check(ranks > 0 && gpu_bytes > 0 && max_model_len > 0 && models > 0 && sequences > 0,
+        "a memory plan is for some ranks, memory, context, models and sequences");
   const auto with_chunk = [&](std::int64_t chunk) {
-    return plan_with_chunk(config, ranks, gpu_bytes, utilization, dtype, max_model_len, models, chunk);
+    return plan_with_chunk(config, ranks, gpu_bytes, utilization, dtype, max_model_len, models, sequences, chunk);
   };
   ModelMemory memory = with_chunk(kPrefillChunk);
   if (dtype == DType::float32) return memory;

@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "specthink/base/error.h"
-#include "specthink/kernels/decode_step.h"
+#include "specthink/kernels/limits.h"
 
 namespace specthink {
 namespace {
@@ -47,7 +47,11 @@ std::uint64_t next_random(std::uint64_t& state) {
 }  // namespace
 
 Replayer::Replayer(Engine& engine, const Options& options)
-    : engine_(engine), options_(options), draw_{options.seed, 0, 0}, random_state_(options.seed) {
+    : engine_(engine),
+      sequence_(engine.open(engine.capacity()).value()),
+      options_(options),
+      draw_{options.seed, 0, 0},
+      random_state_(options.seed) {
   check(options.vocab_size > 0, "a replay has ids to choose from");
   check(options.stop_requested != nullptr, "a replay can be told to stop");
 }
@@ -72,12 +76,12 @@ Generation Replayer::generate(Role role, Purpose purpose, std::span<const TokenI
   request.purpose = purpose;
   request.prefix = prefix;
   request.max_tokens = static_cast<int>(tokens);
-  return engine_.generate(request, options_.sampling, draw_, /*ignore_eos=*/true);
+  return engine_.generate(sequence_, request, options_.sampling, draw_, /*ignore_eos=*/true);
 }
 
 void Replayer::warm_up() {
   constexpr std::int64_t kTokens = 24;
-  engine_.reset();
+  engine_.reset(sequence_);
   TokenIds text = random_ids(std::min<std::int64_t>(kTokens, engine_.capacity() / 8));
   for (int turn = 0; turn < 2; ++turn) {
     for (const Role role : roles()) {
@@ -101,7 +105,7 @@ std::optional<ReplayRecord> Replayer::run(const Trace& trace, std::size_t worklo
   const std::vector<ReplayRequest> requests = replay_requests(trace, policy);
   draw_ = {options_.seed, static_cast<std::uint32_t>(trace.problem), static_cast<std::uint32_t>(trace.run)};
   random_state_ = options_.seed + workload;  // a run has the same ids whichever runs came before
-  engine_.reset();
+  engine_.reset(sequence_);
   TokenIds text = random_ids(trace.prompt_tokens);
 
   std::optional<Role> previous;
@@ -127,7 +131,8 @@ std::optional<ReplayRecord> Replayer::run(const Trace& trace, std::size_t worklo
     const Stopwatch watch;
     std::function<void(TokenId)> sink;
     if (crosses) sink = [&](TokenId) { timing.token_seconds.push_back(watch.seconds()); };
-    const Generation generation = engine_.generate(request, options_.sampling, draw_, /*ignore_eos=*/true, sink);
+    const Generation generation =
+        engine_.generate(sequence_, request, options_.sampling, draw_, /*ignore_eos=*/true, sink);
     timing.seconds = watch.seconds();
     check(std::cmp_equal(generation.ids.size(), asked.tokens), "a request without a stop is answered in full");
     timing.prefilled = generation.times.prefilled;
@@ -148,7 +153,7 @@ std::optional<ReplayRecord> Replayer::run(const Trace& trace, std::size_t worklo
 std::optional<double> Replayer::step_milliseconds(Role role, std::int64_t context) {
   if (!fits(context + kSteps)) return std::nullopt;
   const Purpose purpose = role == Role::draft ? Purpose::segment : Purpose::takeover;
-  engine_.reset();
+  engine_.reset(sequence_);
   const TokenIds text = random_ids(context);
   generate(role, purpose, text, 1);
   std::vector<double> milliseconds;
@@ -179,14 +184,14 @@ void Replayer::measure_prefill(Role role, PrefillRow& row) {
   if (!fits(row.cached + std::max(row.new_tokens + 1, steps_before))) return;
   const Purpose purpose = role == Role::draft ? Purpose::segment : Purpose::takeover;
   const TokenIds cached = random_ids(row.cached);
-  engine_.reset();
+  engine_.reset(sequence_);
   if (steps_before > 0) generate(role, purpose, cached, steps_before);
   std::vector<double> first_token;
   std::vector<double> prefill;
   // The first one is not timed: matrix products of a new size are set up in it.
-  const int repeats = row.new_tokens <= DecodeStep::kMaxRows ? kRepeatsOfStep : kRepeats;
+  const int repeats = row.new_tokens <= kMaxStepRows ? kRepeatsOfStep : kRepeats;
   for (int repeat = 0; repeat <= repeats && !options_.stop_requested(); ++repeat) {
-    if (cached.empty()) engine_.reset();
+    if (cached.empty()) engine_.reset(sequence_);
     TokenIds text = cached;
     const TokenIds added = random_ids(row.new_tokens);
     text.insert(text.end(), added.begin(), added.end());

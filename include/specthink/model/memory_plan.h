@@ -57,6 +57,11 @@ constexpr std::int64_t kLibraryBytes = kCudaContextBytes + kCublasWorkspaceBytes
 
 std::int64_t size_of(DType type);
 
+/// Pages of the cache that a sequence of `tokens` takes, with its spare rows.
+constexpr std::int64_t pages_for(std::int64_t tokens) {
+  return (tokens + kSpareTokens + kPageTokens - 1) / kPageTokens;
+}
+
 /// Bytes of `utilization` × `gpu_bytes`, rounded down.
 std::int64_t budget_bytes(double utilization, std::int64_t gpu_bytes);
 
@@ -78,10 +83,11 @@ struct ModelMemory {
   bool fits() const { return kv_tokens >= wanted_tokens; }
 };
 
-/// `models` is how many share the GPU: 2, or 1 for the target alone.
+/// `models` is how many share the GPU: 2, or 1 for the target alone. `sequences`: the cache may take what so many
+/// sequences of max_model_len need, where the memory has it; what fits() asks for is room for one.
 /// Throws UserError when `ranks` does not divide the query heads.
 ModelMemory plan_memory(const ModelConfig& config, int ranks, std::int64_t gpu_bytes, double utilization, DType dtype,
-                        std::int64_t max_model_len, int models = 2);
+                        std::int64_t max_model_len, int models = 2, int sequences = 1);
 
 /// What a decode step of one row reads at least, on the rank that reads most: every weight but the embedding table, of
 /// which it reads one row (a tied table is the head and is read once), and the keys and values so far.

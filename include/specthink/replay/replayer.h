@@ -51,6 +51,7 @@ class Replayer {
   bool fits(std::int64_t tokens) const { return tokens <= engine_.capacity(); }
 
   Engine& engine_;
+  int sequence_;  // has the whole cache
   Options options_;
   DrawKey draw_;
   std::uint64_t random_state_;
