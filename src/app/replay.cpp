@@ -29,7 +29,8 @@ std::filesystem::path workload_file(const Settings& settings) {
   if (!settings.replay.workload_file.empty()) return settings.replay.workload_file;
   if (!settings.data_dir.empty()) return std::filesystem::path(settings.data_dir) / kRecordedRuns;
   throw UserError(
-      "no recorded runs: give --workload-file FILE (one JSON trace a line, as `generate --trace --compat seed` writes "
+      "no recorded runs: give --workload-file FILE (one JSON trace a line, as `generate --trace --compat original` "
+      "writes "
       "them), or the "
       "folder that holds {} with --data-dir",
       kRecordedRuns);
@@ -68,7 +69,7 @@ Plan make_plan(const Session& session, const Settings& settings) {
   const auto& policies = settings.replay.policies;
   if (!session.has_draft() &&
       std::ranges::any_of(policies, [](auto policy) { return policy != ReplayPolicy::target; })) {
-    throw UserError("the policies seed and fixed need a draft model: give --draft FOLDER, or use --policy target");
+    throw UserError("the loops original and fixed need a draft model: give --draft FOLDER, or use --loop target");
   }
   Plan plan;
   plan.file = workload_file(settings);
@@ -153,9 +154,9 @@ bool run_workloads(Replayer& replayer, Plan& plan, const std::vector<ReplayPolic
   return true;
 }
 
-/// Records of the selected runs: those of this replay, and of other policies what the log holds.
+/// Records of the selected runs: those of this replay, and of other loops what the log holds.
 void add_records(ReplayReport& report, const Plan& plan) {
-  for (const ReplayPolicy policy : {ReplayPolicy::seed, ReplayPolicy::fixed, ReplayPolicy::target}) {
+  for (const ReplayPolicy policy : {ReplayPolicy::original, ReplayPolicy::fixed, ReplayPolicy::target}) {
     for (const std::size_t workload : plan.selected) {
       if (const ReplayRecord* record = plan.log->find(policy, workload)) report.records.push_back(*record);
     }

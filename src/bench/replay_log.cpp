@@ -17,6 +17,7 @@
 #include "specthink/base/log.h"
 #include "specthink/bench/replay_workload.h"
 #include "specthink/bench/run_log.h"
+#include "specthink/config/options.h"
 
 namespace specthink {
 namespace {
@@ -47,7 +48,7 @@ std::optional<Json> settings_of(const std::vector<TextLine>& lines) {
   try {
     const Json header = parse_json(lines.front().text, "");
     if (header.is_object() && header.value("format", Json()) == Json(kFormat) && header.contains("settings")) {
-      return header.at("settings");
+      return with_current_words(header.at("settings"));
     }
   } catch (const UserError&) {
   }

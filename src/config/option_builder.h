@@ -92,6 +92,9 @@ class TableBuilder {
       set(settings, type.read(value, place));
     };
     option.write = [get, type](const Settings& settings) { return type.write(get(settings)); };
+    if constexpr (requires { type.current_word(std::string()); }) {
+      option.current_word = [type](const std::string& word) { return type.current_word(word); };
+    }
     table_.push_back(std::move(option));
   }
 

@@ -110,8 +110,9 @@ void add_schedule(TableBuilder& table) {
   table.add(
       kRuns, {"mode", "vllm: the models share token ids; vllm_p: they share text; hf: the draft goes token by token"},
       Choice<Mode>{{{"vllm", Mode::vllm}, {"vllm_p", Mode::vllm_p}, {"hf", Mode::hf}}}, Mode::vllm, kPart, &Part::mode);
-  table.add(kRuns, {"compat", "fixed: the corrected loop; seed: exactly as the original program, faults included"},
-            Choice<Compat>{{{"fixed", Compat::fixed}, {"seed", Compat::seed}}}, Compat::fixed, kPart, &Part::compat);
+  table.add(kRuns, {"compat", "fixed: the corrected loop; original: exactly as the original program, faults included"},
+            Choice<Compat>{{{"fixed", Compat::fixed}, {"original", Compat::original}}, {{"seed", "original"}}},
+            Compat::fixed, kPart, &Part::compat);
   table.add(kRuns, {"TRIGGER_TOKENS", "texts that end a thought, where the schedule decides who goes on"}, WordList{},
             {"\n\n"}, kPart, &Part::trigger_tokens);
   const Keywords::Value words{{"verify", "think again", "recap", "check"},
@@ -228,14 +229,17 @@ void add_replay(TableBuilder& table) {
   table.add(kReplay, {"workloads", "which of them, counted from 0, such as 0,3,5-9; without it, all"}, IndexList{}, {},
             kPart, &Part::workloads);
   table.add(kReplay,
-            {"policy",
-             "seed: requests as recorded; fixed: the draft does not write again what a neutral probe has written; "
-             "target: the target alone writes all tokens; all: these three"},
-            Choice<Policies>{{{"seed", {ReplayPolicy::seed}},
+            {.key = "replay_loop",
+             .help = "original: requests as recorded; fixed: the draft does not write again what a neutral probe has "
+                     "written; target: the target alone writes all tokens; all: these three",
+             .flag = "loop",
+             .alias = "policy"},
+            Choice<Policies>{{{"original", {ReplayPolicy::original}},
                               {"fixed", {ReplayPolicy::fixed}},
                               {"target", {ReplayPolicy::target}},
-                              {"all", {ReplayPolicy::seed, ReplayPolicy::fixed, ReplayPolicy::target}}}},
-            Policies{ReplayPolicy::seed}, kPart, &Part::policies);
+                              {"all", {ReplayPolicy::original, ReplayPolicy::fixed, ReplayPolicy::target}}},
+                             {{"seed", "original"}}},
+            Policies{ReplayPolicy::original}, kPart, &Part::policies);
   table.add(kReplay, {"step_table", "measure a decode step of each model at contexts of 1K, 4K, 8K and 16K tokens"},
             Boolean{}, true, kPart, &Part::step_table);
   table.add(kReplay,

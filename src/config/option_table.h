@@ -55,6 +55,7 @@ struct Option {
   std::function<void(Settings&)> set_default;
   std::function<void(Settings&, const YamlValue&, const Place&)> read;  ///< throws UserError
   std::function<Json(const Settings&)> write;
+  std::function<std::string(const std::string&)> current_word;  ///< for a word that was renamed; null: none was
 
   bool is_boolean() const { return metavar.empty(); }
   bool belongs_to(Commands command) const { return (commands & command) != 0; }

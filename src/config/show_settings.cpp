@@ -23,6 +23,14 @@ std::string comment(const std::string& source) {
 
 }  // namespace
 
+Json with_current_words(Json settings) {
+  for (const auto& [key, value] : settings.items()) {
+    const Option* option = find_option(key);
+    if (option && option->current_word && value.is_string()) value = option->current_word(value.get<std::string>());
+  }
+  return settings;
+}
+
 std::string settings_as_yaml(const Invocation& invocation) {
   std::string yaml;
   for (const ResolvedOption& option : shown_options(invocation)) {

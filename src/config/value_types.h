@@ -101,13 +101,21 @@ struct Number {
 template <class T>
 struct Choice {
   std::vector<std::pair<std::string, T>> words;
+  std::vector<std::pair<std::string, std::string>> old_words = {};  ///< that words had once: still read, never written
 
   using Value = T;
   Value read(const YamlValue& value, const Place& place) const {
+    const std::string given = current_word(value.text);
     for (const auto& [word, meaning] : words) {
-      if (value.is_scalar() && value.text == word) return meaning;
+      if (value.is_scalar() && given == word) return meaning;
     }
     place.fail("one of " + joined(", "), value);
+  }
+  std::string current_word(const std::string& given) const {
+    for (const auto& [old_word, word] : old_words) {
+      if (given == old_word) return word;
+    }
+    return given;
   }
   Json write(const Value& value) const {
     for (const auto& [word, meaning] : words) {

@@ -48,6 +48,10 @@ using Environment = std::function<const char*(const char* name)>;
 /// A flag that is repeated counts with its last value; an empty environment variable counts as not set.
 ParseResult parse_invocation(int argc, const char* const* argv, const Environment& environment);
 
+/// Settings that a file holds, {key: value}, with the words of today: one that an older program wrote (compat: seed)
+/// equals what replaced it. Keys that are no settings stay as they are.
+Json with_current_words(Json settings);
+
 /// What holds when nothing is given.
 Settings default_settings();
 
