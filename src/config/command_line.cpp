@@ -30,14 +30,14 @@ std::vector<std::string> flags_of(const Option& option) {
 }
 
 // An option by its flag, or null.
-const Option* find_flag(std::string_view flag, Commands command) {
+const Option* find_flag(std::string_view flag, Subcommand command) {
   for (const Option& option : option_table()) {
     if (option.belongs_to(command) && !flag.empty() && (flag == option.flag || flag == option.alias)) return &option;
   }
   return nullptr;
 }
 
-po::options_description describe_flags(Commands command) {
+po::options_description describe_flags(Subcommand command) {
   po::options_description flags;
   flags.add_options()("help,h", "")("version", "")("config", po::value<std::string>());
   for (const Option& option : option_table()) {

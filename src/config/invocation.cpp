@@ -59,7 +59,8 @@ class Resolver {
   }
 
   Invocation finish(const CommandLine& line) const {
-    Invocation invocation{line.command->name, settings_, line.config.value_or(""), {}};
+    const CommandInfo& command = *line.command;
+    Invocation invocation{command.bit, command.runs_on, command.name, settings_, line.config.value_or(""), {}};
     for (const Option& option : option_table()) {
       invocation.options.push_back({option.key, to_flow_yaml(option.write(settings_)), source(option)});
     }

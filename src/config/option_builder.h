@@ -74,7 +74,8 @@ class TableBuilder {
 
   /// A setting that `get` and `set` translate.
   template <class Type, class Get, class Set>
-  void add(unsigned commands, const Row& row, Type type, typename Type::Value default_value, Get get, Set set) {
+  void add(unsigned commands, Affects affects, const Row& row, Type type, typename Type::Value default_value, Get get,
+           Set set) {
     Option option;
     option.key = row.key;
     option.flag = *row.flag ? row.flag : flag_spelling(row.key);
@@ -82,6 +83,7 @@ class TableBuilder {
     option.environment = *row.environment ? row.environment : variable_spelling(row.key);
     option.group = group_;
     option.commands = commands;
+    option.affects = affects;
     option.help = row.help;
     option.unit = row.unit;
     option.range = type.range();
@@ -100,19 +102,20 @@ class TableBuilder {
 
   /// A setting that is a member of a part of Settings.
   template <class Type, class Part, class Member>
-  void add(unsigned commands, const Row& row, Type type, typename Type::Value default_value, Part Settings::*part,
-           Member Part::*member) {
+  void add(unsigned commands, Affects affects, const Row& row, Type type, typename Type::Value default_value,
+           Part Settings::*part, Member Part::*member) {
     add(
-        commands, row, type, std::move(default_value),
+        commands, affects, row, type, std::move(default_value),
         [=](const Settings& settings) { return value_of(type, settings.*part.*member); },
         [=](Settings& settings, typename Type::Value value) { store(std::move(value), settings.*part.*member); });
   }
 
   /// A setting that is a member of Settings itself.
   template <class Type, class Member>
-  void add(unsigned commands, const Row& row, Type type, typename Type::Value default_value, Member Settings::*member) {
+  void add(unsigned commands, Affects affects, const Row& row, Type type, typename Type::Value default_value,
+           Member Settings::*member) {
     add(
-        commands, row, type, std::move(default_value),
+        commands, affects, row, type, std::move(default_value),
         [=](const Settings& settings) { return value_of(type, settings.*member); },
         [=](Settings& settings, typename Type::Value value) { store(std::move(value), settings.*member); });
   }

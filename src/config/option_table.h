@@ -8,26 +8,16 @@
 #include <vector>
 
 #include "config/value_types.h"
+#include "specthink/config/options.h"
 #include "specthink/config/settings.h"
 
 namespace specthink {
 
-/// The subcommands, as bits of a set.
-enum Commands : unsigned {
-  kGenerate = 1,
-  kScore = 2,
-  kBench = 4,
-  kTokenize = 8,
-  kPlan = 16,
-  kConfig = 32,
-  kReplay = 64,
-  kDoctor = 128,
-  kMerge = 256,
-  kBenchKernels = 512,
-};
+inline constexpr unsigned kEveryCommand = ~0u;
 
 struct CommandInfo {
-  Commands bit;
+  Subcommand bit;
+  RunsOn runs_on;
   std::string name;
   std::string summary;      ///< one line
   std::string description;  ///< what it prints, for its own help
@@ -46,6 +36,7 @@ struct Option {
   std::string environment;  ///< variable
   Group group;
   unsigned commands;  ///< that take the flag; YAML keys and variables may be set for any
+  Affects affects;
   std::string help;
   std::string unit;
   std::string range;         ///< allowed values in words, or empty
@@ -58,7 +49,7 @@ struct Option {
   std::function<std::string(const std::string&)> current_word;  ///< for a word that was renamed; null: none was
 
   bool is_boolean() const { return metavar.empty(); }
-  bool belongs_to(Commands command) const { return (commands & command) != 0; }
+  bool belongs_to(Subcommand command) const { return (commands & command) != 0; }
 };
 const std::vector<Option>& option_table();
 

@@ -23,6 +23,16 @@ std::string comment(const std::string& source) {
 
 }  // namespace
 
+Json settings_that_affect(Affects what, const Invocation& invocation) {
+  Json settings = Json::object();
+  for (const ResolvedOption& option : invocation.options) {
+    const Option* row = find_option(option.key);
+    const bool affects = row->affects == Affects::tokens || (row->affects == Affects::times && what == Affects::times);
+    if (affects && row->belongs_to(invocation.subcommand)) settings[option.key] = parse_json(option.value, option.key);
+  }
+  return settings;
+}
+
 Json with_current_words(Json settings) {
   for (const auto& [key, value] : settings.items()) {
     const Option* option = find_option(key);

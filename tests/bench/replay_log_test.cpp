@@ -83,6 +83,17 @@ TEST(replay_log, damage_elsewhere_names_the_line) {
   expect_contains(error, "delete this line");
 }
 
+TEST(replay_log, what_an_older_log_does_not_say_is_no_change) {
+  const TemporaryFolder folder;
+  ReplayLog::create(folder.path(), kSettings, "20300102_030405");
+  Json settings = kSettings;
+  settings["all_reduce"] = "auto";
+  EXPECT_TRUE(ReplayLog::resume(folder.path(), settings));
+  settings["seed"] = 2;
+  expect_contains(message_of<UserError>([&] { ReplayLog::resume(folder.path(), settings); }),
+                  "the settings have changed (seed: 1, now 2)");
+}
+
 TEST(replay_log, other_settings_are_refused) {
   const TemporaryFolder folder;
   EXPECT_FALSE(ReplayLog::resume(folder.path(), kSettings));
