@@ -11,7 +11,7 @@
 #include "config/value_types.h"
 #include "specthink/config/settings.h"
 
-namespace specthink {
+namespace specthink::config {
 
 /// What a row says about a setting besides its type and default.
 struct Row {
@@ -88,10 +88,10 @@ class TableBuilder {
     option.unit = row.unit;
     option.range = type.range();
     option.metavar = type.metavar();
-    option.default_text = specthink::default_text(type, default_value);
+    option.default_text = config::default_text(type, default_value);
     option.set_default = [set, default_value](Settings& settings) { set(settings, default_value); };
-    option.read = [set, type](Settings& settings, const YamlValue& value, const Place& place) {
-      set(settings, type.read(value, place));
+    option.read = [set, type](Settings& settings, const YamlValue& value, const Location& location) {
+      set(settings, type.read(value, location));
     };
     option.write = [get, type](const Settings& settings) { return type.write(get(settings)); };
     if constexpr (requires { type.current_word(std::string()); }) {
@@ -127,4 +127,4 @@ class TableBuilder {
   std::vector<Option> table_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::config

@@ -6,7 +6,7 @@
 #include "config/option_builder.h"
 #include "specthink/base/strings.h"
 
-namespace specthink {
+namespace specthink::config {
 namespace {
 
 using enum Affects;
@@ -331,4 +331,4 @@ std::string suggest_key(std::string_view word) {
   return fmt::format(" (did you mean '{}'?)", options[static_cast<std::size_t>(found - names.begin())]->key);
 }
 
-}  // namespace specthink
+}  // namespace specthink::config

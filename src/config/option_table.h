@@ -11,7 +11,7 @@
 #include "specthink/config/options.h"
 #include "specthink/config/settings.h"
 
-namespace specthink {
+namespace specthink::config {
 
 inline constexpr unsigned kEveryCommand = ~0u;
 
@@ -44,7 +44,7 @@ struct Option {
   std::string default_text;  ///< for the help; empty when nothing is set by default
 
   std::function<void(Settings&)> set_default;
-  std::function<void(Settings&, const YamlValue&, const Place&)> read;  ///< throws UserError
+  std::function<void(Settings&, const YamlValue&, const Location&)> read;  ///< throws UserError
   std::function<Json(const Settings&)> write;
   std::function<std::string(const std::string&)> current_word;  ///< for a word that was renamed; null: none was
 
@@ -59,4 +59,4 @@ const Option* find_option(std::string_view key);
 /// ` (did you mean 'x'?)` for a mistyped YAML key; flags and other spellings of capitals and dashes lead to it, too.
 std::string suggest_key(std::string_view word);
 
-}  // namespace specthink
+}  // namespace specthink::config

@@ -4,6 +4,9 @@
 #include "specthink/config/options.h"
 
 namespace specthink {
+
+using namespace config;
+
 namespace {
 
 std::vector<ResolvedOption> shown_options(const Invocation& invocation) {

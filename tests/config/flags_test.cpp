@@ -7,6 +7,8 @@
 namespace specthink {
 namespace {
 
+using namespace config;
+
 TEST(flags, both_ways_to_give_a_value) {
   EXPECT_EQ(parse({"generate", "--seed", "7"}).settings.sampling.seed, 7u);
   EXPECT_EQ(parse({"generate", "--seed=7"}).settings.sampling.seed, 7u);

@@ -6,6 +6,8 @@
 namespace specthink {
 namespace {
 
+using namespace config;
+
 std::vector<std::string> values(const Invocation& invocation) {
   std::vector<std::string> result;
   for (const ResolvedOption& option : invocation.options) result.push_back(option.key + ": " + option.value);

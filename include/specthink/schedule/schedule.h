@@ -42,7 +42,7 @@ struct Request {
   std::span<const TokenId> prefix;  ///< prompt included; valid until resume()
   int max_tokens = 0;               ///< at least 1
   bool stop_at_trigger = false;
-  StopAutomaton::State stop_state = StopAutomaton::kStart;  ///< of the matcher before the first new token
+  StopAutomaton::State stop_state = StopAutomaton::kStart;  ///< the matcher's before the first new token
 };
 
 enum class FinishReason {
@@ -79,7 +79,7 @@ struct RunSetup {
   Role normal_role = Role::target;       ///< which one
   const Tokenizer* tokenizer = nullptr;  ///< the target's
   const StopTable* triggers = nullptr;
-  TokenIds eos_ids;                      ///< of both models' generation_config.json
+  TokenIds eos_ids;                      ///< both models' lists (generation_config.json)
   std::optional<TokenId> tokenizer_eos;  ///< the target tokenizer's eos_token_id: all that compat original looks for
   bool ignore_eos = false;
   TokenIds prompt;
