@@ -97,7 +97,7 @@ std::optional<RunResult> replay(const Json& golden, RunSetup setup, const Json& 
   return schedule->result();
 }
 
-void expect_seed_result(const Json& golden, const RunResult& result) {
+void expect_original_result(const Json& golden, const RunResult& result) {
   EXPECT_EQ(result.ids.size(), golden.at("num_tokens").get<std::size_t>());
   EXPECT_EQ(log_of(result), golden.at("correct_tokens"));
   EXPECT_EQ(result.num_validations, golden.at("num_validations").get<int>());
@@ -137,9 +137,9 @@ void check_folder(const char* name, Compat compat) {
       setup.tokenizer = &tokenizer;
       setup.tokenizer_eos = tokenizer.eos_token_id();
       setup.eos_ids = {tokenizer.token_id("<|im_end|>").value(), tokenizer.token_id("<|endoftext|>").value()};
-      const bool seed = compat == Compat::seed;
-      const auto result = replay(golden, std::move(setup), seed ? Json::array() : Json());
-      if (result) seed ? expect_seed_result(golden, *result) : expect_fixed_result(golden, *result);
+      const bool original = compat == Compat::original;
+      const auto result = replay(golden, std::move(setup), original ? Json::array() : Json());
+      if (result) original ? expect_original_result(golden, *result) : expect_fixed_result(golden, *result);
       ++cases;
     }
   }
@@ -147,7 +147,7 @@ void check_folder(const char* name, Compat compat) {
   std::cout << name << ": " << cases << " cases checked\n";
 }
 
-TEST(schedule, golden_cases_of_compat_seed) { check_folder("schedule_cases", Compat::seed); }
+TEST(schedule, golden_cases_of_compat_original) { check_folder("schedule_cases", Compat::original); }
 
 TEST(schedule, golden_cases_of_compat_fixed) { check_folder("schedule_cases_fixed", Compat::fixed); }
 
