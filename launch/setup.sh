@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing and builds specthink into build/. Safe to run twice; says what it does.
 #
-#   launch/setup.sh              everything
+#   launch/setup.sh              everything, tests included
+#   launch/setup.sh program      without the tests: half of the time
 #   launch/setup.sh packages     only the distribution's packages  \ steps of their own, so that an image
 #   launch/setup.sh libraries    only LibTorch, CMake and ninja    / (docker/) need not repeat them for each change
 #   launch/setup.sh runtime      only the packages that a built program needs to run, as the build found them
@@ -20,6 +21,7 @@ build_dir=${SPECTHINK_BUILD_DIR:-$source_dir/build}
 want_cuda=${SPECTHINK_CUDA:-AUTO}
 torch_version=2.11.0
 step=${1:-all}
+[ $# -le 1 ] || step="$*"
 
 say() { printf '== %s\n' "$*" >&2; }
 die() {
@@ -135,14 +137,14 @@ find_tools() {
 
 # --- Build ----------------------------------------------------------------------------------------------------------------
 case $step in
-  all | packages) install_packages "${packages[@]}" ;;
+  all | program | packages) install_packages "${packages[@]}" ;;
   runtime)
     [ -s "$runtime_list" ] || die "$runtime_list is not there: it is written when specthink is built"
     mapfile -t linked <"$runtime_list"
     install_packages "${runtime_packages[@]}" "${linked[@]}"
     ;;
   libraries) ;;
-  *) die "unknown step '$step', expected packages, libraries, runtime or nothing" ;;
+  *) die "unknown step '$step', expected program, packages, libraries, runtime or nothing" ;;
 esac
 [[ $step != packages && $step != runtime ]] || exit 0
 
@@ -158,7 +160,7 @@ case $want_cuda in
 esac
 find_torch
 find_tools
-[ "$step" = all ] || exit 0
+[ "$step" != libraries ] || exit 0
 
 say "configuring in $build_dir (torch: $torch_dir, CUDA code: $with_cuda)"
 "$cmake" -S "$source_dir" -B "$build_dir" -G Ninja -DCMAKE_MAKE_PROGRAM="$ninja" -DSPECTHINK_TORCH="$torch_dir" \
@@ -167,8 +169,11 @@ say "configuring in $build_dir (torch: $torch_dir, CUDA code: $with_cuda)"
   cat "$build_dir/configure.log" >&2
   die "cmake failed: see above, or $build_dir/configure.log"
 }
-say "building (minutes the first time)"
-"$cmake" --build "$build_dir" >"$build_dir/build.log" 2>&1 || {
+# The configuration is the same for both, so that the tests build on what the program has built.
+targets=()
+[ "$step" = all ] || targets=(--target specthink)
+say "building ${targets[1]:-everything} (minutes the first time)"
+"$cmake" --build "$build_dir" "${targets[@]}" >"$build_dir/build.log" 2>&1 || {
   tail -n 60 "$build_dir/build.log" >&2
   die "the build failed: see above, or $build_dir/build.log"
 }
