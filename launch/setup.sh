@@ -65,7 +65,7 @@ install_packages() {
   [ "$(id -u)" = 0 ] || die "these packages are missing: ${missing[*]}. Ask an administrator for: apt-get install ${missing[*]}"
   say "installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq || die "apt-get update failed: check the network and the package sources"
+  apt-get update -qq || die "apt-get update failed: check the network and the package sources (missing: ${missing[*]})"
   apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
     die "apt-get could not install: ${missing[*]}"
 }
@@ -75,21 +75,27 @@ find_nvcc() {
   command -v nvcc || { [ -x "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" ] && echo "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc"; }
 }
 
-# The folder of a torch package that fits: any with headers, and one built for CUDA when CUDA code is to be built.
+# The folder of a torch package that fits: any with headers, and one built for CUDA when CUDA code is to be built. Says why
+# another one is not used, since gigabytes are loaded then.
 installed_torch() {
   local python=$1
   command -v "$python" >/dev/null || return 1
   "$python" - "$with_cuda" <<'PYTHON'
-import importlib.util, os, re, sys
+import importlib.util, pathlib, re, sys
 spec = importlib.util.find_spec("torch")
-folder = spec.submodule_search_locations[0] if spec else ""
-if not folder or not os.path.exists(os.path.join(folder, "include", "ATen", "ATen.h")):
+if not spec or not spec.submodule_search_locations:
     sys.exit(1)
-version = open(os.path.join(folder, "version.py")).read()
+folder = pathlib.Path(spec.submodule_search_locations[0])
+def refuse(why):
+    sys.exit(f"== torch in {folder} is not used: {why}")
+if not (folder / "include/ATen/ATen.h").exists() or not (folder / "version.py").exists():
+    refuse("its C++ headers are not there")
+version = (folder / "version.py").read_text()
 release = re.search(r"__version__ = '(\d+)\.(\d+)", version)
-cuda = re.search(r"cuda[^\n]*= '[0-9.]+'", version)
-if tuple(map(int, release.groups())) < (2, 7) or (sys.argv[1] == "yes" and not cuda):
-    sys.exit(1)
+if not release or tuple(map(int, release.groups())) < (2, 7):
+    refuse("2.7 or newer is needed")
+if sys.argv[1] == "yes" and not re.search(r"cuda[^\n]*= '[0-9.]+'", version):
+    refuse("it was built without CUDA")
 print(folder)
 PYTHON
 }
@@ -162,6 +168,7 @@ find_torch
 find_tools
 [ "$step" != libraries ] || exit 0
 
+mkdir -p "$build_dir"  # nothing made it where every prerequisite was found
 say "configuring in $build_dir (torch: $torch_dir, CUDA code: $with_cuda)"
 "$cmake" -S "$source_dir" -B "$build_dir" -G Ninja -DCMAKE_MAKE_PROGRAM="$ninja" -DSPECTHINK_TORCH="$torch_dir" \
   -DSPECTHINK_CUDA="$([ "$with_cuda" = yes ] && echo ON || echo OFF)" \
