@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds, and runs the main job on two ranks: a try-out of every kind of decision with random models,
+# Installs what is missing, builds the program, and runs the main job on two ranks: a try-out of every kind of decision with random models,
 # then the comparison on the trained pair that ships in models/demo, then one of its answers with the origin of each word.
 # Arguments go to the comparison (for example --num-problems 10).
 set -euo pipefail
@@ -9,7 +9,7 @@ results=$build_dir/demo_results
 
 say() { printf '\n== %s\n' "$*"; }
 
-"$source_dir/launch/setup.sh"
+"$source_dir/launch/setup.sh" program
 . "$source_dir/launch/mpirun.sh"
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}  # two ranks share a small machine
 specthink=$build_dir/specthink

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing and builds specthink into build/. Safe to run twice; says what it does.
 #
-#   launch/setup.sh              everything
+#   launch/setup.sh              everything, tests included
+#   launch/setup.sh program      without the tests: half of the time
 #   launch/setup.sh packages     only the distribution's packages  \ steps of their own, so that an image
 #   launch/setup.sh libraries    only LibTorch, CMake and ninja    / (docker/) need not repeat them for each change
 #   launch/setup.sh runtime      only the packages that a built program needs to run, as the build found them
@@ -20,6 +21,7 @@ build_dir=${SPECTHINK_BUILD_DIR:-$source_dir/build}
 want_cuda=${SPECTHINK_CUDA:-AUTO}
 torch_version=2.11.0
 step=${1:-all}
+[ $# -le 1 ] || step="$*"
 
 say() { printf '== %s\n' "$*" >&2; }
 die() {
@@ -63,7 +65,7 @@ install_packages() {
   [ "$(id -u)" = 0 ] || die "these packages are missing: ${missing[*]}. Ask an administrator for: apt-get install ${missing[*]}"
   say "installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq || die "apt-get update failed: check the network and the package sources"
+  apt-get update -qq || die "apt-get update failed: check the network and the package sources (missing: ${missing[*]})"
   apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
     die "apt-get could not install: ${missing[*]}"
 }
@@ -73,21 +75,27 @@ find_nvcc() {
   command -v nvcc || { [ -x "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" ] && echo "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc"; }
 }
 
-# The folder of a torch package that fits: any with headers, and one built for CUDA when CUDA code is to be built.
+# The folder of a torch package that fits: any with headers, and one built for CUDA when CUDA code is to be built. Says why
+# another one is not used, since gigabytes are loaded then.
 installed_torch() {
   local python=$1
   command -v "$python" >/dev/null || return 1
   "$python" - "$with_cuda" <<'PYTHON'
-import importlib.util, os, re, sys
+import importlib.util, pathlib, re, sys
 spec = importlib.util.find_spec("torch")
-folder = spec.submodule_search_locations[0] if spec else ""
-if not folder or not os.path.exists(os.path.join(folder, "include", "ATen", "ATen.h")):
+if not spec or not spec.submodule_search_locations:
     sys.exit(1)
-version = open(os.path.join(folder, "version.py")).read()
+folder = pathlib.Path(spec.submodule_search_locations[0])
+def refuse(why):
+    sys.exit(f"== torch in {folder} is not used: {why}")
+if not (folder / "include/ATen/ATen.h").exists() or not (folder / "version.py").exists():
+    refuse("its C++ headers are not there")
+version = (folder / "version.py").read_text()
 release = re.search(r"__version__ = '(\d+)\.(\d+)", version)
-cuda = re.search(r"cuda[^\n]*= '[0-9.]+'", version)
-if tuple(map(int, release.groups())) < (2, 7) or (sys.argv[1] == "yes" and not cuda):
-    sys.exit(1)
+if not release or tuple(map(int, release.groups())) < (2, 7):
+    refuse("2.7 or newer is needed")
+if sys.argv[1] == "yes" and not re.search(r"cuda[^\n]*= '[0-9.]+'", version):
+    refuse("it was built without CUDA")
 print(folder)
 PYTHON
 }
@@ -135,14 +143,14 @@ find_tools() {
 
 # --- Build ----------------------------------------------------------------------------------------------------------------
 case $step in
-  all | packages) install_packages "${packages[@]}" ;;
+  all | program | packages) install_packages "${packages[@]}" ;;
   runtime)
     [ -s "$runtime_list" ] || die "$runtime_list is not there: it is written when specthink is built"
     mapfile -t linked <"$runtime_list"
     install_packages "${runtime_packages[@]}" "${linked[@]}"
     ;;
   libraries) ;;
-  *) die "unknown step '$step', expected packages, libraries, runtime or nothing" ;;
+  *) die "unknown step '$step', expected program, packages, libraries, runtime or nothing" ;;
 esac
 [[ $step != packages && $step != runtime ]] || exit 0
 
@@ -158,8 +166,9 @@ case $want_cuda in
 esac
 find_torch
 find_tools
-[ "$step" = all ] || exit 0
+[ "$step" != libraries ] || exit 0
 
+mkdir -p "$build_dir"  # nothing made it where every prerequisite was found
 say "configuring in $build_dir (torch: $torch_dir, CUDA code: $with_cuda)"
 "$cmake" -S "$source_dir" -B "$build_dir" -G Ninja -DCMAKE_MAKE_PROGRAM="$ninja" -DSPECTHINK_TORCH="$torch_dir" \
   -DSPECTHINK_CUDA="$([ "$with_cuda" = yes ] && echo ON || echo OFF)" \
@@ -167,8 +176,11 @@ say "configuring in $build_dir (torch: $torch_dir, CUDA code: $with_cuda)"
   cat "$build_dir/configure.log" >&2
   die "cmake failed: see above, or $build_dir/configure.log"
 }
-say "building (minutes the first time)"
-"$cmake" --build "$build_dir" >"$build_dir/build.log" 2>&1 || {
+# The configuration is the same for both, so that the tests build on what the program has built.
+targets=()
+[ "$step" = all ] || targets=(--target specthink)
+say "building ${targets[1]:-everything} (minutes the first time)"
+"$cmake" --build "$build_dir" "${targets[@]}" >"$build_dir/build.log" 2>&1 || {
   tail -n 60 "$build_dir/build.log" >&2
   die "the build failed: see above, or $build_dir/build.log"
 }

@@ -8,4 +8,10 @@ build_dir=${SPECTHINK_BUILD_DIR:-$source_dir/build}
 
 ctest=$(dirname "$(sed -n 's/^CMAKE_COMMAND:INTERNAL=//p' "$build_dir/CMakeCache.txt")")/ctest
 # GPU tests run with launch/test_gpu.sh on a machine that has GPUs.
-exec "$ctest" --test-dir "$build_dir" --output-on-failure --label-exclude gpu -j "$(nproc)" "$@"
+results=$build_dir/test_results.xml
+status=0
+"$ctest" --test-dir "$build_dir" --output-on-failure --label-exclude gpu -j "$(nproc)" \
+  --output-junit "$results" --test-output-size-passed 10000000 "$@" || status=$?
+# A test that was skipped and is not in tests/allowed_skips.txt has failed.
+python3 "$source_dir/tests/check_skips.py" "$results" || status=1
+exit "$status"

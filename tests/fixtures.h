@@ -47,6 +47,7 @@ inline std::string slurp(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+using testing_support::own_data;
 using testing_support::shared_data;
 
 /// The message of the Failure that `action` throws; fails the test when it throws none.

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <filesystem>
 #include <thread>
@@ -34,34 +33,6 @@ std::filesystem::path task_file(const Settings& settings) {
   throw UserError("no task: give --aime-config FILE (a task file such as {})", shipped.string());
 }
 
-/// What decides the tokens of a run: a benchmark is resumed only with the same.
-Json run_settings(const Invocation& invocation) {
-  Json result = Json::object();
-  const Json settings = settings_as_json(invocation).at("settings");
-  for (const auto& [key, option] : settings.items()) {
-    constexpr std::array kNoInfluence{"part",
-                                      "resume",
-                                      "output_dir",
-                                      "use_2gpu",
-                                      "target_model_gpu",
-                                      "speculative_model_gpu",
-                                      "num_problems",
-                                      "num_runs",
-                                      "test_mode",
-                                      "gpu_memory_utilization",
-                                      "format",
-                                      "data_dir",
-                                      "trace",
-                                      "color",
-                                      "tp",
-                                      "oversubscribe_gpus",
-                                      "collective_timeout"};
-    if (std::find(kNoInfluence.begin(), kNoInfluence.end(), key) == kNoInfluence.end())
-      result[key] = option.at("value");
-  }
-  return result;
-}
-
 /// The test mode; without a draft and without --test-mode, what is left of it.
 TestMode test_mode_of(const Invocation& invocation) {
   const bool nothing_to_compare = !invocation.settings.models.draft && !invocation.was_set("test_mode");
@@ -83,7 +54,7 @@ BenchmarkOptions benchmark_options(const Invocation& invocation, int ranks) {
   options.config.top_p = settings.sampling.top_p;
   options.config.top_k = settings.sampling.top_k;
   options.config.max_tokens = settings.max_tokens;
-  options.settings = run_settings(invocation);
+  options.settings = settings_that_affect(Affects::tokens, invocation);
   options.settings["ranks"] = ranks;
   return options;
 }

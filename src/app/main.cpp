@@ -20,15 +20,27 @@ namespace specthink {
 namespace {
 
 int run_command(const Invocation& invocation) {
-  constexpr std::pair<const char*, int (*)(const Invocation&)> kCommands[] = {
-      {"generate", run_generate}, {"score", run_score},
-      {"bench", run_bench},       {"replay", run_replay},
-      {"tokenize", run_tokenize}, {"plan", run_plan},
-      {"config", run_config},     {"merge", run_merge},
-      {"doctor", run_doctor},     {"bench-kernels", run_bench_kernels},
-  };
-  for (const auto& [name, run] : kCommands) {
-    if (invocation.command == name) return run(invocation);
+  switch (invocation.subcommand) {
+    case kGenerate:
+      return run_generate(invocation);
+    case kScore:
+      return run_score(invocation);
+    case kBench:
+      return run_bench(invocation);
+    case kTokenize:
+      return run_tokenize(invocation);
+    case kPlan:
+      return run_plan(invocation);
+    case kConfig:
+      return run_config(invocation);
+    case kReplay:
+      return run_replay(invocation);
+    case kDoctor:
+      return run_doctor(invocation);
+    case kMerge:
+      return run_merge(invocation);
+    case kBenchKernels:
+      return run_bench_kernels(invocation);
   }
   throw InternalError("command '{}' of the command table has no function", invocation.command);
 }
@@ -41,16 +53,10 @@ void flush_stdout() {
   }
 }
 
-bool needs_ranks(const std::string& command) {
-  return command == "generate" || command == "score" || command == "bench" || command == "replay" ||
-         command == "doctor";
-}
-
 int run(const ParseResult& parsed) {
   int exit_code = kExitSuccess;
   if (const auto* invocation = std::get_if<Invocation>(&parsed)) {
-    // What one process does alone is done by rank 0 when there are several.
-    if (needs_ranks(invocation->command) || launcher_rank() == 0) exit_code = run_command(*invocation);
+    if (invocation->runs_on != RunsOn::rank_0 || launcher_rank() == 0) exit_code = run_command(*invocation);
   } else if (launcher_rank() == 0) {
     const auto* help = std::get_if<HelpText>(&parsed);
     std::cout << (help ? help->text : version_text());

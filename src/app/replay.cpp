@@ -29,29 +29,24 @@ std::filesystem::path workload_file(const Settings& settings) {
   if (!settings.replay.workload_file.empty()) return settings.replay.workload_file;
   if (!settings.data_dir.empty()) return std::filesystem::path(settings.data_dir) / kRecordedRuns;
   throw UserError(
-      "no recorded runs: give --workload-file FILE (one JSON trace a line, as `generate --trace --compat seed` writes "
+      "no recorded runs: give --workload-file FILE (one JSON trace a line, as `generate --trace --compat original` "
+      "writes "
       "them), or the "
       "folder that holds {} with --data-dir",
       kRecordedRuns);
 }
 
 /// What decides the times of a run: a replay is resumed only with the same.
-Json replay_settings(const Settings& settings, const std::filesystem::path& file, int ranks) {
-  const ModelSettings& models = settings.models;
-  const SamplingSettings& sampling = settings.sampling;
-  Json result{{"target_model", models.target},
-              {"speculative_model", models.draft ? Json(*models.draft) : Json()},
-              {"dummy_weights", models.dummy_weights},
-              {"workloads_hash", fmt::format("{:016x}", hash_text(read_file(file)))},
-              {"temperature", sampling.temperature},
-              {"top_p", sampling.top_p},
-              {"top_k", sampling.top_k},
-              {"seed", sampling.seed},
-              {"ranks", ranks}};
-  result["dtype"] = models.dtype == DType::bfloat16  ? "bfloat16"
-                    : models.dtype == DType::float16 ? "float16"
-                                                     : "float32";
-  result["device"] = models.device == Device::cpu ? "cpu" : models.device == Device::cuda ? "cuda" : "auto";
+Json replay_settings(const Invocation& invocation, const std::filesystem::path& file, int ranks) {
+  Json result = settings_that_affect(Affects::times, invocation);
+  // The files have always called the models so.
+  for (const auto& [key, name] :
+       {std::pair("target_model_name", "target_model"), std::pair("speculative_model_name", "speculative_model")}) {
+    result[name] = result.at(key);
+    result.erase(key);
+  }
+  result["workloads_hash"] = fmt::format("{:016x}", hash_text(read_file(file)));
+  result["ranks"] = ranks;
   return result;
 }
 
@@ -64,17 +59,18 @@ struct Plan {
   std::optional<ReplayLog> log;
 };
 
-Plan make_plan(const Session& session, const Settings& settings) {
+Plan make_plan(const Session& session, const Invocation& invocation) {
+  const Settings& settings = invocation.settings;
   const auto& policies = settings.replay.policies;
   if (!session.has_draft() &&
       std::ranges::any_of(policies, [](auto policy) { return policy != ReplayPolicy::target; })) {
-    throw UserError("the policies seed and fixed need a draft model: give --draft FOLDER, or use --policy target");
+    throw UserError("the loops original and fixed need a draft model: give --draft FOLDER, or use --loop target");
   }
   Plan plan;
   plan.file = workload_file(settings);
   plan.traces = read_workloads(plan.file);
   plan.selected = select_workloads(settings.replay.workloads, plan.traces.size());
-  plan.settings = replay_settings(settings, plan.file, session.group().size());
+  plan.settings = replay_settings(invocation, plan.file, session.group().size());
   prepare_output_folder(settings.bench.output_dir);
   if (settings.bench.resume) plan.log = ReplayLog::resume(settings.bench.output_dir, plan.settings);
   return plan;
@@ -154,9 +150,9 @@ bool run_workloads(Replayer& replayer, Plan& plan, const std::vector<ReplayPolic
   return true;
 }
 
-/// Records of the selected runs: those of this replay, and of other policies what the log holds.
+/// Records of the selected runs: those of this replay, and of other loops what the log holds.
 void add_records(ReplayReport& report, const Plan& plan) {
-  for (const ReplayPolicy policy : {ReplayPolicy::seed, ReplayPolicy::fixed, ReplayPolicy::target}) {
+  for (const ReplayPolicy policy : {ReplayPolicy::original, ReplayPolicy::fixed, ReplayPolicy::target}) {
     for (const std::size_t workload : plan.selected) {
       if (const ReplayRecord* record = plan.log->find(policy, workload)) report.records.push_back(*record);
     }
@@ -174,7 +170,7 @@ int run_replay(const Invocation& invocation) {
     Plan plan;
     together(group, [&] {
       if (!session.is_root()) return;
-      plan = make_plan(session, settings);
+      plan = make_plan(session, invocation);
       check_context(plan, policies, session.context_limit(),
                     "the context (the smaller of --max-model-len and the models' max_position_embeddings)");
     });

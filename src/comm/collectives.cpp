@@ -15,11 +15,11 @@ std::span<std::byte> writable_bytes_of(at::Tensor& tensor) {
   return {static_cast<std::byte*>(tensor.mutable_data_ptr()), tensor.nbytes()};
 }
 
-/// On CPUs. Sums are formed from gathered parts in rank order: MPI_Allreduce may add in another order on another rank,
-/// and ranks that differ in the last bit sample different tokens.
-class MpiCollectives final : public Collectives {
+/// Sums are formed from gathered parts in rank order: MPI_Allreduce may add in another order on another rank, and ranks
+/// that differ in the last bit sample different tokens.
+class CpuCollectives final : public Collectives {
  public:
-  explicit MpiCollectives(const ProcessGroup& group) : Collectives(group.rank(), group.size()), group_(group) {}
+  explicit CpuCollectives(const ProcessGroup& group) : Collectives(group.rank(), group.size()), group_(group) {}
 
   void all_reduce(at::Tensor& tensor) override {
     if (ranks() == 1) return;
@@ -34,15 +34,6 @@ class MpiCollectives final : public Collectives {
     tensor.copy_(sum);
   }
 
-  at::Tensor all_gather(const at::Tensor& tensor) override {
-    check(tensor.is_contiguous(), "all_gather needs a contiguous tensor");
-    std::vector<std::int64_t> shape = tensor.sizes().vec();
-    shape.insert(shape.begin(), ranks());
-    at::Tensor result = at::empty(shape, tensor.options());
-    all_gather_into(result, tensor);
-    return result;
-  }
-
   void all_gather_into(at::Tensor& result, const at::Tensor& tensor) override {
     group_.all_gather(bytes_of(tensor), writable_bytes_of(result));
   }
@@ -53,12 +44,21 @@ class MpiCollectives final : public Collectives {
 
 }  // namespace
 
+at::Tensor Collectives::all_gather(const at::Tensor& tensor) {
+  check(tensor.is_contiguous(), "all_gather needs a contiguous tensor");
+  std::vector<std::int64_t> shape = tensor.sizes().vec();
+  shape.insert(shape.begin(), ranks());
+  at::Tensor result = at::empty(shape, tensor.options());
+  all_gather_into(result, tensor);
+  return result;
+}
+
 std::unique_ptr<Collectives> Collectives::create(const ProcessGroup& group, c10::Device device) {
 #ifdef SPECTHINK_WITH_CUDA
   if (device.is_cuda()) return make_nccl_collectives(group, device);
 #endif
   check(device.is_cpu(), "a CPU build computes on CPUs");
-  return std::make_unique<MpiCollectives>(group);
+  return std::make_unique<CpuCollectives>(group);
 }
 
 }  // namespace specthink

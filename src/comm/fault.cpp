@@ -13,6 +13,8 @@
 namespace specthink {
 namespace {
 
+constexpr const char* kUsage = "RANK:PHASE[:ACTION[:COUNT]]";
+
 constexpr std::array<std::pair<std::string_view, FaultPhase>, 6> kPhases{{{"start", FaultPhase::start},
                                                                           {"load", FaultPhase::load},
                                                                           {"prefill", FaultPhase::prefill},
@@ -35,7 +37,7 @@ std::vector<std::string_view> split_at_colons(std::string_view text) {
 }
 
 [[noreturn]] void fail(std::string_view text, std::string_view part, std::string_view expected) {
-  throw UserError("{}={}: expected {} ({}), found '{}'", kFaultVariable, text, expected, kFaultUsage, part);
+  throw UserError("{}={}: expected {} ({}), found '{}'", kFaultVariable, text, expected, kUsage, part);
 }
 
 template <typename Value, std::size_t size>

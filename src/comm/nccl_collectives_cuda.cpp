@@ -62,15 +62,6 @@ class NcclCollectives final : public Collectives {
                                        c10::cuda::getCurrentCUDAStream()));
   }
 
-  at::Tensor all_gather(const at::Tensor& tensor) override {
-    check(tensor.is_contiguous(), "all_gather needs a contiguous tensor");
-    std::vector<std::int64_t> shape = tensor.sizes().vec();
-    shape.insert(shape.begin(), ranks());
-    at::Tensor result = at::empty(shape, tensor.options());
-    all_gather_into(result, tensor);
-    return result;
-  }
-
   void all_gather_into(at::Tensor& result, const at::Tensor& tensor) override {
     group_.count_collective();
     SPECTHINK_CHECK_NCCL(ncclAllGather(tensor.const_data_ptr(), result.mutable_data_ptr(), tensor.nbytes(), ncclInt8,

@@ -42,9 +42,9 @@ std::optional<Finding> StallDetector::look(std::span<const RankSnapshot> ranks, 
 
 void StallDetector::update(std::span<const RankSnapshot> ranks, double seconds) {
   for (const RankSnapshot& rank : ranks) {
-    const auto [place, is_new] = records_.try_emplace(rank.rank, Record{rank.progress, rank.beat, 0, 0});
+    const auto [entry, is_new] = records_.try_emplace(rank.rank, Record{rank.progress, rank.beat, 0, 0});
     if (is_new) continue;
-    Record& record = place->second;
+    Record& record = entry->second;
     record.quiet = rank.progress == record.progress ? record.quiet + seconds : 0;
     record.lifeless = rank.beat == record.beat ? record.lifeless + seconds : 0;
     record.progress = rank.progress;
@@ -52,7 +52,7 @@ void StallDetector::update(std::span<const RankSnapshot> ranks, double seconds) 
   }
 }
 
-/// Of the ranks that wait for nobody and get nowhere, the one that stopped first: the others may be stuck because of it
+/// The rank that stopped first among those that wait for nobody and get nowhere: the others may be stuck because of it
 /// (a GPU waits inside a kernel, which no status tells).
 std::optional<Finding> StallDetector::find_busy(std::span<const RankSnapshot> ranks) const {
   const RankSnapshot* first = nullptr;

@@ -6,7 +6,7 @@
 #include "config/option_builder.h"
 #include "specthink/base/strings.h"
 
-namespace specthink {
+namespace specthink::config {
 namespace {
 
 namespace po = boost::program_options;
@@ -30,14 +30,14 @@ std::vector<std::string> flags_of(const Option& option) {
 }
 
 // An option by its flag, or null.
-const Option* find_flag(std::string_view flag, Commands command) {
+const Option* find_flag(std::string_view flag, Subcommand command) {
   for (const Option& option : option_table()) {
     if (option.belongs_to(command) && !flag.empty() && (flag == option.flag || flag == option.alias)) return &option;
   }
   return nullptr;
 }
 
-po::options_description describe_flags(Commands command) {
+po::options_description describe_flags(Subcommand command) {
   po::options_description flags;
   flags.add_options()("help,h", "")("version", "")("config", po::value<std::string>());
   for (const Option& option : option_table()) {
@@ -143,7 +143,7 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
         throw UserError("unexpected argument {}: '{}' takes one text, put it in quotes", quote(text),
                         line.command->name);
       }
-      line.flags.push_back({find_option("prompt"), text, Place::in_argument()});
+      line.flags.push_back({find_option("prompt"), text, Location::in_argument()});
       continue;
     }
     const std::string& flag = given.string_key;
@@ -159,7 +159,7 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
       const Option* option = find_flag(turned_off ? flag.substr(3) : flag, line.command->bit);
       check(option != nullptr, "a described flag is in the table");
       has_prompt_flag |= option->key == "prompt";
-      line.flags.push_back({option, turned_off ? "false" : given.value.front(), Place::in_flag("--" + flag)});
+      line.flags.push_back({option, turned_off ? "false" : given.value.front(), Location::in_flag("--" + flag)});
     }
   }
   if (has_argument && has_prompt_flag) {
@@ -168,4 +168,4 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
   return line;
 }
 
-}  // namespace specthink
+}  // namespace specthink::config

@@ -8,12 +8,12 @@
 
 #include "config/option_table.h"
 
-namespace specthink {
+namespace specthink::config {
 
 struct GivenFlag {
   const Option* option;
   std::string text;
-  Place place;
+  Location location;
 };
 
 struct CommandLine {
@@ -28,4 +28,4 @@ struct CommandLine {
 /// that begins with a dash. Flags are never abbreviated. Throws UserError.
 CommandLine parse_command_line(std::span<const std::string> arguments);
 
-}  // namespace specthink
+}  // namespace specthink::config

@@ -1,55 +1,51 @@
 #include "config/option_table.h"
 
-namespace specthink {
+namespace specthink::config {
 
 const std::vector<CommandInfo>& command_table() {
   static const std::vector<CommandInfo> table = {
-      {kGenerate, "generate", "answer a prompt",
+      {kGenerate, RunsOn::engine, "generate", "answer a prompt",
        "Answers a prompt, given as the argument, with a flag, or on stdin. Streams text to stdout; with --format json "
        "prints one object: {\"ids\", \"text\", \"finish_reason\", \"ledger\"}.",
        "PROMPT"},
-      {kScore, "score", "log-probabilities of a text under a model",
+      {kScore, RunsOn::engine, "score", "log-probabilities of a text under a model",
        "Prints {\"ids\": [...], \"logprobs\": [...]}, where logprobs[i] is that of ids[i+1] after ids[0..i], of a text "
        "(the argument, a file, or stdin) or of token ids under the target.",
        "TEXT"},
-      {kBench, "bench", "time a set of problems, with and without the draft",
+      {kBench, RunsOn::engine, "bench", "time a set of problems, with and without the draft",
        "Runs the problems of a task, prints statistics, and writes result files. Each run is recorded as it ends, so "
        "that --resume can go on with an interrupted benchmark.",
        ""},
-      {kReplay, "replay", "time recorded runs on any models, random weights included",
+      {kReplay, RunsOn::engine, "replay", "time recorded runs on any models, random weights included",
        "Runs the requests of recorded runs with their lengths: what is written does not matter, so that models with "
        "random weights (--dummy-weights) do and no tokenizer is needed. Prints where the time goes, milliseconds a "
-       "step "
-       "by context and their share of the memory's read bandwidth, as Markdown; with --format json one object. Each "
-       "run "
-       "is recorded as it ends, so that --resume can go on.",
+       "step by context and their share of the memory's read bandwidth, as Markdown; with --format json one object. "
+       "Each run is recorded as it ends, so that --resume can go on.",
        ""},
-      {kTokenize, "tokenize", "text to token ids and back",
+      {kTokenize, RunsOn::rank_0, "tokenize", "text to token ids and back",
        "Prints the token ids of a text (the argument, a file, or stdin). With --format jsonl each line {\"text\": ...} "
-       "of "
-       "the input becomes a line {\"ids\": [...]}. With --decode the reverse.",
+       "of the input becomes a line {\"ids\": [...]}. With --decode the reverse.",
        "TEXT"},
-      {kPlan, "plan", "memory of both models on given GPUs",
+      {kPlan, RunsOn::rank_0, "plan", "memory of both models on given GPUs",
        "Prints weights, cache and workspace of both models per rank, whether they fit, and if not, which settings "
-       "would "
-       "make them fit. Loads no weights.",
+       "would make them fit. Loads no weights.",
        ""},
-      {kMerge, "merge", "the parts of a benchmark (bench --part) as one result",
+      {kMerge, RunsOn::rank_0, "merge", "the parts of a benchmark (bench --part) as one result",
        "Reads the run logs that the parts of a benchmark have written into --output-dir and writes the result file of "
        "the whole, as if it had run in one piece. Says what is missing while it is not complete.",
        ""},
-      {kDoctor, "doctor", "checks this machine: MPI, GPUs, NCCL, limits, model folders",
+      {kDoctor, RunsOn::every_rank, "doctor", "checks this machine: MPI, GPUs, NCCL, limits, model folders",
        "Prints one line a check: ok, warning or error with what to do. Run it as the job will run: alone, under mpirun "
        "or srun, in the container; with --config, --target or --draft it checks the model folders as well. Exit code 3 "
        "when a check fails.",
        ""},
-      {kBenchKernels, "bench-kernels", "time each kernel of a decode step alone",
-       "Runs every kernel of one rank's decode step by itself on one GPU, and the products and the attention of a "
+      {kBenchKernels, RunsOn::rank_0, "bench-kernels", "time each kernel of a decode step alone",
+       "Runs every kernel of one rank's decode step by itself on one GPU, and the linears and the attention of a "
        "prefill, in the shapes of the target, the draft and a Llama of 8 billion parameters, and prints times and "
        "shares of the read bandwidth as Markdown tables; with --format json one object. Needs one process and no "
        "weights.",
        ""},
-      {kConfig, "config", "settings as they come out, and where each comes from",
+      {kConfig, RunsOn::rank_0, "config", "settings as they come out, and where each comes from",
        "Prints the resolved settings as a YAML file with the source of each; with --format json as one object.", ""},
   };
   return table;
@@ -83,4 +79,4 @@ const char* title_of(Group group) {
   return "";
 }
 
-}  // namespace specthink
+}  // namespace specthink::config

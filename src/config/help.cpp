@@ -7,12 +7,12 @@
 
 #include "config/option_builder.h"
 
-namespace specthink {
+namespace specthink::config {
 namespace {
 
 constexpr std::size_t kWidth = 100;
 constexpr std::size_t kTextColumn = 38;
-constexpr std::size_t kCommandColumn = 17;  // of their summaries: two beyond the longest name
+constexpr std::size_t kCommandColumn = 17;  // the summaries begin two columns behind the longest name
 
 // `text` in lines of at most kWidth columns, the first of which begins at `column`, the others at `indent`.
 std::string wrapped(std::string_view text, std::size_t column, std::size_t indent) {
@@ -71,8 +71,7 @@ std::string general_help() {
       "       mpirun -np N specthink COMMAND [FLAG]...\n\n";
   help += paragraph(
       "Speculative thinking: a small draft model writes a chain of thought, and a large target model takes over where "
-      "a "
-      "thought starts to reflect. Both models are sharded over the N ranks, one GPU each.");
+      "a thought starts to reflect. Both models are sharded over the N ranks, one GPU each.");
   help += "\nCommands:\n";
   for (const CommandInfo& command : command_table()) help += entry(command.name, command.summary, kCommandColumn);
   help += "\nFlags:\n";
@@ -96,9 +95,8 @@ std::string command_help(const CommandInfo& command) {
   help += paragraph(
       "Each setting is a flag, a key of the YAML file and an environment variable: --max-tokens, max_tokens, "
       "SPECTHINK_MAX_TOKENS. Flags win over the environment, that over the file. Flags are --flag VALUE or "
-      "--flag=VALUE; "
-      "those with [no-] take no value, but --flag=false is the same as --no-flag. A repeated flag counts with its last "
-      "value. Relative paths in the file are relative to its folder.");
+      "--flag=VALUE; those with [no-] take no value, but --flag=false is the same as --no-flag. A repeated flag counts "
+      "with its last value. Relative paths in the file are relative to its folder.");
 
   const Option* previous = nullptr;
   for (const Option& option : option_table()) {
@@ -110,16 +108,15 @@ std::string command_help(const CommandInfo& command) {
   help += "\nOther:\n";
   help += entry("--config FILE", "YAML file with settings", kTextColumn);
   help += entry("-h, --help", "this text", kTextColumn);
-  if (command.bit == kGenerate || command.bit == kScore || command.bit == kBench || command.bit == kReplay) {
-    help +=
-        entry("SPECTHINK_FAULT=RANK:PHASE[:ACTION[:COUNT]]",
-              "environment variable: a rank fails on purpose, so that you can see what your scripts do then; PHASE is "
-              "start, load, prefill, decode, collective or write (rank 0 records a run), ACTION is throw (default), "
-              "kill, stop or hang, COUNT the time at which it happens (default 1)",
-              kTextColumn);
+  if (command.runs_on == RunsOn::engine) {
+    help += entry("SPECTHINK_FAULT=RANK:PHASE[:ACTION[:COUNT]]",
+                  "environment variable: a rank fails on purpose, so that you can see what your scripts do then; PHASE "
+                  "is start, load, prefill, decode, collective or write (rank 0 records a run), ACTION is throw "
+                  "(default), kill, stop or hang, COUNT the time at which it happens (default 1)",
+                  kTextColumn);
   }
   help += entry("--version", "versions of this program and of what it runs on", kTextColumn);
   return help;
 }
 
-}  // namespace specthink
+}  // namespace specthink::config

@@ -6,6 +6,9 @@
 #include "specthink/config/options.h"
 
 namespace specthink {
+
+using namespace config;
+
 namespace {
 
 // Settings with the place each came from; later readings replace earlier ones.
@@ -25,19 +28,19 @@ class Resolver {
         throw UserError("{}:{}: unknown key {}{}; 'specthink config' lists the keys", path.string(), item.key_line,
                         quote(item.key), suggest_key(item.key));
       }
-      read(*option, item, Place::in_yaml(path, item.key_line, item.key));
+      read(*option, item, Location::in_yaml(path, item.key_line, item.key));
     }
   }
 
   void read_environment(const Environment& environment) {
     for (const Option& option : option_table()) {
       const char* text = environment(option.environment.c_str());
-      if (text && *text) read_text(option, text, Place::in_environment(option.environment));
+      if (text && *text) read_text(option, text, Location::in_environment(option.environment));
     }
   }
 
   void read_flags(const std::vector<GivenFlag>& flags) {
-    for (const GivenFlag& flag : flags) read_text(*flag.option, flag.text, flag.place);
+    for (const GivenFlag& flag : flags) read_text(*flag.option, flag.text, flag.location);
   }
 
   // Settings that exclude each other.
@@ -59,7 +62,8 @@ class Resolver {
   }
 
   Invocation finish(const CommandLine& line) const {
-    Invocation invocation{line.command->name, settings_, line.config.value_or(""), {}};
+    const CommandInfo& command = *line.command;
+    Invocation invocation{command.bit, command.runs_on, command.name, settings_, line.config.value_or(""), {}};
     for (const Option& option : option_table()) {
       invocation.options.push_back({option.key, to_flow_yaml(option.write(settings_)), source(option)});
     }
@@ -67,16 +71,16 @@ class Resolver {
   }
 
  private:
-  void read_text(const Option& option, const std::string& text, const Place& place) {
+  void read_text(const Option& option, const std::string& text, const Location& location) {
     YamlValue value;
     value.kind = YamlValue::Kind::plain;
     value.text = text;
-    read(option, value, place);
+    read(option, value, location);
   }
 
-  void read(const Option& option, const YamlValue& value, const Place& place) {
-    option.read(settings_, value, place);
-    sources_[index(option)] = place.source();
+  void read(const Option& option, const YamlValue& value, const Location& location) {
+    option.read(settings_, value, location);
+    sources_[index(option)] = location.source();
   }
 
   static std::size_t index(const Option& option) { return static_cast<std::size_t>(&option - option_table().data()); }

@@ -11,7 +11,7 @@
 #include "config/value_types.h"
 #include "specthink/config/settings.h"
 
-namespace specthink {
+namespace specthink::config {
 
 /// What a row says about a setting besides its type and default.
 struct Row {
@@ -74,7 +74,8 @@ class TableBuilder {
 
   /// A setting that `get` and `set` translate.
   template <class Type, class Get, class Set>
-  void add(unsigned commands, const Row& row, Type type, typename Type::Value default_value, Get get, Set set) {
+  void add(unsigned commands, Affects affects, const Row& row, Type type, typename Type::Value default_value, Get get,
+           Set set) {
     Option option;
     option.key = row.key;
     option.flag = *row.flag ? row.flag : flag_spelling(row.key);
@@ -82,34 +83,39 @@ class TableBuilder {
     option.environment = *row.environment ? row.environment : variable_spelling(row.key);
     option.group = group_;
     option.commands = commands;
+    option.affects = affects;
     option.help = row.help;
     option.unit = row.unit;
     option.range = type.range();
     option.metavar = type.metavar();
-    option.default_text = specthink::default_text(type, default_value);
+    option.default_text = config::default_text(type, default_value);
     option.set_default = [set, default_value](Settings& settings) { set(settings, default_value); };
-    option.read = [set, type](Settings& settings, const YamlValue& value, const Place& place) {
-      set(settings, type.read(value, place));
+    option.read = [set, type](Settings& settings, const YamlValue& value, const Location& location) {
+      set(settings, type.read(value, location));
     };
     option.write = [get, type](const Settings& settings) { return type.write(get(settings)); };
+    if constexpr (requires { type.current_word(std::string()); }) {
+      option.current_word = [type](const std::string& word) { return type.current_word(word); };
+    }
     table_.push_back(std::move(option));
   }
 
   /// A setting that is a member of a part of Settings.
   template <class Type, class Part, class Member>
-  void add(unsigned commands, const Row& row, Type type, typename Type::Value default_value, Part Settings::*part,
-           Member Part::*member) {
+  void add(unsigned commands, Affects affects, const Row& row, Type type, typename Type::Value default_value,
+           Part Settings::*part, Member Part::*member) {
     add(
-        commands, row, type, std::move(default_value),
+        commands, affects, row, type, std::move(default_value),
         [=](const Settings& settings) { return value_of(type, settings.*part.*member); },
         [=](Settings& settings, typename Type::Value value) { store(std::move(value), settings.*part.*member); });
   }
 
   /// A setting that is a member of Settings itself.
   template <class Type, class Member>
-  void add(unsigned commands, const Row& row, Type type, typename Type::Value default_value, Member Settings::*member) {
+  void add(unsigned commands, Affects affects, const Row& row, Type type, typename Type::Value default_value,
+           Member Settings::*member) {
     add(
-        commands, row, type, std::move(default_value),
+        commands, affects, row, type, std::move(default_value),
         [=](const Settings& settings) { return value_of(type, settings.*member); },
         [=](Settings& settings, typename Type::Value value) { store(std::move(value), settings.*member); });
   }
@@ -121,4 +127,4 @@ class TableBuilder {
   std::vector<Option> table_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::config

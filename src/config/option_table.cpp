@@ -6,9 +6,10 @@
 #include "config/option_builder.h"
 #include "specthink/base/strings.h"
 
-namespace specthink {
+namespace specthink::config {
 namespace {
 
+using enum Affects;
 using Form = Text::Form;
 using Empty = Text::Empty;
 
@@ -16,15 +17,17 @@ void add_input(TableBuilder& table) {
   using Part = GenerateSettings;
   constexpr auto kPart = &Settings::generate;
   table.begin(Group::input);
-  table.add(kGenerate | kScore | kTokenize, {"prompt", "the text; the same as the argument without a flag"},
+  table.add(kGenerate | kScore | kTokenize, tokens, {"prompt", "the text; the same as the argument without a flag"},
             Text{.empty = Empty::text}, {}, kPart, &Part::prompt);
-  table.add(kGenerate | kScore | kTokenize, {"prompt_file", "file with the text; without any text, stdin is read"},
+  table.add(kGenerate | kScore | kTokenize, tokens,
+            {"prompt_file", "file with the text; without any text, stdin is read"},
             Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::prompt_file);
-  table.add(kGenerate | kScore, {"prompt_ids", "token ids instead of text; needs no tokenizer"}, IdList{}, {}, kPart,
-            &Part::prompt_ids);
-  table.add(kGenerate, {"messages", "chat as a JSON list of {\"role\", \"content\"}, or @FILE that holds one"},
+  table.add(kGenerate | kScore, tokens, {"prompt_ids", "token ids instead of text; needs no tokenizer"}, IdList{}, {},
+            kPart, &Part::prompt_ids);
+  table.add(kGenerate, tokens, {"messages", "chat as a JSON list of {\"role\", \"content\"}, or @FILE that holds one"},
             Text{.form = Form::text_or_at_path, .name = "JSON|@FILE"}, {}, kPart, &Part::messages);
-  table.add(kGenerate, {"thinking", "the chat template lets the model think"}, Boolean{}, true, kPart, &Part::thinking);
+  table.add(kGenerate, tokens, {"thinking", "the chat template lets the model think"}, Boolean{}, true, kPart,
+            &Part::thinking);
 }
 
 void add_models(TableBuilder& table) {
@@ -35,46 +38,46 @@ void add_models(TableBuilder& table) {
   Text draft = model;
   draft.none_is_null = true;
   table.begin(Group::models);
-  table.add(kRuns | kPlan | kBenchKernels,
+  table.add(kRuns | kPlan | kBenchKernels, tokens,
             {.key = "target_model_name",
              .help = "the large model: a folder, or a hub name in the local cache",
              .flag = "target",
              .alias = "target-model-name"},
             model, {}, kPart, &Part::target);
-  table.add(kGenerate | kBench | kReplay | kPlan | kDoctor | kBenchKernels | kConfig,
+  table.add(kGenerate | kBench | kReplay | kPlan | kDoctor | kBenchKernels | kConfig, tokens,
             {.key = "speculative_model_name",
              .help = "the small model that writes the chain of thought; none (in YAML null): the target alone",
              .flag = "draft",
              .alias = "speculative-model-name"},
             draft, {}, kPart, &Part::draft);
-  table.add(kRuns | kPlan | kBenchKernels, {"dtype", "compute type of both models"},
+  table.add(kRuns | kPlan | kBenchKernels, tokens, {"dtype", "compute type of both models"},
             Choice<DType>{{{"bfloat16", DType::bfloat16}, {"float16", DType::float16}, {"float32", DType::float32}}},
             DType::bfloat16, kPart, &Part::dtype);
-  table.add(kRuns, {"device", "where the models run; auto: on a GPU if there is one"},
+  table.add(kRuns, tokens, {"device", "where the models run; auto: on a GPU if there is one"},
             Choice<Device>{{{"auto", Device::automatic}, {"cpu", Device::cpu}, {"cuda", Device::cuda}}},
             Device::automatic, kPart, &Part::device);
-  table.add(
-      kRuns,
-      {"all_reduce",
-       "how the GPUs add their sums; fused: inside the kernels, over memory mapped between the GPUs of a node; auto: "
-       "fused where that works"},
-      Choice<AllReduce>{{{"auto", AllReduce::automatic}, {"fused", AllReduce::fused}, {"nccl", AllReduce::nccl}}},
-      AllReduce::automatic, kPart, &Part::all_reduce);
-  table.add(kRuns, {"decode_kernels", "on GPUs decode with own kernels where they fit a model, else with LibTorch's"},
+  table.add(kRuns, tokens,
+            {"all_reduce",
+             "how the GPUs add their sums; fused: inside the kernels, over memory mapped between the GPUs of a node; "
+             "auto: fused where that works"},
+            Choice<AllReduce>{{{"auto", AllReduce::automatic}, {"fused", AllReduce::fused}, {"nccl", AllReduce::nccl}}},
+            AllReduce::automatic, kPart, &Part::all_reduce);
+  table.add(kRuns, tokens,
+            {"decode_kernels", "on GPUs decode with own kernels where they fit a model, else with LibTorch's"},
             Boolean{}, true, kPart, &Part::decode_kernels);
-  table.add(kRuns, {"dummy_weights", "random weights in the shapes of config.json; no weight files are read"},
+  table.add(kRuns, tokens, {"dummy_weights", "random weights in the shapes of config.json; no weight files are read"},
             Boolean{}, false, kPart, &Part::dummy_weights);
-  table.add(kRuns | kPlan,
+  table.add(kRuns | kPlan, tokens,
             {"max_model_len", "prompt and generated text at most; a model's own limit counts, too", "tokens"},
             Integer{}, 32768, kPart, &Part::max_model_len);
-  table.add(kRuns | kPlan,
+  table.add(kRuns | kPlan, nothing,
             {"gpu_memory_utilization",
              "share of a GPU's memory that target and draft may take for weights, cache and workspace"},
             Shares{}, {0.4, 0.4}, kPart, &Part::gpu_memory_utilization);
-  table.add(kGenerate | kBench | kConfig,
+  table.add(kGenerate | kBench | kConfig, nothing,
             {"target_model_gpu", "accepted from old files without effect: both models run on every rank", "GPUs"},
             Integer{}, 2, kPart, &Part::target_model_gpu);
-  table.add(kGenerate | kBench | kConfig,
+  table.add(kGenerate | kBench | kConfig, nothing,
             {"speculative_model_gpu", "accepted from old files without effect, as target_model_gpu", "GPUs"}, Integer{},
             1, kPart, &Part::speculative_model_gpu);
 }
@@ -84,18 +87,18 @@ void add_ranks(TableBuilder& table) {
   constexpr auto kPart = &Settings::models;
   constexpr unsigned kRuns = kGenerate | kScore | kBench | kReplay | kConfig;
   table.begin(Group::ranks);
-  table.add(kRuns | kDoctor,
+  table.add(kRuns | kDoctor, nothing,
             {"tp",
              "tensor parallelism: the models are sharded over groups of so many ranks, and each group of a benchmark "
              "takes the next run; 0: all ranks are one group",
              "ranks"},
             Integer{.min = 0}, 0, kPart, &Part::tp);
-  table.add(kRuns | kDoctor,
+  table.add(kRuns | kDoctor, times,
             {"oversubscribe_gpus",
              "groups may share a GPU; ranks of one group never do, NCCL refuses it, so this needs --tp 1 or as many "
              "GPUs as --tp; lower gpu_memory_utilization, which counts for each rank"},
             Boolean{}, false, kPart, &Part::oversubscribe_gpus);
-  table.add(kRuns,
+  table.add(kRuns, nothing,
             {"collective_timeout",
              "a job ends when a rank is stopped, stuck or missing in a collective for so long; 0: it waits for ever",
              "seconds"},
@@ -107,18 +110,21 @@ void add_schedule(TableBuilder& table) {
   constexpr auto kPart = &Settings::schedule;
   constexpr unsigned kRuns = kGenerate | kBench | kConfig;
   table.begin(Group::schedule);
-  table.add(
-      kRuns, {"mode", "vllm: the models share token ids; vllm_p: they share text; hf: the draft goes token by token"},
-      Choice<Mode>{{{"vllm", Mode::vllm}, {"vllm_p", Mode::vllm_p}, {"hf", Mode::hf}}}, Mode::vllm, kPart, &Part::mode);
-  table.add(kRuns, {"compat", "fixed: the corrected loop; seed: exactly as the original program, faults included"},
-            Choice<Compat>{{{"fixed", Compat::fixed}, {"seed", Compat::seed}}}, Compat::fixed, kPart, &Part::compat);
-  table.add(kRuns, {"TRIGGER_TOKENS", "texts that end a thought, where the schedule decides who goes on"}, WordList{},
-            {"\n\n"}, kPart, &Part::trigger_tokens);
+  table.add(kRuns, tokens,
+            {"mode", "vllm: the models share token ids; vllm_p: they share text; hf: the draft goes token by token"},
+            Choice<Mode>{{{"vllm", Mode::vllm}, {"vllm_p", Mode::vllm_p}, {"hf", Mode::hf}}}, Mode::vllm, kPart,
+            &Part::mode);
+  table.add(kRuns, tokens,
+            {"compat", "fixed: the corrected loop; original: exactly as the original program, faults included"},
+            Choice<Compat>{{{"fixed", Compat::fixed}, {"original", Compat::original}}, {{"seed", "original"}}},
+            Compat::fixed, kPart, &Part::compat);
+  table.add(kRuns, tokens, {"TRIGGER_TOKENS", "texts that end a thought, where the schedule decides who goes on"},
+            WordList{}, {"\n\n"}, kPart, &Part::trigger_tokens);
   const Keywords::Value words{{"verify", "think again", "recap", "check"},
                               {"wait", "alternatively", "hold on", "another"},
                               {"yeah", "yes", "final answer", "confident"}};
   table.add(
-      kRuns,
+      kRuns, tokens,
       {"TARGET_VALIDATION_KEYWORDS",
        "{verify: [...], negative: [...], positive: [...]}, the cue words of a thought; a list left out is the default"},
       Keywords{words}, words,
@@ -131,36 +137,36 @@ void add_schedule(TableBuilder& table) {
         std::tie(part.verify_words, part.negative_words, part.positive_words) =
             std::tie(value.verify, value.negative, value.positive);
       });
-  table.add(kRuns, {"help_think_word", "text injected before each probe; none (in YAML null) for no text"},
+  table.add(kRuns, tokens, {"help_think_word", "text injected before each probe; none (in YAML null) for no text"},
             Text{.empty = Empty::null, .none_is_null = true}, {}, kPart, &Part::help_think_word);
-  table.add(kRuns, {"help_recap_words", "text injected before a recap"},
+  table.add(kRuns, tokens, {"help_recap_words", "text injected before a recap"},
             Text{.null_allowed = false, .empty = Empty::text},
             "Let me check whether there are some wrong steps:", kPart, &Part::help_recap_words);
-  table.add(kRuns, {"not_reasoning", "ask the target at every trigger, whatever the probe says"}, Boolean{}, false,
-            kPart, &Part::not_reasoning);
-  table.add(kRuns, {"choose_large", "whenever the target was asked, keep its text"}, Boolean{}, true, kPart,
+  table.add(kRuns, tokens, {"not_reasoning", "ask the target at every trigger, whatever the probe says"}, Boolean{},
+            false, kPart, &Part::not_reasoning);
+  table.add(kRuns, tokens, {"choose_large", "whenever the target was asked, keep its text"}, Boolean{}, true, kPart,
             &Part::choose_large);
-  table.add(kRuns, {"max_target_tokens", "length of a probe and of the target's answer to it", "tokens"}, Integer{}, 20,
-            kPart, &Part::max_target_tokens);
-  table.add(kRuns, {"begin", "the target writes the first tokens"}, Boolean{}, false, kPart, &Part::begin);
-  table.add(kRuns, {"begin_token_num", "how many, with begin", "tokens"}, Integer{}, 100, kPart,
+  table.add(kRuns, tokens, {"max_target_tokens", "length of a probe and of the target's answer to it", "tokens"},
+            Integer{}, 20, kPart, &Part::max_target_tokens);
+  table.add(kRuns, tokens, {"begin", "the target writes the first tokens"}, Boolean{}, false, kPart, &Part::begin);
+  table.add(kRuns, tokens, {"begin_token_num", "how many, with begin", "tokens"}, Integer{}, 100, kPart,
             &Part::begin_token_num);
-  table.add(kRuns,
+  table.add(kRuns, tokens,
             {"original_recap_token_num", "length of a takeover after a verify word, and of the first recap", "tokens"},
             Integer{}, 125, kPart, &Part::original_recap_token_num);
-  table.add(kRuns,
+  table.add(kRuns, tokens,
             {"recap_after_negative_num", "negative thoughts before a recap; 0: a recap at every trigger", "thoughts"},
             Integer{.min = 0}, 15, kPart, &Part::recap_after_negative_num);
-  table.add(kRuns, {"add_each_recap", "growth of the recap length after each recap", "tokens"}, Integer{.min = 0}, 25,
-            kPart, &Part::add_each_recap);
-  table.add(kRuns, {"add_each_neg", "growth of recap_after_negative_num after each recap", "thoughts"},
+  table.add(kRuns, tokens, {"add_each_recap", "growth of the recap length after each recap", "tokens"},
+            Integer{.min = 0}, 25, kPart, &Part::add_each_recap);
+  table.add(kRuns, tokens, {"add_each_neg", "growth of recap_after_negative_num after each recap", "thoughts"},
             Integer{.min = 0}, 5, kPart, &Part::add_each_neg);
-  table.add(kRuns, {"max_recap_token_num", "limit of that recap length", "tokens"}, Integer{}, 200, kPart,
+  table.add(kRuns, tokens, {"max_recap_token_num", "limit of that recap length", "tokens"}, Integer{}, 200, kPart,
             &Part::max_recap_token_num);
-  table.add(kRuns, {"max_negative_num", "limit of that number of negative thoughts", "thoughts"}, Integer{.min = 0}, 30,
-            kPart, &Part::max_negative_num);
-  table.add(kRuns, {"time_out", "above 0: a run ends after this time", "seconds"}, Number{.if_null = -1}, -1, kPart,
-            &Part::time_out);
+  table.add(kRuns, tokens, {"max_negative_num", "limit of that number of negative thoughts", "thoughts"},
+            Integer{.min = 0}, 30, kPart, &Part::max_negative_num);
+  table.add(kRuns, tokens, {"time_out", "above 0: a run ends after this time", "seconds"}, Number{.if_null = -1}, -1,
+            kPart, &Part::time_out);
 }
 
 void add_sampling(TableBuilder& table) {
@@ -168,16 +174,17 @@ void add_sampling(TableBuilder& table) {
   constexpr auto kPart = &Settings::sampling;
   constexpr unsigned kRuns = kGenerate | kBench | kConfig;
   table.begin(Group::sampling);
-  table.add(kRuns | kReplay, {"temperature", "0 is greedy"}, Number{.min = 0}, 0.6, kPart, &Part::temperature);
-  table.add(kRuns | kReplay, {"top_p", "the most likely tokens with this probability together; 1 is off"},
+  table.add(kRuns | kReplay, tokens, {"temperature", "0 is greedy"}, Number{.min = 0}, 0.6, kPart, &Part::temperature);
+  table.add(kRuns | kReplay, tokens, {"top_p", "the most likely tokens with this probability together; 1 is off"},
             Number{.min = 0, .max = 1, .excludes_min = true}, 0.95, kPart, &Part::top_p);
   table.add(
-      kRuns | kReplay, {"top_k", "the most likely tokens; 0 or -1 is off"}, Integer{.min = -1}, 20,
+      kRuns | kReplay, tokens, {"top_k", "the most likely tokens; 0 or -1 is off"}, Integer{.min = -1}, 20,
       [](const Settings& settings) { return settings.sampling.top_k; },
       [](Settings& settings, int top_k) { settings.sampling.top_k = std::max(0, top_k); });
-  table.add(kRuns, {"max_tokens", "generated tokens at most", "tokens"}, Integer{}, 32768, &Settings::max_tokens);
-  table.add(kRuns | kScore | kReplay, {"seed", "of every random draw"}, Seed{}, 0, kPart, &Part::seed);
-  table.add(kRuns, {"ignore_eos", "go on to max_tokens whatever is written"}, Boolean{}, false, kPart,
+  table.add(kRuns, tokens, {"max_tokens", "generated tokens at most", "tokens"}, Integer{}, 32768,
+            &Settings::max_tokens);
+  table.add(kRuns | kScore | kReplay, tokens, {"seed", "of every random draw"}, Seed{}, 0, kPart, &Part::seed);
+  table.add(kRuns, tokens, {"ignore_eos", "go on to max_tokens whatever is written"}, Boolean{}, false, kPart,
             &Part::ignore_eos);
 }
 
@@ -187,31 +194,32 @@ void add_bench(TableBuilder& table) {
   constexpr unsigned kRuns = kBench | kConfig;
   table.begin(Group::bench);
   table.add(
-      kRuns,
+      kRuns, tokens,
       {.key = "task", .help = "task file (YAML): template and problems; without one, AIME25", .alias = "aime-config"},
       Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::task);
-  table.add(kRuns | kReplay,
+  table.add(kRuns | kReplay, nothing,
             {.key = "data_dir",
              .help = "where a task's problems are looked for first, and recorded runs",
              .environment = "SPECTHINK_DATA"},
             Text{.form = Form::path, .name = "DIR"}, {}, &Settings::data_dir);
-  table.add(kRuns, {"num_problems", "how many, from the first on", "problems"}, Integer{}, 5, kPart,
+  table.add(kRuns, nothing, {"num_problems", "how many, from the first on", "problems"}, Integer{}, 5, kPart,
             &Part::num_problems);
-  table.add(kRuns, {"num_runs", "of each problem", "runs"}, Integer{}, 5, kPart, &Part::num_runs);
-  table.add(kRuns, {"part", "only this share of the problems: every N-th from the K-th on; `merge` joins the parts"},
+  table.add(kRuns, nothing, {"num_runs", "of each problem", "runs"}, Integer{}, 5, kPart, &Part::num_runs);
+  table.add(kRuns, nothing,
+            {"part", "only this share of the problems: every N-th from the K-th on; `merge` joins the parts"},
             PartOfWhole{}, {}, kPart, &Part::part);
   table.add(
-      kRuns,
+      kRuns, nothing,
       {"test_mode", "the target alone, speculative thinking, both and their ratio, or these and the draft alone"},
       Choice<TestMode>{
           {{"large", TestMode::large}, {"spec", TestMode::spec}, {"both", TestMode::both}, {"all", TestMode::all}}},
       TestMode::both, kPart, &Part::test_mode);
-  table.add(kRuns, {"use_2gpu", "of the old script, without effect: all ranks are used"}, Boolean{}, true, kPart,
-            &Part::use_2gpu);
-  table.add(kRuns | kReplay,
+  table.add(kRuns, nothing, {"use_2gpu", "of the old script, without effect: all ranks are used"}, Boolean{}, true,
+            kPart, &Part::use_2gpu);
+  table.add(kRuns | kReplay, nothing,
             {"resume", "go on with an interrupted benchmark or replay of the same settings in output_dir"}, Boolean{},
             false, kPart, &Part::resume);
-  table.add(kRuns | kReplay | kMerge, {"output_dir", "folder of the result files"},
+  table.add(kRuns | kReplay | kMerge, nothing, {"output_dir", "folder of the result files"},
             Text{.form = Form::path, .name = "DIR", .null_allowed = false}, "benchmark_results", kPart,
             &Part::output_dir);
 }
@@ -221,57 +229,62 @@ void add_replay(TableBuilder& table) {
   using Policies = std::vector<ReplayPolicy>;
   constexpr auto kPart = &Settings::replay;
   table.begin(Group::replay);
-  table.add(kReplay,
+  table.add(kReplay, nothing,
             {"workload_file",
              "recorded runs, one JSON trace a line; without one, seed_runs/qwen3_32b_1.7b_workload.jsonl of data_dir"},
             Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::workload_file);
-  table.add(kReplay, {"workloads", "which of them, counted from 0, such as 0,3,5-9; without it, all"}, IndexList{}, {},
-            kPart, &Part::workloads);
-  table.add(kReplay,
-            {"policy",
-             "seed: requests as recorded; fixed: the draft does not write again what a neutral probe has written; "
-             "target: the target alone writes all tokens; all: these three"},
-            Choice<Policies>{{{"seed", {ReplayPolicy::seed}},
+  table.add(kReplay, nothing, {"workloads", "which of them, counted from 0, such as 0,3,5-9; without it, all"},
+            IndexList{}, {}, kPart, &Part::workloads);
+  table.add(kReplay, nothing,
+            {.key = "replay_loop",
+             .help = "original: requests as recorded; fixed: the draft does not write again what a neutral probe has "
+                     "written; target: the target alone writes all tokens; all: these three",
+             .flag = "loop",
+             .alias = "policy"},
+            Choice<Policies>{{{"original", {ReplayPolicy::original}},
                               {"fixed", {ReplayPolicy::fixed}},
                               {"target", {ReplayPolicy::target}},
-                              {"all", {ReplayPolicy::seed, ReplayPolicy::fixed, ReplayPolicy::target}}}},
-            Policies{ReplayPolicy::seed}, kPart, &Part::policies);
-  table.add(kReplay, {"step_table", "measure a decode step of each model at contexts of 1K, 4K, 8K and 16K tokens"},
-            Boolean{}, true, kPart, &Part::step_table);
-  table.add(kReplay,
+                              {"all", {ReplayPolicy::original, ReplayPolicy::fixed, ReplayPolicy::target}}},
+                             {{"seed", "original"}}},
+            Policies{ReplayPolicy::original}, kPart, &Part::policies);
+  table.add(kReplay, nothing,
+            {"step_table", "measure a decode step of each model at contexts of 1K, 4K, 8K and 16K tokens"}, Boolean{},
+            true, kPart, &Part::step_table);
+  table.add(kReplay, nothing,
             {"prefill_table", "measure the time to the first token after prompts and after catching up a few tokens"},
             Boolean{}, true, kPart, &Part::prefill_table);
 }
 
 void add_tools(TableBuilder& table) {
   table.begin(Group::tokenize);
-  table.add(kTokenize, {"model", "folder or hub name whose tokenizer is used; without it, the target's"},
+  table.add(kTokenize, tokens, {"model", "folder or hub name whose tokenizer is used; without it, the target's"},
             Text{.form = Form::model, .name = "DIR|HUB_NAME"}, {}, &Settings::tokenize, &TokenizeSettings::model);
-  table.add(kTokenize, {"decode", "ids in, text out"}, Boolean{}, false, &Settings::tokenize,
+  table.add(kTokenize, tokens, {"decode", "ids in, text out"}, Boolean{}, false, &Settings::tokenize,
             &TokenizeSettings::decode);
-  table.add(kTokenize, {"skip_special", "leave special tokens out of decoded text"}, Boolean{}, false,
+  table.add(kTokenize, tokens, {"skip_special", "leave special tokens out of decoded text"}, Boolean{}, false,
             &Settings::tokenize, &TokenizeSettings::skip_special);
 
   table.begin(Group::plan);
-  table.add(kPlan, {"gpus", "how many, one rank each", "GPUs"}, Integer{}, 2, &Settings::plan, &PlanSettings::gpus);
-  table.add(kPlan, {"gpu_memory", "of one GPU (an \"80 GB\" GPU has about 80)", "GiB"},
+  table.add(kPlan, nothing, {"gpus", "how many, one rank each", "GPUs"}, Integer{}, 2, &Settings::plan,
+            &PlanSettings::gpus);
+  table.add(kPlan, nothing, {"gpu_memory", "of one GPU (an \"80 GB\" GPU has about 80)", "GiB"},
             Number{.min = 0, .max = 1e6, .excludes_min = true}, 80, &Settings::plan, &PlanSettings::gpu_memory_gib);
 
   table.begin(Group::kernels);
-  table.add(kBenchKernels, {"ranks", "over which the models are sharded; the first one's part is timed", "GPUs"},
+  table.add(kBenchKernels, times, {"ranks", "over which the models are sharded; the first one's part is timed", "GPUs"},
             Integer{}, 2, &Settings::bench_kernels, &BenchKernelsSettings::ranks);
 }
 
 void add_output(TableBuilder& table) {
   table.begin(Group::output);
-  table.add(kGenerate | kBench, {"trace", "file to which each run appends a JSON line: who wrote how many tokens"},
+  table.add(kGenerate | kBench, nothing,
+            {"trace", "file to which each run appends a JSON line: who wrote how many tokens"},
             Text{.form = Form::path, .name = "FILE"}, {}, &Settings::generate, &GenerateSettings::trace);
-  table.add(kGenerate, {"color", "colours by who wrote the text; auto: when stdout is a terminal"},
+  table.add(kGenerate, nothing, {"color", "colours by who wrote the text; auto: when stdout is a terminal"},
             Choice<std::string>{{{"auto", "auto"}, {"always", "always"}, {"never", "never"}}}, "auto",
             &Settings::generate, &GenerateSettings::color);
   table.add(
-      kGenerate | kScore | kBench | kReplay | kTokenize | kPlan | kConfig | kDoctor | kMerge | kBenchKernels,
-      {"format", "of the result on stdout; auto: as suits the command; jsonl is for tokenize"},
+      kEveryCommand, nothing, {"format", "of the result on stdout; auto: as suits the command; jsonl is for tokenize"},
       Choice<Format>{
           {{"auto", Format::automatic}, {"text", Format::text}, {"json", Format::json}, {"jsonl", Format::jsonl}}},
       Format::automatic, &Settings::format);
@@ -318,4 +331,4 @@ std::string suggest_key(std::string_view word) {
   return fmt::format(" (did you mean '{}'?)", options[static_cast<std::size_t>(found - names.begin())]->key);
 }
 
-}  // namespace specthink
+}  // namespace specthink::config

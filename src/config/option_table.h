@@ -8,26 +8,16 @@
 #include <vector>
 
 #include "config/value_types.h"
+#include "specthink/config/options.h"
 #include "specthink/config/settings.h"
 
-namespace specthink {
+namespace specthink::config {
 
-/// The subcommands, as bits of a set.
-enum Commands : unsigned {
-  kGenerate = 1,
-  kScore = 2,
-  kBench = 4,
-  kTokenize = 8,
-  kPlan = 16,
-  kConfig = 32,
-  kReplay = 64,
-  kDoctor = 128,
-  kMerge = 256,
-  kBenchKernels = 512,
-};
+inline constexpr unsigned kEveryCommand = ~0u;
 
 struct CommandInfo {
-  Commands bit;
+  Subcommand bit;
+  RunsOn runs_on;
   std::string name;
   std::string summary;      ///< one line
   std::string description;  ///< what it prints, for its own help
@@ -46,6 +36,7 @@ struct Option {
   std::string environment;  ///< variable
   Group group;
   unsigned commands;  ///< that take the flag; YAML keys and variables may be set for any
+  Affects affects;
   std::string help;
   std::string unit;
   std::string range;         ///< allowed values in words, or empty
@@ -53,11 +44,12 @@ struct Option {
   std::string default_text;  ///< for the help; empty when nothing is set by default
 
   std::function<void(Settings&)> set_default;
-  std::function<void(Settings&, const YamlValue&, const Place&)> read;  ///< throws UserError
+  std::function<void(Settings&, const YamlValue&, const Location&)> read;  ///< throws UserError
   std::function<Json(const Settings&)> write;
+  std::function<std::string(const std::string&)> current_word;  ///< for a word that was renamed; null: none was
 
   bool is_boolean() const { return metavar.empty(); }
-  bool belongs_to(Commands command) const { return (commands & command) != 0; }
+  bool belongs_to(Subcommand command) const { return (commands & command) != 0; }
 };
 const std::vector<Option>& option_table();
 
@@ -67,4 +59,4 @@ const Option* find_option(std::string_view key);
 /// ` (did you mean 'x'?)` for a mistyped YAML key; flags and other spellings of capitals and dashes lead to it, too.
 std::string suggest_key(std::string_view word);
 
-}  // namespace specthink
+}  // namespace specthink::config

@@ -4,6 +4,9 @@
 #include "specthink/config/options.h"
 
 namespace specthink {
+
+using namespace config;
+
 namespace {
 
 std::vector<ResolvedOption> shown_options(const Invocation& invocation) {
@@ -22,6 +25,24 @@ std::string comment(const std::string& source) {
 }
 
 }  // namespace
+
+Json settings_that_affect(Affects what, const Invocation& invocation) {
+  Json settings = Json::object();
+  for (const ResolvedOption& option : invocation.options) {
+    const Option* row = find_option(option.key);
+    const bool affects = row->affects == Affects::tokens || (row->affects == Affects::times && what == Affects::times);
+    if (affects && row->belongs_to(invocation.subcommand)) settings[option.key] = parse_json(option.value, option.key);
+  }
+  return settings;
+}
+
+Json with_current_words(Json settings) {
+  for (const auto& [key, value] : settings.items()) {
+    const Option* option = find_option(key);
+    if (option && option->current_word && value.is_string()) value = option->current_word(value.get<std::string>());
+  }
+  return settings;
+}
 
 std::string settings_as_yaml(const Invocation& invocation) {
   std::string yaml;

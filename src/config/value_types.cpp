@@ -7,7 +7,7 @@
 
 #include "specthink/base/strings.h"
 
-namespace specthink {
+namespace specthink::config {
 namespace {
 
 namespace fs = std::filesystem;
@@ -37,14 +37,14 @@ std::optional<T> parse_number(const YamlValue& value) {
 }
 
 // What a flag or variable gives is split up like the value of a YAML file.
-YamlValue as_yaml(const YamlValue& value, const Place& place) {
-  return place.in_file() ? value : parse_yaml(value.text, place.subject());
+YamlValue as_yaml(const YamlValue& value, const Location& location) {
+  return location.in_file() ? value : parse_yaml(value.text, location.subject());
 }
 
 // A list of YAML, or items with commas between.
-YamlValue as_comma_list(const YamlValue& value, const Place& place) {
+YamlValue as_comma_list(const YamlValue& value, const Location& location) {
   if (value.kind != Kind::plain) return value;
-  if (!place.in_file() && value.text.starts_with('[')) return as_yaml(value, place);
+  if (!location.in_file() && value.text.starts_with('[')) return as_yaml(value, location);
   YamlValue list;
   list.kind = Kind::list;
   list.line = value.line;
@@ -89,18 +89,18 @@ std::string resolve_model_name(const fs::path& folder, const std::string& name) 
 }
 
 // The texts of a list, none empty; `what` names it in errors.
-std::vector<std::string> read_words(const YamlValue& list, const Place& place, const std::string& what) {
+std::vector<std::string> read_words(const YamlValue& list, const Location& location, const std::string& what) {
   const std::string expected = what + "a list of texts such as [\"\\n\\n\", \"wait\"]";
-  if (list.kind != Kind::list) place.fail(expected, list);
+  if (list.kind != Kind::list) location.fail(expected, list);
   std::vector<std::string> words;
   for (const YamlValue& item : list.items) {
-    const Place item_place = place.at(item.line);
+    const Location item_location = location.at(item.line);
     const std::string item_expected = fmt::format("{}text as item {}", what, words.size() + 1);
-    if (!item.is_scalar()) item_place.fail(item_expected, item);
+    if (!item.is_scalar()) item_location.fail(item_expected, item);
     if (item.kind == Kind::plain && (is_plain_number(item.text) || is_plain_boolean(item.text))) {
-      item_place.fail(item_expected, item, "put it in quotes");
+      item_location.fail(item_expected, item, "put it in quotes");
     }
-    if (item.text.empty()) item_place.fail(item_expected, item, "an empty one would be found everywhere");
+    if (item.text.empty()) item_location.fail(item_expected, item, "an empty one would be found everywhere");
     words.push_back(item.text);
   }
   return words;
@@ -108,19 +108,19 @@ std::vector<std::string> read_words(const YamlValue& list, const Place& place, c
 
 }  // namespace
 
-Place Place::in_yaml(const fs::path& file, int line, const std::string& key) {
-  Place place(fmt::format("{}:{}", file.string(), line));
-  place.file_ = file;
-  place.key_ = key;
-  return place;
+Location Location::in_yaml(const fs::path& file, int line, const std::string& key) {
+  Location location(fmt::format("{}:{}", file.string(), line));
+  location.file_ = file;
+  location.key_ = key;
+  return location;
 }
 
-void Place::fail(const std::string& expected, const YamlValue& found, const std::string& advice) const {
+void Location::fail(const std::string& expected, const YamlValue& found, const std::string& advice) const {
   throw UserError("{}: expected {}, found {}{}", subject(), expected, found.describe(),
                   advice.empty() ? "" : fmt::format("; {}", advice));
 }
 
-bool Boolean::read(const YamlValue& value, const Place& place) const {
+bool Boolean::read(const YamlValue& value, const Location& location) const {
   if (value.kind == Kind::plain) {
     for (const char* word : {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"}) {
       if (value.text == word) return true;
@@ -128,26 +128,26 @@ bool Boolean::read(const YamlValue& value, const Place& place) const {
     for (const char* word : {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"}) {
       if (value.text == word) return false;
     }
-    if (!place.in_file() && (value.text == "1" || value.text == "0")) return value.text == "1";
+    if (!location.in_file() && (value.text == "1" || value.text == "0")) return value.text == "1";
   }
-  place.fail("true or false", value, value.kind == Kind::quoted ? "remove the quotes" : "");
+  location.fail("true or false", value, value.kind == Kind::quoted ? "remove the quotes" : "");
 }
 
 std::string Integer::range() const {
   return max == kMaxCount ? fmt::format("at least {}", min) : fmt::format("{} to {}", min, max);
 }
 
-int Integer::read(const YamlValue& value, const Place& place) const {
+int Integer::read(const YamlValue& value, const Location& location) const {
   const std::optional<int> number = parse_number<int>(value);
   if (!number || *number < min || *number > max) {
-    place.fail(fmt::format("an integer ({} to {})", min, max), value);
+    location.fail(fmt::format("an integer ({} to {})", min, max), value);
   }
   return *number;
 }
 
-std::uint64_t Seed::read(const YamlValue& value, const Place& place) const {
+std::uint64_t Seed::read(const YamlValue& value, const Location& location) const {
   const std::optional<std::uint64_t> number = parse_number<std::uint64_t>(value);
-  if (!number) place.fail(with_range("an integer", range()), value);
+  if (!number) location.fail(with_range("an integer", range()), value);
   return *number;
 }
 
@@ -159,11 +159,11 @@ std::string Number::range() const {
   return low.empty() ? fmt::format("at most {}", max) : fmt::format("{} and at most {}", low, max);
 }
 
-double Number::read(const YamlValue& value, const Place& place) const {
+double Number::read(const YamlValue& value, const Location& location) const {
   if (value.kind == Kind::null && if_null) return *if_null;
   const std::optional<double> number = parse_number<double>(value);
   if (!number || !std::isfinite(*number) || *number < min || *number > max || (excludes_min && *number == min)) {
-    place.fail(with_range("a finite number", range()), value);
+    location.fail(with_range("a finite number", range()), value);
   }
   return *number;
 }
@@ -174,29 +174,29 @@ Json Number::write(double value) const {
   return value;
 }
 
-std::optional<std::string> Text::read(const YamlValue& value, const Place& place) const {
+std::optional<std::string> Text::read(const YamlValue& value, const Location& location) const {
   const std::string expected = form == Form::model ? "a folder or hub name" : form == Form::path ? "a path" : "text";
   const std::string& text = value.text;
   if (value.kind == Kind::null && null_allowed) return std::nullopt;
-  if (!value.is_scalar() || (text.empty() && empty == Empty::error)) place.fail(expected, value);
+  if (!value.is_scalar() || (text.empty() && empty == Empty::error)) location.fail(expected, value);
   if (text.empty() && empty == Empty::null) return std::nullopt;
-  if (form != Form::text && text.find('\0') != text.npos) place.fail(expected + " without a NUL", value);
-  if (!place.in_file()) {
+  if (form != Form::text && text.find('\0') != text.npos) location.fail(expected + " without a NUL", value);
+  if (!location.in_file()) {
     if (none_is_null && text == "none") return std::nullopt;
     return text;
   }
   if (value.kind == Kind::plain && (is_plain_number(text) || is_plain_boolean(text))) {
-    place.fail(expected, value, "put it in quotes if it is meant as text");
+    location.fail(expected, value, "put it in quotes if it is meant as text");
   }
   switch (form) {
     case Form::text:
       return text;
     case Form::path:
-      return in_folder(place.folder(), text);
+      return in_folder(location.folder(), text);
     case Form::model:
-      return resolve_model_name(place.folder(), text);
+      return resolve_model_name(location.folder(), text);
     case Form::text_or_at_path:
-      return text.starts_with('@') ? "@" + in_folder(place.folder(), text.substr(1)) : text;
+      return text.starts_with('@') ? "@" + in_folder(location.folder(), text.substr(1)) : text;
   }
   throw InternalError("a text without a form");
 }
@@ -212,27 +212,28 @@ Json Text::write(const std::optional<std::string>& value) const {
   return replace_invalid_utf8(text);
 }
 
-std::vector<std::string> WordList::read(const YamlValue& value, const Place& place) const {
-  const YamlValue list = as_yaml(value, place);
-  std::vector<std::string> words = read_words(list, place, "");
-  if (words.empty()) throw UserError("{}: expected at least one text, found an empty list", place.subject());
+std::vector<std::string> WordList::read(const YamlValue& value, const Location& location) const {
+  const YamlValue list = as_yaml(value, location);
+  std::vector<std::string> words = read_words(list, location, "");
+  if (words.empty()) throw UserError("{}: expected at least one text, found an empty list", location.subject());
   return words;
 }
 
-Keywords::Value Keywords::read(const YamlValue& value, const Place& place) const {
-  const YamlValue map = as_yaml(value, place);
-  if (map.kind != Kind::map) place.fail("a map with the lists verify, negative and positive", map);
+Keywords::Value Keywords::read(const YamlValue& value, const Location& location) const {
+  const YamlValue map = as_yaml(value, location);
+  if (map.kind != Kind::map) location.fail("a map with the lists verify, negative and positive", map);
   Value keywords = defaults;
   for (const YamlValue& item : map.items) {
     if (item.key == "verify") {
-      keywords.verify = read_words(item, place, "verify: ");
+      keywords.verify = read_words(item, location, "verify: ");
     } else if (item.key == "negative") {
-      keywords.negative = read_words(item, place, "negative: ");
+      keywords.negative = read_words(item, location, "negative: ");
     } else if (item.key == "positive") {
-      keywords.positive = read_words(item, place, "positive: ");
+      keywords.positive = read_words(item, location, "positive: ");
     } else {
-      throw UserError("{}: unknown key {}, expected verify, negative or positive{}", place.at(item.key_line).subject(),
-                      quote(item.key), did_you_mean(item.key, {"verify", "negative", "positive"}));
+      throw UserError("{}: unknown key {}, expected verify, negative or positive{}",
+                      location.at(item.key_line).subject(), quote(item.key),
+                      did_you_mean(item.key, {"verify", "negative", "positive"}));
     }
   }
   return keywords;
@@ -242,16 +243,16 @@ Json Keywords::write(const Value& value) const {
   return {{"verify", value.verify}, {"negative", value.negative}, {"positive", value.positive}};
 }
 
-std::optional<TokenIds> IdList::read(const YamlValue& value, const Place& place) const {
+std::optional<TokenIds> IdList::read(const YamlValue& value, const Location& location) const {
   if (value.kind == Kind::null) return std::nullopt;
-  const YamlValue list = as_comma_list(value, place);
+  const YamlValue list = as_comma_list(value, location);
   const char* const expected = "token ids such as 5,17,3";
-  if (list.kind != Kind::list || list.items.empty()) place.fail(expected, value);
+  if (list.kind != Kind::list || list.items.empty()) location.fail(expected, value);
   TokenIds ids;
   for (const YamlValue& item : list.items) {
     const std::optional<TokenId> id = parse_number<TokenId>(item);
     if (!id || *id < 0) {
-      throw UserError("{}: expected {}, found {} as item {}", place.subject(), expected, item.describe(),
+      throw UserError("{}: expected {}, found {} as item {}", location.subject(), expected, item.describe(),
                       ids.size() + 1);
     }
     ids.push_back(*id);
@@ -259,11 +260,11 @@ std::optional<TokenIds> IdList::read(const YamlValue& value, const Place& place)
   return ids;
 }
 
-std::optional<std::vector<IndexRange>> IndexList::read(const YamlValue& value, const Place& place) const {
+std::optional<std::vector<IndexRange>> IndexList::read(const YamlValue& value, const Location& location) const {
   if (value.kind == Kind::null) return std::nullopt;
-  const YamlValue list = as_comma_list(value, place);
+  const YamlValue list = as_comma_list(value, location);
   const char* const expected = "indices and ranges such as 0,3,5-9";
-  if (list.kind != Kind::list || list.items.empty()) place.fail(expected, value);
+  if (list.kind != Kind::list || list.items.empty()) location.fail(expected, value);
   std::vector<IndexRange> ranges;
   for (const YamlValue& item : list.items) {
     const std::string_view text = item.is_scalar() ? std::string_view(item.text) : std::string_view();
@@ -271,7 +272,7 @@ std::optional<std::vector<IndexRange>> IndexList::read(const YamlValue& value, c
     const std::optional<int> first = parse_whole<int>(text.substr(0, dash));
     const std::optional<int> last = dash == text.npos ? first : parse_whole<int>(text.substr(dash + 1));
     if (!first || !last || *first < 0 || *last < *first) {
-      throw UserError("{}: expected {}, found {} as item {}", place.subject(), expected, item.describe(),
+      throw UserError("{}: expected {}, found {} as item {}", location.subject(), expected, item.describe(),
                       ranges.size() + 1);
     }
     ranges.push_back({*first, *last});
@@ -292,32 +293,32 @@ Json IndexList::write(const Value& value) const {
   return list;
 }
 
-Part PartOfWhole::read(const YamlValue& value, const Place& place) const {
+Part PartOfWhole::read(const YamlValue& value, const Location& location) const {
   const std::string_view text = value.text;
   const std::size_t slash = std::min(text.find('/'), text.size());
   const Part part{parse_whole<int>(text.substr(0, slash)).value_or(0),
                   parse_whole<int>(text.substr(std::min(slash + 1, text.size()))).value_or(0)};
   if (!value.is_scalar() || part.number < 1 || part.number > part.of) {
-    place.fail("a part K/N such as 2/4 (" + range() + ")", value);
+    location.fail("a part K/N such as 2/4 (" + range() + ")", value);
   }
   return part;
 }
 
 Json PartOfWhole::write(const Value& value) const { return fmt::format("{}/{}", value.number, value.of); }
 
-std::array<double, 2> Shares::read(const YamlValue& value, const Place& place) const {
+std::array<double, 2> Shares::read(const YamlValue& value, const Location& location) const {
   constexpr double kRounding = 1e-9;  // 0.7 + 0.3 may add up to a little more than 1
   const std::string expected = "two numbers T,D for target and draft (" + range() + ")";
-  const YamlValue list = as_comma_list(value, place);
-  if (list.kind != Kind::list || list.items.size() != 2) place.fail(expected, value);
+  const YamlValue list = as_comma_list(value, location);
+  if (list.kind != Kind::list || list.items.size() != 2) location.fail(expected, value);
   std::array<double, 2> shares{};
   for (std::size_t i = 0; i < 2; ++i) {
     const std::optional<double> share = parse_number<double>(list.items[i]);
-    if (!share || !(*share > 0 && *share <= 1)) place.fail(expected, list.items[i]);
+    if (!share || !(*share > 0 && *share <= 1)) location.fail(expected, list.items[i]);
     shares[i] = *share;
   }
   if (shares[0] + shares[1] > 1 + kRounding) {
-    throw UserError("{}: expected {}, found {} + {} = {}", place.subject(), expected, shares[0], shares[1],
+    throw UserError("{}: expected {}, found {} + {} = {}", location.subject(), expected, shares[0], shares[1],
                     shares[0] + shares[1]);
   }
   return shares;
@@ -325,4 +326,4 @@ std::array<double, 2> Shares::read(const YamlValue& value, const Place& place) c
 
 Json Shares::write(const Value& value) const { return {Number{}.write(value[0]), Number{}.write(value[1])}; }
 
-}  // namespace specthink
+}  // namespace specthink::config

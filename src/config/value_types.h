@@ -2,7 +2,7 @@
 //
 // Each type has
 //   Value                               what Settings hold
-//   Value read(YamlValue, Place) const  throws UserError
+//   Value read(YamlValue, Location) const  throws UserError
 //   Json write(Value) const             what read() takes back; Json is YAML, too
 //   std::string metavar() const         what stands behind the flag in the help
 //   std::string range() const           what values are allowed, in words; empty: any
@@ -22,15 +22,15 @@
 #include "specthink/config/settings.h"
 #include "specthink/config/yaml.h"
 
-namespace specthink {
+namespace specthink::config {
 
 /// Where a value was given: in a YAML file, with YAML's types, or as the plain text of a flag or variable.
-class Place {
+class Location {
  public:
-  static Place in_yaml(const std::filesystem::path& file, int line, const std::string& key);
-  static Place in_flag(const std::string& flag) { return Place("flag " + flag); }
-  static Place in_argument() { return Place("argument"); }
-  static Place in_environment(const std::string& variable) { return Place("environment " + variable); }
+  static Location in_yaml(const std::filesystem::path& file, int line, const std::string& key);
+  static Location in_flag(const std::string& flag) { return Location("flag " + flag); }
+  static Location in_argument() { return Location("argument"); }
+  static Location in_environment(const std::string& variable) { return Location("environment " + variable); }
 
   bool in_file() const { return !file_.empty(); }
   std::filesystem::path folder() const { return file_.parent_path(); }  ///< what relative paths in a file refer to
@@ -38,13 +38,13 @@ class Place {
   std::string subject() const { return in_file() ? source_ + ": " + key_ : source_; }  ///< how an error begins
 
   /// The same setting, another line of the file.
-  Place at(int line) const { return in_file() ? in_yaml(file_, line, key_) : *this; }
+  Location at(int line) const { return in_file() ? in_yaml(file_, line, key_) : *this; }
 
   /// Throws UserError.
   [[noreturn]] void fail(const std::string& expected, const YamlValue& found, const std::string& advice = "") const;
 
  private:
-  explicit Place(std::string source) : source_(std::move(source)) {}
+  explicit Location(std::string source) : source_(std::move(source)) {}
 
   std::string source_;
   std::filesystem::path file_;
@@ -57,7 +57,7 @@ constexpr int kMaxCount = 1'000'000'000;
 /// `true` and `false`; in any spelling of YAML 1.1 (yes, On, …), as the old files were read. Outside files 1 and 0 too.
 struct Boolean {
   using Value = bool;
-  Value read(const YamlValue& value, const Place& place) const;
+  Value read(const YamlValue& value, const Location& location) const;
   Json write(Value value) const { return value; }
   std::string metavar() const { return ""; }
   std::string range() const { return ""; }
@@ -68,7 +68,7 @@ struct Integer {
   int max = kMaxCount;
 
   using Value = int;
-  Value read(const YamlValue& value, const Place& place) const;
+  Value read(const YamlValue& value, const Location& location) const;
   Json write(Value value) const { return value; }
   std::string metavar() const { return "N"; }
   std::string range() const;
@@ -77,7 +77,7 @@ struct Integer {
 /// Any number that fits 64 bits.
 struct Seed {
   using Value = std::uint64_t;
-  Value read(const YamlValue& value, const Place& place) const;
+  Value read(const YamlValue& value, const Location& location) const;
   Json write(Value value) const { return value; }
   std::string metavar() const { return "N"; }
   std::string range() const { return "0 to 2^64-1"; }
@@ -91,7 +91,7 @@ struct Number {
   std::optional<double> if_null = std::nullopt;  ///< what null stands for; without it, null is an error
 
   using Value = double;
-  Value read(const YamlValue& value, const Place& place) const;
+  Value read(const YamlValue& value, const Location& location) const;
   Json write(Value value) const;
   std::string metavar() const { return "X"; }
   std::string range() const;
@@ -101,13 +101,21 @@ struct Number {
 template <class T>
 struct Choice {
   std::vector<std::pair<std::string, T>> words;
+  std::vector<std::pair<std::string, std::string>> old_words = {};  ///< that words had once: still read, never written
 
   using Value = T;
-  Value read(const YamlValue& value, const Place& place) const {
+  Value read(const YamlValue& value, const Location& location) const {
+    const std::string given = current_word(value.text);
     for (const auto& [word, meaning] : words) {
-      if (value.is_scalar() && value.text == word) return meaning;
+      if (value.is_scalar() && given == word) return meaning;
     }
-    place.fail("one of " + joined(", "), value);
+    location.fail("one of " + joined(", "), value);
+  }
+  std::string current_word(const std::string& given) const {
+    for (const auto& [old_word, word] : old_words) {
+      if (given == old_word) return word;
+    }
+    return given;
   }
   Json write(const Value& value) const {
     for (const auto& [word, meaning] : words) {
@@ -142,7 +150,7 @@ struct Text {
   bool none_is_null = false;  ///< outside files `none` means null
 
   using Value = std::optional<std::string>;
-  Value read(const YamlValue& value, const Place& place) const;
+  Value read(const YamlValue& value, const Location& location) const;
   Json write(const Value& value) const;
   std::string metavar() const { return none_is_null ? name + "|none" : name; }
   std::string range() const { return ""; }
@@ -151,7 +159,7 @@ struct Text {
 /// At least one text, none of them empty. Outside files in YAML's flow style: ["\n\n", "."].
 struct WordList {
   using Value = std::vector<std::string>;
-  Value read(const YamlValue& value, const Place& place) const;
+  Value read(const YamlValue& value, const Location& location) const;
   Json write(const Value& value) const { return value; }
   std::string metavar() const { return "LIST"; }
   std::string range() const { return ""; }
@@ -166,7 +174,7 @@ struct Keywords {
   };
   Value defaults;
 
-  Value read(const YamlValue& value, const Place& place) const;
+  Value read(const YamlValue& value, const Location& location) const;
   Json write(const Value& value) const;
   std::string metavar() const { return "MAP"; }
   std::string range() const { return ""; }
@@ -175,7 +183,7 @@ struct Keywords {
 /// 2/4: the second of four. Settings hold it as Part.
 struct PartOfWhole {
   using Value = Part;
-  Value read(const YamlValue& value, const Place& place) const;
+  Value read(const YamlValue& value, const Location& location) const;
   Json write(const Value& value) const;
   std::string metavar() const { return "K/N"; }
   std::string range() const { return "K from 1 to N"; }
@@ -184,7 +192,7 @@ struct PartOfWhole {
 /// Token ids: 5,17,3 or a YAML list.
 struct IdList {
   using Value = std::optional<TokenIds>;
-  Value read(const YamlValue& value, const Place& place) const;
+  Value read(const YamlValue& value, const Location& location) const;
   Json write(const Value& value) const { return value ? Json(*value) : Json(); }
   std::string metavar() const { return "ID,ID,..."; }
   std::string range() const { return ""; }
@@ -193,7 +201,7 @@ struct IdList {
 /// Indices and ranges of them: 0,3,5-9 or a YAML list of such items.
 struct IndexList {
   using Value = std::optional<std::vector<IndexRange>>;
-  Value read(const YamlValue& value, const Place& place) const;
+  Value read(const YamlValue& value, const Location& location) const;
   Json write(const Value& value) const;
   std::string metavar() const { return "LIST"; }
   std::string range() const { return ""; }
@@ -202,10 +210,10 @@ struct IndexList {
 /// Shares of one whole, for the target and the draft: 0.4,0.4 or a YAML list.
 struct Shares {
   using Value = std::array<double, 2>;
-  Value read(const YamlValue& value, const Place& place) const;
+  Value read(const YamlValue& value, const Location& location) const;
   Json write(const Value& value) const;
   std::string metavar() const { return "T,D"; }
   std::string range() const { return "both above 0, sum at most 1"; }
 };
 
-}  // namespace specthink
+}  // namespace specthink::config

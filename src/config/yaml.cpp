@@ -76,8 +76,8 @@ class TreeBuilder : public YAML::EventHandler {
   struct Open {
     YamlValue value;
     YAML::anchor_t anchor;
-    std::optional<std::pair<std::string, int>> key;  // of the map item that comes next, with its line
-    std::map<std::string, int, std::less<>> lines;   // of the keys so far
+    std::optional<std::pair<std::string, int>> key;  // the next item of a map has it, on this line
+    std::map<std::string, int, std::less<>> lines;   // where each key so far stands
   };
 
   static constexpr std::string_view kTagPrefix = "tag:yaml.org,2002:";

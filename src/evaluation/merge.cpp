@@ -7,6 +7,7 @@
 #include "specthink/base/error.h"
 #include "specthink/base/file.h"
 #include "specthink/base/log.h"
+#include "specthink/config/options.h"
 #include "specthink/evaluation/console.h"
 #include "specthink/report/run_log_file.h"
 
@@ -69,7 +70,7 @@ Description parse_description(const Json& json) {
   about.config.top_p = config.at("top_p").get<double>();
   about.config.top_k = config.at("top_k").get<int>();
   about.config.max_tokens = config.at("max_tokens").get<int>();
-  about.settings = json.at("settings");
+  about.settings = with_current_words(json.at("settings"));
   if (!about.settings.is_object()) throw UserError("'settings' is no object");
   for (const Json& json_problem : json.at("problems")) {
     Problem& problem = about.problems.emplace_back();

@@ -42,6 +42,9 @@ OrderedJson times_json(const ReplayTimes& times) {
           {"target", model_json(times.of(Role::target))}};
 }
 
+/// The key of a loop: the files have called the original one `seed` from the first on.
+const char* key_of(ReplayPolicy policy) { return policy == ReplayPolicy::original ? "seed" : name_of(policy); }
+
 OrderedJson policy_json(const std::vector<ReplayRecord>& records) {
   OrderedJson runs = OrderedJson::array();
   for (const ReplayRecord& record : records) {
@@ -95,11 +98,11 @@ OrderedJson to_json(const ReplayReport& report) {
   OrderedJson policies = OrderedJson::object();
   for (const ReplayPolicy policy : kReplayPolicies) {
     const std::optional<WorkloadSeconds> mean = workload_seconds(report, policy);
-    seconds[name_of(policy)] = mean ? OrderedJson(mean->mean) : OrderedJson();
-    sources[name_of(policy)] =
+    seconds[key_of(policy)] = mean ? OrderedJson(mean->mean) : OrderedJson();
+    sources[key_of(policy)] =
         mean ? OrderedJson(mean->computed ? "computed from the target's steps" : "measured") : OrderedJson();
     const std::vector<ReplayRecord> records = records_of(report, policy);
-    if (!records.empty()) policies[name_of(policy)] = policy_json(records);
+    if (!records.empty()) policies[key_of(policy)] = policy_json(records);
   }
   OrderedJson bytes = OrderedJson::object();
   for (const Role role : roles_of(report)) {

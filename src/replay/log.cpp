@@ -15,6 +15,7 @@
 #include "specthink/base/error.h"
 #include "specthink/base/file.h"
 #include "specthink/base/log.h"
+#include "specthink/config/options.h"
 #include "specthink/replay/workload.h"
 #include "specthink/report/run_log.h"
 
@@ -47,7 +48,7 @@ std::optional<Json> settings_of(const std::vector<TextLine>& lines) {
   try {
     const Json header = parse_json(lines.front().text, "");
     if (header.is_object() && header.value("format", Json()) == Json(kFormat) && header.contains("settings")) {
-      return header.at("settings");
+      return with_current_words(header.at("settings"));
     }
   } catch (const UserError&) {
   }
@@ -110,14 +111,16 @@ std::optional<ReplayLog> ReplayLog::resume(const fs::path& folder, const Json& s
     const std::vector<TextLine> lines = split_lines(content);
     const std::optional<Json> found = settings_of(lines);
     if (!found) continue;
-    if (*found == settings) {
+    Json before = settings;  // what an older program did not write down is taken to be the same
+    before.update(*found);
+    if (before == settings) {
       log.records_ = read_records(log.path_, lines);
       return log;
     }
     if (!difference) {
       difference = fmt::format(
           "cannot resume {}: the settings have changed ({}); use the same ones, or leave out --resume to start anew",
-          log.path_.string(), describe_changes(*found, settings));
+          log.path_.string(), describe_changes(before, settings));
     }
   }
   if (difference) throw UserError("{}", *difference);

@@ -139,7 +139,7 @@ std::string policy_section(const ReplayReport& report, ReplayPolicy policy) {
   const ReplayTimes sum = sum_of(records);
   rows.push_back(times_row({"total", "", ""}, sum, 1));
   rows.push_back(times_row({"mean", "", ""}, sum, static_cast<double>(records.size())));
-  std::string text = fmt::format("\n## Policy {}\n\n", name_of(policy)) + markdown_table(titles, rows) + "\n" +
+  std::string text = fmt::format("\n## Loop {}\n\n", name_of(policy)) + markdown_table(titles, rows) + "\n" +
                      context_table(report, sum);
   text += fmt::format("\nRequests: {}, hand-over {} ms each", sum.requests,
                       number(1e3 * sum.hand_over_seconds() / static_cast<double>(sum.requests), 3));
@@ -161,7 +161,7 @@ std::string workload_table(const ReplayReport& report) {
   if (rows.empty()) return "";
   return fmt::format("\n## Mean of {} workload{}\n\n", report.workloads.size(),
                      report.workloads.size() == 1 ? "" : "s") +
-         markdown_table({"policy", "s", "source"}, rows);
+         markdown_table({"loop", "s", "source"}, rows);
 }
 
 std::string memory_table(const ReplayReport& report) {

@@ -173,12 +173,13 @@ ReplayRecord parse_replay_record(const Json& object, std::string_view source) {
   ReplayRecord record;
   const Json& policy = require(object, "policy", source);
   bool known = false;
-  for (const ReplayPolicy candidate : {ReplayPolicy::seed, ReplayPolicy::fixed, ReplayPolicy::target}) {
-    if (policy != name_of(candidate)) continue;
+  for (const ReplayPolicy candidate : {ReplayPolicy::original, ReplayPolicy::fixed, ReplayPolicy::target}) {
+    const bool is_old_name = candidate == ReplayPolicy::original && policy == "seed";
+    if (policy != name_of(candidate) && !is_old_name) continue;
     record.policy = candidate;
     known = true;
   }
-  if (!known) throw UserError("{}: expected seed, fixed or target in 'policy', found {}", source, excerpt(policy));
+  if (!known) throw UserError("{}: expected original, fixed or target in 'policy', found {}", source, excerpt(policy));
   record.workload = static_cast<std::size_t>(require_count(object, "workload", source));
   record.problem = static_cast<int>(require_count(object, "problem", source));
   record.run = static_cast<int>(require_count(object, "run", source));

@@ -10,7 +10,7 @@
 namespace specthink {
 namespace {
 
-/// What the seed loop keeps of the segments.
+/// What the original loop keeps of the segments.
 std::int64_t kept_tokens(const Trace& trace) {
   std::int64_t tokens = 0;
   for (const Segment& segment : trace.segments) {
@@ -35,7 +35,7 @@ void check_workload(const Trace& trace, std::string_view source) {
   if (kept != trace.completion_tokens) {
     throw UserError(
         "{}: 'completion_tokens' is {}, but the draft, inject and target segments have {} tokens together; a replay "
-        "takes runs of compat seed whose probes were all thrown away (choose_large)",
+        "takes runs of compat original whose probes were all thrown away (choose_large)",
         source, trace.completion_tokens, kept);
   }
 }
@@ -73,8 +73,8 @@ std::vector<ReplayRequest> recorded_requests(const Trace& trace, bool keep_neutr
 
 const char* name_of(ReplayPolicy policy) {
   switch (policy) {
-    case ReplayPolicy::seed:
-      return "seed";
+    case ReplayPolicy::original:
+      return "original";
     case ReplayPolicy::fixed:
       return "fixed";
     case ReplayPolicy::target:

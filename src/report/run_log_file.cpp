@@ -13,6 +13,7 @@
 #include "specthink/base/error.h"
 #include "specthink/base/file.h"
 #include "specthink/base/log.h"
+#include "specthink/config/options.h"
 #include "specthink/report/jsonl.h"
 
 namespace specthink {
@@ -37,6 +38,7 @@ std::optional<Json> parse_header(const std::vector<TextLine>& lines) {
   if (!header || !header->is_object() || header->value("format", Json()) != Json(kRunLogFormat)) return std::nullopt;
   if (!header->value("settings", Json()).is_object()) return std::nullopt;
   if (!header->value("runs", Json()).is_number_unsigned()) return std::nullopt;
+  header->at("settings") = with_current_words(header->at("settings"));
   return header;
 }
 

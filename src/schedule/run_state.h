@@ -99,7 +99,7 @@ class RunState {
   int limit_;
 
   TokenIds ids_;                 // prompt, text and, while a request waits, what it looks ahead over
-  std::vector<Origin> origins_;  // of the text
+  std::vector<Origin> origins_;  // one for each token of the text
   std::size_t settled_ = 0;      // tokens of the text that are certain to stay
 
   std::optional<Request> request_;

@@ -34,7 +34,7 @@ class ScriptedSchedule final : public Schedule {
     RunResult result = run_.result();
     const RunSetup& setup = run_.setup();
     if (setup.tokenizer != nullptr) {
-      const bool with_prompt = setup.settings.compat == Compat::seed && !setup.normal_mode;
+      const bool with_prompt = setup.settings.compat == Compat::original && !setup.normal_mode;
       result.text = run_.decode(with_prompt ? run_.ids() : std::span<const TokenId>(result.ids));
     }
     return result;
@@ -92,15 +92,15 @@ const char* name_of(FinishReason reason) {
 
 std::unique_ptr<Schedule> make_schedule(RunSetup setup) {
   check_setup(setup);
-  const bool seed = setup.settings.compat == Compat::seed;
+  const bool original = setup.settings.compat == Compat::original;
   const int room = setup.max_model_len - static_cast<int>(setup.prompt.size());
   if (setup.normal_mode) {
-    const int limit = std::min(room, seed ? seed_limit(setup) : setup.max_tokens);
+    const int limit = std::min(room, original ? original_limit(setup) : setup.max_tokens);
     return std::make_unique<ScriptedSchedule>(std::move(setup), limit, normal_loop);
   }
-  // The seed loop has a limit of its own, which its last step may pass; no request leaves the context.
-  const int limit = seed ? room : std::min(room, setup.max_tokens);
-  return std::make_unique<ScriptedSchedule>(std::move(setup), limit, seed ? seed_loop : fixed_loop);
+  // The original loop has a limit of its own, which its last step may pass; no request leaves the context.
+  const int limit = original ? room : std::min(room, setup.max_tokens);
+  return std::make_unique<ScriptedSchedule>(std::move(setup), limit, original ? original_loop : fixed_loop);
 }
 
 }  // namespace specthink

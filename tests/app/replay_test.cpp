@@ -44,9 +44,9 @@ std::filesystem::path only_file(const std::filesystem::path& folder, const std::
   return found.empty() ? "" : found[0];
 }
 
-TEST(replay, runs_every_policy_with_two_ranks) {
+TEST(replay, runs_every_loop_with_two_ranks) {
   const auto folder = fresh_folder("replay_all");
-  const Json result = replay(command(folder) + models() + " --policy all", 2);
+  const Json result = replay(command(folder) + models() + " --loop all", 2);
   EXPECT_GT(result.at("read_tb_s").get<double>(), 0);
   EXPECT_EQ(result.at("read_tb_s_by_rank").size(), 2u);
   EXPECT_EQ(result.at("workloads"), Json({0, 1, 2}));
@@ -66,7 +66,7 @@ TEST(replay, runs_every_policy_with_two_ranks) {
     }
     EXPECT_NEAR(sum, total.at("seconds").get<double>(), 1e-6);
   }
-  // The fixed policy saves min(12, 8) + min(12, 15) steps of the draft in the first run, and nothing of the target.
+  // The fixed loop saves min(12, 8) + min(12, 15) steps of the draft in the first run, and nothing of the target.
   EXPECT_EQ(steps("seed", 0, "draft") - steps("fixed", 0, "draft"), 20);
   EXPECT_EQ(steps("seed", 0, "target"), steps("fixed", 0, "target"));
   EXPECT_EQ(steps("target", 0, "draft"), 0);
@@ -102,7 +102,7 @@ TEST(replay, measures_steps_and_prefills) {
 
   const ProgramResult text = run_program(arguments + " --no-step-table --resume", 1);
   EXPECT_EQ(text.exit_code, 0) << text.err;
-  for (const char* part : {"# Replay on 1 rank", "## Prefill", "## Policy seed", "| total", "TB/s", "Results: "}) {
+  for (const char* part : {"# Replay on 1 rank", "## Prefill", "## Loop original", "| total", "TB/s", "Results: "}) {
     EXPECT_NE(text.out.find(part), std::string::npos) << part << "\n" << text.out;
   }
 }
@@ -128,7 +128,7 @@ TEST(replay, resumes_after_a_torn_line) {
   EXPECT_EQ(run(second, 2).at("tokens"), 70);
   EXPECT_NE(run(second, 2).at("seconds"), run(first, 2).at("seconds")) << "timed again";
 
-  // Another policy goes on in the same log, and both are in the result.
+  // Another loop goes on in the same log, and both are in the result; the flag has its old name, too.
   const Json both = replay(arguments + " --resume --policy fixed", 1);
   EXPECT_EQ(run(both, 0), run(first, 0));
   EXPECT_GT(both.at("workload_s").at("fixed").get<double>(), 0);
@@ -136,7 +136,7 @@ TEST(replay, resumes_after_a_torn_line) {
 
 TEST(replay, the_target_alone_needs_no_draft) {
   const std::string target = " --target " + (random_pair() / "target").string();
-  const Json result = replay(command(fresh_folder("replay_target")) + target + " --policy target --workloads 0", 1);
+  const Json result = replay(command(fresh_folder("replay_target")) + target + " --loop target --workloads 0", 1);
   EXPECT_EQ(result.at("policies").at("target").at("total").at("tokens"), 95);
   EXPECT_TRUE(result.at("speculative_model").is_null());
 }

@@ -7,6 +7,8 @@
 namespace specthink {
 namespace {
 
+using namespace config;
+
 TEST(flags, both_ways_to_give_a_value) {
   EXPECT_EQ(parse({"generate", "--seed", "7"}).settings.sampling.seed, 7u);
   EXPECT_EQ(parse({"generate", "--seed=7"}).settings.sampling.seed, 7u);
@@ -78,7 +80,7 @@ TEST(flags, structured_values) {
 TEST(flags, index_lists) {
   using Ranges = std::vector<IndexRange>;
   EXPECT_EQ(parse({"replay"}).settings.replay.workloads, std::nullopt);
-  const Invocation given = parse({"replay", "--workloads", "0, 3,5-9", "--policy", "all"});
+  const Invocation given = parse({"replay", "--workloads", "0, 3,5-9", "--loop", "all"});
   EXPECT_EQ(given.settings.replay.workloads, (Ranges{{0, 0}, {3, 3}, {5, 9}}));
   EXPECT_EQ(given.settings.replay.policies.size(), 3u);
   EXPECT_EQ(option_of(given, "workloads").value, "[0, 3, \"5-9\"]");
@@ -87,6 +89,25 @@ TEST(flags, index_lists) {
   for (const char* list : {"", "x", "1,,2", "-1", "3-1", "1-", "1-2-3", "1.5", "0x1", "{}", "[]", "99999999999"}) {
     expect_contains(flag_error({"replay", "--workloads", list}), "flag --workloads: expected indices and ranges");
   }
+}
+
+TEST(flags, old_words_for_the_original_loop_are_taken) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("in.yml", "compat: seed\n");
+  for (const Invocation& given :
+       {parse({"bench", "--compat", "seed"}), parse({"bench", "--compat=original"}),
+        parse({"bench"}, {{"SPECTHINK_COMPAT", "seed"}}), parse({"bench", "--config", path})}) {
+    EXPECT_EQ(given.settings.schedule.compat, Compat::original);
+    EXPECT_EQ(option_of(given, "compat").value, "\"original\"");
+  }
+  for (const Invocation& given :
+       {parse({"replay"}), parse({"replay", "--policy", "seed"}), parse({"replay", "--loop", "seed"}),
+        parse({"replay", "--policy", "original"}), parse({"replay"}, {{"SPECTHINK_REPLAY_LOOP", "seed"}})}) {
+    EXPECT_EQ(given.settings.replay.policies, std::vector{ReplayPolicy::original});
+    EXPECT_EQ(option_of(given, "replay_loop").value, "\"original\"");
+  }
+  EXPECT_EQ(parse({"replay", "--policy", "all"}).settings.replay.policies.size(), 3u);
+  expect_contains(flag_error({"replay", "--loop", "old"}), "expected one of original, fixed, target, all");
 }
 
 TEST(flags, text_is_taken_as_it_is) {

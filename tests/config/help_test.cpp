@@ -8,6 +8,8 @@
 namespace specthink {
 namespace {
 
+using namespace config;
+
 std::string help(const std::vector<std::string>& arguments) { return std::get<HelpText>(parse_result(arguments)).text; }
 
 TEST(help, names_every_option_of_the_command_and_no_other) {

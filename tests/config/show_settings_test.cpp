@@ -6,6 +6,8 @@
 namespace specthink {
 namespace {
 
+using namespace config;
+
 std::vector<std::string> values(const Invocation& invocation) {
   std::vector<std::string> result;
   for (const ResolvedOption& option : invocation.options) result.push_back(option.key + ": " + option.value);
@@ -55,6 +57,12 @@ TEST(show_settings, sources_stand_behind_the_values) {
   expect_contains(yaml, "\ntop_k: 0  # flag --top-k\n");
   expect_contains(yaml, "\nseed: 4  # environment SPECTHINK_SEED\n");
   expect_contains(yaml, "\nmode: \"vllm\"  # default\n");
+}
+
+TEST(show_settings, an_older_files_words_equal_todays) {
+  EXPECT_EQ(with_current_words({{"compat", "seed"}, {"replay_loop", "seed"}, {"seed", 3}, {"task", "seed"}}),
+            Json({{"compat", "original"}, {"replay_loop", "original"}, {"seed", 3}, {"task", "seed"}}));
+  EXPECT_EQ(with_current_words({{"compat", 1}, {"no_setting", "seed"}}), Json({{"compat", 1}, {"no_setting", "seed"}}));
 }
 
 TEST(show_settings, a_file_name_cannot_break_out_of_its_comment) {

@@ -177,12 +177,12 @@ TEST(answer, no_text_breaks_the_comparison) {
   EXPECT_FALSE(same_answer(nested, "1"));
 }
 
-TEST(answer, math500_answers_equal_only_themselves) {
-  std::ifstream in(shared_data() / "tasks" / "math500.jsonl");
-  if (!in) GTEST_SKIP() << "no shared data in " << shared_data();
+void expect_equal_only_to_themselves(const std::filesystem::path& problems) {
+  std::ifstream in(problems);
   std::vector<std::string> answers;
   for (std::string line; std::getline(in, line);)
-    answers.push_back(parse_json(line, "math500").at("answer").get<std::string>());
+    answers.push_back(parse_json(line, problems.string()).at("answer").get<std::string>());
+  ASSERT_FALSE(answers.empty());
   std::size_t cross = 0;
   for (const std::string& a : answers) {
     EXPECT_TRUE(same_answer(a, a)) << a;
@@ -194,6 +194,16 @@ TEST(answer, math500_answers_equal_only_themselves) {
     }
   }
   std::cout << "checked " << answers.size() << " answers, " << cross << " wrong ones\n";
+}
+
+TEST(answer, own_answers_equal_only_themselves) {
+  expect_equal_only_to_themselves(own_data() / "tasks" / "notations.jsonl");
+}
+
+TEST(answer, math500_answers_equal_only_themselves) {
+  const auto path = shared_data() / "tasks" / "math500.jsonl";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no shared data in " << shared_data();
+  expect_equal_only_to_themselves(path);
 }
 
 TEST(answer, pattern_takes_the_last_match) {

@@ -121,6 +121,18 @@ TEST(resume, changed_settings_are_named) {
   EXPECT_NO_THROW(TestSession session(options)) << "where a configuration lies does not matter";
 }
 
+TEST(resume, the_old_word_for_the_original_loop_is_no_change) {
+  const TemporaryFolder folder;
+  BenchmarkOptions options = made_up_options(folder.path());
+  options.settings["compat"] = "seed";
+  TestSession(options).run(3);
+  options.settings["compat"] = "original";
+  options.resume = true;
+  TestSession session(options);
+  EXPECT_EQ(session.run(), BenchmarkStatus::finished);
+  EXPECT_EQ(session.order.size(), 9u);
+}
+
 TEST(resume, takes_the_newest_unfinished_of_its_settings) {
   const TemporaryFolder folder;
   BenchmarkOptions options = made_up_options(folder.path());

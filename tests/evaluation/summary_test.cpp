@@ -1,4 +1,4 @@
-// Figures, files and tables, compared with the recorded runs of the original program.
+// Figures, files and tables, compared with files of the original program's format: our own, and recorded ones.
 #include "specthink/evaluation/summary.h"
 
 #include <gtest/gtest.h>
@@ -15,17 +15,30 @@
 namespace specthink {
 namespace {
 
-constexpr const char* kLargeFile = "large_model_benchmark_20260105_135500.json";
-constexpr const char* kSpecFile = "speculative_thinking_benchmark_20260105_152011.json";
+/// A result file of each kind.
+struct ResultFiles {
+  std::filesystem::path large;
+  std::filesystem::path spec;
+  const std::filesystem::path& of(TestMode mode) const { return mode == TestMode::large ? large : spec; }
+};
 
-OrderedJson read_recorded(const char* name) {
-  return OrderedJson::parse(read_file(shared_data() / "seed_runs" / name));
+const ResultFiles& own_files() {
+  static const ResultFiles files{own_data() / "result_files" / "large_model.json",
+                                 own_data() / "result_files" / "speculative_thinking.json"};
+  return files;
 }
 
-bool have_recorded() { return std::filesystem::exists(shared_data() / "seed_runs" / kSpecFile); }
+const ResultFiles& recorded_files() {
+  static const ResultFiles files{shared_data() / "seed_runs" / "large_model_benchmark_20260105_135500.json",
+                                 shared_data() / "seed_runs" / "speculative_thinking_benchmark_20260105_152011.json"};
+  return files;
+}
 
-std::vector<RunRecord> records_of(const OrderedJson& document, RunMode mode) {
-  const std::vector<std::string> answers{"70", "588", "16", "117", "279"};
+OrderedJson read_document(const std::filesystem::path& path) { return OrderedJson::parse(read_file(path)); }
+
+bool have_recorded() { return std::filesystem::exists(recorded_files().spec); }
+
+std::vector<RunRecord> records_of(const OrderedJson& document, RunMode mode, const std::vector<std::string>& answers) {
   std::vector<RunRecord> records;
   const OrderedJson& problems = document.at("results").at("problems");
   for (std::size_t p = 0; p < problems.size(); ++p) {
@@ -83,12 +96,26 @@ void expect_keys_of(const OrderedJson& ours, const OrderedJson& recorded, const 
   }
 }
 
+TEST(summary, own_statistics) {
+  const OrderedJson large_file = read_document(own_files().large);
+  const OrderedJson spec_file = read_document(own_files().spec);
+  const std::vector<std::string> answers{"17", "3/2", "42"};
+  const ModeSummary large = summarize_mode(RunMode::large, records_of(large_file, RunMode::large, answers));
+  const ModeSummary spec = summarize_mode(RunMode::spec, records_of(spec_file, RunMode::spec, answers));
+  expect_same_statistics(to_json(large), large_file.at("statistics"));
+  expect_same_statistics(to_json(spec), spec_file.at("statistics"));
+  ASSERT_TRUE(large.accuracy && spec.accuracy);
+  EXPECT_DOUBLE_EQ(large.accuracy->mean, 8 / 9.0) << "one run of the first problem is wrong";
+  EXPECT_DOUBLE_EQ(spec.accuracy->mean, 8 / 9.0);
+}
+
 TEST(summary, recorded_statistics) {
   if (!have_recorded()) GTEST_SKIP() << "no shared data in " << shared_data();
-  const OrderedJson large_file = read_recorded(kLargeFile);
-  const OrderedJson spec_file = read_recorded(kSpecFile);
-  const ModeSummary large = summarize_mode(RunMode::large, records_of(large_file, RunMode::large));
-  const ModeSummary spec = summarize_mode(RunMode::spec, records_of(spec_file, RunMode::spec));
+  const OrderedJson large_file = read_document(recorded_files().large);
+  const OrderedJson spec_file = read_document(recorded_files().spec);
+  const std::vector<std::string> answers{"70", "588", "16", "117", "279"};
+  const ModeSummary large = summarize_mode(RunMode::large, records_of(large_file, RunMode::large, answers));
+  const ModeSummary spec = summarize_mode(RunMode::spec, records_of(spec_file, RunMode::spec, answers));
   expect_same_statistics(to_json(large), large_file.at("statistics"));
   expect_same_statistics(to_json(spec), spec_file.at("statistics"));
 
@@ -104,8 +131,7 @@ TEST(summary, recorded_statistics) {
   std::cout << "checked " << large.runs + spec.runs << " recorded runs\n";
 }
 
-TEST(summary, files_have_the_recorded_keys) {
-  if (!have_recorded()) GTEST_SKIP() << "no shared data in " << shared_data();
+void expect_files_with_the_keys_of(const ResultFiles& files) {
   const std::vector<Problem> problems = made_up_problems();
   for (const TestMode mode : {TestMode::large, TestMode::spec}) {
     const TemporaryFolder folder;
@@ -115,10 +141,17 @@ TEST(summary, files_have_the_recorded_keys) {
     ASSERT_EQ(run_serially(benchmark, made_up_outcome, never), BenchmarkStatus::finished);
     benchmark.write_results();
     const OrderedJson ours = OrderedJson::parse(read_file(benchmark.result_path()));
-    expect_keys_of(ours, read_recorded(mode == TestMode::large ? kLargeFile : kSpecFile), "file");
+    expect_keys_of(ours, read_document(files.of(mode)), "file");
     const OrderedJson& run = ours.at("results").at("problems")[0].at("runs")[0];
     EXPECT_EQ(run.contains("large_model_tokens"), mode == TestMode::spec);
   }
+}
+
+TEST(summary, files_have_the_keys_of_the_format) { expect_files_with_the_keys_of(own_files()); }
+
+TEST(summary, files_have_the_recorded_keys) {
+  if (!have_recorded()) GTEST_SKIP() << "no shared data in " << shared_data();
+  expect_files_with_the_keys_of(recorded_files());
 }
 
 TEST(summary, accuracy_counts_runs_with_answers) {

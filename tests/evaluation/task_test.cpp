@@ -182,6 +182,17 @@ TEST(task, malformed_problem_files) {
   expect_contains(message_of<UserError>([&] { load_problems(with_id, "", 1); }), "no field 'uid'");
 }
 
+TEST(task, own_problem_file) {
+  const Task task = load_task(own_data() / "tasks" / "notations.yml");
+  const std::vector<Problem> problems = load_problems(task, "", 1000);
+  ASSERT_EQ(problems.size(), 40u);
+  for (const Problem& problem : problems) {
+    EXPECT_EQ(problem.prompt, "Write it in \\boxed{}.\n\nProblem: " + problem.problem);
+    EXPECT_TRUE(problem.answer && !problem.answer->empty());
+  }
+  EXPECT_EQ(problems[3].id, "n3");
+}
+
 TEST(task, shared_problem_files) {
   if (!std::filesystem::exists(shared_data() / "tasks")) GTEST_SKIP() << "no shared data in " << shared_data();
   const TemporaryFolder folder;

@@ -46,7 +46,7 @@ ReplayReport made_up_report() {
   report.step_bytes[kDraft] = {1'720'000'000, 57344};
   report.workloads = {0, 4};
   report.traces = {{0, 0, 1024, 2, {{"target", 2, -1, -1}}}, {0, 4, 1024, 4, {{"target", 4, -1, -1}}}};
-  report.records = {record(ReplayPolicy::seed, 0, 2), record(ReplayPolicy::seed, 4, 4)};
+  report.records = {record(ReplayPolicy::original, 0, 2), record(ReplayPolicy::original, 4, 4)};
   report.steps = {step(1024, 0.7, 8), step(16384, 0.9, 9)};
   report.prefills = {{8192, 120, {3.0, 11.0}, {2.5, 10.5}}};
   report.memory = {{100, 99, 200}, {100, 101, 200}};
@@ -68,10 +68,10 @@ TEST(replay_report, target_alone_is_computed_from_its_steps) {
 
 TEST(replay_report, means_are_measured_or_computed) {
   ReplayReport report = made_up_report();
-  const auto seed = workload_seconds(report, ReplayPolicy::seed);
-  ASSERT_TRUE(seed);
-  EXPECT_DOUBLE_EQ(seed->mean, 3);
-  EXPECT_FALSE(seed->computed);
+  const auto original = workload_seconds(report, ReplayPolicy::original);
+  ASSERT_TRUE(original);
+  EXPECT_DOUBLE_EQ(original->mean, 3);
+  EXPECT_FALSE(original->computed);
   EXPECT_FALSE(workload_seconds(report, ReplayPolicy::fixed));
   const auto computed = workload_seconds(report, ReplayPolicy::target);
   ASSERT_TRUE(computed);
@@ -115,7 +115,7 @@ TEST(replay_report, markdown_tells_the_same) {
   expect_contains(text, "4.000 TB/s (by rank 4.500, 4.000)");
   expect_contains(text, "32.00 GB of weights");
   expect_contains(text, "| 1024    |     8.000 |           8.034 |");
-  expect_contains(text, "## Policy seed");
+  expect_contains(text, "## Loop original");
   expect_contains(text, "computed from the target's steps");
   expect_contains(text, "-1.0 %");
   expect_contains(text, "+1.0 %");

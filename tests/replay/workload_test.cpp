@@ -41,8 +41,8 @@ TEST(replay_workload, seed_makes_a_request_of_each_segment) {
                                             {kProbe, 12, 0},      {kSegment, 15, 15},  {kProbe, 12, 0},
                                             {kAnswer, 12, 12},    {kTakeover, 20, 20}, {kSegment, 4, 4},
                                             {std::nullopt, 3, 3}, {kTakeover, 3, 3}};
-  EXPECT_EQ(replay_requests(trace, ReplayPolicy::seed), expected);
-  EXPECT_EQ(replay_context(trace, ReplayPolicy::seed), 20 + 95);
+  EXPECT_EQ(replay_requests(trace, ReplayPolicy::original), expected);
+  EXPECT_EQ(replay_context(trace, ReplayPolicy::original), 20 + 95);
 }
 
 // The first neutral probe covers its segment altogether, the second leaves three tokens of it.
@@ -69,13 +69,13 @@ TEST(replay_workload, the_target_alone_writes_everything) {
 
 TEST(replay_workload, a_probe_at_the_end_needs_context_of_its_own) {
   const Trace trace = read_workloads(kWorkloads)[1];
-  EXPECT_EQ(replay_context(trace, ReplayPolicy::seed), 5 + 17 + 6);
+  EXPECT_EQ(replay_context(trace, ReplayPolicy::original), 5 + 17 + 6);
   EXPECT_EQ(replay_context(trace, ReplayPolicy::target), 5 + 17);
 }
 
 TEST(replay_workload, every_policy_keeps_what_was_recorded) {
   for (const Trace& trace : read_workloads(kWorkloads)) {
-    for (const auto policy : {ReplayPolicy::seed, ReplayPolicy::fixed, ReplayPolicy::target}) {
+    for (const auto policy : {ReplayPolicy::original, ReplayPolicy::fixed, ReplayPolicy::target}) {
       const auto requests = replay_requests(trace, policy);
       EXPECT_EQ(kept_tokens(requests), trace.completion_tokens) << name_of(policy);
       for (const ReplayRequest& request : requests) {
@@ -93,16 +93,16 @@ TEST(replay_workload, recorded_runs) {
   const std::vector<Trace> traces = read_workloads(path);
   ASSERT_EQ(traces.size(), 25u);
   double saved = 0;
-  double seed_draft = 0;
+  double original_draft = 0;
   for (const Trace& trace : traces) {
-    const auto seed = replay_requests(trace, ReplayPolicy::seed);
+    const auto original = replay_requests(trace, ReplayPolicy::original);
     const auto fixed = replay_requests(trace, ReplayPolicy::fixed);
-    EXPECT_EQ(kept_tokens(seed), trace.completion_tokens);
+    EXPECT_EQ(kept_tokens(original), trace.completion_tokens);
     EXPECT_EQ(kept_tokens(fixed), trace.completion_tokens);
-    seed_draft += draft_tokens(seed);
-    saved += draft_tokens(seed) - draft_tokens(fixed);
+    original_draft += draft_tokens(original);
+    saved += draft_tokens(original) - draft_tokens(fixed);
   }
-  EXPECT_NEAR(seed_draft / 25, 7827 + 4322, 1);
+  EXPECT_NEAR(original_draft / 25, 7827 + 4322, 1);
   EXPECT_GT(saved / 25, 2900);
   EXPECT_LT(saved / 25, 3700);
 }

@@ -1,4 +1,4 @@
-// The recorded cases of both loops: every request with its answer, in order, then the result.
+// Cases of both loops, our own and recorded ones: every request with its answer, in order, then the result.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -14,6 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using testing_support::own_data;
 using testing_support::shared_data;
 
 template <typename T>
@@ -97,7 +98,7 @@ std::optional<RunResult> replay(const Json& golden, RunSetup setup, const Json& 
   return schedule->result();
 }
 
-void expect_seed_result(const Json& golden, const RunResult& result) {
+void expect_original_result(const Json& golden, const RunResult& result) {
   EXPECT_EQ(result.ids.size(), golden.at("num_tokens").get<std::size_t>());
   EXPECT_EQ(log_of(result), golden.at("correct_tokens"));
   EXPECT_EQ(result.num_validations, golden.at("num_validations").get<int>());
@@ -115,13 +116,7 @@ void expect_fixed_result(const Json& golden, const RunResult& result) {
 }
 
 /// Runs every line of every file in the folder.
-void check_folder(const char* name, Compat compat) {
-  const fs::path folder = shared_data() / name;
-  const fs::path tokenizer_folder = shared_data() / "qwen3-tokenizer";
-  if (!fs::is_directory(folder) || !fs::is_directory(tokenizer_folder)) {
-    GTEST_SKIP() << "no folders " << folder << " and " << tokenizer_folder
-                 << "; set SPECTHINK_DATA to the folder that holds them";
-  }
+void check_folder(const fs::path& folder, const fs::path& tokenizer_folder, Compat compat) {
   const Tokenizer tokenizer = Tokenizer::load(tokenizer_folder);
   int cases = 0;
   for (const auto& file : fs::directory_iterator(folder)) {
@@ -137,19 +132,37 @@ void check_folder(const char* name, Compat compat) {
       setup.tokenizer = &tokenizer;
       setup.tokenizer_eos = tokenizer.eos_token_id();
       setup.eos_ids = {tokenizer.token_id("<|im_end|>").value(), tokenizer.token_id("<|endoftext|>").value()};
-      const bool seed = compat == Compat::seed;
-      const auto result = replay(golden, std::move(setup), seed ? Json::array() : Json());
-      if (result) seed ? expect_seed_result(golden, *result) : expect_fixed_result(golden, *result);
+      const bool original = compat == Compat::original;
+      const auto result = replay(golden, std::move(setup), original ? Json::array() : Json());
+      if (result) original ? expect_original_result(golden, *result) : expect_fixed_result(golden, *result);
       ++cases;
     }
   }
   EXPECT_GT(cases, 0) << "no case in " << folder;
-  std::cout << name << ": " << cases << " cases checked\n";
+  std::cout << folder << ": " << cases << " cases checked\n";
 }
 
-TEST(schedule, golden_cases_of_compat_seed) { check_folder("schedule_cases", Compat::seed); }
+void check_own(const char* name, Compat compat) {
+  check_folder(own_data() / name, own_data() / "small-tokenizer", compat);
+}
 
-TEST(schedule, golden_cases_of_compat_fixed) { check_folder("schedule_cases_fixed", Compat::fixed); }
+void check_recorded(const char* name, Compat compat) {
+  const fs::path folder = shared_data() / name;
+  const fs::path tokenizer_folder = shared_data() / "qwen3-tokenizer";
+  if (!fs::is_directory(folder) || !fs::is_directory(tokenizer_folder)) {
+    GTEST_SKIP() << "no folders " << folder << " and " << tokenizer_folder
+                 << "; set SPECTHINK_DATA to the folder that holds them";
+  }
+  check_folder(folder, tokenizer_folder, compat);
+}
+
+TEST(schedule, own_cases_of_compat_original) { check_own("schedule_cases", Compat::original); }
+
+TEST(schedule, own_cases_of_compat_fixed) { check_own("schedule_cases_fixed", Compat::fixed); }
+
+TEST(schedule, golden_cases_of_compat_original) { check_recorded("schedule_cases", Compat::original); }
+
+TEST(schedule, golden_cases_of_compat_fixed) { check_recorded("schedule_cases_fixed", Compat::fixed); }
 
 }  // namespace
 }  // namespace specthink

@@ -164,7 +164,7 @@ void check_random_runs(Compat compat) {
 
 TEST(schedule, random_runs_of_compat_fixed_keep_their_invariants) { check_random_runs(Compat::fixed); }
 
-TEST(schedule, random_runs_of_compat_seed_keep_their_invariants) { check_random_runs(Compat::seed); }
+TEST(schedule, random_runs_of_compat_original_keep_their_invariants) { check_random_runs(Compat::original); }
 
 }  // namespace
 }  // namespace specthink

@@ -97,7 +97,7 @@ TEST(schedule, normal_mode_is_limited_by_the_context) {
   EXPECT_EQ(make_schedule(setup)->request()->max_tokens, 32765);
   setup.max_model_len = 100;
   EXPECT_EQ(make_schedule(setup)->request()->max_tokens, 97);
-  setup.settings.compat = Compat::seed;
+  setup.settings.compat = Compat::original;
   EXPECT_EQ(make_schedule(setup)->request()->max_tokens, 97);
   setup.max_model_len = 32768;
   EXPECT_EQ(make_schedule(setup)->request()->max_tokens, 31741);

@@ -16,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using testing_support::own_data;
 using testing_support::shared_data;
 
 OrderedJson user(const char* content) { return {{{"role", "user"}, {"content", content}}}; }
@@ -61,10 +62,9 @@ class chat_template_folder : public testing::Test {
   fs::path folder_;
 };
 
-TEST(chat_template, golden_cases) {
-  const fs::path folder = shared_data() / "tokenizer_cases";
-  if (!fs::is_directory(folder)) GTEST_SKIP() << "no folder " << folder << "; set SPECTHINK_DATA";
-  const ChatTemplate chat_template = ChatTemplate::load(shared_data() / "qwen3-tokenizer");
+// Conversations and the prompts that the reference makes of them.
+void check_cases(const fs::path& tokenizer_folder, const fs::path& folder) {
+  const ChatTemplate chat_template = ChatTemplate::load(tokenizer_folder);
   int checked = 0;
   for (const auto& file : fs::directory_iterator(folder)) {
     if (file.path().extension() != ".jsonl") continue;
@@ -83,6 +83,14 @@ TEST(chat_template, golden_cases) {
   }
   std::cout << "checked " << checked << " chat template cases\n";
   EXPECT_GT(checked, 0);
+}
+
+TEST(chat_template, own_cases) { check_cases(own_data() / "small-tokenizer", own_data() / "tokenizer_cases"); }
+
+TEST(chat_template, golden_cases) {
+  const fs::path folder = shared_data() / "tokenizer_cases";
+  if (!fs::is_directory(folder)) GTEST_SKIP() << "no folder " << folder << "; set SPECTHINK_DATA";
+  check_cases(shared_data() / "qwen3-tokenizer", folder);
 }
 
 TEST(chat_template, variables) {

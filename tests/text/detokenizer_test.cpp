@@ -25,10 +25,8 @@ std::string stream(const Tokenizer& tokenizer, const TokenIds& ids) {
   return text + detokenizer.flush();
 }
 
-TEST(detokenizer, golden_cases) {
-  const auto folder = testing::shared_data() / "tokenizer_cases";
-  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is absent";
-  const Tokenizer tokenizer = Tokenizer::load(testing::shared_data() / "qwen3-tokenizer");
+void check_cases(const std::filesystem::path& tokenizer_folder, const std::filesystem::path& folder) {
+  const Tokenizer tokenizer = Tokenizer::load(tokenizer_folder);
   std::size_t checked = 0;
   for (const auto& file : std::filesystem::directory_iterator(folder)) {
     for (const Json& item : testing::read_lines(file.path())) {
@@ -40,6 +38,16 @@ TEST(detokenizer, golden_cases) {
   }
   fmt::print("checked {} cases\n", checked);
   EXPECT_GT(checked, 0u);
+}
+
+TEST(detokenizer, own_cases) {
+  check_cases(testing::own_data() / "small-tokenizer", testing::own_data() / "tokenizer_cases");
+}
+
+TEST(detokenizer, golden_cases) {
+  const auto folder = testing::shared_data() / "tokenizer_cases";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is absent";
+  check_cases(testing::shared_data() / "qwen3-tokenizer", folder);
 }
 
 TEST(detokenizer, random_ids_decode_like_the_whole) {

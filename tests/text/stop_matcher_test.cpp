@@ -166,13 +166,19 @@ TEST(stop_table, special_and_unknown_tokens_keep_the_state) {
   EXPECT_TRUE(table.step(state, tokenizer.token_id("Ċ").value()).matched);
 }
 
-TEST(stop_table, real_vocabulary) {
-  const auto folder = testing::shared_data() / "qwen3-tokenizer";
-  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is absent";
+void check_vocabulary(const std::filesystem::path& folder) {
   const Tokenizer tokenizer = Tokenizer::load(folder);
   const StopAutomaton automaton(Strings{"\n\n", ".\n\n", "Wait,"});
   expect_table(automaton, tokenizer);
   fmt::print("checked {} entries\n", automaton.num_states() * tokenizer.size());
+}
+
+TEST(stop_table, small_vocabulary) { check_vocabulary(testing::own_data() / "small-tokenizer"); }
+
+TEST(stop_table, real_vocabulary) {
+  const auto folder = testing::shared_data() / "qwen3-tokenizer";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is absent";
+  check_vocabulary(folder);
 }
 
 }  // namespace

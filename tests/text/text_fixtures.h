@@ -19,6 +19,7 @@ inline std::filesystem::path folder_from(const char* variable, const char* other
   return value != nullptr && *value != '\0' ? value : otherwise;
 }
 
+using testing_support::own_data;
 using testing_support::shared_data;
 
 /// tests/text/data, written by make_fixtures.py there.

@@ -13,6 +13,7 @@ namespace specthink {
 namespace {
 
 using testing::fixtures;
+using testing::own_data;
 using testing::parse_tokenizer;
 using testing::read_lines;
 using testing::shared_data;
@@ -26,10 +27,8 @@ void expect_case(const Tokenizer& tokenizer, const Json& item, const std::string
       << place;
 }
 
-TEST(tokenizer, golden_cases) {
-  const auto folder = shared_data() / "tokenizer_cases";
-  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is absent";
-  const Tokenizer tokenizer = Tokenizer::load(shared_data() / "qwen3-tokenizer");
+void check_cases(const std::filesystem::path& tokenizer_folder, const std::filesystem::path& folder) {
+  const Tokenizer tokenizer = Tokenizer::load(tokenizer_folder);
   std::size_t checked = 0;
   for (const auto& file : std::filesystem::directory_iterator(folder)) {
     if (file.path().extension() != ".jsonl") continue;
@@ -43,6 +42,14 @@ TEST(tokenizer, golden_cases) {
   }
   fmt::print("checked {} cases\n", checked);
   EXPECT_GT(checked, 0u);
+}
+
+TEST(tokenizer, own_cases) { check_cases(own_data() / "small-tokenizer", own_data() / "tokenizer_cases"); }
+
+TEST(tokenizer, golden_cases) {
+  const auto folder = shared_data() / "tokenizer_cases";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is absent";
+  check_cases(shared_data() / "qwen3-tokenizer", folder);
 }
 
 TEST(tokenizer, fixtures_of_the_reference_library) {

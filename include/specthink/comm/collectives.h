@@ -10,7 +10,7 @@
 
 namespace specthink {
 
-/// NCCL on GPUs, MPI on CPUs. All ranks of the group call the same operations in the same order; every rank ends with
+/// NCCL on GPUs, the process group on CPUs. All ranks of the group call the same operations in the same order; every rank ends with
 /// the same bits. Both models share one object. On a GPU the operations are queued on the current stream.
 class Collectives {
  public:
@@ -24,7 +24,7 @@ class Collectives {
   virtual void all_reduce(at::Tensor& tensor) = 0;
 
   /// [...] on each rank -> [ranks, ...] on all. `tensor` is contiguous.
-  virtual at::Tensor all_gather(const at::Tensor& tensor) = 0;
+  at::Tensor all_gather(const at::Tensor& tensor);
 
   /// The same into `result`, [ranks, ...]: allocates nothing, so that it can be part of a captured graph.
   virtual void all_gather_into(at::Tensor& result, const at::Tensor& tensor) = 0;

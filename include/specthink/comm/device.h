@@ -13,7 +13,7 @@ namespace specthink {
 
 enum class DeviceChoice { automatic, cpu, cuda };
 
-/// One GPU a rank, by rank within the node and among the GPUs that this process sees; the CPU where no GPU is usable or
+/// One GPU per rank, by rank within the node and among the GPUs that this process sees; the CPU where no GPU is usable or
 /// `cpu` is asked for. `world` is all ranks of the job. Collective. Throws (on every rank) when `cuda` is asked for and
 /// missing, and when two ranks ended up on one GPU (compared by UUID): always when they are of one group, otherwise
 /// unless `oversubscribe`.

@@ -33,8 +33,6 @@ class Fault {
   std::string text_;
 };
 
-/// For the help: how the variable is written.
 constexpr const char* kFaultVariable = "SPECTHINK_FAULT";
-constexpr const char* kFaultUsage = "RANK:PHASE[:ACTION[:COUNT]]";
 
 }  // namespace specthink

@@ -16,6 +16,34 @@
 
 namespace specthink {
 
+/// The subcommands, as bits of a set.
+enum Subcommand : unsigned {
+  kGenerate = 1,
+  kScore = 2,
+  kBench = 4,
+  kTokenize = 8,
+  kPlan = 16,
+  kConfig = 32,
+  kReplay = 64,
+  kDoctor = 128,
+  kMerge = 256,
+  kBenchKernels = 512,
+};
+
+/// Where a command runs.
+enum class RunsOn {
+  rank_0,      ///< one process, which starts no MPI; of several that a launcher has started, rank 0 alone
+  every_rank,  ///< every process of the job, which MPI joins
+  engine,      ///< the same, and they load models and decode
+};
+
+/// What another value of a setting changes of a run, for the same models and files on as many ranks.
+enum class Affects {
+  tokens,   ///< what is written, if only by rounding, and with it the time it takes
+  times,    ///< the time alone
+  nothing,  ///< neither: where results go, which runs there are, what is found out by other means
+};
+
 /// A setting as it came out, and why.
 struct ResolvedOption {
   std::string key;     ///< YAML key
@@ -24,7 +52,9 @@ struct ResolvedOption {
 };
 
 struct Invocation {
-  std::string command;  ///< a name of the command table: generate, score, …
+  Subcommand subcommand = kConfig;
+  RunsOn runs_on = RunsOn::rank_0;
+  std::string command;  ///< the subcommand's name: generate, score, …
   Settings settings;
   std::filesystem::path config_path;    ///< empty without --config
   std::vector<ResolvedOption> options;  ///< every setting, in the order of the option table
@@ -47,6 +77,14 @@ using Environment = std::function<const char*(const char* name)>;
 /// Throws UserError naming the flag, the variable or file and line; for a name that does not exist, the nearest one.
 /// A flag that is repeated counts with its last value; an empty environment variable counts as not set.
 ParseResult parse_invocation(int argc, const char* const* argv, const Environment& environment);
+
+/// {key: value} of the command's settings that affect the tokens of a run, or with Affects::times those that affect its
+/// times as well: what is written beside runs, so that --resume goes on with runs of the same kind only.
+Json settings_that_affect(Affects what, const Invocation& invocation);
+
+/// Settings that a file holds, {key: value}, with the words of today: one that an older program wrote (compat: seed)
+/// equals what replaced it. Keys that are no settings stay as they are.
+Json with_current_words(Json settings);
 
 /// What holds when nothing is given.
 Settings default_settings();

@@ -14,7 +14,7 @@
 namespace specthink {
 
 enum class Mode { vllm, vllm_p, hf };             ///< how the two models share text
-enum class Compat { fixed, seed };                ///< which loop (schedule/)
+enum class Compat { fixed, original };            ///< which loop (schedule/)
 enum class DType { bfloat16, float16, float32 };  ///< compute type of the models
 enum class Device { automatic, cpu, cuda };
 /// How the decode kernels add the partial sums of the ranks: pushed by one product and received by the next (fused),
@@ -24,7 +24,7 @@ enum class Format { automatic, text, json, jsonl };  ///< automatic: what the co
 enum class TestMode { large, spec, both, all };      ///< all: both, and the draft alone
 
 /// How a recorded run is replayed (bench/replay_workload.h).
-enum class ReplayPolicy : std::uint8_t { seed, fixed, target };
+enum class ReplayPolicy : std::uint8_t { original, fixed, target };
 
 /// The thinking schedule: the keys of the YAML files.
 struct ScheduleSettings {

@@ -21,10 +21,10 @@ struct YamlValue {
   };
 
   Kind kind = Kind::null;
-  std::string text;              ///< of a scalar
-  std::vector<YamlValue> items;  ///< of a list or a map, in file order
+  std::string text;              ///< what a scalar holds
+  std::vector<YamlValue> items;  ///< what a list or a map holds, in file order
   int line = 0;                  ///< from 1
-  std::string key;               ///< of an item of a map
+  std::string key;               ///< what an item of a map is called
   int key_line = 0;
 
   bool is_scalar() const { return kind == Kind::plain || kind == Kind::quoted; }

@@ -34,8 +34,8 @@ struct ReplayRequest {
 
 /// The requests of one run, in order.
 ///
-/// seed: one request a segment. A probe is thrown away: the target answers in its place, or, when it was neutral (no
-/// target follows it), the draft writes on after the trigger.
+/// original: one request a segment. A probe is thrown away: the target answers in its place, or, when it was neutral
+/// (no target follows it), the draft writes on after the trigger.
 ///
 /// fixed: a neutral probe stays, and the draft segment behind it asks for so many tokens less: of a probe of p tokens
 /// before a segment of s, min(p, s) are kept and s − min(p, s) are asked for. A probe behind an injected word is thrown

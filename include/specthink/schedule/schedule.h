@@ -42,7 +42,7 @@ struct Request {
   std::span<const TokenId> prefix;  ///< prompt included; valid until resume()
   int max_tokens = 0;               ///< at least 1
   bool stop_at_trigger = false;
-  StopAutomaton::State stop_state = StopAutomaton::kStart;  ///< of the matcher before the first new token
+  StopAutomaton::State stop_state = StopAutomaton::kStart;  ///< the matcher's before the first new token
 };
 
 enum class FinishReason {
@@ -56,7 +56,7 @@ const char* name_of(FinishReason reason);
 /// A decision in which the target wrote, as the result files list them (`correct_tokens`).
 struct LogEntry {
   std::size_t pos = 0;                    ///< generated tokens before it
-  int token_num = 0;                      ///< nominal length with compat seed, real length with compat fixed
+  int token_num = 0;                      ///< nominal length with compat original, real length with compat fixed
   std::string target_text;                ///< special tokens skipped
   std::optional<std::string> draft_text;  ///< the probe it was asked about
 };
@@ -69,7 +69,7 @@ struct RunResult {
   std::vector<LogEntry> log;
   int num_validations = 0;
   std::vector<Segment> segments;  ///< requests and injections in order, for the trace
-  std::string text;               ///< special tokens skipped; compat seed: prompt included, as the original returns it
+  std::string text;  ///< special tokens skipped; compat original: prompt included, as the original returns it
 };
 
 /// What a schedule works on. Tokenizer and triggers must outlive it.
@@ -79,8 +79,8 @@ struct RunSetup {
   Role normal_role = Role::target;       ///< which one
   const Tokenizer* tokenizer = nullptr;  ///< the target's
   const StopTable* triggers = nullptr;
-  TokenIds eos_ids;                      ///< of both models' generation_config.json
-  std::optional<TokenId> tokenizer_eos;  ///< the target tokenizer's eos_token_id: all that compat seed looks for
+  TokenIds eos_ids;                      ///< both models' lists (generation_config.json)
+  std::optional<TokenId> tokenizer_eos;  ///< the target tokenizer's eos_token_id: all that compat original looks for
   bool ignore_eos = false;
   TokenIds prompt;
   int max_tokens = 0;                       ///< generated tokens at most

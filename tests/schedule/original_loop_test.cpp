@@ -1,4 +1,4 @@
-// Rules of compat seed that differ from compat fixed or that golden cases cannot show.
+// Rules of compat original that differ from compat fixed or that golden cases cannot show.
 #include <gtest/gtest.h>
 
 #include "schedule/scripted_run.h"
@@ -8,15 +8,15 @@ namespace {
 
 using testing::ScriptedRun;
 
-ScheduleSettings seed_settings() {
+ScheduleSettings original_settings() {
   ScheduleSettings settings = testing::default_settings();
-  settings.compat = Compat::seed;
+  settings.compat = Compat::original;
   settings.max_target_tokens = 4;
   return settings;
 }
 
-TEST(schedule, seed_throws_a_neutral_probe_away_and_leaves_the_help_word) {
-  ScheduleSettings settings = seed_settings();
+TEST(schedule, original_throws_a_neutral_probe_away_and_leaves_the_help_word) {
+  ScheduleSettings settings = original_settings();
   settings.help_think_word = "Hm";
   ScriptedRun run(settings, 12);
   EXPECT_EQ(run.request(), "segment 'Q' 1024 stop@0");
@@ -33,8 +33,8 @@ TEST(schedule, seed_throws_a_neutral_probe_away_and_leaves_the_help_word) {
   EXPECT_EQ(result.ledger.draft_wasted, 4);
 }
 
-TEST(schedule, seed_matches_triggers_within_a_segment_only) {
-  ScheduleSettings settings = seed_settings();
+TEST(schedule, original_matches_triggers_within_a_segment_only) {
+  ScheduleSettings settings = original_settings();
   settings.begin = true;
   settings.begin_token_num = 2;
   ScriptedRun run(settings);
@@ -42,16 +42,16 @@ TEST(schedule, seed_matches_triggers_within_a_segment_only) {
   EXPECT_EQ(run.request(), "segment 'Qa\n' 1024 stop@0");
 }
 
-TEST(schedule, seed_looks_for_a_trigger_in_the_last_five_tokens) {
-  ScriptedRun run(seed_settings());
+TEST(schedule, original_looks_for_a_trigger_in_the_last_five_tokens) {
+  ScriptedRun run(original_settings());
   run.answer("\n\nabcd");
   EXPECT_EQ(run.request().substr(0, 5), "probe");
   run.answer("abcd").answer("\n\nabcde");
   EXPECT_EQ(run.request().substr(0, 7), "segment");
 }
 
-TEST(schedule, seed_may_overshoot_and_counts_the_prompt) {
-  ScheduleSettings settings = seed_settings();
+TEST(schedule, original_may_overshoot_and_counts_the_prompt) {
+  ScheduleSettings settings = original_settings();
   settings.begin = true;
   settings.begin_token_num = 30;
   ScriptedRun run(settings, 10, "QQQQQ");
@@ -61,31 +61,31 @@ TEST(schedule, seed_may_overshoot_and_counts_the_prompt) {
   EXPECT_EQ(run.schedule().result().finish_reason, FinishReason::length);
 }
 
-TEST(schedule, seed_finds_eos_in_a_window_that_reaches_into_the_prompt) {
-  ScriptedRun run(seed_settings(), 1000, "Q<eos>Q");
+TEST(schedule, original_finds_eos_in_a_window_that_reaches_into_the_prompt) {
+  ScriptedRun run(original_settings(), 1000, "Q<eos>Q");
   run.answer("ab");
   EXPECT_EQ(run.request(), "");
   EXPECT_EQ(run.schedule().result().finish_reason, FinishReason::stop);
 }
 
-TEST(schedule, seed_knows_the_eos_of_the_tokenizer_alone) {
-  ScriptedRun run(seed_settings());
+TEST(schedule, original_knows_the_eos_of_the_tokenizer_alone) {
+  ScriptedRun run(original_settings());
   run.answer("abcd<end>");
   EXPECT_EQ(run.request(), "segment 'Qabcd<end>' 1024 stop@0");
   run.answer("abcd<eos>");
   EXPECT_EQ(run.request(), "");
 }
 
-TEST(schedule, seed_writes_past_eos_when_told_to) {
-  ScriptedRun run(seed_settings());
+TEST(schedule, original_writes_past_eos_when_told_to) {
+  ScriptedRun run(original_settings());
   run.setup.ignore_eos = true;
   run.answer("abcd<eos>");
   EXPECT_EQ(run.request(), "segment 'Qabcd<eos>' 1024 stop@0");
 }
 
-TEST(schedule, seed_returns_the_text_so_far_when_its_time_is_over) {
+TEST(schedule, original_returns_the_text_so_far_when_its_time_is_over) {
   double now = 0;
-  ScheduleSettings settings = seed_settings();
+  ScheduleSettings settings = original_settings();
   settings.time_out = 10;
   ScriptedRun run(settings);
   run.setup.elapsed_seconds = [&now] { return now; };
@@ -100,8 +100,8 @@ TEST(schedule, seed_returns_the_text_so_far_when_its_time_is_over) {
   EXPECT_EQ(result.text, "Qso.\n\nokok");
 }
 
-TEST(schedule, seed_requests_stay_within_the_context) {
-  ScriptedRun run(seed_settings());
+TEST(schedule, original_requests_stay_within_the_context) {
+  ScriptedRun run(original_settings());
   run.setup.max_model_len = 4;
   EXPECT_EQ(run.request(), "segment 'Q' 3 stop@0");
   run.answer("abc");
@@ -109,14 +109,14 @@ TEST(schedule, seed_requests_stay_within_the_context) {
   EXPECT_EQ(run.schedule().result().finish_reason, FinishReason::length);
 }
 
-TEST(schedule, seed_writes_nothing_when_the_reserve_takes_all) {
-  ScriptedRun run(seed_settings(), 1000, std::string(31744, '-'));
+TEST(schedule, original_writes_nothing_when_the_reserve_takes_all) {
+  ScriptedRun run(original_settings(), 1000, std::string(31744, '-'));
   EXPECT_EQ(run.request(), "");
   EXPECT_TRUE(run.schedule().result().ids.empty());
 }
 
-TEST(schedule, seed_logs_nominal_lengths) {
-  ScriptedRun run(seed_settings());
+TEST(schedule, original_logs_nominal_lengths) {
+  ScriptedRun run(original_settings());
   run.answer("so.\n\n").answer("yes").answer("ok").answer("<eos>");
   const RunResult result = run.schedule().result();
   ASSERT_EQ(result.log.size(), 1u);

@@ -1,5 +1,5 @@
-// The loop of the original program, faults included (compat seed). It looks for EOS and triggers in ids and text of its
-// own choice, so that why a request ended (EndReason) tells it nothing.
+// The loop of the original program, faults included (compat original). It looks for EOS and triggers in ids and text of
+// its own choice, so that the reason for which a request ended tells it nothing.
 #include <algorithm>
 #include <utility>
 
@@ -26,18 +26,18 @@ bool ends_within(std::span<const TokenId> ids, std::size_t window, const RunSetu
 
 }  // namespace
 
-int seed_limit(const RunSetup& setup) {
-  const int room = kSeedContext - static_cast<int>(setup.prompt.size()) - kSeedReserve;
+int original_limit(const RunSetup& setup) {
+  const int room = kOriginalContext - static_cast<int>(setup.prompt.size()) - kOriginalReserve;
   return std::max(0, std::min(setup.max_tokens, room));
 }
 
-Script seed_loop(RunState& run) {
+Script original_loop(RunState& run) {
   const ScheduleSettings& settings = run.settings();
   const Tokenizer& tokenizer = *run.setup().tokenizer;
   const TokenIds help_recap_words = tokenizer.encode(settings.help_recap_words);
   const TokenIds help_think_word = tokenizer.encode(settings.help_think_word.value_or(""));
   const auto eos_window = static_cast<std::size_t>(settings.max_target_tokens);
-  const int limit = seed_limit(run.setup());
+  const int limit = original_limit(run.setup());
   Recap recap(settings);
   bool at_begin = settings.begin;
   int token_num = 0;
