@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "specthink/base/error.h"
+#include "specthink/kernels/prefill_attention.h"
 #include "specthink/model/shard_plan.h"
 
 namespace specthink {
@@ -70,9 +71,10 @@ ModelMemory plan_with_chunk(const ModelConfig& config, int ranks, std::int64_t g
   memory.wanted_tokens = std::min(max_model_len, config.max_position_embeddings);
   for (int rank = 0; rank < ranks; ++rank) {
     const ShardPlan plan(config, rank, ranks);
-    const std::int64_t workspace =
-        chunk * activation_bytes_per_row(config, plan, element) + logit_bytes(plan) + kAttentionPartBytes +
-        memory.wanted_tokens * bytes_per_context_token(config, plan, dtype) + (kLibraryBytes + models - 1) / models;
+    const std::int64_t workspace = chunk * activation_bytes_per_row(config, plan, element) + logit_bytes(plan) +
+                                   PrefillAttention::most_workspace_bytes(config.head_dim) +
+                                   memory.wanted_tokens * bytes_per_context_token(config, plan, dtype) +
+                                   (kLibraryBytes + models - 1) / models;
     const std::int64_t kv_width = plan.num_kv_heads_local * config.head_dim;
     memory.weight_bytes = std::max(memory.weight_bytes, plan.num_parameters(config) * element);
     memory.workspace_bytes = std::max(memory.workspace_bytes, workspace);

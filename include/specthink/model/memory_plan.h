@@ -6,7 +6,8 @@
 //   weights   = what ShardPlan::num_parameters counts × element size
 //   cache     = 2 (K and V) × layers × KV heads × head_dim × element size, for each token
 //   workspace = activations of a prefill step + logits of kLogitRows rows
-//               + parts of attention results + what depends on the context + the libraries' own
+//               + parts of attention results (kernels/prefill_attention.h) + what depends on the context + the
+//               libraries' own
 //
 // where heads, KV heads, intermediate size and vocabulary are the rank's own part. A prefill step has kPrefillChunk
 // rows, or, in the 16-bit types, up to kLargePrefillChunk where the whole context fits beside them. One row's
@@ -46,7 +47,6 @@ constexpr std::int64_t kPageTokens = 128;          ///< tokens of a page of the 
 constexpr std::int64_t kSpareTokens = 2;           ///< rows beyond the context, for steps that run past a stop
 constexpr std::int64_t kPrefillChunk = 1024;       ///< rows of a prefill step, where there is no room for more
 constexpr std::int64_t kLargePrefillChunk = 8192;  ///< larger ones gain nothing
-constexpr std::int64_t kAttentionPartBytes = std::int64_t{17} << 20;  ///< kernels/prefill_attention.h, head_dim 128
 constexpr std::int64_t kLogitRows = 16;  ///< rows whose logits are wanted at once, at most: a verification step
 
 /// What a process takes on a GPU whatever its models; the models share the cost evenly.
