@@ -67,7 +67,7 @@ std::int64_t Transformer::capacity() const { return cache_->capacity(); }
 
 std::int64_t Transformer::cache_bytes() const { return cache_->bytes(); }
 
-std::int64_t Transformer::weight_bytes() const { return plan_.num_parameters(config_) * rope_cos_.element_size(); }
+std::int64_t Transformer::weight_bytes() const { return plan_.part_of(config_).num_parameters() * rope_cos_.element_size(); }
 
 void Transformer::check_arrived() const {
   if (options_.peer_sum) options_.peer_sum->check_arrived();

@@ -19,10 +19,10 @@ namespace specthink {
 struct LayerWeights {
   at::Tensor input_norm;  // [hidden]
   at::Tensor qkv;       // [(heads_local + 2·kv_heads_local)·head_dim, hidden]: query, key, value heads in this order
-  at::Tensor qkv_bias;  // the same rows; undefined without attention_bias
+  at::Tensor qkv_bias;  // the same rows; undefined: none
   at::Tensor qk_norm;   // [heads_local + kv_heads_local, head_dim]: the norm's weight for each head; undefined without
   at::Tensor output;    // [hidden, heads_local·head_dim]
-  at::Tensor output_bias;  // [hidden]; undefined without attention_bias
+  at::Tensor output_bias;  // [hidden]; undefined: none
   at::Tensor post_norm;    // [hidden]
   at::Tensor gate_up;      // [2·intermediate_local, hidden]: gate rows, then up rows
   at::Tensor down;         // [hidden, intermediate_local]

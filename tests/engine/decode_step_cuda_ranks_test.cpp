@@ -38,7 +38,8 @@ ModelConfig config_of(const Shape& shape) {
   config.vocab_size = shape.vocab;
   config.max_position_embeddings = 40960;
   config.qk_norm = shape.qk_norm;
-  config.attention_bias = shape.bias;
+  config.qkv_bias = shape.bias;
+  config.output_bias = shape.bias;
   return config;
 }
 
