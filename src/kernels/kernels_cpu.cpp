@@ -19,9 +19,9 @@ namespace {
 
 }  // namespace
 
-std::string step_obstacle(const StepModel&) { return "this build has no CUDA code"; }
+std::string step_obstacle(const LoadedShard&) { return "this build has no CUDA code"; }
 
-std::unique_ptr<DecodeStep> DecodeStep::create(StepModel, const ProcessGroup&, Collectives&, const Options&) {
+std::unique_ptr<DecodeStep> DecodeStep::create(LoadedShard, const ProcessGroup&, Collectives&, const Options&) {
   no_kernel("DecodeStep::create");
 }
 

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "specthink/base/error.h"
@@ -152,6 +153,24 @@ class RandomSource final : public Source {
   std::uint64_t seed_;
 };
 
+WeightType weight_type(at::ScalarType type) {
+  switch (type) {
+    case at::kBFloat16:
+      return WeightType::bfloat16;
+    case at::kHalf:
+      return WeightType::float16;
+    case at::kFloat:
+      return WeightType::float32;
+    default:
+      throw InternalError("weights of an unknown type");
+  }
+}
+
+WeightMatrix plain_matrix(at::Tensor data) {
+  const WeightType type = weight_type(data.scalar_type());
+  return {.data = std::move(data), .scales = {}, .type = type};
+}
+
 /// Matrices of which one linear layer is made, one below the other; all have the same columns.
 struct Part {
   std::string module;
@@ -159,12 +178,12 @@ struct Part {
   Range here;         // of this rank
 };
 
-at::Tensor stack(Source& source, const std::vector<Part>& parts, std::int64_t columns) {
+WeightMatrix stack(Source& source, const std::vector<Part>& parts, std::int64_t columns) {
   std::vector<at::Tensor> matrices;
   for (const auto& [module, rows, here] : parts) {
     matrices.push_back(source.matrix(module + ".weight", rows, columns, here, {0, columns}));
   }
-  return at::cat(matrices);
+  return plain_matrix(at::cat(matrices));
 }
 
 at::Tensor stack_bias(Source& source, const std::vector<Part>& parts) {
@@ -192,7 +211,8 @@ LayerWeights read_layer(Source& source, const ModelConfig& config, const ShardPl
   layer.input_norm = source.vector(module(names.input_norm) + ".weight", hidden);
   layer.qkv = stack(source, qkv, hidden);
   if (config.qkv_bias) layer.qkv_bias = stack_bias(source, qkv);
-  layer.output = source.matrix(module(names.output) + ".weight", hidden, config.query_width(), all_hidden, heads);
+  layer.output =
+      plain_matrix(source.matrix(module(names.output) + ".weight", hidden, config.query_width(), all_hidden, heads));
   if (config.output_bias) layer.output_bias = source.vector(module(names.output) + ".bias", hidden);
   if (config.qk_norm) {
     const at::Tensor query_norm = source.vector(module(names.query_norm) + ".weight", head_dim);
@@ -205,8 +225,8 @@ LayerWeights read_layer(Source& source, const ModelConfig& config, const ShardPl
                         {{module(names.gate), config.intermediate_size, intermediate},
                          {module(names.up), config.intermediate_size, intermediate}},
                         hidden);
-  layer.down =
-      source.matrix(module(names.down) + ".weight", hidden, config.intermediate_size, all_hidden, intermediate);
+  layer.down = plain_matrix(
+      source.matrix(module(names.down) + ".weight", hidden, config.intermediate_size, all_hidden, intermediate));
   return layer;
 }
 
@@ -224,7 +244,7 @@ ModelWeights read_model(Source& source, const ModelConfig& config, const ShardPl
     weights.layers.push_back(read_layer(source, config, plan, layer));
   }
   weights.final_norm = source.vector(config.tensors.final_norm + ".weight", config.hidden_size);
-  weights.head = config.tie_word_embeddings ? weights.embedding : vocab_matrix(config.tensors.head);
+  weights.head = plain_matrix(config.tie_word_embeddings ? weights.embedding : vocab_matrix(config.tensors.head));
   return weights;
 }
 
