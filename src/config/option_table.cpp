@@ -205,6 +205,11 @@ void add_bench(TableBuilder& table) {
   table.add(kRuns, nothing, {"num_problems", "how many, from the first on", "problems"}, Integer{}, 5, kPart,
             &Part::num_problems);
   table.add(kRuns, nothing, {"num_runs", "of each problem", "runs"}, Integer{}, 5, kPart, &Part::num_runs);
+  table.add(
+      kRuns, times,
+      {"batch", "at a time: they share the steps of a model, where their tokens differ from those alone by rounding",
+       "runs"},
+      Integer{.max = kMaxBatch}, 1, kPart, &Part::batch);
   table.add(kRuns, nothing,
             {"part", "only this share of the problems: every N-th from the K-th on; `merge` joins the parts"},
             PartOfWhole{}, {}, kPart, &Part::part);

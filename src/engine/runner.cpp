@@ -155,7 +155,8 @@ class RunPool {
   /// Takes runs in while there is room for them.
   void admit() {
     while (active_.size() < batch_) {
-      if (!waiting_) waiting_ = next_();
+      if (!waiting_ && !exhausted_) waiting_ = next_();
+      exhausted_ = !waiting_;
       if (!waiting_) return;
       check_room(engine_, waiting_->setup);
       // compat original may reach beyond its limit, into what the context has left.
@@ -195,6 +196,7 @@ class RunPool {
   std::size_t batch_;
   const std::function<std::optional<ScheduledRun>()>& next_;
   std::optional<ScheduledRun> waiting_;  // has no room yet
+  bool exhausted_ = false;               // next_ has given no more
   std::vector<std::unique_ptr<ActiveRun>> active_;
 };
 
