@@ -10,6 +10,7 @@
 #include "specthink/comm/device.h"
 #include "specthink/kernels/read_bandwidth.h"
 #include "specthink/model/hub.h"
+#include "specthink/model/model_config.h"
 
 namespace specthink {
 
@@ -22,12 +23,12 @@ int run_bench_kernels(const Invocation& invocation) {
   KernelReport report;
   report.dtype = given.dtype == DType::bfloat16 ? "bfloat16" : "float16";
   report.ranks = settings.bench_kernels.ranks;
-  const auto add_model = [&](const std::string& name, const ModelConfig& config) {
-    report.models.push_back({name, decode_shape(config, report.ranks), {}});
+  const auto add_model = [&](const std::string& name, const ModelDescription& model) {
+    report.models.push_back({name, part_of_first_rank(model, report.ranks), {}});
   };
   if (!given.target.empty()) add_model(given.target, ModelConfig::load(resolve_model(given.target)));
   if (given.draft) add_model(*given.draft, ModelConfig::load(resolve_model(*given.draft)));
-  const ModelConfig llama = llama_8b();
+  const ModelDescription llama = llama_8b();
   add_model(llama.source, llama);
 
   const c10::Device device = kernel_benchmark_device();
@@ -35,9 +36,9 @@ int run_bench_kernels(const Invocation& invocation) {
   report.read_bytes_per_second = measure_read_bandwidth(device);
   const ElementType type = given.dtype == DType::bfloat16 ? ElementType::bfloat16 : ElementType::float16;
   for (ModelKernels& model : report.models) {
-    model.times = time_kernels(model.shape, type, device);
-    model.prefill_linears = time_prefill_linears(model.shape, type, device);
-    model.prefill_attention = time_prefill_attention(model.shape, type, device);
+    model.times = time_kernels(model.part, type, device);
+    model.prefill_linears = time_prefill_linears(model.part, type, device);
+    model.prefill_attention = time_prefill_attention(model.part, type, device);
   }
 
   if (settings.format == Format::json) {

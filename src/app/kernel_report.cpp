@@ -13,13 +13,13 @@ double share(const KernelReport& report, std::int64_t bytes, double seconds) {
   return static_cast<double>(bytes) / seconds / report.read_bytes_per_second;
 }
 
-std::string shape_text(const DecodeShape& shape) {
-  return fmt::format("hidden {}, intermediate {}, {} query and {} KV heads of {}, vocabulary {}", shape.hidden,
-                     shape.intermediate, shape.heads, shape.kv_heads, shape.head_dim, shape.vocab);
+std::string shape_text(const ModelDescription& part) {
+  return fmt::format("hidden {}, intermediate {}, {} query and {} KV heads of {}, vocabulary {}", part.hidden_size,
+                     part.intermediate_size, part.num_heads, part.num_kv_heads, part.head_dim, part.vocab_size);
 }
 
 double operations_per_second(const ModelKernels& model, const PrefillAttentionTime& time) {
-  return prefill_attention_operations(model.shape, time.which) / time.seconds;
+  return prefill_attention_operations(model.part, time.which) / time.seconds;
 }
 
 std::string product_table(const KernelReport& report, const ModelKernels& model) {
@@ -46,38 +46,30 @@ std::string attention_table(const ModelKernels& model) {
 
 }  // namespace
 
-DecodeShape decode_shape(const ModelConfig& config, int ranks) {
-  const ShardPlan plan(config, 0, ranks);
+ModelDescription part_of_first_rank(const ModelDescription& model, int ranks) {
+  const ShardPlan plan(model, 0, ranks);
   if (!plan.uniform_groups()) {
     throw UserError(
         "{}: with {} ranks the KV heads of a rank serve different numbers of query heads, which the decode kernels do "
         "not do: choose --ranks so that it divides the {} KV heads",
-        config.source, ranks, config.num_kv_heads);
+        model.source, ranks, model.num_kv_heads);
   }
-  return {.hidden = config.hidden_size,
-          .intermediate = plan.intermediate_local,
-          .heads = plan.num_heads_local,
-          .kv_heads = plan.num_kv_heads_local,
-          .head_dim = config.head_dim,
-          .vocab = plan.vocab_local,
-          .qk_norm = config.qk_norm,
-          .bias = config.attention_bias};
+  return plan.part_of(model);
 }
 
-ModelConfig llama_8b() {
-  ModelConfig config;
-  config.source = "Llama-8B";
-  config.model_type = "llama";
-  config.hidden_size = 4096;
-  config.intermediate_size = 14336;
-  config.num_layers = 32;
-  config.num_heads = 32;
-  config.num_kv_heads = 8;
-  config.head_dim = 128;
-  config.vocab_size = 128256;
-  config.max_position_embeddings = 131072;
-  config.rms_norm_eps = 1e-5;
-  return config;
+ModelDescription llama_8b() {
+  ModelDescription model;
+  model.source = "Llama-8B";
+  model.hidden_size = 4096;
+  model.intermediate_size = 14336;
+  model.num_layers = 32;
+  model.num_heads = 32;
+  model.num_kv_heads = 8;
+  model.head_dim = 128;
+  model.vocab_size = 128256;
+  model.max_position_embeddings = 131072;
+  model.rms_norm_eps = 1e-5;
+  return model;
 }
 
 std::string to_markdown(const KernelReport& report) {
@@ -98,7 +90,7 @@ std::string to_markdown(const KernelReport& report) {
       add_time(row, time.overlapped);
       rows.push_back(std::move(row));
     }
-    text += fmt::format("\n## {}\n\n{}.\n\n", model.name, shape_text(model.shape)) +
+    text += fmt::format("\n## {}\n\n{}.\n\n", model.name, shape_text(model.part)) +
             markdown_table({"kernel", "rows", "context", "bytes", "µs alone", "share", "µs overlapped", "share"}, rows);
     if (!model.prefill_linears.empty()) text += "\nProducts of a prefill:\n\n" + product_table(report, model);
     if (!model.prefill_attention.empty()) text += "\nAttention of a prefill:\n\n" + attention_table(model);
@@ -139,15 +131,15 @@ Json to_json(const KernelReport& report) {
                            {"us", time.seconds * 1e6},
                            {"tflop_s", operations_per_second(model, time) / 1e12}});
     }
-    const DecodeShape& shape = model.shape;
+    const ModelDescription& part = model.part;
     models.push_back({{"name", model.name},
                       {"shape",
-                       {{"hidden", shape.hidden},
-                        {"intermediate", shape.intermediate},
-                        {"heads", shape.heads},
-                        {"kv_heads", shape.kv_heads},
-                        {"head_dim", shape.head_dim},
-                        {"vocab", shape.vocab}}},
+                       {{"hidden", part.hidden_size},
+                        {"intermediate", part.intermediate_size},
+                        {"heads", part.num_heads},
+                        {"kv_heads", part.num_kv_heads},
+                        {"head_dim", part.head_dim},
+                        {"vocab", part.vocab_size}}},
                       {"kernels", std::move(kernels)},
                       {"prefill_linears", std::move(products)},
                       {"prefill_attention", std::move(attention)}});

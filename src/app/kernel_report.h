@@ -6,20 +6,20 @@
 
 #include "specthink/base/json.h"
 #include "specthink/kernels/kernel_benchmark.h"
-#include "specthink/model/model_config.h"
+#include "specthink/kernels/model_description.h"
 
 namespace specthink {
 
 /// The first rank's part of a model that `ranks` share. Throws UserError when they cannot, or when its KV heads serve
 /// different numbers of query heads, which the decode kernels do not do.
-DecodeShape decode_shape(const ModelConfig& config, int ranks);
+ModelDescription part_of_first_rank(const ModelDescription& model, int ranks);
 
 /// The shape of Llama 3 with 8 billion parameters: a model that everybody's kernels are measured with.
-ModelConfig llama_8b();
+ModelDescription llama_8b();
 
 struct ModelKernels {
   std::string name;
-  DecodeShape shape;
+  ModelDescription part;
   std::vector<KernelTime> times;
   // Empty where the kernels do not run on this GPU.
   std::vector<PrefillLinearTime> prefill_linears = {};

@@ -12,6 +12,7 @@
 #include "specthink/base/strings.h"
 #include "specthink/model/hub.h"
 #include "specthink/model/memory_plan.h"
+#include "specthink/model/model_config.h"
 #include "specthink/report/table.h"
 
 namespace specthink {

@@ -39,15 +39,15 @@ Engine::Engine(const ProcessGroup& group, Collectives& collectives, Model target
 Engine::~Engine() = default;
 
 void Engine::make_step(ModelState& state) {
-  StepModel model = state.model.transformer->step_model();
-  state.obstacle = options_.decode_kernels ? step_obstacle(model) : "switched off";
+  const LoadedShard& shard = state.model.transformer->shard();
+  state.obstacle = options_.decode_kernels ? step_obstacle(shard) : "switched off";
   // All ranks decode alike: shards can differ in what the kernels take.
   for (const std::int64_t refused : group_.all_gather(static_cast<std::int64_t>(!state.obstacle.empty()))) {
     if (refused && state.obstacle.empty()) state.obstacle = "another rank's shard does not fit them";
   }
   if (!state.obstacle.empty()) return;
   const DecodeStep::Options options{options_.all_reduce, options_.vocab_size, options_.wait_limit_seconds};
-  state.step = DecodeStep::create(std::move(model), group_, collectives_, options);
+  state.step = DecodeStep::create(shard, group_, collectives_, options);
 }
 
 std::string Engine::decode_path(Role role) {

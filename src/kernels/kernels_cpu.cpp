@@ -19,9 +19,9 @@ namespace {
 
 }  // namespace
 
-std::string step_obstacle(const StepModel&) { return "this build has no CUDA code"; }
+std::string step_obstacle(const LoadedShard&) { return "this build has no CUDA code"; }
 
-std::unique_ptr<DecodeStep> DecodeStep::create(StepModel, const ProcessGroup&, Collectives&, const Options&) {
+std::unique_ptr<DecodeStep> DecodeStep::create(LoadedShard, const ProcessGroup&, Collectives&, const Options&) {
   no_kernel("DecodeStep::create");
 }
 
@@ -40,13 +40,13 @@ c10::Device kernel_benchmark_device() {
       "the decode kernels run on a GPU, and this build has no CUDA code: build with SPECTHINK_CUDA=ON");
 }
 
-std::vector<KernelTime> time_kernels(const DecodeShape&, ElementType, c10::Device) { no_kernel("time_kernels"); }
+std::vector<KernelTime> time_kernels(const ModelDescription&, ElementType, c10::Device) { no_kernel("time_kernels"); }
 
-std::vector<PrefillLinearTime> time_prefill_linears(const DecodeShape&, ElementType, c10::Device) {
+std::vector<PrefillLinearTime> time_prefill_linears(const ModelDescription&, ElementType, c10::Device) {
   no_kernel("time_prefill_linears");
 }
 
-std::vector<PrefillAttentionTime> time_prefill_attention(const DecodeShape&, ElementType, c10::Device) {
+std::vector<PrefillAttentionTime> time_prefill_attention(const ModelDescription&, ElementType, c10::Device) {
   no_kernel("time_prefill_attention");
 }
 

@@ -37,22 +37,18 @@ at::Tensor upload_rows(std::span<const SlotRows> batch, std::int64_t capacity, c
 
 }  // namespace
 
-FusedForward::FusedForward(const ModelConfig& config, const ShardPlan& plan, const ModelWeights& weights,
-                           const KvCache& cache, prefill_ops::RopeTables rope, at::Tensor kv_head_of,
-                           Collectives& collectives, PeerSum* peer_sum)
-    : config_(config),
-      plan_(plan),
-      weights_(weights),
+FusedForward::FusedForward(const LoadedShard& shard, const KvCache& cache, Collectives& collectives, PeerSum* peer_sum)
+    : shard_(shard),
+      part_(shard.part),
+      weights_(shard.weights),
       collectives_(collectives),
       peer_sum_(peer_sum),
-      capacity_(cache.capacity()),
-      rope_(std::move(rope)),
-      kv_head_of_(std::move(kv_head_of)) {
-  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
-    const LayerWeights& layer = weights.layers[i];
+      capacity_(cache.capacity()) {
+  for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
+    const LayerWeights& layer = weights_.layers[i];
     const auto index = static_cast<std::int64_t>(i);
-    const auto matrix = [](const at::Tensor& weights, PrefillLinear::Kind kind) {
-      return Matrix{weights.t(), PrefillLinear::create(weights, kind)};
+    const auto matrix = [](const WeightMatrix& weights, PrefillLinear::Kind kind) {
+      return Matrix{weights.data.t(), PrefillLinear::create(weights.data, kind)};
     };
     layers_.push_back({.qkv = matrix(layer.qkv, PrefillLinear::Kind::plain),
                        .output = matrix(layer.output, PrefillLinear::Kind::plain),
@@ -61,31 +57,31 @@ FusedForward::FusedForward(const ModelConfig& config, const ShardPlan& plan, con
                        .cached_keys = cache.all_keys(index),
                        .cached_values = cache.all_values(index)});
   }
-  if (!plan.uniform_groups()) return;
+  if (!shard.uniform_groups) return;
   std::vector<PrefillAttention::Layer> planes;
   for (const Layer& layer : layers_) planes.push_back({layer.cached_keys, layer.cached_values});
   attention_ = PrefillAttention::create(planes);
 }
 
 bool FusedForward::by_peers(std::int64_t rows) const {
-  return peer_sum_ && peer_sum_->takes(rows, config_.hidden_size, weights_.embedding.scalar_type());
+  return peer_sum_ && peer_sum_->takes(rows, part_.hidden_size, weights_.embedding.scalar_type());
 }
 
 void FusedForward::reserve(std::int64_t rows) {
   if (rows == 0 || (all_.residual.defined() && all_.residual.size(0) >= rows)) return;
-  const std::int64_t heads = plan_.num_heads_local;
-  const std::int64_t head_dim = config_.head_dim;
+  const std::int64_t heads = part_.num_heads;
+  const std::int64_t head_dim = part_.head_dim;
   const auto empty = [&](at::IntArrayRef shape) { return at::empty(shape, weights_.embedding.options()); };
   all_ = {};  // its memory first
   all_ = {
-      .residual = empty({rows, config_.hidden_size}),
-      .delta = by_peers(rows) ? at::Tensor() : empty({rows, config_.hidden_size}),
-      .normed = empty({rows, config_.hidden_size}),
-      .qkv = empty({rows, (heads + 2 * plan_.num_kv_heads_local) * head_dim}),
+      .residual = empty({rows, part_.hidden_size}),
+      .delta = by_peers(rows) ? at::Tensor() : empty({rows, part_.hidden_size}),
+      .normed = empty({rows, part_.hidden_size}),
+      .qkv = empty({rows, part_.qkv_width()}),
       .queries = empty({rows, heads, head_dim}),
       .attended = empty({rows, heads, head_dim}),
-      .gate_up = empty({rows, 2 * plan_.intermediate_local}),
-      .activated = empty({rows, plan_.intermediate_local}),
+      .gate_up = empty({rows, 2 * part_.intermediate_size}),
+      .activated = empty({rows, part_.intermediate_size}),
   };
 }
 
@@ -120,12 +116,12 @@ at::Tensor FusedForward::run(std::span<const SlotRows> batch, bool for_last) {
   const std::int64_t count = count_rows(batch);
   reserve(count);
   at::Tensor embedding = by_peers(count)
-                             ? peer_sum_->partial(count, config_.hidden_size, weights_.embedding.scalar_type())
+                             ? peer_sum_->partial(count, part_.hidden_size, weights_.embedding.scalar_type())
                              : all_.residual.narrow(0, 0, count);
   const prefill_ops::RowIndices indices = embed(batch, embedding);
   Buffers buffers = buffers_for(count);  // while the GPU embeds
   join_embedding(buffers);
-  at::Tensor result = at::empty({for_last ? 1 : count, config_.hidden_size}, buffers.residual.options());
+  at::Tensor result = at::empty({for_last ? 1 : count, part_.hidden_size}, buffers.residual.options());
 
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
     const LayerWeights& weights = weights_.layers[layer];
@@ -148,11 +144,11 @@ prefill_ops::RowIndices FusedForward::embed(std::span<const SlotRows> batch, at:
     const at::Tensor both = at::empty({2, part.size(0)}, part.options().dtype(at::kLong));
     prefill_ops::RowIndices indices{both.select(0, 0), both.select(0, 1)};
     prefill_ops::embed_new_rows({first.tokens, first.first_position, first.slot * capacity_ + first.first_position},
-                                weights_.embedding, plan_.first_vocab, part, indices);
+                                weights_.embedding, shard_.first_vocab, part, indices);
     return indices;
   }
   const at::Tensor rows = upload_rows(batch, capacity_, part.device());
-  prefill_ops::embed_rows(rows.select(0, 0), weights_.embedding, plan_.first_vocab, part);
+  prefill_ops::embed_rows(rows.select(0, 0), weights_.embedding, shard_.first_vocab, part);
   return {rows.select(0, 1), rows.select(0, 2)};
 }
 
@@ -161,9 +157,9 @@ void FusedForward::join_embedding(Buffers& buffers) {
   const at::Tensor& norm = weights_.layers.front().input_norm;
   if (buffers.delta.defined()) {
     collectives_.all_reduce(buffers.residual);
-    prefill_ops::rms_norm(buffers.residual, norm, config_.rms_norm_eps, buffers.normed);
+    prefill_ops::rms_norm(buffers.residual, norm, part_.rms_norm_eps, buffers.normed);
   } else {
-    peer_sum_->sum_rms_norm(buffers.residual, norm, config_.rms_norm_eps, buffers.normed);
+    peer_sum_->sum_rms_norm(buffers.residual, norm, part_.rms_norm_eps, buffers.normed);
   }
 }
 
@@ -182,7 +178,7 @@ void FusedForward::multiply(const Matrix& matrix, const at::Tensor& x, const at:
 at::Tensor FusedForward::partial_linear(const Matrix& matrix, const at::Tensor& x, const Buffers& buffers) {
   const std::int64_t rows = x.size(0);
   at::Tensor result =
-      buffers.delta.defined() ? buffers.delta : peer_sum_->partial(rows, config_.hidden_size, x.scalar_type());
+      buffers.delta.defined() ? buffers.delta : peer_sum_->partial(rows, part_.hidden_size, x.scalar_type());
   multiply(matrix, x, {}, result);
   return result;
 }
@@ -192,9 +188,9 @@ void FusedForward::join(at::Tensor& partial, const at::Tensor& bias, const at::T
                         at::Tensor& normed) {
   if (buffers.delta.defined()) {
     collectives_.all_reduce(partial);
-    prefill_ops::add_rms_norm(buffers.residual, partial, bias, norm, config_.rms_norm_eps, normed);
+    prefill_ops::add_rms_norm(buffers.residual, partial, bias, norm, part_.rms_norm_eps, normed);
   } else {
-    peer_sum_->add_rms_norm(buffers.residual, bias, norm, config_.rms_norm_eps, normed);
+    peer_sum_->add_rms_norm(buffers.residual, bias, norm, part_.rms_norm_eps, normed);
   }
 }
 
@@ -203,8 +199,8 @@ void FusedForward::store_heads(std::size_t layer, const prefill_ops::RowIndices&
   const LayerWeights& weights = weights_.layers[layer];
   Layer& views = layers_[layer];
   multiply(views.qkv, buffers.normed, weights.qkv_bias, buffers.qkv);
-  prefill_ops::qk_norm_rope_store(buffers.qkv, weights.qk_norm, config_.rms_norm_eps, rope_, indices, buffers.queries,
-                                  views.cached_keys, views.cached_values);
+  prefill_ops::qk_norm_rope_store(buffers.qkv, weights.qk_norm, part_.rms_norm_eps, shard_.rope, indices,
+                                  buffers.queries, views.cached_keys, views.cached_values);
 }
 
 /// queries, of the last of the slot's rows, and the result, `attended` or another tensor: [n, heads_local, head_dim].
@@ -217,7 +213,8 @@ at::Tensor FusedForward::attend_slot(std::size_t layer, const SlotRows& rows, co
     return attended;
   }
   return causal_attention(queries, layers_[layer].cached_keys.narrow(0, first, length),
-                          layers_[layer].cached_values.narrow(0, first, length), kv_head_of_, plan_.uniform_groups());
+                          layers_[layer].cached_values.narrow(0, first, length), shard_.kv_head_of,
+                          shard_.uniform_groups);
 }
 
 /// queries -> [rows, heads_local, head_dim]: `attended` or another tensor. The buffers may have the last rows of a
@@ -237,8 +234,7 @@ at::Tensor FusedForward::attend(std::size_t layer, std::span<const SlotRows> bat
 
 /// This rank's part of what attention adds to the residual, without the bias of the output.
 at::Tensor FusedForward::attention_part(std::size_t layer, const at::Tensor& attended, const Buffers& buffers) {
-  return partial_linear(layers_[layer].output,
-                        attended.reshape({attended.size(0), plan_.num_heads_local * config_.head_dim}), buffers);
+  return partial_linear(layers_[layer].output, attended.reshape({attended.size(0), part_.query_width()}), buffers);
 }
 
 /// normed -> this rank's part of what the feed-forward adds to the residual.

@@ -11,24 +11,21 @@
 #include <vector>
 
 #include "model/kv_cache.h"
-#include "model/weights.h"
 #include "specthink/comm/collectives.h"
+#include "specthink/kernels/loaded_shard.h"
 #include "specthink/kernels/peer_sum.h"
 #include "specthink/kernels/prefill_attention.h"
 #include "specthink/kernels/prefill_linear.h"
 #include "specthink/kernels/prefill_ops.h"
-#include "specthink/model/model_config.h"
-#include "specthink/model/shard_plan.h"
 #include "specthink/model/transformer.h"
 
 namespace specthink {
 
 /// Computes what Transformer's LibTorch operators compute, to within the rounding of the norms' sums. Holds views of
-/// the weights and the cache; config, plan, weights, collectives and peer_sum (which may be null) must outlive it.
+/// the weights and the cache; shard, collectives and peer_sum (which may be null) must outlive it.
 class FusedForward {
  public:
-  FusedForward(const ModelConfig& config, const ShardPlan& plan, const ModelWeights& weights, const KvCache& cache,
-               prefill_ops::RopeTables rope, at::Tensor kv_head_of, Collectives& collectives, PeerSum* peer_sum);
+  FusedForward(const LoadedShard& shard, const KvCache& cache, Collectives& collectives, PeerSum* peer_sum);
 
   /// Sets memory aside for steps of up to so many rows.
   void reserve(std::int64_t rows);
@@ -80,15 +77,13 @@ class FusedForward {
   at::Tensor attention_part(std::size_t layer, const at::Tensor& attended, const Buffers& buffers);
   at::Tensor feed_forward(std::size_t layer, Buffers& buffers);
 
-  const ModelConfig& config_;
-  const ShardPlan& plan_;
+  const LoadedShard& shard_;
+  const ModelDescription& part_;
   const ModelWeights& weights_;
   Collectives& collectives_;
   PeerSum* peer_sum_;
   std::unique_ptr<PrefillAttention> attention_;  // null: the library's
   std::int64_t capacity_;                        // of a slot
-  prefill_ops::RopeTables rope_;
-  at::Tensor kv_head_of_;  // [heads_local]
   std::vector<Layer> layers_;
   Buffers all_;  // for as many rows as were ever asked for; delta only where peer_sum_ does not take them
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "specthink/base/error.h"
+#include "specthink/kernels/prefill_attention.h"
 #include "specthink/model/shard_plan.h"
 
 namespace specthink {
@@ -13,19 +14,20 @@ constexpr std::int64_t kLeastContext = 1024;  // a shorter one holds no problem 
 
 constexpr std::int64_t kFloat = sizeof(float);
 
-std::int64_t activation_bytes_per_row(const ModelConfig& config, const ShardPlan& plan, std::int64_t element) {
-  const std::int64_t queries = plan.num_heads_local * config.head_dim;
-  const std::int64_t qkv = queries + 2 * plan.num_kv_heads_local * config.head_dim;
-  const std::int64_t feed_forward = plan.intermediate_local * 3;  // gate, up, product
-  if (element < kFloat) return (config.hidden_size * 5 + qkv + queries * 2 + feed_forward) * element;
-  return config.hidden_size * (3 * element + 2 * kFloat) + (qkv * 5 + queries + feed_forward) * element;
+std::int64_t activation_bytes_per_row(const ModelDescription& part, std::int64_t element) {
+  const std::int64_t hidden = part.hidden_size;
+  const std::int64_t queries = part.query_width();
+  const std::int64_t qkv = part.qkv_width();
+  const std::int64_t feed_forward = part.intermediate_size * 3;  // gate, up, product
+  if (element < kFloat) return (hidden * 5 + qkv + queries * 2 + feed_forward) * element;
+  return hidden * (3 * element + 2 * kFloat) + (qkv * 5 + queries + feed_forward) * element;
 }
 
-std::int64_t bytes_per_context_token(const ModelConfig& config, const ShardPlan& plan, DType dtype) {
+std::int64_t bytes_per_context_token(const ModelDescription& part, bool uniform_groups, DType dtype) {
   const std::int64_t element = size_of(dtype);
   const bool full_precision = dtype == DType::float32;
-  std::int64_t bytes = config.head_dim * 2 * element;  // cos and sin
-  if (full_precision || !plan.uniform_groups()) bytes += plan.num_heads_local * config.head_dim * 2 * element;
+  std::int64_t bytes = part.head_dim * 2 * element;  // cos and sin
+  if (full_precision || !uniform_groups) bytes += part.query_width() * 2 * element;
   if (full_precision) bytes += kPrefillChunk * (1 + kFloat);
   return bytes;
 }
@@ -36,9 +38,13 @@ std::int64_t logit_bytes(const ShardPlan& plan) {
   return kLogitRows * plan.vocab_local * plan.ranks * kBytesPerLogit;
 }
 
+std::int64_t cache_bytes_per_token(const ModelDescription& part, std::int64_t element) {
+  return 2 * part.num_layers * part.kv_width() * element;
+}
+
 std::int64_t pages_for(std::int64_t tokens) { return (tokens + kSpareTokens + kPageTokens - 1) / kPageTokens; }
 
-bool divides_heads(const ModelConfig& config, int ranks) { return config.num_heads % ranks == 0; }
+bool divides_heads(const ModelDescription& model, int ranks) { return model.num_heads % ranks == 0; }
 
 // The share in hundredths, rounded up; a large number when the whole GPU is too small.
 std::int64_t hundredths_for(std::int64_t needed_bytes, std::int64_t gpu_bytes) {
@@ -61,22 +67,23 @@ std::int64_t longest_context(std::int64_t longest, Predicate fits) {
 }
 
 /// With prefill steps of `chunk` rows.
-ModelMemory plan_with_chunk(const ModelConfig& config, int ranks, std::int64_t gpu_bytes, double utilization,
+ModelMemory plan_with_chunk(const ModelDescription& model, int ranks, std::int64_t gpu_bytes, double utilization,
                             DType dtype, std::int64_t max_model_len, int models, std::int64_t chunk) {
   const std::int64_t element = size_of(dtype);
   ModelMemory memory;
   memory.prefill_rows = chunk;
   memory.budget_bytes = budget_bytes(utilization, gpu_bytes);
-  memory.wanted_tokens = std::min(max_model_len, config.max_position_embeddings);
+  memory.wanted_tokens = std::min(max_model_len, model.max_position_embeddings);
   for (int rank = 0; rank < ranks; ++rank) {
-    const ShardPlan plan(config, rank, ranks);
-    const std::int64_t workspace =
-        chunk * activation_bytes_per_row(config, plan, element) + logit_bytes(plan) + kAttentionPartBytes +
-        memory.wanted_tokens * bytes_per_context_token(config, plan, dtype) + (kLibraryBytes + models - 1) / models;
-    const std::int64_t kv_width = plan.num_kv_heads_local * config.head_dim;
-    memory.weight_bytes = std::max(memory.weight_bytes, plan.num_parameters(config) * element);
+    const ShardPlan plan(model, rank, ranks);
+    const ModelDescription part = plan.part_of(model);
+    const std::int64_t workspace = chunk * activation_bytes_per_row(part, element) + logit_bytes(plan) +
+                                   PrefillAttention::most_workspace_bytes(part.head_dim) +
+                                   memory.wanted_tokens * bytes_per_context_token(part, plan.uniform_groups(), dtype) +
+                                   (kLibraryBytes + models - 1) / models;
+    memory.weight_bytes = std::max(memory.weight_bytes, part.num_parameters() * element);
     memory.workspace_bytes = std::max(memory.workspace_bytes, workspace);
-    memory.kv_bytes_per_token = std::max(memory.kv_bytes_per_token, 2 * config.num_layers * kv_width * element);
+    memory.kv_bytes_per_token = std::max(memory.kv_bytes_per_token, cache_bytes_per_token(part, element));
   }
 
   const std::int64_t page_bytes = kPageTokens * memory.kv_bytes_per_token;
@@ -98,12 +105,12 @@ std::int64_t budget_bytes(double utilization, std::int64_t gpu_bytes) {
   return static_cast<std::int64_t>(utilization * static_cast<double>(gpu_bytes));
 }
 
-ModelMemory plan_memory(const ModelConfig& config, int ranks, std::int64_t gpu_bytes, double utilization, DType dtype,
-                        std::int64_t max_model_len, int models) {
+ModelMemory plan_memory(const ModelDescription& model, int ranks, std::int64_t gpu_bytes, double utilization,
+                        DType dtype, std::int64_t max_model_len, int models) {
   check(ranks > 0 && gpu_bytes > 0 && max_model_len > 0 && models > 0,
         "a memory plan is for some ranks, memory, context and models");
   const auto with_chunk = [&](std::int64_t chunk) {
-    return plan_with_chunk(config, ranks, gpu_bytes, utilization, dtype, max_model_len, models, chunk);
+    return plan_with_chunk(model, ranks, gpu_bytes, utilization, dtype, max_model_len, models, chunk);
   };
   ModelMemory memory = with_chunk(kPrefillChunk);
   if (dtype == DType::float32) return memory;
@@ -119,23 +126,23 @@ ModelMemory plan_memory(const ModelConfig& config, int ranks, std::int64_t gpu_b
   return memory;
 }
 
-StepBytes step_bytes(const ModelConfig& config, int ranks, DType dtype) {
+StepBytes step_bytes(const ModelDescription& model, int ranks, DType dtype) {
   StepBytes bytes;
   for (int rank = 0; rank < ranks; ++rank) {
-    const ShardPlan plan(config, rank, ranks);
-    const std::int64_t embedding = config.tie_word_embeddings ? 0 : plan.vocab_local * config.hidden_size;
-    const std::int64_t kv_elements = 2 * config.num_layers * plan.num_kv_heads_local * config.head_dim;
-    bytes.weights = std::max(bytes.weights, (plan.num_parameters(config) - embedding) * size_of(dtype));
-    bytes.kv_per_token = std::max(bytes.kv_per_token, kv_elements * size_of(dtype));
+    const ModelDescription part = ShardPlan(model, rank, ranks).part_of(model);
+    const std::int64_t embedding = part.tie_word_embeddings ? 0 : part.vocab_size * part.hidden_size;
+    bytes.weights = std::max(bytes.weights, (part.num_parameters() - embedding) * size_of(dtype));
+    bytes.kv_per_token = std::max(bytes.kv_per_token, cache_bytes_per_token(part, size_of(dtype)));
   }
   return bytes;
 }
 
-std::optional<std::array<double, 2>> least_split(const ModelConfig& target, const ModelConfig* draft, int ranks,
-                                                 std::int64_t gpu_bytes, DType dtype, std::int64_t max_model_len) {
+std::optional<std::array<double, 2>> least_split(const ModelDescription& target, const ModelDescription* draft,
+                                                 int ranks, std::int64_t gpu_bytes, DType dtype,
+                                                 std::int64_t max_model_len) {
   const int models = draft ? 2 : 1;
-  const auto hundredths = [&](const ModelConfig& config) {
-    const ModelMemory memory = plan_memory(config, ranks, gpu_bytes, 1, dtype, max_model_len, models);
+  const auto hundredths = [&](const ModelDescription& model) {
+    const ModelMemory memory = plan_memory(model, ranks, gpu_bytes, 1, dtype, max_model_len, models);
     return hundredths_for(memory.needed_bytes, gpu_bytes);
   };
   const std::int64_t target_share = hundredths(target);
@@ -144,8 +151,8 @@ std::optional<std::array<double, 2>> least_split(const ModelConfig& target, cons
   return std::array{target_share / 100.0, draft_share / 100.0};
 }
 
-int ranks_that_fit(const ModelConfig& target, const ModelConfig* draft, int ranks, std::int64_t gpu_bytes, DType dtype,
-                   std::int64_t max_model_len) {
+int ranks_that_fit(const ModelDescription& target, const ModelDescription* draft, int ranks, std::int64_t gpu_bytes,
+                   DType dtype, std::int64_t max_model_len) {
   for (; ranks <= kMaxRanks; ++ranks) {
     if (divides_heads(target, ranks) && (!draft || divides_heads(*draft, ranks)) &&
         least_split(target, draft, ranks, gpu_bytes, dtype, max_model_len)) {
@@ -155,11 +162,11 @@ int ranks_that_fit(const ModelConfig& target, const ModelConfig* draft, int rank
   return 0;
 }
 
-std::vector<Deployment> suggest_deployments(const ModelConfig& target, const ModelConfig* draft,
+std::vector<Deployment> suggest_deployments(const ModelDescription& target, const ModelDescription* draft,
                                             const Deployment& wanted, std::int64_t gpu_bytes, DType dtype) {
   const auto fits_as_split = [&](std::int64_t context) {
-    const auto fits = [&](const ModelConfig& config, double utilization) {
-      return plan_memory(config, wanted.gpus, gpu_bytes, utilization, dtype, context, draft ? 2 : 1).fits();
+    const auto fits = [&](const ModelDescription& model, double utilization) {
+      return plan_memory(model, wanted.gpus, gpu_bytes, utilization, dtype, context, draft ? 2 : 1).fits();
     };
     return fits(target, wanted.utilization[0]) && (!draft || fits(*draft, wanted.utilization[1]));
   };

@@ -1,11 +1,10 @@
 #include "specthink/model/model_config.h"
 
 #include <algorithm>
-#include <array>
-#include <optional>
 #include <system_error>
 
 #include "model/config_reader.h"
+#include "model/families/family.h"
 #include "model/rope_config.h"
 #include "specthink/base/error.h"
 #include "specthink/base/log.h"
@@ -24,46 +23,32 @@ constexpr std::int64_t kMaxHeadDim = std::int64_t{1} << 12;
 constexpr std::int64_t kMaxWidth = std::int64_t{1} << 20;  // heads × head_dim
 constexpr std::int64_t kMaxVocab = std::int64_t{1} << 24;
 
-// What is the same for all models of a family, and the defaults of its configuration class in transformers for keys
-// that config.json leaves out. The five sizes that make a model what it is must be in the file.
-struct Family {
-  const char* model_type;
-  const char* architecture;
-  bool qk_norm;
-  std::optional<std::int64_t> default_kv_heads;  // none: as many as query heads
-  std::optional<std::int64_t> default_head_dim;  // none: hidden size / query heads
-  std::int64_t default_max_position_embeddings;
-};
-
-constexpr std::array kFamilies{
-    Family{"qwen3", "Qwen3ForCausalLM", true, 32, 128, 32768},
-};
-
-std::string supported_types() {
+std::string supported_types(std::span<const Family> families) {
   std::string names;
-  for (const Family& family : kFamilies) names += (names.empty() ? "" : ", ") + std::string(family.model_type);
+  for (const Family& family : families) names += (names.empty() ? "" : ", ") + family.model_type;
   return names;
 }
 
 // model_type decides; without it, the architectures do.
-const Family& find_family(const ConfigReader& config) {
+const Family& find_family(const ConfigReader& config, std::span<const Family> families) {
   const bool has_type = config.has("model_type");
   const std::string type = config.text("model_type", "");
   const Json* architectures = config.find("architectures");
-  for (const Family& family : kFamilies) {
+  for (const Family& family : families) {
     if (has_type ? type == family.model_type
                  : architectures && architectures->is_array() &&
                        std::ranges::find(*architectures, Json(family.architecture)) != architectures->end()) {
       return family;
     }
   }
+  const std::string supported = supported_types(families);
   if (!has_type && architectures) {
     throw UserError("{}: architectures: {} is not supported; supported model types: {}", config.file(),
-                    excerpt(*architectures), supported_types());
+                    excerpt(*architectures), supported);
   }
-  if (!has_type) config.fail("model_type", "one of " + supported_types());
+  if (!has_type) config.fail("model_type", "one of " + supported);
   throw UserError("{}: model_type: {} is not supported; supported model types: {}", config.file(), excerpt(type),
-                  supported_types());
+                  supported);
 }
 
 void check_activation(const ConfigReader& config) {
@@ -148,38 +133,33 @@ TokenIds parse_eos_ids(const ConfigReader& config, std::int64_t vocab_size) {
 
 }  // namespace
 
-std::int64_t ModelConfig::num_parameters() const {
-  const std::int64_t query_width = num_heads * head_dim;
-  const std::int64_t kv_width = num_kv_heads * head_dim;
-  std::int64_t layer = hidden_size * (2 * query_width + 2 * kv_width)  // q, o, k, v
-                       + 3 * hidden_size * intermediate_size           // gate, up, down
-                       + 2 * hidden_size;                              // norms
-  if (qk_norm) layer += 2 * head_dim;
-  if (attention_bias) layer += query_width + 2 * kv_width + hidden_size;
-  const std::int64_t embedding = vocab_size * hidden_size;
-  return num_layers * layer + (tie_word_embeddings ? 1 : 2) * embedding + hidden_size;
-}
+ModelConfig ModelConfig::load(const std::filesystem::path& folder) { return load(folder, supported_families()); }
 
-ModelConfig ModelConfig::load(const std::filesystem::path& folder) {
+ModelConfig ModelConfig::load(const std::filesystem::path& folder, std::span<const Family> families) {
   const std::filesystem::path generation_path = folder / "generation_config.json";
   std::error_code ignored;  // a file that cannot be looked at is reported when it is read
   const bool has_generation_config =
       std::filesystem::symlink_status(generation_path, ignored).type() != std::filesystem::file_type::not_found;
   return parse(read_json(folder / "config.json"), has_generation_config ? read_json(generation_path) : Json(),
-               folder.string());
+               folder.string(), families);
 }
 
-ModelConfig ModelConfig::parse(const Json& config_json, const Json& generation_config, const std::string& folder) {
+ModelConfig ModelConfig::parse(const Json& config, const Json& generation_config, const std::string& folder) {
+  return parse(config, generation_config, folder, supported_families());
+}
+
+ModelConfig ModelConfig::parse(const Json& config_json, const Json& generation_config, const std::string& folder,
+                               std::span<const Family> families) {
   const std::filesystem::path path(folder);
   const ConfigReader config(config_json, (path / "config.json").string());
-  const Family& family = find_family(config);
+  const Family& family = find_family(config, families);
   check_not_quantized(config);
   check_activation(config);
 
   ModelConfig model;
   model.source = folder;
   model.model_type = family.model_type;
-  model.qk_norm = family.qk_norm;
+  model.tensors = family.tensors;
   model.hidden_size = config.integer("hidden_size", 1, kMaxHidden);
   model.intermediate_size = config.integer("intermediate_size", 1, kMaxIntermediate);
   model.num_layers = config.integer("num_hidden_layers", 1, kMaxLayers);
@@ -190,8 +170,8 @@ ModelConfig ModelConfig::parse(const Json& config_json, const Json& generation_c
   check_full_attention(config, model.num_layers);
   model.rms_norm_eps = config.number_above(0, "rms_norm_eps", model.rms_norm_eps);
   model.tie_word_embeddings = config.boolean("tie_word_embeddings", false);
-  model.attention_bias = config.boolean("attention_bias", false);
   model.rope = parse_rope(config, model.max_position_embeddings);
+  family.describe(config, model);
 
   if (!generation_config.is_null()) {
     const ConfigReader generation(generation_config, (path / "generation_config.json").string());

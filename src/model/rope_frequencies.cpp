@@ -68,11 +68,11 @@ std::vector<float> yarn_frequencies(const RopeConfig& rope, const std::vector<fl
 
 }  // namespace
 
-RopeFrequencies rope_frequencies(const ModelConfig& config) {
-  const RopeConfig& rope = config.rope;
-  const std::vector<float> waves = wave_factors(rope, config.head_dim);
+RopeFrequencies rope_frequencies(const ModelDescription& model) {
+  const RopeConfig& rope = model.rope;
+  const std::vector<float> waves = wave_factors(rope, model.head_dim);
   if (rope.type == "yarn") {
-    return {yarn_frequencies(rope, waves, config.head_dim), static_cast<float>(rope.attention_factor)};
+    return {yarn_frequencies(rope, waves, model.head_dim), static_cast<float>(rope.attention_factor)};
   }
   RopeFrequencies result;
   for (const float wave : waves) {

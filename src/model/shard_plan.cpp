@@ -19,24 +19,24 @@ std::string divisors(std::int64_t number) {
 
 }  // namespace
 
-ShardPlan::ShardPlan(const ModelConfig& config, int rank, int ranks) : rank(rank), ranks(ranks) {
+ShardPlan::ShardPlan(const ModelDescription& model, int rank, int ranks) : rank(rank), ranks(ranks) {
   check(ranks > 0 && rank >= 0 && rank < ranks, "a rank is one of the group");
-  if (config.num_heads % ranks != 0) {
+  if (model.num_heads % ranks != 0) {
     throw UserError("{}: {} query heads (num_attention_heads) cannot be split over {} ranks; use one of {} ranks",
-                    config.source, config.num_heads, ranks, divisors(config.num_heads));
+                    model.source, model.num_heads, ranks, divisors(model.num_heads));
   }
-  const std::int64_t group = config.group_size();
-  num_heads_local = config.num_heads / ranks;
+  const std::int64_t group = model.group_size();
+  num_heads_local = model.num_heads / ranks;
   first_head = rank * num_heads_local;
   first_kv_head = first_head / group;
   num_kv_heads_local = (first_head + num_heads_local - 1) / group - first_kv_head + 1;
   for (std::int64_t head = 0; head < num_heads_local; ++head) {
     kv_head_of.push_back((first_head + head) / group - first_kv_head);
   }
-  intermediate_local = divide_up(config.intermediate_size, ranks);
-  first_intermediate = std::min(rank * intermediate_local, config.intermediate_size);
-  vocab_local = divide_up(config.vocab_size, ranks);
-  first_vocab = std::min(rank * vocab_local, config.vocab_size);
+  intermediate_local = divide_up(model.intermediate_size, ranks);
+  first_intermediate = std::min(rank * intermediate_local, model.intermediate_size);
+  vocab_local = divide_up(model.vocab_size, ranks);
+  first_vocab = std::min(rank * vocab_local, model.vocab_size);
 }
 
 bool ShardPlan::uniform_groups() const {
@@ -48,14 +48,13 @@ bool ShardPlan::uniform_groups() const {
   return true;
 }
 
-std::int64_t ShardPlan::num_parameters(const ModelConfig& config) const {
-  // A rank's part is a model of its own with fewer heads, columns and rows.
-  ModelConfig part = config;
+ModelDescription ShardPlan::part_of(const ModelDescription& model) const {
+  ModelDescription part = model;
   part.num_heads = num_heads_local;
   part.num_kv_heads = num_kv_heads_local;
   part.intermediate_size = intermediate_local;
   part.vocab_size = vocab_local;
-  return part.num_parameters();
+  return part;
 }
 
 }  // namespace specthink

@@ -5,6 +5,8 @@
 
 #include <cmath>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "specthink/base/error.h"
 #include "specthink/base/hash.h"
@@ -151,41 +153,80 @@ class RandomSource final : public Source {
   std::uint64_t seed_;
 };
 
+WeightType weight_type(at::ScalarType type) {
+  switch (type) {
+    case at::kBFloat16:
+      return WeightType::bfloat16;
+    case at::kHalf:
+      return WeightType::float16;
+    case at::kFloat:
+      return WeightType::float32;
+    default:
+      throw InternalError("weights of an unknown type");
+  }
+}
+
+WeightMatrix plain_matrix(at::Tensor data) {
+  const WeightType type = weight_type(data.scalar_type());
+  return {.data = std::move(data), .scales = {}, .type = type};
+}
+
+/// Matrices of which one linear layer is made, one below the other; all have the same columns.
+struct Part {
+  std::string module;
+  std::int64_t rows;  // of the whole model
+  Range here;         // of this rank
+};
+
+WeightMatrix stack(Source& source, const std::vector<Part>& parts, std::int64_t columns) {
+  std::vector<at::Tensor> matrices;
+  for (const auto& [module, rows, here] : parts) {
+    matrices.push_back(source.matrix(module + ".weight", rows, columns, here, {0, columns}));
+  }
+  return plain_matrix(at::cat(matrices));
+}
+
+at::Tensor stack_bias(Source& source, const std::vector<Part>& parts) {
+  std::vector<at::Tensor> vectors;
+  for (const auto& [module, rows, here] : parts) vectors.push_back(source.bias(module + ".bias", rows, here));
+  return at::cat(vectors);
+}
+
 LayerWeights read_layer(Source& source, const ModelConfig& config, const ShardPlan& plan, std::int64_t index) {
-  const std::string prefix = fmt::format("model.layers.{}.", index);
+  const auto module = [&](const std::string& name) {
+    return fmt::format("{}.{}.{}", config.tensors.layers, index, name);
+  };
+  const TensorNames& names = config.tensors;
   const std::int64_t head_dim = config.head_dim;
   const std::int64_t hidden = config.hidden_size;
   const Range all_hidden{0, hidden};
   const Range heads{plan.first_head * head_dim, plan.num_heads_local * head_dim};
   const Range kv_heads{plan.first_kv_head * head_dim, plan.num_kv_heads_local * head_dim};
   const Range intermediate{plan.first_intermediate, plan.intermediate_local};
-  const std::int64_t q_rows = config.num_heads * head_dim;
-  const std::int64_t kv_rows = config.num_kv_heads * head_dim;
+  const std::vector<Part> qkv{{module(names.query), config.query_width(), heads},
+                              {module(names.key), config.kv_width(), kv_heads},
+                              {module(names.value), config.kv_width(), kv_heads}};
 
   LayerWeights layer;
-  layer.input_norm = source.vector(prefix + "input_layernorm.weight", hidden);
-  layer.qkv = at::cat({source.matrix(prefix + "self_attn.q_proj.weight", q_rows, hidden, heads, all_hidden),
-                       source.matrix(prefix + "self_attn.k_proj.weight", kv_rows, hidden, kv_heads, all_hidden),
-                       source.matrix(prefix + "self_attn.v_proj.weight", kv_rows, hidden, kv_heads, all_hidden)});
-  layer.output = source.matrix(prefix + "self_attn.o_proj.weight", hidden, q_rows, all_hidden, heads);
-  if (config.attention_bias) {
-    layer.qkv_bias = at::cat({source.bias(prefix + "self_attn.q_proj.bias", q_rows, heads),
-                              source.bias(prefix + "self_attn.k_proj.bias", kv_rows, kv_heads),
-                              source.bias(prefix + "self_attn.v_proj.bias", kv_rows, kv_heads)});
-    layer.output_bias = source.vector(prefix + "self_attn.o_proj.bias", hidden);
-  }
+  layer.input_norm = source.vector(module(names.input_norm) + ".weight", hidden);
+  layer.qkv = stack(source, qkv, hidden);
+  if (config.qkv_bias) layer.qkv_bias = stack_bias(source, qkv);
+  layer.output =
+      plain_matrix(source.matrix(module(names.output) + ".weight", hidden, config.query_width(), all_hidden, heads));
+  if (config.output_bias) layer.output_bias = source.vector(module(names.output) + ".bias", hidden);
   if (config.qk_norm) {
-    const at::Tensor q_norm = source.vector(prefix + "self_attn.q_norm.weight", head_dim);
-    const at::Tensor k_norm = source.vector(prefix + "self_attn.k_norm.weight", head_dim);
-    layer.qk_norm =
-        at::cat({q_norm.expand({plan.num_heads_local, head_dim}), k_norm.expand({plan.num_kv_heads_local, head_dim})});
+    const at::Tensor query_norm = source.vector(module(names.query_norm) + ".weight", head_dim);
+    const at::Tensor key_norm = source.vector(module(names.key_norm) + ".weight", head_dim);
+    layer.qk_norm = at::cat(
+        {query_norm.expand({plan.num_heads_local, head_dim}), key_norm.expand({plan.num_kv_heads_local, head_dim})});
   }
-  layer.post_norm = source.vector(prefix + "post_attention_layernorm.weight", hidden);
-  layer.gate_up = at::cat(
-      {source.matrix(prefix + "mlp.gate_proj.weight", config.intermediate_size, hidden, intermediate, all_hidden),
-       source.matrix(prefix + "mlp.up_proj.weight", config.intermediate_size, hidden, intermediate, all_hidden)});
-  layer.down =
-      source.matrix(prefix + "mlp.down_proj.weight", hidden, config.intermediate_size, all_hidden, intermediate);
+  layer.post_norm = source.vector(module(names.post_norm) + ".weight", hidden);
+  layer.gate_up = stack(source,
+                        {{module(names.gate), config.intermediate_size, intermediate},
+                         {module(names.up), config.intermediate_size, intermediate}},
+                        hidden);
+  layer.down = plain_matrix(
+      source.matrix(module(names.down) + ".weight", hidden, config.intermediate_size, all_hidden, intermediate));
   return layer;
 }
 
@@ -193,17 +234,17 @@ ModelWeights read_model(Source& source, const ModelConfig& config, const ShardPl
                         const LayerSink& on_layer = {}) {
   const Range vocab{plan.first_vocab, plan.vocab_local};
   const Range all_hidden{0, config.hidden_size};
+  const auto vocab_matrix = [&](const std::string& module) {
+    return source.matrix(module + ".weight", config.vocab_size, config.hidden_size, vocab, all_hidden);
+  };
   ModelWeights weights;
-  weights.embedding =
-      source.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size, vocab, all_hidden);
+  weights.embedding = vocab_matrix(config.tensors.embedding);
   for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
     if (on_layer) on_layer(layer);
     weights.layers.push_back(read_layer(source, config, plan, layer));
   }
-  weights.final_norm = source.vector("model.norm.weight", config.hidden_size);
-  weights.head = config.tie_word_embeddings
-                     ? weights.embedding
-                     : source.matrix("lm_head.weight", config.vocab_size, config.hidden_size, vocab, all_hidden);
+  weights.final_norm = source.vector(config.tensors.final_norm + ".weight", config.hidden_size);
+  weights.head = plain_matrix(config.tie_word_embeddings ? weights.embedding : vocab_matrix(config.tensors.head));
   return weights;
 }
 

@@ -1,4 +1,4 @@
-// A rank's part of a model's weights, laid out for the forward pass.
+// Loading a rank's part of a model's weights.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -6,34 +6,14 @@
 
 #include <cstdint>
 #include <functional>
-#include <vector>
 
 #include "specthink/config/settings.h"
+#include "specthink/kernels/loaded_shard.h"
 #include "specthink/model/checkpoint.h"
 #include "specthink/model/model_config.h"
 #include "specthink/model/shard_plan.h"
 
 namespace specthink {
-
-/// All matrices are [output, input] in the compute type, as linear layers take them.
-struct LayerWeights {
-  at::Tensor input_norm;  // [hidden]
-  at::Tensor qkv;       // [(heads_local + 2·kv_heads_local)·head_dim, hidden]: query, key, value heads in this order
-  at::Tensor qkv_bias;  // the same rows; undefined without attention_bias
-  at::Tensor qk_norm;   // [heads_local + kv_heads_local, head_dim]: the norm's weight for each head; undefined without
-  at::Tensor output;    // [hidden, heads_local·head_dim]
-  at::Tensor output_bias;  // [hidden]; undefined without attention_bias
-  at::Tensor post_norm;    // [hidden]
-  at::Tensor gate_up;      // [2·intermediate_local, hidden]: gate rows, then up rows
-  at::Tensor down;         // [hidden, intermediate_local]
-};
-
-struct ModelWeights {
-  at::Tensor embedding;  // [vocab_local, hidden]
-  std::vector<LayerWeights> layers;
-  at::Tensor final_norm;  // [hidden]
-  at::Tensor head;        // [vocab_local, hidden]; the embedding itself when tied
-};
 
 /// Sees the number of each layer before it is loaded.
 using LayerSink = std::function<void(std::int64_t layer)>;

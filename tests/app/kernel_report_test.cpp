@@ -6,30 +6,28 @@
 
 #include "app/program.h"
 #include "specthink/base/error.h"
+#include "specthink/model/model_config.h"
 
 namespace specthink {
 namespace {
 
 using testing_support::run_program;
 
-TEST(kernel_report, shape_is_the_first_ranks_part) {
-  const ModelConfig target = ModelConfig::load("configs/models/Qwen3-32B");
-  EXPECT_EQ(decode_shape(target, 2), (DecodeShape{.hidden = 5120,
-                                                  .intermediate = 12800,
-                                                  .heads = 32,
-                                                  .kv_heads = 4,
-                                                  .head_dim = 128,
-                                                  .vocab = 75968,
-                                                  .qk_norm = true}));
-  EXPECT_EQ(decode_shape(llama_8b(), 1),
-            (DecodeShape{
-                .hidden = 4096, .intermediate = 14336, .heads = 32, .kv_heads = 8, .head_dim = 128, .vocab = 128256}));
-  EXPECT_EQ(decode_shape(llama_8b(), 16).kv_heads, 1);  // two ranks have the same one
-  EXPECT_THROW(decode_shape(llama_8b(), 3), UserError);
-  ModelConfig uneven = llama_8b();
+TEST(kernel_report, part_is_the_first_ranks) {
+  const ModelDescription target = ModelConfig::load("configs/models/Qwen3-32B");
+  ModelDescription part = target;
+  part.intermediate_size = 12800;
+  part.num_heads = 32;
+  part.num_kv_heads = 4;
+  part.vocab_size = 75968;
+  EXPECT_EQ(part_of_first_rank(target, 2), part);
+  EXPECT_EQ(part_of_first_rank(llama_8b(), 1), llama_8b());
+  EXPECT_EQ(part_of_first_rank(llama_8b(), 16).num_kv_heads, 1);  // two ranks have the same one
+  EXPECT_THROW(part_of_first_rank(llama_8b(), 3), UserError);
+  ModelDescription uneven = llama_8b();
   uneven.num_heads = 24;
   uneven.num_kv_heads = 3;  // of 12 heads a rank, 8 use one KV head and 4 another
-  EXPECT_THROW(decode_shape(uneven, 2), UserError);
+  EXPECT_THROW(part_of_first_rank(uneven, 2), UserError);
 }
 
 TEST(kernel_report, the_built_in_llama_has_eight_billion_parameters) {
@@ -38,13 +36,18 @@ TEST(kernel_report, the_built_in_llama_has_eight_billion_parameters) {
 
 KernelReport small_report() {
   KernelReport report{.device = "a GPU", .dtype = "bfloat16", .ranks = 2, .read_bytes_per_second = 4e12, .models = {}};
-  const DecodeShape shape{.hidden = 64, .intermediate = 128, .heads = 4, .kv_heads = 2, .head_dim = 64, .vocab = 100};
+  const ModelDescription part{.hidden_size = 64,
+                              .intermediate_size = 128,
+                              .num_heads = 4,
+                              .num_kv_heads = 2,
+                              .head_dim = 64,
+                              .vocab_size = 100};
   const KernelCase embed{.kernel = DecodeKernel::embed, .rows = 1, .bytes = 8'000'000};
   const KernelCase attention{.kernel = DecodeKernel::attention, .rows = 8, .context = 4096, .bytes = 20'000'000};
-  report.models.push_back({"small", shape, {{embed, 4e-6, {}}, {attention, 10e-6, 6.25e-6}}, {}, {}});
+  report.models.push_back({"small", part, {{embed, 4e-6, {}}, {attention, 10e-6, 6.25e-6}}, {}, {}});
   const PrefillLinearCase down{.kernel = DecodeKernel::down, .rows = 20, .bytes = 30'000'000};
   report.models.push_back(
-      {"large", shape, {{embed, 4e-6, {}}}, {{down, 15e-6, 20e-6}}, {{{.rows = 2, .cached = 3}, 9 * 1024e-12}}});
+      {"large", part, {{embed, 4e-6, {}}}, {{down, 15e-6, 20e-6}}, {{{.rows = 2, .cached = 3}, 9 * 1024e-12}}});
   return report;
 }
 

@@ -43,11 +43,11 @@ TEST(decode_soak, ranks_stay_equal_and_memory_does_not_grow) {
   options.peer_sum = peer_sum.get();
   Transformer model("", config, *collectives, options);
   if (!has_hopper_code(device().index())) GTEST_SKIP() << "the decode kernels need a GPU of compute capability 9.0";
-  ASSERT_EQ(step_obstacle(model.step_model()), "");
+  ASSERT_EQ(step_obstacle(model.shard()), "");
   DecodeStep::Options step_options;
   step_options.sampled_ids = config.vocab_size;
   step_options.wait_limit_seconds = 20;
-  const auto step = DecodeStep::create(model.step_model(), world(), *collectives, step_options);
+  const auto step = DecodeStep::create(model.shard(), world(), *collectives, step_options);
 
   std::uint64_t hash = 0xcbf29ce484222325u;
   std::int64_t free_half_way = 0;

@@ -38,7 +38,8 @@ ModelConfig config_of(const Shape& shape) {
   config.vocab_size = shape.vocab;
   config.max_position_embeddings = 40960;
   config.qk_norm = shape.qk_norm;
-  config.attention_bias = shape.bias;
+  config.qkv_bias = shape.bias;
+  config.output_bias = shape.bias;
   return config;
 }
 
@@ -56,7 +57,7 @@ class DecodeStepTest : public testing::TestWithParam<Shape> {
     options.dummy_weights = true;
     options.dummy_seed = 7;
     transformer_ = std::make_unique<Transformer>("", config_of(shape), *collectives_, options);
-    const std::string obstacle = step_obstacle(transformer_->step_model());
+    const std::string obstacle = step_obstacle(transformer_->shard());
     // More than two ranks may have too small a part of these shapes.
     if (has_hopper_code(device().index()) && world().size() <= 2) ASSERT_EQ(obstacle, "");
     if (!obstacle.empty()) GTEST_SKIP() << obstacle;
@@ -67,7 +68,7 @@ class DecodeStepTest : public testing::TestWithParam<Shape> {
     options.all_reduce = all_reduce;
     options.sampled_ids = GetParam().vocab - 3;  // the last ids are padding
     options.wait_limit_seconds = 20;
-    return DecodeStep::create(transformer_->step_model(), world(), *collectives_, options);
+    return DecodeStep::create(transformer_->shard(), world(), *collectives_, options);
   }
 
   TokenIds random_tokens(std::int64_t count, unsigned seed) {
@@ -150,7 +151,7 @@ TEST_P(DecodeStepTest, SamplesAsTheHostDoes) {
               0, 0,
               transformer_
                   ->local_logits(at::zeros({1, GetParam().hidden}, step->logits(1).options().dtype(
-                                                                       transformer_->step_model().head.scalar_type())))
+                                                                       transformer_->shard().compute_type())))
                   .size(1)),
           transformer_->plan(), GetParam().vocab - 3, sampling, *collectives_);
       const double draw = uniform({seed, 3, 4}, 45, Purpose::answer);

@@ -10,10 +10,10 @@ namespace {
 
 constexpr std::int64_t kGiB = std::int64_t{1} << 30;
 
-ModelConfig qwen3(std::int64_t hidden, std::int64_t intermediate, std::int64_t layers, std::int64_t heads, bool tied) {
-  ModelConfig config;
+ModelDescription qwen3(std::int64_t hidden, std::int64_t intermediate, std::int64_t layers, std::int64_t heads,
+                       bool tied) {
+  ModelDescription config;
   config.source = "some/folder";
-  config.model_type = "qwen3";
   config.hidden_size = hidden;
   config.intermediate_size = intermediate;
   config.num_layers = layers;
@@ -27,8 +27,8 @@ ModelConfig qwen3(std::int64_t hidden, std::int64_t intermediate, std::int64_t l
   return config;
 }
 
-ModelConfig qwen3_32b() { return qwen3(5120, 25600, 64, 64, false); }
-ModelConfig qwen3_1_7b() { return qwen3(2048, 6144, 28, 16, true); }
+ModelDescription qwen3_32b() { return qwen3(5120, 25600, 64, 64, false); }
+ModelDescription qwen3_1_7b() { return qwen3(2048, 6144, 28, 16, true); }
 
 constexpr auto kBf16 = DType::bfloat16;
 
@@ -52,8 +52,8 @@ TEST(memory_plan, the_32b_on_two_80_gb_gpus_keeps_only_some_thousand_tokens) {
 }
 
 TEST(memory_plan, a_better_split_gives_both_the_full_context) {
-  const ModelConfig target = qwen3_32b();
-  const ModelConfig draft = qwen3_1_7b();
+  const ModelDescription target = qwen3_32b();
+  const ModelDescription draft = qwen3_1_7b();
   const Deployment wanted{2, {0.4, 0.4}, 32768};
   const auto suggestions = suggest_deployments(target, &draft, wanted, 80 * kGiB, kBf16);
   ASSERT_EQ(suggestions.size(), 2U);
@@ -62,7 +62,7 @@ TEST(memory_plan, a_better_split_gives_both_the_full_context) {
   EXPECT_EQ(split.gpus, 2);
   EXPECT_EQ(split.max_model_len, 32768);
   EXPECT_LE(split.utilization[0] + split.utilization[1], 1);
-  const auto fits = [](const ModelConfig& config, double utilization, std::int64_t context) {
+  const auto fits = [](const ModelDescription& config, double utilization, std::int64_t context) {
     return plan_memory(config, 2, 80 * kGiB, utilization, kBf16, context).fits();
   };
   EXPECT_TRUE(fits(target, split.utilization[0], 32768));
@@ -81,8 +81,8 @@ TEST(memory_plan, a_better_split_gives_both_the_full_context) {
 }
 
 TEST(memory_plan, more_gpus_or_a_shorter_context_where_no_split_does) {
-  const ModelConfig target = qwen3_32b();
-  const ModelConfig draft = qwen3_1_7b();
+  const ModelDescription target = qwen3_32b();
+  const ModelDescription draft = qwen3_1_7b();
   const auto suggestions = suggest_deployments(target, &draft, {2, {0.5, 0.5}, 32768}, 38 * kGiB, kBf16);
   ASSERT_EQ(suggestions.size(), 2U);
   EXPECT_EQ(suggestions[0].gpus, 4) << "3 does not divide the heads";
@@ -97,14 +97,14 @@ TEST(memory_plan, more_gpus_or_a_shorter_context_where_no_split_does) {
 }
 
 TEST(memory_plan, nothing_is_suggested_where_nothing_helps) {
-  const ModelConfig target = qwen3_32b();
+  const ModelDescription target = qwen3_32b();
   EXPECT_EQ(ranks_that_fit(target, nullptr, 1, kGiB / 4, kBf16, 32768), 0);
   EXPECT_TRUE(suggest_deployments(target, nullptr, {1, {0.9, 0}, 32768}, kGiB / 4, kBf16).empty());
 }
 
 TEST(memory_plan, ranks_must_divide_the_heads_of_both) {
-  const ModelConfig target = qwen3_32b();
-  const ModelConfig draft = qwen3_1_7b();  // 16 heads
+  const ModelDescription target = qwen3_32b();
+  const ModelDescription draft = qwen3_1_7b();  // 16 heads
   EXPECT_EQ(ranks_that_fit(target, &draft, 1, 80 * kGiB, kBf16, 32768), 1);
   EXPECT_EQ(ranks_that_fit(target, &draft, 1, 70 * kGiB, kBf16, 32768), 2);
   EXPECT_EQ(ranks_that_fit(target, &draft, 2, 80 * kGiB, kBf16, 32768), 2);
@@ -140,11 +140,11 @@ TEST(memory_plan, prefill_steps_are_large_where_they_cost_no_context) {
 
 // Where groups are uneven, keys and values are copied for each query head.
 TEST(memory_plan, uneven_groups_and_float32_need_room_for_copies) {
-  ModelConfig even = qwen3(64, 128, 2, 12, true);
+  ModelDescription even = qwen3(64, 128, 2, 12, true);
   even.num_kv_heads = 4;
-  ModelConfig uneven = even;
+  ModelDescription uneven = even;
   uneven.num_kv_heads = 3;  // 4 query heads each, 6 a rank
-  const auto per_token = [](const ModelConfig& config, DType dtype) {
+  const auto per_token = [](const ModelDescription& config, DType dtype) {
     const auto workspace = [&](std::int64_t context) {
       return plan_memory(config, 2, 80 * kGiB, 0.5, dtype, context).workspace_bytes;
     };
@@ -169,18 +169,18 @@ TEST(memory_plan, float32_takes_twice_as_much) {
 
 // 2 KV heads on 3 ranks: the middle rank holds both, and decides.
 TEST(memory_plan, the_rank_that_holds_most_decides) {
-  ModelConfig config = qwen3(64, 128, 2, 6, true);
+  ModelDescription config = qwen3(64, 128, 2, 6, true);
   config.num_kv_heads = 2;
   const ModelMemory memory = plan_memory(config, 3, 80 * kGiB, 0.5, kBf16, 4096);
   EXPECT_EQ(memory.kv_bytes_per_token, 2 * 2 * 2 * 128 * 2);
-  EXPECT_EQ(memory.weight_bytes, ShardPlan(config, 1, 3).num_parameters(config) * 2);
-  EXPECT_GT(memory.weight_bytes, ShardPlan(config, 0, 3).num_parameters(config) * 2);
+  EXPECT_EQ(memory.weight_bytes, ShardPlan(config, 1, 3).part_of(config).num_parameters() * 2);
+  EXPECT_GT(memory.weight_bytes, ShardPlan(config, 0, 3).part_of(config).num_parameters() * 2);
 }
 
 // Over many shares: the cache is whole pages within the budget, grows with the share, and fits exactly from
 // least_utilization on.
 TEST(memory_plan, cache_and_budget_agree) {
-  const ModelConfig config = qwen3_1_7b();
+  const ModelDescription config = qwen3_1_7b();
   std::int64_t previous = 0;
   int fitting = 0;
   for (int permille = 0; permille <= 1000; ++permille) {

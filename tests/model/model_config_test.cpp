@@ -47,7 +47,8 @@ TEST(model_config, reads_the_spelling_of_transformers_4) {
   EXPECT_EQ(config.rms_norm_eps, 1e-5);
   EXPECT_TRUE(config.tie_word_embeddings);
   EXPECT_TRUE(config.qk_norm);
-  EXPECT_FALSE(config.attention_bias);
+  EXPECT_FALSE(config.qkv_bias);
+  EXPECT_FALSE(config.output_bias);
   EXPECT_EQ(config.rope.type, "default");
   EXPECT_EQ(config.rope.theta, 1000000);
   EXPECT_EQ(config.eos_ids, TokenIds{7});
@@ -72,7 +73,8 @@ TEST(model_config, missing_keys_have_transformers_defaults) {
   EXPECT_EQ(config.rms_norm_eps, 1e-6);
   EXPECT_EQ(config.rope.theta, 10000);
   EXPECT_FALSE(config.tie_word_embeddings);
-  EXPECT_FALSE(config.attention_bias);
+  EXPECT_FALSE(config.qkv_bias);
+  EXPECT_FALSE(config.output_bias);
   EXPECT_TRUE(config.eos_ids.empty());
 }
 
@@ -208,7 +210,11 @@ TEST(model_config, settings_without_effect_are_accepted) {
   EXPECT_NO_THROW(parse_with({{"quantization_config", nullptr}}));
   EXPECT_NO_THROW(parse_with({{"partial_rotary_factor", 1.0}}));
   EXPECT_NO_THROW(parse_with({{"hidden_act", "swish"}}));
-  EXPECT_TRUE(parse_with({{"attention_bias", true}}).attention_bias);
+}
+
+TEST(model_config, attention_bias_of_qwen3_is_for_all_four_projections) {
+  EXPECT_TRUE(parse_with({{"attention_bias", true}}).qkv_bias);
+  EXPECT_TRUE(parse_with({{"attention_bias", true}}).output_bias);
 }
 
 // The sizes at their bounds: no product overflows (the sanitizers would tell).

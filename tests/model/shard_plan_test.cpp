@@ -9,10 +9,9 @@
 namespace specthink {
 namespace {
 
-ModelConfig small_config(std::int64_t heads, std::int64_t kv_heads) {
-  ModelConfig config;
+ModelDescription small_config(std::int64_t heads, std::int64_t kv_heads) {
+  ModelDescription config;
   config.source = "some/folder";
-  config.model_type = "qwen3";
   config.hidden_size = 24;
   config.intermediate_size = 50;
   config.num_layers = 3;
@@ -27,7 +26,7 @@ ModelConfig small_config(std::int64_t heads, std::int64_t kv_heads) {
 
 // 2 KV heads of 3 query heads each on 3 ranks: the middle rank needs both.
 TEST(shard_plan, six_heads_with_two_kv_heads_on_three_ranks) {
-  const ModelConfig config = small_config(6, 2);
+  const ModelDescription config = small_config(6, 2);
   const ShardPlan first(config, 0, 3);
   EXPECT_EQ(first.first_head, 0);
   EXPECT_EQ(first.num_heads_local, 2);
@@ -54,7 +53,7 @@ TEST(shard_plan, six_heads_with_two_kv_heads_on_three_ranks) {
 
 TEST(shard_plan, groups_can_be_uneven) {
   // Groups of 4 over ranks of 6: heads 0-3 and 4-5, then 6-7 and 8-11.
-  const ModelConfig config = small_config(12, 3);
+  const ModelDescription config = small_config(12, 3);
   EXPECT_FALSE(ShardPlan(config, 0, 2).uniform_groups());
   EXPECT_EQ(ShardPlan(config, 0, 2).kv_head_of, (std::vector<std::int64_t>{0, 0, 0, 0, 1, 1}));
   EXPECT_EQ(ShardPlan(config, 1, 2).first_kv_head, 1);
@@ -71,7 +70,7 @@ TEST(shard_plan, parts_cover_everything_once) {
       for (int ranks = 1; ranks <= heads; ++ranks) {
         if (heads % ranks != 0) continue;
         SCOPED_TRACE(testing::Message() << heads << " heads, " << kv_heads << " KV heads, " << ranks << " ranks");
-        const ModelConfig config = small_config(heads, kv_heads);
+        const ModelDescription config = small_config(heads, kv_heads);
         std::int64_t next_head = 0;
         std::int64_t intermediate = 0;
         std::int64_t vocab = 0;
@@ -108,23 +107,26 @@ TEST(shard_plan, parts_cover_everything_once) {
 TEST(shard_plan, one_rank_holds_the_whole_model) {
   for (const bool tied : {false, true}) {
     for (const bool bias : {false, true}) {
-      ModelConfig config = small_config(6, 2);
+      ModelDescription config = small_config(6, 2);
       config.tie_word_embeddings = tied;
-      config.attention_bias = bias;
-      EXPECT_EQ(ShardPlan(config, 0, 1).num_parameters(config), config.num_parameters());
+      config.qkv_bias = bias;
+      config.output_bias = bias;
+      EXPECT_EQ(ShardPlan(config, 0, 1).part_of(config).num_parameters(), config.num_parameters());
     }
   }
 }
 
 // Counted tensor by tensor for the middle rank of three.
 TEST(shard_plan, parameters_of_a_rank) {
-  ModelConfig config = small_config(6, 2);
-  config.attention_bias = true;
+  ModelDescription config = small_config(6, 2);
+  config.qkv_bias = true;
+  config.output_bias = true;
   const std::int64_t attention = 24 * 16 + 2 * 24 * 16 + 16 * 24;  // q, k and v, o
   const std::int64_t bias = 16 + 2 * 16 + 24;
   const std::int64_t mlp = 3 * 24 * 17;
   const std::int64_t norms = 2 * 24 + 2 * 8;
-  EXPECT_EQ(ShardPlan(config, 1, 3).num_parameters(config), 2 * 34 * 24 + 3 * (attention + bias + mlp + norms) + 24);
+  EXPECT_EQ(ShardPlan(config, 1, 3).part_of(config).num_parameters(),
+            2 * 34 * 24 + 3 * (attention + bias + mlp + norms) + 24);
 }
 
 TEST(shard_plan, ranks_that_do_not_divide_the_heads_are_a_user_error) {

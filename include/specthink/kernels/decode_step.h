@@ -18,38 +18,9 @@
 #include "specthink/comm/collectives.h"
 #include "specthink/comm/process_group.h"
 #include "specthink/config/settings.h"
+#include "specthink/kernels/loaded_shard.h"
 
 namespace specthink {
-
-/// A rank's weights of one layer; matrices [output, input] as linear layers take them, bfloat16 or float16.
-struct StepLayer {
-  at::Tensor input_norm;   // [hidden]
-  at::Tensor qkv;          // [(heads + 2·kv_heads)·head_dim, hidden]
-  at::Tensor qkv_bias;     // the same rows; undefined: none
-  at::Tensor qk_norm;      // [heads + kv_heads, head_dim]; undefined: none
-  at::Tensor output;       // [hidden, heads·head_dim]
-  at::Tensor output_bias;  // [hidden]; undefined: none
-  at::Tensor post_norm;    // [hidden]
-  at::Tensor gate_up;      // [2·intermediate, hidden]: gate rows, then up rows
-  at::Tensor down;         // [hidden, intermediate]
-};
-
-/// A rank's shard of a model and its cache, as the step reads them. The tensors are shared, not copied.
-struct StepModel {
-  at::Tensor embedding;  // [vocab_local, hidden]
-  std::vector<StepLayer> layers;
-  at::Tensor final_norm;  // [hidden]
-  at::Tensor head;        // [vocab_local, hidden]
-  at::Tensor rope_cos;    // [positions, head_dim]
-  at::Tensor rope_sin;    // the same, negated in the first half
-  at::Tensor cache;       // [layers, 2, pages, page_tokens, kv_heads, head_dim]; slot 0 has the pages from 0 on
-  std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;
-  std::int64_t head_dim = 0;
-  std::int64_t first_vocab = 0;  ///< id of the first row of embedding and head
-  bool uniform_groups = true;    ///< every KV head serves the same number of consecutive query heads
-  double rms_norm_eps = 0;
-};
 
 /// A kernel of a step on the device's clock, in nanoseconds: when its first block started, when the kernel before it
 /// had ended, when the block was done, and stages in between (linear layer: x ready, weights read; attention: queries
@@ -64,7 +35,7 @@ struct KernelTimes {
 };
 
 /// Why the kernels cannot run this model; empty when they can. CPU builds never can.
-std::string step_obstacle(const StepModel& model);
+std::string step_obstacle(const LoadedShard& model);
 
 /// What a step samples with, and how its draws are named: engine/sampling.h.
 struct StepSampling {
@@ -112,7 +83,7 @@ class DecodeStep {
   /// Collective; builds the graphs on the current stream, which must not be the default one and which all work of the
   /// model uses. `group`, `collectives` and the model's tensors must outlive it. The model has no step_obstacle().
   /// Throws UserError when `fused` is asked for and cannot be had.
-  static std::unique_ptr<DecodeStep> create(StepModel model, const ProcessGroup& group, Collectives& collectives,
+  static std::unique_ptr<DecodeStep> create(LoadedShard model, const ProcessGroup& group, Collectives& collectives,
                                             const Options& options);
   virtual ~DecodeStep() = default;
 

@@ -10,22 +10,9 @@
 #include <vector>
 
 #include "specthink/kernels/element_type.h"
+#include "specthink/kernels/model_description.h"
 
 namespace specthink {
-
-/// One rank's part of a model, as the decode kernels see it.
-struct DecodeShape {
-  std::int64_t hidden = 0;
-  std::int64_t intermediate = 0;  ///< columns of down_proj
-  std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;
-  std::int64_t head_dim = 0;
-  std::int64_t vocab = 0;  ///< rows of embedding and head
-  bool qk_norm = false;
-  bool bias = false;  ///< of qkv and the output projection
-
-  friend bool operator==(const DecodeShape&, const DecodeShape&) = default;
-};
 
 enum class DecodeKernel { embed, norm, qkv, attention, output, gate_up, down, head, sampling };
 
@@ -51,10 +38,10 @@ struct MatrixShape {
 };
 
 /// Of 16-bit elements; gate_up: gate rows, then as many up rows. Empty for kernels that are no linear layers.
-MatrixShape matrix_shape(const DecodeShape& shape, DecodeKernel kernel);
+MatrixShape matrix_shape(const ModelDescription& part, DecodeKernel kernel);
 
 /// What time_kernels() measures, in the order of a step.
-std::vector<KernelCase> kernel_cases(const DecodeShape& shape);
+std::vector<KernelCase> kernel_cases(const ModelDescription& part);
 
 /// Copies of what a kernel reads that it takes turns over, so that nothing is in the L2 cache when it comes: 64, or
 /// what makes a gigabyte.
@@ -69,11 +56,11 @@ struct KernelTime {
 /// The GPU that kernels are timed on: the first one. Throws EnvironmentError when this build or machine has none.
 c10::Device kernel_benchmark_device();
 
-/// Times kernel_cases(shape): a CUDA graph of many launches, once to warm up, then the median of five replays. The
+/// Times kernel_cases(part): a CUDA graph of many launches, once to warm up, then the median of five replays. The
 /// matrices hold random values; partial sums stay on this GPU. Takes about 2 GB of the GPU's memory and seconds.
 ///
 /// Throws UserError for a shape that the decode kernels do not run, EnvironmentError when the GPU fails.
-std::vector<KernelTime> time_kernels(const DecodeShape& shape, ElementType type, c10::Device device);
+std::vector<KernelTime> time_kernels(const ModelDescription& part, ElementType type, c10::Device device);
 
 /// A product of a prefill of few rows (kernels/prefill_linear.h); gate_up with its activation.
 struct PrefillLinearCase {
@@ -85,7 +72,7 @@ struct PrefillLinearCase {
 std::string name_of(const PrefillLinearCase& which);
 
 /// What time_prefill_linears() measures, in the order of a layer.
-std::vector<PrefillLinearCase> prefill_linear_cases(const DecodeShape& shape);
+std::vector<PrefillLinearCase> prefill_linear_cases(const ModelDescription& part);
 
 struct PrefillLinearTime {
   PrefillLinearCase which;
@@ -94,7 +81,7 @@ struct PrefillLinearTime {
 };
 
 /// Times prefill_linear_cases() as time_kernels() does; none where the kernel does not run.
-std::vector<PrefillLinearTime> time_prefill_linears(const DecodeShape& shape, ElementType type, c10::Device device);
+std::vector<PrefillLinearTime> time_prefill_linears(const ModelDescription& part, ElementType type, c10::Device device);
 
 /// Attention of `rows` new tokens over `cached` earlier ones and themselves.
 struct PrefillAttentionCase {
@@ -107,7 +94,7 @@ std::vector<PrefillAttentionCase> prefill_attention_cases();
 
 /// Floating-point operations of a case: a multiplication and an addition for each element of each visible key and
 /// value.
-double prefill_attention_operations(const DecodeShape& shape, const PrefillAttentionCase& which);
+double prefill_attention_operations(const ModelDescription& part, const PrefillAttentionCase& which);
 
 struct PrefillAttentionTime {
   PrefillAttentionCase which;
@@ -116,7 +103,7 @@ struct PrefillAttentionTime {
 
 /// Times prefill_attention_cases() as time_kernels() does; none where the kernel does not run
 /// (kernels/prefill_attention.h).
-std::vector<PrefillAttentionTime> time_prefill_attention(const DecodeShape& shape, ElementType type,
+std::vector<PrefillAttentionTime> time_prefill_attention(const ModelDescription& part, ElementType type,
                                                          c10::Device device);
 
 }  // namespace specthink

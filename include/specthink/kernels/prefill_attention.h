@@ -23,6 +23,9 @@ class PrefillAttention {
   static std::unique_ptr<PrefillAttention> create(std::span<const Layer> layers);
   virtual ~PrefillAttention() = default;
 
+  /// What create() takes of a GPU's memory at most, in bytes; for plans that know no GPU.
+  static std::int64_t most_workspace_bytes(std::int64_t head_dim);
+
   /// A sequence's keys and values in the planes.
   struct Sequence {
     std::int64_t first_cache_row = 0;

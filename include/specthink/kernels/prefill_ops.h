@@ -14,6 +14,7 @@
 #include <span>
 
 #include "specthink/base/types.h"
+#include "specthink/kernels/loaded_shard.h"
 
 namespace specthink::prefill_ops {
 
@@ -57,13 +58,6 @@ void rms_norm(const at::Tensor& input, const at::Tensor& weight, double eps, at:
 /// residual, delta and output [rows, hidden]; bias and weight [hidden].
 void add_rms_norm(at::Tensor& residual, const at::Tensor& delta, const at::Tensor& bias, const at::Tensor& weight,
                   double eps, at::Tensor& output);
-
-/// Per position and element of a head, [positions, head_dim]: both halves of `cos` alike, `sin` negated in the first
-/// half, so that a rotated head is head·cos + roll(head, head_dim / 2)·sin.
-struct RopeTables {
-  at::Tensor cos;
-  at::Tensor sin;
-};
 
 /// Query and key heads are normed (where qk_norm, [heads + kv_heads, head_dim], is defined), then rotated; value heads
 /// stay as they are. Queries go to `queries`, keys and values to their rows of the cache.

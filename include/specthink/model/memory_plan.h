@@ -3,10 +3,11 @@
 //
 // As in vLLM, a model's share of the memory (gpu_memory_utilization) pays for its weights, its workspace and its cache:
 //
-//   weights   = what ShardPlan::num_parameters counts × element size
+//   weights   = what ModelDescription::num_parameters counts for ShardPlan::part_of × element size
 //   cache     = 2 (K and V) × layers × KV heads × head_dim × element size, for each token
 //   workspace = activations of a prefill step + logits of kLogitRows rows
-//               + parts of attention results + what depends on the context + the libraries' own
+//               + parts of attention results (kernels/prefill_attention.h) + what depends on the context + the
+//               libraries' own
 //
 // where heads, KV heads, intermediate size and vocabulary are the rank's own part. A prefill step has kPrefillChunk
 // rows, or, in the 16-bit types, up to kLargePrefillChunk where the whole context fits beside them. One row's
@@ -38,7 +39,7 @@
 #include <vector>
 
 #include "specthink/config/settings.h"
-#include "specthink/model/model_config.h"
+#include "specthink/kernels/model_description.h"
 
 namespace specthink {
 
@@ -46,7 +47,6 @@ constexpr std::int64_t kPageTokens = 128;          ///< tokens of a page of the 
 constexpr std::int64_t kSpareTokens = 2;           ///< rows beyond the context, for steps that run past a stop
 constexpr std::int64_t kPrefillChunk = 1024;       ///< rows of a prefill step, where there is no room for more
 constexpr std::int64_t kLargePrefillChunk = 8192;  ///< larger ones gain nothing
-constexpr std::int64_t kAttentionPartBytes = std::int64_t{17} << 20;  ///< kernels/prefill_attention.h, head_dim 128
 constexpr std::int64_t kLogitRows = 16;  ///< rows whose logits are wanted at once, at most: a verification step
 
 /// What a process takes on a GPU whatever its models; the models share the cost evenly.
@@ -80,8 +80,8 @@ struct ModelMemory {
 
 /// `models` is how many share the GPU: 2, or 1 for the target alone.
 /// Throws UserError when `ranks` does not divide the query heads.
-ModelMemory plan_memory(const ModelConfig& config, int ranks, std::int64_t gpu_bytes, double utilization, DType dtype,
-                        std::int64_t max_model_len, int models = 2);
+ModelMemory plan_memory(const ModelDescription& model, int ranks, std::int64_t gpu_bytes, double utilization,
+                        DType dtype, std::int64_t max_model_len, int models = 2);
 
 /// What a decode step of one row reads at least, on the rank that reads most: every weight but the embedding table, of
 /// which it reads one row (a tied table is the head and is read once), and the keys and values so far.
@@ -93,18 +93,19 @@ struct StepBytes {
 };
 
 /// Throws UserError when `ranks` does not divide the query heads.
-StepBytes step_bytes(const ModelConfig& config, int ranks, DType dtype);
+StepBytes step_bytes(const ModelDescription& model, int ranks, DType dtype);
 
 /// The smallest shares (target, draft), in hundredths, that give both models a cache of max_model_len tokens; none when
 /// they add up to more than 1. A null draft is the target alone; the draft's share is then the smallest that the option
 /// takes.
-std::optional<std::array<double, 2>> least_split(const ModelConfig& target, const ModelConfig* draft, int ranks,
-                                                 std::int64_t gpu_bytes, DType dtype, std::int64_t max_model_len);
+std::optional<std::array<double, 2>> least_split(const ModelDescription& target, const ModelDescription* draft,
+                                                 int ranks, std::int64_t gpu_bytes, DType dtype,
+                                                 std::int64_t max_model_len);
 
 /// The smallest number of ranks (at least `ranks`, dividing the heads of both) for which both models fit; 0 for none up
 /// to 64. A null draft is the target alone.
-int ranks_that_fit(const ModelConfig& target, const ModelConfig* draft, int ranks, std::int64_t gpu_bytes, DType dtype,
-                   std::int64_t max_model_len);
+int ranks_that_fit(const ModelDescription& target, const ModelDescription* draft, int ranks, std::int64_t gpu_bytes,
+                   DType dtype, std::int64_t max_model_len);
 
 /// A deployment of a model pair: what a user can change about it.
 struct Deployment {
@@ -118,7 +119,7 @@ struct Deployment {
 /// Deployments in which both models fit, the one that changes least first; empty when `wanted` fits as it is or nothing
 /// makes it fit. Considered are, in this order: another split of the memory; where no split does, more GPUs; a shorter
 /// context, with the split as it is if another split would do, with the best split otherwise.
-std::vector<Deployment> suggest_deployments(const ModelConfig& target, const ModelConfig* draft,
+std::vector<Deployment> suggest_deployments(const ModelDescription& target, const ModelDescription* draft,
                                             const Deployment& wanted, std::int64_t gpu_bytes, DType dtype);
 
 }  // namespace specthink

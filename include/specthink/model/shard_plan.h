@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "specthink/model/model_config.h"
+#include "specthink/kernels/model_description.h"
 
 namespace specthink {
 
@@ -25,14 +25,15 @@ struct ShardPlan {
   std::int64_t vocab_local = 0;  ///< padding included
 
   /// Throws UserError when `ranks` does not divide the query heads.
-  ShardPlan(const ModelConfig& config, int rank, int ranks);
+  ShardPlan(const ModelDescription& model, int rank, int ranks);
 
   /// True when every local KV head serves the same number of consecutive query heads.
   bool uniform_groups() const;
 
-  /// Weights that this rank holds: its part of the matrices with their padding, and all of the replicated vectors (the
-  /// norms, the bias of the o projection).
-  std::int64_t num_parameters(const ModelConfig& config) const;
+  /// What this rank holds, as a model of its own: fewer heads, feed-forward columns and rows of the vocabulary, their
+  /// padding included. Its parameters are the rank's: the replicated vectors (the norms, the bias of the output
+  /// projection) count in full.
+  ModelDescription part_of(const ModelDescription& model) const;
 };
 
 }  // namespace specthink

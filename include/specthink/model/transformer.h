@@ -14,14 +14,13 @@
 #include "specthink/base/types.h"
 #include "specthink/comm/collectives.h"
 #include "specthink/config/settings.h"
-#include "specthink/kernels/decode_step.h"
+#include "specthink/kernels/loaded_shard.h"
 #include "specthink/kernels/peer_sum.h"
 #include "specthink/model/model_config.h"
 #include "specthink/model/shard_plan.h"
 
 namespace specthink {
 
-struct ModelWeights;
 class FusedForward;
 class KvCache;
 
@@ -61,6 +60,8 @@ class Transformer {
 
   const ModelConfig& config() const { return config_; }
   const ShardPlan& plan() const { return plan_; }
+  /// Weights, tables and cache as the decode kernels take them.
+  const LoadedShard& shard() const { return shard_; }
   std::int64_t capacity() const;
   std::int64_t weight_bytes() const;
   std::int64_t cache_bytes() const;
@@ -83,9 +84,6 @@ class Transformer {
   /// plan().first_vocab on; padding is cut off, so n differs between ranks and may be 0 on the last.
   at::Tensor local_logits(const at::Tensor& hidden) const;
 
-  /// Weights, tables and cache as the decode kernels take them; shared with this model.
-  StepModel step_model() const;
-
  private:
   void check_rows(std::span<const SlotRows> batch) const;
   at::Tensor run_operators(std::span<const SlotRows> batch);
@@ -99,11 +97,8 @@ class Transformer {
   ShardPlan plan_;
   Options options_;
   Collectives& collectives_;
-  std::unique_ptr<ModelWeights> weights_;
   std::unique_ptr<KvCache> cache_;
-  at::Tensor rope_cos_;                  // [positions, head_dim] compute type
-  at::Tensor rope_sin_;                  // [positions, head_dim]: negated in the first half
-  at::Tensor kv_head_of_;                // [heads_local] int64: ShardPlan::kv_head_of
+  LoadedShard shard_;
   std::unique_ptr<FusedForward> fused_;  // null where LibTorch operators do the work
 };
 

@@ -17,7 +17,7 @@ namespace specthink {
 class DecodeBuffers {
  public:
   /// Collective. Throws UserError when `all_reduce` is fused and some rank cannot map another's memory.
-  DecodeBuffers(const StepModel& model, const ProcessGroup& group, AllReduce all_reduce);
+  DecodeBuffers(const LoadedShard& model, const ProcessGroup& group, AllReduce all_reduce);
 
   bool fused() const { return peers_ != nullptr; }
   std::int64_t positions() const { return positions_; }  ///< that the cache holds

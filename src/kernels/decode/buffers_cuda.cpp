@@ -24,30 +24,30 @@ std::array<at::Tensor, 5> activation_buffers(std::int64_t columns, at::TensorOpt
 
 }  // namespace
 
-DecodeBuffers::DecodeBuffers(const StepModel& model, const ProcessGroup& group, AllReduce all_reduce)
-    : rank_(group.rank()), ranks_(group.size()), hidden_(model.head.size(1)) {
-  const at::TensorOptions device(model.head.device());
+DecodeBuffers::DecodeBuffers(const LoadedShard& model, const ProcessGroup& group, AllReduce all_reduce)
+    : rank_(group.rank()), ranks_(group.size()), hidden_(model.part.hidden_size) {
+  const ModelDescription& part = model.part;
+  const at::TensorOptions device(model.device());
   const at::TensorOptions floats = device.dtype(at::kFloat);
-  const at::TensorOptions elements = device.dtype(model.head.scalar_type());
-  const std::int64_t attention_columns = model.heads * model.head_dim;
-  positions_ = std::min(model.cache.size(2) * model.cache.size(3), model.rope_cos.size(0));
+  const at::TensorOptions elements = device.dtype(model.compute_type());
+  positions_ = std::min(model.cache.size(2) * model.cache.size(3), model.rope.cos.size(0));
   state_ = at::zeros({static_cast<std::int64_t>(sizeof(RequestState))}, device.dtype(at::kByte));
-  qkv_ = at::empty({kLongestRows, attention_columns + 2 * model.kv_heads * model.head_dim}, floats);
+  qkv_ = at::empty({kLongestRows, part.qkv_width()}, floats);
   residual_ = at::empty({kLongestRows, hidden_}, floats);
-  logits_ = at::empty({kLongestRows, model.head.size(0)}, floats);
+  logits_ = at::empty({kLongestRows, part.vocab_size}, floats);
   page_table_ = at::arange(model.cache.size(2), device.dtype(at::kInt));
-  attention_split_ = at::full({attention_split_bytes(model.kv_heads, model.head_dim)}, 0xff, device.dtype(at::kByte));
+  attention_split_ = at::full({attention_split_bytes(part.num_kv_heads, part.head_dim)}, 0xff, device.dtype(at::kByte));
   failed_ = at::zeros({1}, device.dtype(at::kInt));
-  block_candidates_ = at::zeros({(model.head.size(0) + kLogitsPerBlock - 1) / kLogitsPerBlock, kMaxCandidates},
-                                device.dtype(at::kLong));
+  block_candidates_ =
+      at::zeros({(part.vocab_size + kLogitsPerBlock - 1) / kLogitsPerBlock, kMaxCandidates}, device.dtype(at::kLong));
   normed_ = activation_buffers(hidden_, elements);
-  attended_ = activation_buffers(attention_columns, elements);
-  activated_ = activation_buffers(model.layers.front().down.size(1), elements);
+  attended_ = activation_buffers(part.query_width(), elements);
+  activated_ = activation_buffers(part.intermediate_size, elements);
 
   if (all_reduce != AllReduce::nccl && ranks_ <= kMaxExchangeRanks) {
     peer_bytes_ = sizeof(float) * static_cast<std::size_t>(kExchangeBuffers * ranks_ * kLongestRows * hidden_) +
                   sizeof(CandidateKey) * static_cast<std::size_t>(ranks_ * kMaxCandidates);
-    peers_ = PeerMemory::create(group, model.head.device(), peer_bytes_, 0xff);
+    peers_ = PeerMemory::create(group, model.device(), peer_bytes_, 0xff);
   }
   if (!peers_ && all_reduce == AllReduce::fused) {
     throw UserError(

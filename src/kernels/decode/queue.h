@@ -28,7 +28,7 @@ struct ResultWords {
 class DecodeQueue {
  public:
   /// All that is passed by reference must outlive it.
-  DecodeQueue(const StepModel& model, DecodeBuffers& buffers, Collectives& collectives,
+  DecodeQueue(const LoadedShard& model, DecodeBuffers& buffers, Collectives& collectives,
               const DecodeStep::Options& options, SpinLimit limit, ResultWords results, cudaStream_t stream);
 
   /// A step of up to `rows` rows (1, 2, 4, 8 or 16), from the tokens of the request's state to the next token.
@@ -48,13 +48,13 @@ class DecodeQueue {
   void summed_linear(DecodeLinear which, int slot, const at::Tensor& weights, const at::Tensor& bias, int rows,
                      const void* x);
   void reduce_slot(int rows);
-  void attention(const StepLayer& layer, std::int64_t index, int rows);
+  void attention(const LayerWeights& layer, std::int64_t index, int rows);
   void sampling(int rows, int last_slot);
 
   /// Whether the next kernel may start before the one before it has ended: not after a collective.
   bool dependent() { return !std::exchange(after_collective_, false); }
 
-  const StepModel& model_;
+  const LoadedShard& model_;
   DecodeBuffers& buffers_;
   Collectives& collectives_;
   const DecodeStep::Options& options_;

@@ -22,21 +22,22 @@ const char* name_of(DecodeLinear which) {
 
 }  // namespace
 
-DecodeQueue::DecodeQueue(const StepModel& model, DecodeBuffers& buffers, Collectives& collectives,
+DecodeQueue::DecodeQueue(const LoadedShard& model, DecodeBuffers& buffers, Collectives& collectives,
                          const DecodeStep::Options& options, SpinLimit limit, ResultWords results, cudaStream_t stream)
     : model_(model),
       buffers_(buffers),
       collectives_(collectives),
       options_(options),
-      type_(model.head.scalar_type() == at::kBFloat16 ? ElementType::bfloat16 : ElementType::float16),
-      hidden_(model.head.size(1)),
+      type_(model.compute_type() == at::kBFloat16 ? ElementType::bfloat16 : ElementType::float16),
+      hidden_(model.part.hidden_size),
       limit_(limit),
       results_(results),
       stream_(stream) {
-  check_cuda(cudaDeviceGetAttribute(&sms_, cudaDevAttrMultiProcessorCount, model.head.get_device()),
+  check_cuda(cudaDeviceGetAttribute(&sms_, cudaDevAttrMultiProcessorCount, model.device().index()),
              "cudaDeviceGetAttribute");
   if (options.timeline)
-    timeline_ = DecodeTimeline(static_cast<std::int64_t>(5 * model.layers.size() + 8), model.head.options());
+    timeline_ = DecodeTimeline(static_cast<std::int64_t>(5 * model.weights.layers.size() + 8),
+                               at::TensorOptions(model.device()));
   if (!buffers.fused()) warm_up_collectives();
 }
 
@@ -51,28 +52,30 @@ void DecodeQueue::warm_up_collectives() {
 void DecodeQueue::step(int rows) {
   after_collective_ = false;
   timeline_.begin_step(rows == 1);
-  launch_embed_rows(buffers_.state(), model_.embedding.const_data_ptr(), model_.first_vocab, model_.embedding.size(0),
-                    hidden_, rows, buffers_.sent(0), type_, stream_);
+  launch_embed_rows(buffers_.state(), model_.weights.embedding.const_data_ptr(), model_.first_vocab,
+                    model_.part.vocab_size, hidden_, rows, buffers_.sent(0), type_, stream_);
   reduce_slot(rows);
   int slot = 0;
-  for (std::size_t i = 0; i < model_.layers.size(); ++i) {
-    const StepLayer& layer = model_.layers[i];
-    normed_linear(DecodeLinear::qkv, slot, layer.input_norm, layer.qkv, rows, LinearOutput::values, buffers_.qkv());
+  for (std::size_t i = 0; i < model_.weights.layers.size(); ++i) {
+    const LayerWeights& layer = model_.weights.layers[i];
+    normed_linear(DecodeLinear::qkv, slot, layer.input_norm, layer.qkv.data, rows, LinearOutput::values,
+                  buffers_.qkv());
     attention(layer, static_cast<std::int64_t>(i), rows);
-    summed_linear(DecodeLinear::output, ++slot, layer.output, layer.output_bias, rows, buffers_.attended(rows));
-    normed_linear(DecodeLinear::gate_up, slot, layer.post_norm, layer.gate_up, rows, LinearOutput::swiglu,
+    summed_linear(DecodeLinear::output, ++slot, layer.output.data, layer.output_bias, rows, buffers_.attended(rows));
+    normed_linear(DecodeLinear::gate_up, slot, layer.post_norm, layer.gate_up.data, rows, LinearOutput::swiglu,
                   buffers_.activated(rows));
-    summed_linear(DecodeLinear::down, ++slot, layer.down, {}, rows, buffers_.activated(rows));
+    summed_linear(DecodeLinear::down, ++slot, layer.down.data, {}, rows, buffers_.activated(rows));
   }
-  normed_linear(DecodeLinear::head, slot, model_.final_norm, model_.head, rows, LinearOutput::values,
-                buffers_.logits());
+  normed_linear(DecodeLinear::head, slot, model_.weights.final_norm, model_.weights.head.data, rows,
+                LinearOutput::values, buffers_.logits());
   sampling(rows, slot);
 }
 
 void DecodeQueue::choice(const at::Tensor& hidden) {
   timeline_.begin_step(false);
   buffers_.normed_row().copy_(hidden.view({-1}));
-  LinearParams params = linear(DecodeLinear::head, model_.head, 1, LinearInput::activations, LinearOutput::values);
+  LinearParams params =
+      linear(DecodeLinear::head, model_.weights.head.data, 1, LinearInput::activations, LinearOutput::values);
   params.x = buffers_.normed(1);
   params.y = buffers_.logits();
   launch_linear(params, type_, 1, LinearInput::activations, LinearOutput::values, false, stream_);
@@ -101,7 +104,7 @@ void DecodeQueue::normed_linear(DecodeLinear which, int slot, const at::Tensor& 
   norm.received = buffers_.received(slot, rows * hidden_);
   norm.weight = norm_weight.const_data_ptr();
   norm.residual_out = buffers_.residual();
-  norm.eps = static_cast<float>(model_.rms_norm_eps);
+  norm.eps = static_cast<float>(model_.part.rms_norm_eps);
   const LinearInput input = rows == 1 ? LinearInput::norm : LinearInput::activations;
   LinearParams params = linear(which, weights, rows, input, output);
   params.y = y;
@@ -138,24 +141,24 @@ void DecodeQueue::reduce_slot(int rows) {
   after_collective_ = true;
 }
 
-void DecodeQueue::attention(const StepLayer& layer, std::int64_t index, int rows) {
+void DecodeQueue::attention(const LayerWeights& layer, std::int64_t index, int rows) {
   AttentionParams params;
   params.state = buffers_.state();
   params.qkv = buffers_.qkv();
   params.bias = data_or_null(layer.qkv_bias);
   params.norm_weight = data_or_null(layer.qk_norm);
-  params.cos = model_.rope_cos.const_data_ptr();
-  params.sin = model_.rope_sin.const_data_ptr();
+  params.cos = model_.rope.cos.const_data_ptr();
+  params.sin = model_.rope.sin.const_data_ptr();
   params.keys = model_.cache.select(0, index).select(0, 0).mutable_data_ptr();
   params.values = model_.cache.select(0, index).select(0, 1).mutable_data_ptr();
   params.page_table = buffers_.page_table();
   params.output = buffers_.attended(rows);
-  params.heads = static_cast<int>(model_.heads);
-  params.kv_heads = static_cast<int>(model_.kv_heads);
-  params.head_dim = static_cast<int>(model_.head_dim);
+  params.heads = static_cast<int>(model_.part.num_heads);
+  params.kv_heads = static_cast<int>(model_.part.num_kv_heads);
+  params.head_dim = static_cast<int>(model_.part.head_dim);
   params.page_tokens = static_cast<int>(model_.cache.size(3));
-  params.eps = static_cast<float>(model_.rms_norm_eps);
-  params.scale = 1 / std::sqrt(static_cast<float>(model_.head_dim));
+  params.eps = static_cast<float>(model_.part.rms_norm_eps);
+  params.scale = 1 / std::sqrt(static_cast<float>(model_.part.head_dim));
   params.split.results = buffers_.attention_split();
   params.split.limit = limit_;
   params.marks = timeline_.marks("attention");
@@ -167,9 +170,9 @@ void DecodeQueue::sampling(int rows, int last_slot) {
   DecodeSampling sampling;
   sampling.state = buffers_.state();
   sampling.logits = buffers_.logits();
-  sampling.logits_stride = model_.head.size(0);
+  sampling.logits_stride = model_.part.vocab_size;
   sampling.first_id = model_.first_vocab;
-  sampling.columns = std::clamp<std::int64_t>(options_.sampled_ids - model_.first_vocab, 0, model_.head.size(0));
+  sampling.columns = std::clamp<std::int64_t>(options_.sampled_ids - model_.first_vocab, 0, model_.part.vocab_size);
   sampling.blocks = buffers_.block_candidates();
   buffers_.fill_candidate_exchange(sampling);
   sampling.results = results_.words;

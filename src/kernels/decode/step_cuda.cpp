@@ -31,11 +31,11 @@ int index_of(int rows) {
 
 class CudaDecodeStep final : public DecodeStep {
  public:
-  CudaDecodeStep(StepModel model, const ProcessGroup& group, Collectives& collectives, const Options& options)
+  CudaDecodeStep(LoadedShard model, const ProcessGroup& group, Collectives& collectives, const Options& options)
       : model_(std::move(model)),
         options_(options),
         buffers_(model_, group, options_.all_reduce),
-        stream_(c10::cuda::getCurrentCUDAStream(model_.head.get_device())),
+        stream_(c10::cuda::getCurrentCUDAStream(model_.device().index())),
         results_(kResultSlots),
         abort_flag_(1),
         queue_(model_, buffers_, collectives, options_, wait_limit(), {results_.data(), kResultSlots}, stream_) {
@@ -72,7 +72,7 @@ class CudaDecodeStep final : public DecodeStep {
 
   static constexpr std::uint32_t kResultSlots = 64;
 
-  StepModel model_;
+  LoadedShard model_;
   Options options_;
   DecodeBuffers buffers_;
   c10::cuda::CUDAStream stream_;
@@ -93,7 +93,7 @@ void CudaDecodeStep::set_stop_table(std::span<const std::uint16_t> entries, std:
   const auto bytes = at::from_blob(const_cast<std::uint16_t*>(entries.data()),
                                    {static_cast<std::int64_t>(entries.size())}, at::TensorOptions(at::kShort));
   check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");  // a step may still read the old table
-  stop_entries_ = bytes.to(model_.head.device());
+  stop_entries_ = bytes.to(model_.device());
 }
 
 void CudaDecodeStep::begin(const StepRequest& request) {
@@ -137,7 +137,7 @@ void CudaDecodeStep::enqueue() {
 }
 
 void CudaDecodeStep::enqueue_from_hidden(const at::Tensor& hidden) {
-  check(first_rows_ == 1 && hidden.numel() == model_.head.size(1), "one hidden state, of a request of one token");
+  check(first_rows_ == 1 && hidden.numel() == model_.part.hidden_size, "one hidden state, of a request of one token");
   first_rows_ = 0;
   queue_.choice(hidden);
 }
@@ -182,25 +182,25 @@ StepToken CudaDecodeStep::result(int index) {
 
 }  // namespace
 
-std::string step_obstacle(const StepModel& model) {
-  const auto type = model.head.scalar_type();
-  if (!model.head.is_cuda()) return "they run on GPUs";
-  if (!has_hopper_code(model.head.get_device()))
+std::string step_obstacle(const LoadedShard& model) {
+  const WeightType type = model.weights.head.type;
+  if (!model.device().is_cuda()) return "they run on GPUs";
+  if (!has_hopper_code(model.device().index()))
     return "they need a GPU of compute capability 9.0 or more, and a build for it";
-  if (type != at::kBFloat16 && type != at::kHalf) return "they compute in bfloat16 and float16";
-  if (model.head_dim != 64 && model.head_dim != 128)
-    return fmt::format("head_dim is {}, not 64 or 128", model.head_dim);
+  if (type != WeightType::bfloat16 && type != WeightType::float16) return "they compute in bfloat16 and float16";
+  if (model.part.head_dim != 64 && model.part.head_dim != 128)
+    return fmt::format("head_dim is {}, not 64 or 128", model.part.head_dim);
   if (!model.uniform_groups) return "the KV heads of a rank serve different numbers of query heads";
-  const std::int64_t hidden = model.head.size(1);
+  const std::int64_t hidden = model.part.hidden_size;
   if (hidden % 8 != 0 || hidden > kMaxHiddenSize)
     return fmt::format("hidden_size is {}: not a multiple of 8 up to {}", hidden, kMaxHiddenSize);
-  const std::int64_t intermediate = model.layers.front().down.size(1);
+  const std::int64_t intermediate = model.part.intermediate_size;
   if (intermediate % 8 != 0) return fmt::format("a rank's {} columns of down_proj are no multiple of 8", intermediate);
   if (model.cache.size(3) % 16 != 0) return "pages of the cache hold no whole tiles";
   return "";
 }
 
-std::unique_ptr<DecodeStep> DecodeStep::create(StepModel model, const ProcessGroup& group, Collectives& collectives,
+std::unique_ptr<DecodeStep> DecodeStep::create(LoadedShard model, const ProcessGroup& group, Collectives& collectives,
                                                const Options& options) {
   return std::make_unique<CudaDecodeStep>(std::move(model), group, collectives, options);
 }

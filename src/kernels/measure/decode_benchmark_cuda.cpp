@@ -39,8 +39,8 @@ struct LinearWeights {
   std::int64_t output_rows() const { return output == LinearOutput::swiglu ? weights.rows / 2 : weights.rows; }
 };
 
-LinearWeights linear_of(const DecodeShape& shape, DecodeKernel kernel) {
-  const MatrixShape weights = matrix_shape(shape, kernel);
+LinearWeights linear_of(const ModelDescription& part, DecodeKernel kernel) {
+  const MatrixShape weights = matrix_shape(part, kernel);
   switch (kernel) {
     case DecodeKernel::qkv:
       return {DecodeLinear::qkv, LinearOutput::values, weights};
@@ -57,26 +57,26 @@ LinearWeights linear_of(const DecodeShape& shape, DecodeKernel kernel) {
   }
 }
 
-void check_shape(const DecodeShape& shape) {
-  if (shape.head_dim != 64 && shape.head_dim != 128) {
-    throw UserError("the decode kernels know a head_dim of 64 or 128, not {}", shape.head_dim);
+void check_shape(const ModelDescription& part) {
+  if (part.head_dim != 64 && part.head_dim != 128) {
+    throw UserError("the decode kernels know a head_dim of 64 or 128, not {}", part.head_dim);
   }
-  if (shape.kv_heads < 1 || shape.heads % shape.kv_heads != 0) {
-    throw UserError("the decode kernels want as many query heads for every KV head; a rank has {} and {}", shape.heads,
-                    shape.kv_heads);
+  if (part.num_kv_heads < 1 || part.num_heads % part.num_kv_heads != 0) {
+    throw UserError("the decode kernels want as many query heads for every KV head; a rank has {} and {}",
+                    part.num_heads, part.num_kv_heads);
   }
-  if (shape.hidden % 8 != 0 || shape.hidden > kMaxHiddenSize || shape.intermediate % 8 != 0) {
+  if (part.hidden_size % 8 != 0 || part.hidden_size > kMaxHiddenSize || part.intermediate_size % 8 != 0) {
     throw UserError(
         "the decode kernels want multiples of 8, up to {} for the hidden size; a rank has hidden {} and "
         "intermediate {}",
-        kMaxHiddenSize, shape.hidden, shape.intermediate);
+        kMaxHiddenSize, part.hidden_size, part.intermediate_size);
   }
 }
 
 class KernelTimer {
  public:
-  KernelTimer(const DecodeShape& shape, ElementType type, c10::Device device)
-      : shape_(shape),
+  KernelTimer(const ModelDescription& part, ElementType type, c10::Device device)
+      : part_(part),
         type_(type),
         guard_(c10::cuda::getStreamFromPool(false, device.index())),
         stream_(c10::cuda::getCurrentCUDAStream(device.index())),
@@ -115,20 +115,18 @@ class KernelTimer {
   /// Elements of the pool that a case's copies take, one copy after the other.
   std::int64_t copy_elements(const KernelCase& which) const {
     if (which.kernel == DecodeKernel::attention) return 2 * aligned(cache_elements(which));
-    return aligned(matrix_shape(shape_, which.kernel).elements());
+    return aligned(matrix_shape(part_, which.kernel).elements());
   }
 
   std::int64_t pages(const KernelCase& which) const {
     return (which.context + which.rows + kPageTokens - 1) / kPageTokens;
   }
   /// Of the keys, and as many of the values.
-  std::int64_t cache_elements(const KernelCase& which) const {
-    return pages(which) * kPageTokens * shape_.kv_heads * shape_.head_dim;
-  }
+  std::int64_t cache_elements(const KernelCase& which) const { return pages(which) * kPageTokens * part_.kv_width(); }
 
   void fill_pool() {
-    std::int64_t most = shape_.vocab * shape_.hidden;
-    for (const KernelCase& which : kernel_cases(shape_)) {
+    std::int64_t most = part_.vocab_size * part_.hidden_size;
+    for (const KernelCase& which : kernel_cases(part_)) {
       most = std::max(most, rotated_copies(which.bytes) * copy_elements(which));
     }
     pool_ = at::empty({(most + kPoolColumns - 1) / kPoolColumns, kPoolColumns}, elements());
@@ -177,12 +175,12 @@ class KernelTimer {
   };
   Norm norm_input(int rows) const {
     Norm norm;
-    norm.received = at::randn({rows * shape_.hidden}, floats());
+    norm.received = at::randn({rows * part_.hidden_size}, floats());
     norm.reset = at::empty_like(norm.received);
     norm.residual = at::empty_like(norm.received);
-    norm.weight = at::ones({shape_.hidden}, elements());
+    norm.weight = at::ones({part_.hidden_size}, elements());
     norm.input.received.data = norm.received.const_data_ptr<float>();
-    norm.input.received.rank_stride = rows * shape_.hidden;
+    norm.input.received.rank_stride = rows * part_.hidden_size;
     norm.input.received.reset = norm.reset.mutable_data_ptr<float>();
     norm.input.weight = norm.weight.const_data_ptr();
     norm.input.residual_out = norm.residual.mutable_data_ptr<float>();
@@ -191,7 +189,7 @@ class KernelTimer {
   }
 
   KernelTime time_linear(const KernelCase& which) {
-    const LinearWeights matrix = linear_of(shape_, which.kernel);
+    const LinearWeights matrix = linear_of(part_, which.kernel);
     const LinearInput input = which.norm_inside ? LinearInput::norm : LinearInput::activations;
     const at::Tensor x = activations(matrix.weights.columns, which.rows);
     const Norm norm = norm_input(1);
@@ -227,31 +225,31 @@ class KernelTimer {
     state.position = static_cast<std::int32_t>(which.context);
     state.rows = which.rows;
     const at::Tensor on_device = device_state(state);
-    const std::int64_t columns = (shape_.heads + 2 * shape_.kv_heads) * shape_.head_dim;
+    const std::int64_t columns = part_.qkv_width();
     const at::Tensor qkv = at::randn({which.rows * columns}, floats());
     const at::Tensor bias = at::zeros({columns}, elements());
-    const at::Tensor norm_weight = at::ones({(shape_.heads + shape_.kv_heads) * shape_.head_dim}, elements());
-    const at::Tensor rope = at::rand({(which.context + which.rows) * shape_.head_dim}, elements());
+    const at::Tensor norm_weight = at::ones({(part_.num_heads + part_.num_kv_heads) * part_.head_dim}, elements());
+    const at::Tensor rope = at::rand({(which.context + which.rows) * part_.head_dim}, elements());
     const at::Tensor page_table = at::arange(pages(which), device_.dtype(at::kInt));
-    const at::Tensor output = activations(shape_.heads * shape_.head_dim, which.rows);
+    const at::Tensor output = activations(part_.query_width(), which.rows);
     const at::Tensor split =
-        at::full({attention_split_bytes(shape_.kv_heads, shape_.head_dim)}, 0xff, device_.dtype(at::kByte));
+        at::full({attention_split_bytes(part_.num_kv_heads, part_.head_dim)}, 0xff, device_.dtype(at::kByte));
 
     AttentionParams params;
     params.state = static_cast<const RequestState*>(on_device.const_data_ptr());
     params.qkv = qkv.const_data_ptr<float>();
-    if (shape_.bias) params.bias = bias.const_data_ptr();
-    if (shape_.qk_norm) params.norm_weight = norm_weight.const_data_ptr();
+    if (part_.qkv_bias) params.bias = bias.const_data_ptr();
+    if (part_.qk_norm) params.norm_weight = norm_weight.const_data_ptr();
     params.cos = rope.const_data_ptr();
     params.sin = rope.const_data_ptr();
     params.page_table = page_table.const_data_ptr<std::int32_t>();
     params.output = output.mutable_data_ptr();
-    params.heads = static_cast<int>(shape_.heads);
-    params.kv_heads = static_cast<int>(shape_.kv_heads);
-    params.head_dim = static_cast<int>(shape_.head_dim);
+    params.heads = static_cast<int>(part_.num_heads);
+    params.kv_heads = static_cast<int>(part_.num_kv_heads);
+    params.head_dim = static_cast<int>(part_.head_dim);
     params.page_tokens = static_cast<int>(kPageTokens);
     params.eps = 1e-6f;
-    params.scale = 1 / std::sqrt(static_cast<float>(shape_.head_dim));
+    params.scale = 1 / std::sqrt(static_cast<float>(part_.head_dim));
     params.split.results = split.mutable_data_ptr();
     params.split.limit = limit_;
 
@@ -275,16 +273,16 @@ class KernelTimer {
     state.top_p = 0.95f;
     state.top_k = 20;
     const at::Tensor on_device = device_state(state);
-    const at::Tensor logits = at::randn({shape_.vocab}, floats());
-    const at::Tensor blocks =
-        at::zeros({(shape_.vocab + kLogitsPerBlock - 1) / kLogitsPerBlock * kMaxCandidates}, device_.dtype(at::kLong));
+    const at::Tensor logits = at::randn({part_.vocab_size}, floats());
+    const at::Tensor blocks = at::zeros({(part_.vocab_size + kLogitsPerBlock - 1) / kLogitsPerBlock * kMaxCandidates},
+                                        device_.dtype(at::kLong));
     const at::Tensor received = at::full({kMaxCandidates}, -1, device_.dtype(at::kLong));
 
     DecodeSampling sampling;
     sampling.state = static_cast<RequestState*>(on_device.mutable_data_ptr());
     sampling.logits = logits.const_data_ptr<float>();
-    sampling.logits_stride = shape_.vocab;
-    sampling.columns = shape_.vocab;
+    sampling.logits_stride = part_.vocab_size;
+    sampling.columns = part_.vocab_size;
     sampling.blocks = static_cast<CandidateKey*>(blocks.mutable_data_ptr());
     sampling.received = static_cast<CandidateKey*>(received.mutable_data_ptr());
     sampling.sent[0] = sampling.received;
@@ -303,29 +301,29 @@ class KernelTimer {
       RequestState state{};
       state.rows = which.rows;
       for (int row = 0; row < which.rows; ++row) {
-        state.tokens[row] = static_cast<std::int32_t>((i * which.rows + row) * 7919 % shape_.vocab);
+        state.tokens[row] = static_cast<std::int32_t>((i * which.rows + row) * 7919 % part_.vocab_size);
       }
       states.push_back(device_state(state));
     }
-    const at::Tensor rows = at::empty({which.rows * shape_.hidden}, floats());
+    const at::Tensor rows = at::empty({which.rows * part_.hidden_size}, floats());
     SentPartials sent;
     sent.to[0] = rows.mutable_data_ptr<float>();
     return time_launches(which, kStates, false, [&](std::size_t i, bool) {
       launch_embed_rows(static_cast<const RequestState*>(states[i].const_data_ptr()), pool_.const_data_ptr(), 0,
-                        shape_.vocab, shape_.hidden, which.rows, sent, type_, stream_);
+                        part_.vocab_size, part_.hidden_size, which.rows, sent, type_, stream_);
     });
   }
 
   KernelTime time_norm(const KernelCase& which) {
     const Norm norm = norm_input(which.rows);
-    const at::Tensor output = activations(shape_.hidden, which.rows);
+    const at::Tensor output = activations(part_.hidden_size, which.rows);
     return time_launches(which, 1, true, [&](std::size_t, bool dependent) {
-      launch_norm_rows(norm.input, shape_.hidden, which.rows, output.mutable_data_ptr(), limit_, type_, dependent,
+      launch_norm_rows(norm.input, part_.hidden_size, which.rows, output.mutable_data_ptr(), limit_, type_, dependent,
                        stream_);
     });
   }
 
-  DecodeShape shape_;
+  ModelDescription part_;
   ElementType type_;
   c10::cuda::CUDAStreamGuard guard_;  // LibTorch's operators use the same stream
   c10::cuda::CUDAStream stream_;
@@ -348,11 +346,11 @@ c10::Device kernel_benchmark_device() {
   throw EnvironmentError("the decode kernels run on a GPU, and there is none that CUDA can use: see nvidia-smi");
 }
 
-std::vector<KernelTime> time_kernels(const DecodeShape& shape, ElementType type, c10::Device device) {
-  check_shape(shape);
+std::vector<KernelTime> time_kernels(const ModelDescription& part, ElementType type, c10::Device device) {
+  check_shape(part);
   std::vector<KernelTime> times;
-  KernelTimer timer(shape, type, device);
-  for (const KernelCase& which : kernel_cases(shape)) times.push_back(timer.time(which));
+  KernelTimer timer(part, type, device);
+  for (const KernelCase& which : kernel_cases(part)) times.push_back(timer.time(which));
   return times;
 }
 

@@ -20,18 +20,19 @@ const char* name_of(DecodeKernel kernel) {
   return kNames[static_cast<int>(kernel)];
 }
 
-std::int64_t bytes_of(const DecodeShape& shape, const KernelCase& which) {
+std::int64_t bytes_of(const ModelDescription& part, const KernelCase& which) {
   switch (which.kernel) {
     case DecodeKernel::embed:
-      return which.rows * shape.hidden * kElementBytes;
+      return which.rows * part.hidden_size * kElementBytes;
     case DecodeKernel::norm:  // partial sums of one rank, and the norm's weights
-      return which.rows * shape.hidden * static_cast<std::int64_t>(sizeof(float)) + shape.hidden * kElementBytes;
+      return which.rows * part.hidden_size * static_cast<std::int64_t>(sizeof(float)) +
+             part.hidden_size * kElementBytes;
     case DecodeKernel::attention:
-      return 2 * which.context * shape.kv_heads * shape.head_dim * kElementBytes;
+      return 2 * which.context * part.kv_width() * kElementBytes;
     case DecodeKernel::sampling:
-      return shape.vocab * static_cast<std::int64_t>(sizeof(float));
+      return part.vocab_size * static_cast<std::int64_t>(sizeof(float));
     default:
-      return matrix_shape(shape, which.kernel).elements() * kElementBytes;
+      return matrix_shape(part, which.kernel).elements() * kElementBytes;
   }
 }
 
@@ -43,27 +44,27 @@ std::string name_of(const KernelCase& which) {
   return std::string(name_of(which.kernel)) + (which.norm_inside ? ", norm inside" : "");
 }
 
-MatrixShape matrix_shape(const DecodeShape& shape, DecodeKernel kernel) {
+MatrixShape matrix_shape(const ModelDescription& part, DecodeKernel kernel) {
   switch (kernel) {
     case DecodeKernel::qkv:
-      return {(shape.heads + 2 * shape.kv_heads) * shape.head_dim, shape.hidden};
+      return {part.qkv_width(), part.hidden_size};
     case DecodeKernel::output:
-      return {shape.hidden, shape.heads * shape.head_dim};
+      return {part.hidden_size, part.query_width()};
     case DecodeKernel::gate_up:
-      return {2 * shape.intermediate, shape.hidden};
+      return {2 * part.intermediate_size, part.hidden_size};
     case DecodeKernel::down:
-      return {shape.hidden, shape.intermediate};
+      return {part.hidden_size, part.intermediate_size};
     case DecodeKernel::head:
-      return {shape.vocab, shape.hidden};
+      return {part.vocab_size, part.hidden_size};
     default:
       return {};
   }
 }
 
-std::vector<KernelCase> kernel_cases(const DecodeShape& shape) {
+std::vector<KernelCase> kernel_cases(const ModelDescription& part) {
   std::vector<KernelCase> cases;
   const auto add = [&](KernelCase which) {
-    which.bytes = bytes_of(shape, which);
+    which.bytes = bytes_of(part, which);
     cases.push_back(which);
   };
   const auto add_row_counts = [&](DecodeKernel kernel) {
@@ -92,12 +93,12 @@ std::int64_t rotated_copies(std::int64_t bytes) {
   return std::clamp<std::int64_t>((kRotatedBytes + bytes - 1) / bytes, 1, kMostCopies);
 }
 
-std::vector<PrefillLinearCase> prefill_linear_cases(const DecodeShape& shape) {
+std::vector<PrefillLinearCase> prefill_linear_cases(const ModelDescription& part) {
   std::vector<PrefillLinearCase> cases;
   for (const DecodeKernel kernel :
        {DecodeKernel::qkv, DecodeKernel::output, DecodeKernel::gate_up, DecodeKernel::down}) {
     for (const std::int64_t rows : kPrefillRows) {
-      cases.push_back({kernel, rows, matrix_shape(shape, kernel).elements() * kElementBytes});
+      cases.push_back({kernel, rows, matrix_shape(part, kernel).elements() * kElementBytes});
     }
   }
   return cases;
@@ -107,10 +108,10 @@ std::vector<PrefillAttentionCase> prefill_attention_cases() {
   return {{20, 8192}, {120, 8192}, {1024, 0}, {1024, 8192}, {1024, 15360}};
 }
 
-double prefill_attention_operations(const DecodeShape& shape, const PrefillAttentionCase& which) {
+double prefill_attention_operations(const ModelDescription& part, const PrefillAttentionCase& which) {
   const auto rows = static_cast<double>(which.rows);
   const double pairs = rows * static_cast<double>(which.cached) + rows * (rows + 1) / 2;  // of a query and a key
-  return 4 * static_cast<double>(shape.heads * shape.head_dim) * pairs;
+  return 4 * static_cast<double>(part.query_width()) * pairs;
 }
 
 }  // namespace specthink

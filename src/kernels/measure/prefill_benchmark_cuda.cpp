@@ -38,8 +38,8 @@ struct PrefillMatrix {
   std::vector<std::unique_ptr<PrefillLinear>> linears;
 };
 
-PrefillMatrix random_matrices(const DecodeShape& shape, DecodeKernel kernel, const at::TensorOptions& options) {
-  const MatrixShape size = matrix_shape(shape, kernel);
+PrefillMatrix random_matrices(const ModelDescription& part, DecodeKernel kernel, const at::TensorOptions& options) {
+  const MatrixShape size = matrix_shape(part, kernel);
   const auto kind = kernel == DecodeKernel::gate_up ? PrefillLinear::Kind::gated : PrefillLinear::Kind::plain;
   PrefillMatrix matrix;
   const std::int64_t copies = rotated_copies(size.elements() * static_cast<std::int64_t>(sizeof(std::int16_t)));
@@ -74,16 +74,17 @@ PrefillLinearTime time_linear(const PrefillLinearCase& which, const PrefillMatri
 
 }  // namespace
 
-std::vector<PrefillLinearTime> time_prefill_linears(const DecodeShape& shape, ElementType type, c10::Device device) {
+std::vector<PrefillLinearTime> time_prefill_linears(const ModelDescription& part, ElementType type,
+                                                    c10::Device device) {
   const c10::InferenceMode no_gradients;
   const c10::cuda::CUDAStreamGuard guard(c10::cuda::getStreamFromPool(false, device.index()));
   std::vector<PrefillLinearTime> times;
   PrefillMatrix matrix;
   std::optional<DecodeKernel> kernel;  // of the matrix
-  for (const PrefillLinearCase& which : prefill_linear_cases(shape)) {
+  for (const PrefillLinearCase& which : prefill_linear_cases(part)) {
     if (kernel != which.kernel) {
       matrix = {};  // its memory first
-      matrix = random_matrices(shape, which.kernel, elements(type, device));
+      matrix = random_matrices(part, which.kernel, elements(type, device));
       kernel = which.kernel;
     }
     if (matrix.linears.empty()) continue;
@@ -92,7 +93,7 @@ std::vector<PrefillLinearTime> time_prefill_linears(const DecodeShape& shape, El
   return times;
 }
 
-std::vector<PrefillAttentionTime> time_prefill_attention(const DecodeShape& shape, ElementType type,
+std::vector<PrefillAttentionTime> time_prefill_attention(const ModelDescription& part, ElementType type,
                                                          c10::Device device) {
   const c10::InferenceMode no_gradients;
   const c10::cuda::CUDAStreamGuard guard(c10::cuda::getStreamFromPool(false, device.index()));
@@ -102,14 +103,14 @@ std::vector<PrefillAttentionTime> time_prefill_attention(const DecodeShape& shap
     longest = std::max(longest, which.rows + which.cached);
   std::vector<PrefillAttention::Layer> layers;
   for (std::size_t layer = 0; layer < kLayers; ++layer) {
-    layers.push_back({at::randn({longest, shape.kv_heads, shape.head_dim}, options),
-                      at::randn({longest, shape.kv_heads, shape.head_dim}, options)});
+    layers.push_back({at::randn({longest, part.num_kv_heads, part.head_dim}, options),
+                      at::randn({longest, part.num_kv_heads, part.head_dim}, options)});
   }
   const std::unique_ptr<PrefillAttention> attention = PrefillAttention::create(layers);
   std::vector<PrefillAttentionTime> times;
   if (!attention) return times;
   for (const PrefillAttentionCase& which : prefill_attention_cases()) {
-    const at::Tensor queries = at::randn({which.rows, shape.heads, shape.head_dim}, options);
+    const at::Tensor queries = at::randn({which.rows, part.num_heads, part.head_dim}, options);
     at::Tensor output = at::empty_like(queries);
     times.push_back({which, seconds_of(*attention, queries, which.rows + which.cached, output,
                                        c10::cuda::getCurrentCUDAStream(device.index()))});

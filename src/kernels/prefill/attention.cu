@@ -227,10 +227,8 @@ bool takes_prefill_attention(int device, int head_dim) {
   return (head_dim == 64 || head_dim == 128) && has_wgmma_code(device);
 }
 
-std::size_t prefill_attention_workspace(int device, int head_dim) {
-  const int floats = head_dim == 64 ? AttentionPart<64>::kSize : AttentionPart<128>::kSize;
-  return std::size_t{2} * static_cast<std::size_t>(blocks_of(device)) * static_cast<std::size_t>(floats) *
-         sizeof(float);
+std::int64_t prefill_attention_workspace(int device, int head_dim) {
+  return attention_workspace_bytes(blocks_of(device), head_dim);
 }
 
 void launch_prefill_attention(const PrefillAttentionParams& params, ElementType type, cudaStream_t stream) {

@@ -28,7 +28,7 @@ constexpr int kAllConsumers = kQueriesLoaded + kGroups;
 template <int kHeadDim>
 struct AttentionPart {
   static constexpr int kStatistics = kPrefillTile * kHeadDim;
-  static constexpr int kSize = kStatistics + 2 * kPrefillTile;
+  static constexpr int kSize = attention_part_floats(kHeadDim);
 };
 
 template <typename T, int kHeadDim>

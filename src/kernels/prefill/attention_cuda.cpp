@@ -25,8 +25,8 @@ class CudaPrefillAttention final : public PrefillAttention {
       };
       maps_.push_back({map_of(layer.keys), map_of(layer.values)});
     }
-    const std::size_t bytes = prefill_attention_workspace(first_.get_device(), static_cast<int>(first_.size(2)));
-    workspace_ = at::empty({static_cast<std::int64_t>(bytes)}, first_.options().dtype(at::kByte));
+    const std::int64_t bytes = prefill_attention_workspace(first_.get_device(), static_cast<int>(first_.size(2)));
+    workspace_ = at::empty({bytes}, first_.options().dtype(at::kByte));
   }
 
   void run(std::size_t layer, const at::Tensor& queries, const Sequence& sequence, at::Tensor& output) override {

@@ -9,7 +9,7 @@
 #include <cuda.h>
 #include <cuda_runtime.h>
 
-#include <cstddef>
+#include <cstdint>
 
 #include "kernels/decode/linear.h"
 #include "kernels/prefill/attention_schedule.h"
@@ -32,7 +32,8 @@ struct PrefillAttentionParams {
 /// True where the kernel runs: compute capability 9.0, head_dim 64 or 128.
 bool takes_prefill_attention(int device, int head_dim);
 
-std::size_t prefill_attention_workspace(int device, int head_dim);
+/// Bytes.
+std::int64_t prefill_attention_workspace(int device, int head_dim);
 
 /// On the current device.
 void launch_prefill_attention(const PrefillAttentionParams& params, ElementType type, cudaStream_t stream);

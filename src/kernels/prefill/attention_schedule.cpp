@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "specthink/kernels/prefill_attention.h"
+
 namespace specthink {
 namespace {
 
@@ -44,6 +46,10 @@ void distribute_evenly(const QueryTiles& tiles, std::int64_t cost, PrefillSchedu
 }
 
 }  // namespace
+
+std::int64_t PrefillAttention::most_workspace_bytes(std::int64_t head_dim) {
+  return attention_workspace_bytes(kMaxPrefillBlocks, static_cast<int>(head_dim));
+}
 
 void distribute(const AttentionRows& rows, int most_blocks, PrefillSchedule& schedule, SplitTiles& splits) {
   const QueryTiles tiles(rows);

@@ -8,12 +8,24 @@
 // their parts.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/device/host_device.h"
 
 namespace specthink {
 
 constexpr int kPrefillTile = 128;       ///< queries, and keys, of a step
 constexpr int kMaxPrefillBlocks = 160;  ///< more than Hopper GPUs have SMs
+
+/// Floats of a tile's result over part of its keys: outputs before they are divided by their sum,
+/// [kPrefillTile, head_dim]; then maximum and sum of each query.
+constexpr int attention_part_floats(int head_dim) { return kPrefillTile * head_dim + 2 * kPrefillTile; }
+
+/// Bytes of the results that up to `blocks` blocks leave to be merged: two each, of the first and the last tile of
+/// queries that a block works on.
+constexpr std::int64_t attention_workspace_bytes(int blocks, int head_dim) {
+  return std::int64_t{2} * blocks * attention_part_floats(head_dim) * static_cast<std::int64_t>(sizeof(float));
+}
 
 struct AttentionRows {
   int rows = 0;  ///< the last ones of `length` positions; each sees itself and what came before it

@@ -9,25 +9,25 @@ namespace specthink {
 namespace {
 
 // A rank of two of Qwen3-32B.
-const DecodeShape kShape{.hidden = 5120,
-                         .intermediate = 12800,
-                         .heads = 32,
-                         .kv_heads = 4,
-                         .head_dim = 128,
-                         .vocab = 75968,
-                         .qk_norm = true};
+const ModelDescription kPart{.hidden_size = 5120,
+                             .intermediate_size = 12800,
+                             .num_heads = 32,
+                             .num_kv_heads = 4,
+                             .head_dim = 128,
+                             .vocab_size = 75968,
+                             .qk_norm = true};
 
 TEST(kernel_benchmark, matrices_are_those_of_a_layer) {
-  EXPECT_EQ(matrix_shape(kShape, DecodeKernel::qkv), (MatrixShape{40 * 128, 5120}));
-  EXPECT_EQ(matrix_shape(kShape, DecodeKernel::output), (MatrixShape{5120, 4096}));
-  EXPECT_EQ(matrix_shape(kShape, DecodeKernel::gate_up), (MatrixShape{25600, 5120}));
-  EXPECT_EQ(matrix_shape(kShape, DecodeKernel::down), (MatrixShape{5120, 12800}));
-  EXPECT_EQ(matrix_shape(kShape, DecodeKernel::head), (MatrixShape{75968, 5120}));
-  EXPECT_EQ(matrix_shape(kShape, DecodeKernel::attention).elements(), 0);
+  EXPECT_EQ(matrix_shape(kPart, DecodeKernel::qkv), (MatrixShape{40 * 128, 5120}));
+  EXPECT_EQ(matrix_shape(kPart, DecodeKernel::output), (MatrixShape{5120, 4096}));
+  EXPECT_EQ(matrix_shape(kPart, DecodeKernel::gate_up), (MatrixShape{25600, 5120}));
+  EXPECT_EQ(matrix_shape(kPart, DecodeKernel::down), (MatrixShape{5120, 12800}));
+  EXPECT_EQ(matrix_shape(kPart, DecodeKernel::head), (MatrixShape{75968, 5120}));
+  EXPECT_EQ(matrix_shape(kPart, DecodeKernel::attention).elements(), 0);
 }
 
 TEST(kernel_benchmark, cases_cover_rows_contexts_and_the_inner_norm) {
-  const std::vector<KernelCase> cases = kernel_cases(kShape);
+  const std::vector<KernelCase> cases = kernel_cases(kPart);
   const auto rows_of = [&](DecodeKernel kernel, bool norm_inside) {
     std::vector<int> rows;
     for (const KernelCase& which : cases) {
@@ -54,7 +54,7 @@ TEST(kernel_benchmark, cases_cover_rows_contexts_and_the_inner_norm) {
 }
 
 TEST(kernel_benchmark, bytes_are_read_once_whatever_the_rows) {
-  for (const KernelCase& which : kernel_cases(kShape)) {
+  for (const KernelCase& which : kernel_cases(kPart)) {
     switch (which.kernel) {
       case DecodeKernel::attention:  // keys and values of 4 heads
         EXPECT_EQ(which.bytes, which.context * 2 * 4 * 128 * 2);
@@ -69,18 +69,18 @@ TEST(kernel_benchmark, bytes_are_read_once_whatever_the_rows) {
         EXPECT_EQ(which.bytes, 75968 * 4);
         break;
       default:
-        EXPECT_EQ(which.bytes, 2 * matrix_shape(kShape, which.kernel).elements()) << name_of(which);
+        EXPECT_EQ(which.bytes, 2 * matrix_shape(kPart, which.kernel).elements()) << name_of(which);
     }
   }
 }
 
 TEST(kernel_benchmark, products_of_a_prefill_are_a_layers_for_two_row_counts) {
-  const std::vector<PrefillLinearCase> cases = prefill_linear_cases(kShape);
+  const std::vector<PrefillLinearCase> cases = prefill_linear_cases(kPart);
   ASSERT_EQ(cases.size(), 8u);
   std::set<std::pair<std::string, std::int64_t>> names;
   for (const PrefillLinearCase& which : cases) {
     names.insert({name_of(which), which.rows});
-    EXPECT_EQ(which.bytes, 2 * matrix_shape(kShape, which.kernel).elements());
+    EXPECT_EQ(which.bytes, 2 * matrix_shape(kPart, which.kernel).elements());
   }
   EXPECT_EQ(names.size(), cases.size());
   EXPECT_TRUE(names.count({"down", 120}));
@@ -97,7 +97,7 @@ TEST(kernel_benchmark, copies_are_more_than_a_cache_holds) {
 
 TEST(kernel_benchmark, names_tell_cases_apart) {
   std::set<std::string> names;
-  const std::vector<KernelCase> cases = kernel_cases(kShape);
+  const std::vector<KernelCase> cases = kernel_cases(kPart);
   for (const KernelCase& which : cases) {
     names.insert(name_of(which) + " " + std::to_string(which.rows) + " " + std::to_string(which.context));
   }

@@ -66,6 +66,8 @@ void check(const AttentionRows& rows, int most_blocks) {
       parts[tile].push_back(segment.part);
       EXPECT_TRUE(used.insert(segment.part).second) << "part " << segment.part << " is written twice";
       EXPECT_EQ(segment.part / 2, static_cast<int>(block));
+      EXPECT_LE((segment.part + 1) * sizeof(float) * attention_part_floats(128),
+                static_cast<std::size_t>(attention_workspace_bytes(most_blocks, 128)));
     }
   }
   ASSERT_EQ(covered.size(), static_cast<std::size_t>(tiles * rows.kv_heads));

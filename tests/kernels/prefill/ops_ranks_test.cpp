@@ -206,7 +206,7 @@ TEST_P(prefill_ops_test, heads_are_normed_rotated_and_stored) {
   for (const Heads& shape : shapes) {
     const at::Tensor angles = at::arange(kPositions, options().dtype(at::kFloat)).unsqueeze(1) *
                               at::pow(0.9, at::arange(shape.head_dim / 2, options().dtype(at::kFloat))).unsqueeze(0);
-    const prefill_ops::RopeTables rope{at::cat({angles.cos(), angles.cos()}, 1).to(GetParam()),
+    const RopeTables rope{at::cat({angles.cos(), angles.cos()}, 1).to(GetParam()),
                                        at::cat({-angles.sin(), angles.sin()}, 1).to(GetParam())};
     for (const std::int64_t rows : {1, 3, 17, 120, 1024}) {
       for (const bool with_norm : {false, true}) {

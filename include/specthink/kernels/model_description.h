@@ -1,0 +1,63 @@
+// A decoder-only transformer as data: all that operators, kernels, plans and benchmarks know of a model. Nothing here
+// depends on the model's family; a rank's part of a model is described like a model of its own.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace specthink {
+
+/// Rotary position embedding, with transformers' defaults filled in.
+struct RopeConfig {
+  std::string type = "default";  ///< default, linear, llama3 or yarn
+  double theta = 10000;
+  double factor = 1;                                  ///< linear, llama3, yarn
+  std::int64_t original_max_position_embeddings = 0;  ///< llama3, yarn: the context before it was stretched
+  double low_freq_factor = 1;                         ///< llama3
+  double high_freq_factor = 4;                        ///< llama3
+  double beta_fast = 32;                              ///< yarn
+  double beta_slow = 1;                               ///< yarn
+  bool truncate = true;                               ///< yarn: round the ends of the ramp to whole dimensions
+  double attention_factor = 1;                        ///< yarn: on cos and sin; from mscale or factor when not given
+
+  friend bool operator==(const RopeConfig&, const RopeConfig&) = default;
+};
+
+struct ModelDescription {
+  std::string source = {};  ///< for messages: the folder, or the name of a model without one
+  std::int64_t hidden_size = 0;
+  std::int64_t intermediate_size = 0;
+  std::int64_t num_layers = 0;
+  std::int64_t num_heads = 0;
+  std::int64_t num_kv_heads = 0;  ///< divides num_heads in a whole model
+  std::int64_t head_dim = 0;      ///< even; not always hidden_size / num_heads
+  std::int64_t vocab_size = 0;
+  std::int64_t max_position_embeddings = 0;
+  double rms_norm_eps = 1e-6;
+  bool tie_word_embeddings = false;  ///< the embedding table is the head's matrix too
+  bool qk_norm = false;              ///< RMSNorm over head_dim of every query and key head, before the rotation
+  bool qkv_bias = false;             ///< biases of the q, k and v projections
+  bool output_bias = false;          ///< bias of the attention's output projection
+  RopeConfig rope = {};
+
+  std::int64_t group_size() const { return num_heads / num_kv_heads; }  ///< query heads that share a KV head
+  std::int64_t query_width() const { return num_heads * head_dim; }     ///< columns of the output projection
+  std::int64_t kv_width() const { return num_kv_heads * head_dim; }     ///< elements of a token's keys in a layer
+  std::int64_t qkv_width() const { return query_width() + 2 * kv_width(); }
+
+  /// Weights of the whole model (every tensor once; a tied head is not counted again).
+  std::int64_t num_parameters() const {
+    std::int64_t layer = hidden_size * (qkv_width() + query_width())  // q, k, v, output
+                         + 3 * hidden_size * intermediate_size        // gate, up, down
+                         + 2 * hidden_size;                           // norms
+    if (qk_norm) layer += 2 * head_dim;
+    if (qkv_bias) layer += qkv_width();
+    if (output_bias) layer += hidden_size;
+    const std::int64_t embedding = vocab_size * hidden_size;
+    return num_layers * layer + (tie_word_embeddings ? 1 : 2) * embedding + hidden_size;
+  }
+
+  friend bool operator==(const ModelDescription&, const ModelDescription&) = default;
+};
+
+}  // namespace specthink
