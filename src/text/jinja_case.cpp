@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-#include "specthink/text/lowercase.h"
+#include "specthink/base/lowercase.h"
 #include "text/jinja_unicode.h"
 
 namespace specthink::jinja {

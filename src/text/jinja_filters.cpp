@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "specthink/text/lowercase.h"
+#include "specthink/base/lowercase.h"
 #include "text/jinja_error.h"
 #include "text/jinja_format.h"
 #include "text/jinja_operators.h"

@@ -1,7 +1,7 @@
 // Methods of str, dict, list and tuple.
 #include <algorithm>
 
-#include "specthink/text/lowercase.h"
+#include "specthink/base/lowercase.h"
 #include "text/jinja_error.h"
 #include "text/jinja_function.h"
 #include "text/jinja_operators.h"

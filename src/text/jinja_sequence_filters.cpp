@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "specthink/text/lowercase.h"
+#include "specthink/base/lowercase.h"
 #include "text/jinja_error.h"
 #include "text/jinja_filters.h"
 #include "text/jinja_format.h"

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "text/utf8.h"
+#include "specthink/base/utf8.h"
 
 namespace specthink::jinja {
 

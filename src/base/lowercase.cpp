@@ -1,10 +1,9 @@
-#include "specthink/text/lowercase.h"
+#include "specthink/base/lowercase.h"
 
 #include <utf8proc.h>
 
 #include "specthink/base/strings.h"
-#include "text/regex.h"
-#include "text/utf8.h"
+#include "specthink/base/utf8.h"
 
 namespace specthink {
 namespace {
@@ -15,20 +14,31 @@ constexpr char32_t kFinalSigma = 0x3C2;
 constexpr char32_t kCapitalIWithDot = 0x130;
 constexpr std::string_view kSmallIWithDot = "i\u0307";  // the only character whose lower case is two
 
-bool belongs_to(const Regex& characters, char32_t code) {
-  std::string character;
-  append_utf8(character, code);
-  return !characters.find_all(character).empty();
-}
-
-bool is_cased(char32_t code) {
-  static const Regex kCased(R"(\p{Cased})");
-  return belongs_to(kCased, code);
-}
-
+// Characters that the rule for a final sigma looks through (Unicode's Case_Ignorable): marks, formats, modifiers, and
+// the punctuation that stands inside words.
 bool is_case_ignorable(char32_t code) {
-  static const Regex kCaseIgnorable(R"(\p{Case_Ignorable})");
-  return belongs_to(kCaseIgnorable, code);
+  constexpr std::u32string_view kInsideWords =
+      U"'.:\u00B7\u0387\u055F\u05F4\u2018\u2019\u2024\u2027\uFE13\uFE52\uFE55\uFF07\uFF0E\uFF1A";
+  switch (utf8proc_category(static_cast<utf8proc_int32_t>(code))) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_SK:
+      return true;
+    default:
+      return kInsideWords.find(code) != kInsideWords.npos;
+  }
+}
+
+// Unicode's Cased, for characters that are not case-ignorable: letters with case, ordinal indicators, Roman numerals
+// and letters in circles or squares.
+bool is_cased(char32_t code) {
+  const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code));
+  return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LT) || code == 0xAA || code == 0xBA ||
+         (code >= 0x2160 && code <= 0x217F) || (code >= 0x24B6 && code <= 0x24E9) ||
+         (code >= 0x1F130 && code <= 0x1F149) || (code >= 0x1F150 && code <= 0x1F169) ||
+         (code >= 0x1F170 && code <= 0x1F189);
 }
 
 bool ends_in_cased(std::string_view text) {
