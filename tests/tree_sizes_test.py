@@ -18,8 +18,6 @@ KNOWN = {
     "src/bench": "becomes evaluation and replay",
     "src/comm": "the rank board and the failure report are not split off yet",
     "src/kernels": "not split into decode, prefill, exchange, measure and device yet",
-    "src/text": "the template language becomes src/jinja",
-    "tests/text/jinja_test.cpp": "moves with src/jinja",
 }
 
 
