@@ -1,5 +1,5 @@
 // A task file and its problems, one after the other with a line "%%" between them: any YAML, any lines.
-#include "specthink/bench/task.h"
+#include "specthink/evaluation/task.h"
 
 #include <algorithm>
 
