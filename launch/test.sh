@@ -9,6 +9,7 @@ build_dir=${SPECTHINK_BUILD_DIR:-$source_dir/build}
 ctest=$(dirname "$(sed -n 's/^CMAKE_COMMAND:INTERNAL=//p' "$build_dir/CMakeCache.txt")")/ctest
 # GPU tests run with launch/test_gpu.sh on a machine that has GPUs.
 results=$build_dir/test_results.xml
+rm -f "$results"
 status=0
 "$ctest" --test-dir "$build_dir" --output-on-failure --label-exclude gpu -j "$(nproc)" \
   --output-junit "$results" --test-output-size-passed 10000000 "$@" || status=$?

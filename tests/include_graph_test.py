@@ -16,8 +16,6 @@ MODULES = [  # the order is that of the design: each may include those after it
     "app", "server", "evaluation", "replay", "report", "engine", "model", "kernels", "comm", "schedule", "text", "jinja",
     "config", "base",
 ]
-# Folders of today that become modules of the list: name -> the module whose place they take.
-BECOMES = {"bench": "evaluation"}
 LOOSE_FILES = {"src/torch_pch.cpp"}  # of no module
 
 # What a foreign header's name begins with, and the modules that may include it.
@@ -40,7 +38,6 @@ SOURCES = {".cpp", ".h", ".cu", ".cuh"}
 
 def place(name):
     """A module's place in the list, or None."""
-    name = BECOMES.get(name, name)
     return MODULES.index(name) if name in MODULES else None
 
 
@@ -79,7 +76,7 @@ def check_foreign(path, header):
     if kind == "tests" or module is None:
         return None
     for pattern, allowed, subject in FOREIGN:
-        if re.match(pattern, header) and BECOMES.get(module, module) not in allowed:
+        if re.match(pattern, header) and module not in allowed:
             return f"{subject}; {f'allowed in {chr(44).join(allowed)}' if allowed else 'allowed nowhere'}"
     return None
 

@@ -36,8 +36,9 @@ bool is_out_of_memory(const std::string& message) {
 void report_failure(const std::string& message, int rank, int ranks) {
   const std::string prefix = ranks > 1 ? fmt::format("specthink: rank {}: ", rank) : "specthink: ";
   std::string line = prefix + message;
-  std::replace_if(
-      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');  // of libraries' messages
+  // Libraries write several lines, and what a message quotes from a file may hold escape sequences.
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
+  std::ranges::replace_if(line, is_control, ' ');
   line += '\n';
   // One write, so that the lines of several ranks do not mix.
   std::fwrite(line.data(), 1, line.size(), stderr);

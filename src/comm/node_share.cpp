@@ -23,15 +23,13 @@ std::shared_ptr<NodeShare> NodeShare::create(MPI_Comm node, int world_rank) {
   return result;
 }
 
-// Atomics of zeros are valid: the memory needs no construction that one process would do for the others.
 NodeShare::NodeShare(SharedMemory memory, int index, int ranks)
-    : NodeShare(*std::launder(static_cast<Flags*>(memory.data())), static_cast<std::byte*>(memory.data()) + kFlagBytes,
-                std::move(memory), index, ranks) {}
+    : memory_(std::move(memory)),
+      board(static_cast<std::byte*>(memory_.data()) + kFlagBytes, index, ranks),
+      failure_report(flags().failure_claimed),
+      stop_flag(flags().stop) {}
 
-NodeShare::NodeShare(Flags& flags, std::byte* table, SharedMemory memory, int index, int ranks)
-    : board(table, index, ranks),
-      failure_report(flags.failure_claimed),
-      stop_flag(flags.stop),
-      memory_(std::move(memory)) {}
+// Atomics of zeros are valid: the memory needs no construction that one process would do for the others.
+NodeShare::Flags& NodeShare::flags() const { return *std::launder(static_cast<Flags*>(memory_.data())); }
 
 }  // namespace specthink

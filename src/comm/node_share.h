@@ -16,6 +16,15 @@
 namespace specthink {
 
 class NodeShare {
+  struct Flags {
+    std::atomic<std::uint32_t> failure_claimed{0};
+    std::atomic<std::uint32_t> stop{0};
+  };
+  static constexpr std::size_t kFlagBytes = alignof(RankStatus);  // what follows is aligned
+  static_assert(sizeof(Flags) <= kFlagBytes);
+
+  SharedMemory memory_;  // flags, then the table of the board
+
  public:
   /// Collective over `node`, the ranks of one node. Where they cannot share memory each has its own, and only the
   /// launcher notices that one of them is gone.
@@ -27,17 +36,8 @@ class NodeShare {
   std::optional<Fault> fault;  // of this rank
 
  private:
-  struct Flags {
-    std::atomic<std::uint32_t> failure_claimed{0};
-    std::atomic<std::uint32_t> stop{0};
-  };
-  static constexpr std::size_t kFlagBytes = alignof(RankStatus);  // what follows is aligned
-  static_assert(sizeof(Flags) <= kFlagBytes);
-
   NodeShare(SharedMemory memory, int index, int ranks);
-  NodeShare(Flags& flags, std::byte* table, SharedMemory memory, int index, int ranks);
-
-  SharedMemory memory_;
+  Flags& flags() const;
 };
 
 }  // namespace specthink

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "specthink/text/lowercase.h"
+#include "specthink/base/lowercase.h"
 
 namespace specthink {
 namespace {

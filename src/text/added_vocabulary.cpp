@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "specthink/base/log.h"
+#include "specthink/base/utf8.h"
 #include "text/nfc.h"
 #include "text/regex.h"
 #include "text/unicode_versions.h"
-#include "text/utf8.h"
 
 namespace specthink {
 namespace {

@@ -72,7 +72,9 @@ std::vector<MergeRule> read_merges(const JsonView& view, const Vocabulary& vocab
   for (const Json& merge : view.list()) {
     const bool is_version = merge.is_string() && merge.get_ref<const std::string&>().starts_with("#version");
     if (!is_version) {
-      const auto [left, right] = read_pair(merge, view, index);
+      const auto pair = read_pair(merge, view, index);
+      const std::string& left = pair.first;
+      const std::string& right = pair.second;
       const auto id = [&](const std::string& token) {
         const auto entry = vocabulary.find(token);
         if (entry == vocabulary.end()) {

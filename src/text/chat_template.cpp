@@ -9,9 +9,7 @@
 #include "specthink/base/file.h"
 #include "specthink/base/json.h"
 #include "specthink/base/strings.h"
-#include "text/jinja_error.h"
-#include "text/jinja_interpreter.h"
-#include "text/jinja_parser.h"
+#include "specthink/jinja/template.h"
 
 namespace specthink {
 namespace {
@@ -152,7 +150,7 @@ OrderedJson parse_messages(std::string_view text, std::string_view source) {
 
 struct ChatTemplate::Impl {
   std::string name;
-  jinja::Block block;
+  jinja::Template parsed;
   jinja::Variables variables;
 };
 
@@ -178,15 +176,13 @@ ChatTemplate ChatTemplate::parse(std::string_view source, const OrderedJson& var
   if (valid_utf8_prefix(source) != source.size()) {
     throw UserError("chat template {}: not valid UTF-8 at byte {}", name, valid_utf8_prefix(source));
   }
-  auto impl = std::make_unique<Impl>();
-  impl->name = name;
   try {
-    impl->block = jinja::parse_template(source);
-    for (const auto& [key, value] : variables.items()) impl->variables.emplace_back(key, to_value(value));
+    Impl impl{std::string(name), jinja::Template(source), {}};
+    for (const auto& [key, value] : variables.items()) impl.variables.emplace_back(key, to_value(value));
+    return ChatTemplate(std::make_unique<Impl>(std::move(impl)));
   } catch (const jinja::TemplateError& error) {
     throw user_error(name, error);
   }
-  return ChatTemplate(std::move(impl));
 }
 
 ChatTemplate::ChatTemplate(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -203,7 +199,7 @@ std::string ChatTemplate::render(const OrderedJson& messages, const Options& opt
     variables.emplace_back("documents", Value());
     variables.emplace_back("add_generation_prompt", options.add_generation_prompt);
     variables.emplace_back("enable_thinking", options.enable_thinking);
-    return jinja::Interpreter(variables).render(impl_->block);
+    return impl_->parsed.render(variables);
   } catch (const jinja::TemplateError& error) {
     throw user_error(impl_->name, error);
   }

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "specthink/base/error.h"
+#include "specthink/base/utf8.h"
 #include "text/unicode_versions.h"
-#include "text/utf8.h"
 
 namespace specthink {
 namespace {

@@ -32,6 +32,12 @@ TEST(report_failure, is_one_line_that_names_the_rank_of_several) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "specthink: rank 3: first second\nspecthink: alone\n");
 }
 
+TEST(report_failure, prints_no_control_characters) {
+  testing::internal::CaptureStderr();
+  report_failure("key '\x1b[31mGr\u00fcn\x7f'", 0, 1);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "specthink: key ' [31mGr\u00fcn '\n") << "UTF-8 stays";
+}
+
 TEST(failure_report, calls_the_handler_while_there_is_one) {
   std::atomic<std::uint32_t> claimed{0};
   FailureReport report(claimed);

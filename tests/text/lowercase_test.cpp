@@ -1,4 +1,4 @@
-#include "specthink/text/lowercase.h"
+#include "specthink/base/lowercase.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -5,10 +5,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "specthink/base/utf8.h"
 #include "text/regex_dialect.h"
 #include "text/text_fixtures.h"
 #include "text/unicode_versions.h"
-#include "text/utf8.h"
 
 namespace specthink {
 namespace {

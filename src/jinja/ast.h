@@ -1,0 +1,164 @@
+// The parsed template. Chains (a.b.c, a + b + c) are lists, not trees, so that depth comes from nesting alone, which
+// the parser limits.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "jinja/builtins/function.h"
+#include "jinja/operators.h"
+#include "specthink/jinja/value.h"
+
+namespace specthink::jinja {
+
+struct Expression;
+using ExpressionPtr = std::unique_ptr<const Expression>;
+using Expressions = std::vector<ExpressionPtr>;
+
+struct Literal {
+  Value value;
+};
+struct Name {
+  std::string name;
+};
+struct SequenceDisplay {
+  SequenceType type;
+  Expressions items;
+};
+struct DictDisplay {
+  std::vector<std::pair<ExpressionPtr, ExpressionPtr>> entries;
+};
+
+enum class UnaryOp { kNot, kMinus };
+struct Unary {
+  UnaryOp op;
+  ExpressionPtr operand;
+};
+
+/// Operators of one precedence, from left to right.
+struct Arithmetic {
+  ExpressionPtr first;
+  std::vector<std::pair<ArithmeticOp, ExpressionPtr>> rest;
+};
+
+/// a < b < c, as in Python.
+struct Comparison {
+  ExpressionPtr first;
+  std::vector<std::pair<CompareOp, ExpressionPtr>> rest;
+};
+
+/// Chain of `and`, or of `or`.
+struct Logical {
+  bool is_and;
+  Expressions operands;
+};
+
+/// value if condition else otherwise
+struct Conditional {
+  ExpressionPtr condition;
+  ExpressionPtr value;
+  ExpressionPtr otherwise;  // may be null
+};
+
+struct ArgumentList {
+  Expressions positional;
+  std::vector<std::pair<std::string, ExpressionPtr>> named;
+};
+
+struct GetAttribute {
+  std::string name;
+};
+struct GetItem {
+  ExpressionPtr key;
+};
+struct GetSlice {
+  ExpressionPtr start, stop, step;  // each may be null
+};
+struct Call {
+  ArgumentList arguments;
+};
+/// |filter(arguments), or is [not] test(arguments)
+struct Apply {
+  const Function* function;
+  ArgumentList arguments;
+  bool is_test;
+  bool negated;
+  std::string refusal;  // the error, when there is no such function or it is not supported
+};
+struct PostfixStep {
+  int line;
+  std::variant<GetAttribute, GetItem, GetSlice, Call, Apply> step;
+};
+/// base.name[key](arguments)|filter is test
+struct Postfix {
+  ExpressionPtr base;
+  std::vector<PostfixStep> steps;
+};
+
+struct Expression {
+  int line;
+  std::variant<Literal, Name, SequenceDisplay, DictDisplay, Unary, Arithmetic, Comparison, Logical, Conditional,
+               Postfix>
+      node;
+};
+
+struct Statement;
+using Block = std::vector<Statement>;
+
+/// Where `set` and `for` assign: a name, or an attribute of a namespace.
+struct Target {
+  std::string name;
+  std::string attribute;
+};
+using Targets = std::vector<Target>;  // of several, each takes an item of the value
+
+struct Text {
+  std::string text;
+};
+struct Output {
+  ExpressionPtr value;
+};
+struct If {
+  std::vector<std::pair<ExpressionPtr, Block>> branches;
+  Block otherwise;
+};
+struct For {
+  Targets targets;
+  ExpressionPtr iterable;
+  ExpressionPtr filter;  // may be null
+  Block body;
+  Block otherwise;
+};
+struct Set {
+  Targets targets;
+  ExpressionPtr value;
+};
+struct SetBlock {
+  Targets targets;
+  Block body;
+};
+struct MacroDefinition {
+  std::string name;
+  std::vector<std::pair<std::string, ExpressionPtr>> parameters;  // with their defaults, which may be null
+  Block body;
+};
+/// {% generation %}: what the assistant writes, of interest for training only.
+struct Generation {
+  Block body;
+};
+struct Break {};
+struct Continue {};
+/// A tag that is not supported, inside a condition.
+struct Refusal {
+  std::string message;
+};
+
+struct Statement {
+  int line;
+  std::variant<Text, Output, If, For, Set, SetBlock, MacroDefinition, Generation, Break, Continue, Refusal> node;
+};
+
+}  // namespace specthink::jinja

@@ -1,0 +1,83 @@
+#include "jinja/builtins/function.h"
+
+#include <algorithm>
+
+#include "jinja/operators.h"
+#include "specthink/jinja/error.h"
+
+namespace specthink::jinja {
+
+CallArguments::CallArguments(const Function& function, const Arguments& arguments)
+    : function_(function), arguments_(arguments) {
+  const auto& parameters = function.parameters;
+  if (parameters[0] == kAnyArguments) return;
+  const auto end = std::find(parameters.begin(), parameters.end(), std::string_view());
+  const auto count = static_cast<std::size_t>(end - parameters.begin());
+  if (arguments.positional.size() > count) {
+    fail("'{}' takes at most {} arguments, {} given", function.name, count, arguments.positional.size());
+  }
+  for (std::size_t i = 0; i < arguments.positional.size(); ++i) values_[i] = &arguments.positional[i];
+  for (const auto& [name, value] : arguments.named) {
+    const auto has_name = [&, &wanted = name](std::string_view parameter) {
+      return parameter == wanted || (parameter.starts_with('!') && parameter.substr(1) == wanted);
+    };
+    const auto found = std::find_if(parameters.begin(), end, has_name);
+    if (found == end) fail("'{}' has no parameter '{}'", function.name, name);
+    const Value*& place = values_[static_cast<std::size_t>(found - parameters.begin())];
+    if (place != nullptr) fail("'{}' was given '{}' twice", function.name, name);
+    place = &value;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (values_[i] != nullptr && parameters[i].starts_with('!')) {
+      fail("the parameter '{}' of '{}' is not supported", parameters[i].substr(1), function.name);
+    }
+    if (values_[i] == nullptr && std::cmp_less(i, function.required)) {
+      fail("'{}' needs the argument '{}'", function.name, parameters[i]);
+    }
+  }
+}
+
+Value CallArguments::get_or(std::size_t parameter, Value otherwise) const {
+  return values_[parameter] == nullptr ? std::move(otherwise) : *values_[parameter];
+}
+
+bool CallArguments::flag(std::size_t parameter) const {
+  return values_[parameter] != nullptr && is_true(*values_[parameter]);
+}
+
+std::int64_t CallArguments::integer(std::size_t parameter, std::int64_t otherwise) const {
+  if (values_[parameter] == nullptr) return otherwise;
+  const auto value = values_[parameter]->as_integer();
+  if (!value) {
+    fail("'{}': {} must be an int, not {}", function_.name, function_.parameters[parameter],
+         values_[parameter]->type_name());
+  }
+  return *value;
+}
+
+const std::string& CallArguments::string(std::size_t parameter) const {
+  const Value& value = *values_[parameter];
+  if (!value.is_string()) {
+    fail("'{}': {} must be a str, not {}", function_.name, function_.parameters[parameter], value.type_name());
+  }
+  return *value.string();
+}
+
+Value call_function(Runtime& runtime, const Function& function, const Value& self, const Arguments& arguments) {
+  return function.call(runtime, self, CallArguments(function, arguments));
+}
+
+std::string refusal(std::string_view kind, std::string_view name, const Function* function) {
+  if (function == nullptr) return fmt::format("there is no {} '{}'", kind, name);
+  return function->call == nullptr ? fmt::format("the {} '{}' is not supported", kind, name) : "";
+}
+
+const Function* find_function(std::initializer_list<std::span<const Function>> tables, std::string_view name) {
+  for (const auto table : tables) {
+    const auto found = std::ranges::find(table, name, &Function::name);
+    if (found != table.end()) return &*found;
+  }
+  return nullptr;
+}
+
+}  // namespace specthink::jinja

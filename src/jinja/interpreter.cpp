@@ -1,0 +1,336 @@
+// Runs a parsed template.
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "jinja/ast.h"
+#include "jinja/format.h"
+#include "jinja/runtime.h"
+#include "jinja/scope.h"
+#include "specthink/jinja/error.h"
+#include "specthink/jinja/template.h"
+
+namespace specthink::jinja {
+namespace {
+
+// Of statements and expressions, through macro calls. Python's own limit lets a macro call itself about 300 times.
+constexpr int kMaxDepth = 1000;
+constexpr std::size_t kWorkPerNode = 32;
+constexpr std::size_t kWorkPerStep = 16;
+constexpr std::size_t kWorkPerScope = 128;
+
+// One rendering.
+class Interpreter {
+ public:
+  explicit Interpreter(const Variables& variables) : scope_(std::make_shared<Scope>(Scope{nullptr, variables})) {
+    enter_scope(scope_);
+  }
+
+  std::string render(const Block& block) {
+    try {
+      run(block);
+    } catch (const TemplateError& error) {
+      throw TemplateError(error.line() == 0 ? line_ : error.line(), error.what());
+    }
+    return text_.take();
+  }
+
+ private:
+  using ScopePtr = std::shared_ptr<Scope>;
+  enum class Flow { kNext, kBreak, kContinue };
+
+  // The scope until now; the caller restores it. An exception ends the rendering, so nothing need be restored then.
+  ScopePtr enter_scope(const ScopePtr& parent) {
+    runtime_.spend(kWorkPerScope);
+    return std::exchange(scope_, std::make_shared<Scope>(Scope{parent, {}}));
+  }
+
+  void set(const std::string& name, Value value) { set_variable(scope_->variables, name, std::move(value)); }
+
+  void enter_level() {
+    runtime_.spend(kWorkPerNode);
+    if (++depth_ > kMaxDepth) fail("nested deeper than {} levels (a macro that calls itself without end?)", kMaxDepth);
+  }
+
+  Flow run(const Block& block) {
+    enter_level();
+    Flow flow = Flow::kNext;
+    for (const Statement& statement : block) {
+      line_ = statement.line;
+      flow = std::visit([&](const auto& node) { return run(node); }, statement.node);
+      if (flow != Flow::kNext) break;
+    }
+    --depth_;
+    return flow;
+  }
+
+  Flow run(const Text& node) {
+    output_->append(node.text);
+    return Flow::kNext;
+  }
+
+  Flow run(const Output& node) {
+    output_->append(to_text(runtime_, evaluate(*node.value)));
+    return Flow::kNext;
+  }
+
+  Flow run(const If& node) {
+    for (const auto& [condition, block] : node.branches) {
+      if (is_true(evaluate(*condition))) return run(block);
+    }
+    return run(node.otherwise);
+  }
+
+  Flow run(const For& node) {
+    const ScopePtr outer = scope_;
+    std::function<bool(const Value&)> accepts;
+    if (node.filter != nullptr) {
+      accepts = [this, &node, outer](const Value& item) {
+        const ScopePtr inner = enter_scope(outer);
+        assign(node.targets, item);
+        const bool accepted = is_true(evaluate(*node.filter));
+        scope_ = inner;
+        return accepted;
+      };
+    }
+    const auto loop = std::make_shared<Loop>(items_of(runtime_, evaluate(*node.iterable)), std::move(accepts));
+    bool completed = false;  // any iteration: as in the reference, `else` also runs when all were cut short
+    Flow flow = Flow::kNext;
+    while (flow != Flow::kBreak && loop->advance()) {
+      enter_scope(outer);
+      set("loop", loop);
+      assign(node.targets, loop->current());
+      flow = run(node.body);
+      completed |= flow == Flow::kNext;
+    }
+    flow = Flow::kNext;
+    if (!completed) {
+      enter_scope(outer);
+      flow = run(node.otherwise);
+    }
+    scope_ = outer;
+    return flow;
+  }
+
+  Flow run(const Set& node) {
+    assign(node.targets, evaluate(*node.value));
+    return Flow::kNext;
+  }
+
+  Flow run(const SetBlock& node) {
+    TextBuilder text(runtime_);
+    const Flow flow = run_into(text, node.body);
+    if (flow != Flow::kNext) return flow;
+    assign(node.targets, text.take());
+    return flow;
+  }
+
+  Flow run(const MacroDefinition& node) {
+    runtime_.spend(sizeof(Macro));
+    set(node.name, &macros_.emplace_back(Macro{&node, scope_}));
+    return Flow::kNext;
+  }
+
+  Flow run(const Generation& node) {  // a function in the reference: what it sets stays inside
+    run_into(*output_, node.body);
+    return Flow::kNext;
+  }
+
+  Flow run(const Break&) { return Flow::kBreak; }
+  Flow run(const Continue&) { return Flow::kContinue; }
+  Flow run(const Refusal& node) { fail("{}", node.message); }
+
+  Flow run_into(TextBuilder& text, const Block& block) {
+    const ScopePtr outer = enter_scope(scope_);
+    TextBuilder* const output = std::exchange(output_, &text);
+    const Flow flow = run(block);
+    output_ = output;
+    scope_ = outer;
+    return flow;
+  }
+
+  void assign(const Targets& targets, const Value& value) {
+    if (targets.size() == 1) return assign(targets[0], value);
+    const Values items = items_of(runtime_, value);
+    if (items.size() != targets.size()) fail("{} values to unpack, found {}", targets.size(), items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) assign(targets[i], items[i]);
+  }
+
+  void assign(const Target& target, const Value& value) {
+    if (target.attribute.empty()) return set(target.name, value);
+    const Value* object = scope_->find(target.name);
+    Namespace* name_space = object == nullptr ? nullptr : object->name_space();
+    if (name_space == nullptr) fail("cannot assign to an attribute of '{}': it is no namespace", target.name);
+    check_namespace_attribute(target.attribute);
+    runtime_.spend(name_space->attributes.size());
+    set_variable(name_space->attributes, target.attribute, value);
+  }
+
+  Value evaluate(const Expression& expression) {
+    enter_level();
+    const int line = std::exchange(line_, expression.line);
+    Value value = std::visit([&](const auto& node) { return evaluate(node); }, expression.node);
+    line_ = line;
+    --depth_;
+    return value;
+  }
+
+  Value evaluate(const Literal& node) { return node.value; }
+
+  Value evaluate(const Name& node) {
+    if (const Value* value = scope_->find(node.name)) return *value;
+    if (const Function* global = find_global(node.name)) return Value::method(Value(), *global);
+    return Value::undefined(fmt::format("'{}' is undefined", node.name));
+  }
+
+  Value evaluate(const SequenceDisplay& node) {
+    Values items;
+    for (const ExpressionPtr& item : node.items) items.push_back(evaluate(*item));
+    return Value::sequence(node.type, std::move(items));
+  }
+
+  Value evaluate(const DictDisplay& node) {
+    Entries entries;
+    for (const auto& [key, value] : node.entries) {
+      Value its_key = evaluate(*key);
+      entries.emplace_back(std::move(its_key), evaluate(*value));
+    }
+    runtime_.spend(entries.size() * entries.size() / 2);  // finding equal keys
+    return Value::dict(std::move(entries));
+  }
+
+  Value evaluate(const Unary& node) {
+    const Value operand = evaluate(*node.operand);
+    return node.op == UnaryOp::kNot ? Value(!is_true(operand)) : negate(operand);
+  }
+
+  Value evaluate(const Arithmetic& node) {
+    Value value = evaluate(*node.first);
+    for (const auto& [op, operand] : node.rest) value = arithmetic(runtime_, op, value, evaluate(*operand));
+    return value;
+  }
+
+  Value evaluate(const Comparison& node) {
+    Value left = evaluate(*node.first);
+    for (const auto& [op, operand] : node.rest) {
+      Value right = evaluate(*operand);
+      if (!holds(runtime_, op, left, right)) return false;
+      left = std::move(right);
+    }
+    return true;
+  }
+
+  Value evaluate(const Logical& node) {
+    Value value;
+    for (const ExpressionPtr& operand : node.operands) {
+      value = evaluate(*operand);
+      if (is_true(value) != node.is_and) break;
+    }
+    return value;
+  }
+
+  Value evaluate(const Conditional& node) {
+    if (is_true(evaluate(*node.condition))) return evaluate(*node.value);
+    if (node.otherwise != nullptr) return evaluate(*node.otherwise);
+    return Value::undefined("the condition of 'x if y' was false, and there is no 'else'");
+  }
+
+  Value evaluate(const Postfix& node) {
+    Value value = evaluate(*node.base);
+    for (const PostfixStep& step : node.steps) {
+      runtime_.spend(kWorkPerStep);
+      line_ = step.line;
+      value = std::visit([&](const auto& operation) { return apply(value, operation); }, step.step);
+    }
+    return value;
+  }
+
+  Value evaluate_or_none(const ExpressionPtr& expression) {
+    return expression == nullptr ? Value() : evaluate(*expression);
+  }
+
+  Arguments evaluate(const ArgumentList& list) {
+    Arguments arguments;
+    for (const ExpressionPtr& value : list.positional) arguments.positional.push_back(evaluate(*value));
+    for (const auto& [name, value] : list.named) arguments.named.emplace_back(name, evaluate(*value));
+    return arguments;
+  }
+
+  Value apply(const Value& value, const GetAttribute& step) { return attribute(runtime_, value, step.name); }
+  Value apply(const Value& value, const GetItem& step) { return item(runtime_, value, evaluate(*step.key)); }
+
+  Value apply(const Value& value, const GetSlice& step) {
+    const Value start = evaluate_or_none(step.start);
+    const Value stop = evaluate_or_none(step.stop);
+    return slice(runtime_, value, start, stop, evaluate_or_none(step.step));
+  }
+
+  Value apply(const Value& value, const Apply& step) {
+    if (!step.refusal.empty()) fail("{}", step.refusal);
+    Value result = call_function(runtime_, *step.function, value, evaluate(step.arguments));
+    return step.is_test ? Value(is_true(result) != step.negated) : result;
+  }
+
+  Value apply(const Value& callee, const Call& step) {
+    const Arguments arguments = evaluate(step.arguments);
+    if (const Method* method = callee.method()) {
+      const Function& function = *method->function;
+      const std::string why = refusal(method->self.is_none() ? "function" : "method", function.name, &function);
+      if (!why.empty()) fail("{}", why);
+      return call_function(runtime_, function, method->self, arguments);
+    }
+    if (const Macro* macro = callee.macro()) return call(*macro, arguments);
+    callee.require_defined();
+    fail("'{}' object is not callable", callee.type_name());
+  }
+
+  Value call(const Macro& macro, const Arguments& arguments) {
+    const MacroDefinition& definition = *macro.definition;
+    const auto& parameters = definition.parameters;
+    const std::size_t count = arguments.positional.size();
+    if (count > parameters.size()) {
+      fail("macro '{}' takes not more than {} arguments, {} given", definition.name, parameters.size(), count);
+    }
+    for (const auto& [name, value] : arguments.named) {
+      const auto found = std::ranges::find(parameters, name, [](const auto& parameter) { return parameter.first; });
+      if (found == parameters.end()) fail("macro '{}' has no parameter '{}'", definition.name, name);
+      if (std::cmp_less(found - parameters.begin(), count)) {
+        fail("macro '{}' was given '{}' twice", definition.name, name);
+      }
+    }
+    const int line = line_;
+    const ScopePtr caller = enter_scope(macro.scope);
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const auto& [name, otherwise] = parameters[i];
+      const Value* given = i < count ? &arguments.positional[i] : find_variable(arguments.named, name);
+      if (given != nullptr) {
+        set(name, *given);
+      } else if (otherwise != nullptr) {
+        set(name, evaluate(*otherwise));
+      } else {
+        set(name, Value::undefined(fmt::format("parameter '{}' was not provided", name)));
+      }
+    }
+    TextBuilder text(runtime_);
+    run_into(text, definition.body);
+    scope_ = caller;
+    line_ = line;
+    return text.take();
+  }
+
+  Runtime runtime_;
+  std::deque<Macro> macros_;
+  ScopePtr scope_;
+  TextBuilder text_{runtime_};
+  TextBuilder* output_ = &text_;
+  int line_ = 1;
+  int depth_ = 0;
+};
+
+}  // namespace
+
+std::string Template::render(const Variables& variables) const { return Interpreter(variables).render(*block_); }
+
+}  // namespace specthink::jinja

@@ -1,0 +1,297 @@
+#include "jinja/lexer.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "jinja/unicode.h"
+#include "specthink/jinja/error.h"
+
+namespace specthink::jinja {
+namespace {
+
+// "\r\n" and "\r" are line breaks like "\n"; one at the very end is dropped.
+std::string normalize_newlines(std::string_view source) {
+  std::string result;
+  result.reserve(source.size());
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    if (source[i] == '\r') {
+      result += '\n';
+      if (i + 1 < source.size() && source[i + 1] == '\n') ++i;
+    } else {
+      result += source[i];
+    }
+  }
+  if (result.ends_with('\n')) result.pop_back();
+  return result;
+}
+
+bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_decimal(char c) { return c >= '0' && c <= '9'; }
+
+// Reads the code point that `digits` hexadecimal digits at `position` name, and moves behind them.
+char32_t read_code(std::string_view text, std::size_t& position, std::size_t digits, int line) {
+  const std::string_view hex = text.substr(position, digits);
+  std::uint32_t code = 0;
+  const auto [end, error] = std::from_chars(hex.data(), hex.data() + hex.size(), code, 16);
+  if (static_cast<std::size_t>(end - hex.data()) != digits)
+    fail_at(line, "an escape in a string needs {} hexadecimal digits", digits);
+  if (code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) {
+    fail_at(line, "an escape in a string names no character: U+{:X}", code);
+  }
+  position += digits;
+  return code;
+}
+
+// The value of a string literal, given what stands between its quotes: Python's usual escapes.
+std::string unescape(std::string_view text, int line) {
+  // What stands for itself or, without the backslash, for another character; a line that goes on for nothing.
+  constexpr std::string_view kEscapes = "\\'\"nrt";
+  constexpr std::string_view kMeanings = "\\'\"\n\r\t";
+  constexpr std::string_view kUnsupported = "abfvN01234567";
+  std::string result;
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i++];
+    if (c != '\\' || i == text.size()) {
+      result += c;
+      continue;
+    }
+    const char escape = text[i++];
+    if (const std::size_t found = kEscapes.find(escape); found != kEscapes.npos) {
+      result += kMeanings[found];
+    } else if (escape == 'x' || escape == 'u' || escape == 'U') {
+      append_utf8(result, read_code(text, i, escape == 'x' ? 2 : escape == 'u' ? 4 : 8, line));
+    } else if (kUnsupported.find(escape) != kUnsupported.npos) {
+      fail_at(line, "the escape \\{} in a string is not supported", escape);
+    } else if (escape != '\n') {  // unknown escapes stand for themselves
+      result += '\\';
+      result += escape;
+    }
+  }
+  return result;
+}
+
+class Lexer {
+ public:
+  explicit Lexer(std::string_view source) : source_(source) {}
+
+  std::vector<Token> run() {
+    while (position_ < source_.size()) root();
+    push(TokenType::kEnd);
+    return std::move(tokens_);
+  }
+
+ private:
+  std::string_view rest() const { return source_.substr(position_); }
+  bool at(std::string_view text) const { return rest().starts_with(text); }
+
+  void advance(std::size_t bytes) {
+    if (bytes == 0) return;
+    line_ += static_cast<int>(std::ranges::count(source_.substr(position_, bytes), '\n'));
+    position_ += bytes;
+    at_line_start_ = source_[position_ - 1] == '\n';
+  }
+
+  void skip_space() { advance(rest().size() - strip(rest(), Side::kLeft).size()); }
+
+  void push(TokenType type, std::string text = "") {
+    Token& token = tokens_.emplace_back();
+    token.type = type;
+    token.line = line_;
+    token.text = std::move(text);
+  }
+
+  // Text up to a tag, and the tag.
+  void root() {
+    const std::size_t begin = find_tag();
+    const std::string_view text = source_.substr(position_, begin - position_);
+    if (begin == source_.size()) return push_text(text, '+', false);
+    const char kind = source_[begin + 1];
+    push_text(text, sign_at(begin + 2), kind != '{');
+    const int tag_line = line_;
+    if (kind == '#') return comment(tag_line);
+    if (const std::size_t length = kind == '%' ? length_of_tag(rest(), "raw") : 0; length > 0) {
+      advance(length);
+      return raw(tag_line);
+    }
+    push(kind == '%' ? TokenType::kBlockBegin : TokenType::kVariableBegin, std::string{'{', kind});
+    advance(sign_at(position_ + 2) == 0 ? 2 : 3);
+    if (kind == '%') return code("%}", true, TokenType::kBlockEnd);
+    code("}}", false, TokenType::kVariableEnd);
+  }
+
+  std::size_t find_tag() const {
+    for (std::size_t i = source_.find('{', position_); i != source_.npos; i = source_.find('{', i + 1)) {
+      if (i + 1 < source_.size() && std::string_view("{%#").find(source_[i + 1]) != std::string_view::npos) return i;
+    }
+    return source_.size();
+  }
+
+  char sign_at(std::size_t position) const {
+    const char c = position < source_.size() ? source_[position] : '\0';
+    return c == '-' || c == '+' ? c : '\0';
+  }
+
+  // `sign` strips all white space before the tag (-), none (+), or, for blocks and comments alone on their line, the
+  // indentation (lstrip_blocks).
+  void push_text(std::string_view text, char sign, bool may_lose_indentation) {
+    std::string_view kept = text;
+    if (sign == '-') {
+      kept = strip(text, Side::kRight);
+    } else if (sign != '+' && may_lose_indentation) {
+      const std::size_t line_start = text.rfind('\n') + 1;  // npos + 1 is 0
+      if ((line_start > 0 || at_line_start_) && strip(text.substr(line_start), Side::kLeft).empty())
+        kept = text.substr(0, line_start);
+    }
+    if (!kept.empty()) push(TokenType::kText, std::string(kept));
+    advance(text.size());
+  }
+
+  // Moves behind the end of a tag, and the white space that goes with it, when that is what comes.
+  bool end_tag(std::string_view end, bool trims_newline) {
+    if (at(end)) {
+      advance(end.size());
+      if (trims_newline && at("\n")) advance(1);
+      return true;
+    }
+    const char sign = sign_at(position_);
+    if (sign == 0 || !rest().substr(1).starts_with(end)) return false;
+    if (sign == '+' && !trims_newline) return false;  // "+" only stops trimming
+    advance(1 + end.size());
+    if (sign == '-') skip_space();
+    return true;
+  }
+
+  void comment(int tag_line) {
+    const std::size_t begin = position_ + 2 + (sign_at(position_ + 2) != 0);
+    const std::size_t end = source_.find("#}", begin);
+    if (end == source_.npos) fail_at(tag_line, "a comment has no end: expected '#}}'");
+    advance(end - (end > begin && sign_at(end - 1) != 0) - position_);
+    end_tag("#}", true);
+  }
+
+  // The length of a tag that has nothing but this name, up to its end sign; 0 when the text does not begin with one.
+  static std::size_t length_of_tag(std::string_view text, std::string_view name) {
+    std::string_view tag = text.substr(text.size() > 2 && (text[2] == '-' || text[2] == '+') ? 3 : 2);
+    tag = strip(tag, Side::kLeft);
+    if (!tag.starts_with(name)) return 0;
+    tag = strip(tag.substr(name.size()), Side::kLeft);
+    const bool ends = tag.starts_with("%}") || tag.starts_with("-%}") || tag.starts_with("+%}");
+    return ends ? text.size() - tag.size() : 0;
+  }
+
+  // The text between "{% raw %}", at whose end sign this is, and "{% endraw %}".
+  void raw(int tag_line) {
+    end_tag("%}", false);
+    std::size_t end = source_.find("{%", position_);
+    while (end != source_.npos && length_of_tag(source_.substr(end), "endraw") == 0) end = source_.find("{%", end + 2);
+    if (end == source_.npos) fail_at(tag_line, "'raw' has no end: expected {{% endraw %}}");
+    push_text(source_.substr(position_, end - position_), sign_at(end + 2), true);
+    advance(length_of_tag(rest(), "endraw"));
+    end_tag("%}", true);
+  }
+
+  // The inside of a tag, and its end.
+  void code(std::string_view end, bool trims_newline, TokenType end_type) {
+    while (!open_.empty() || !end_tag(end, trims_newline)) code_token(end);
+    push(end_type, std::string(end));
+  }
+
+  void code_token(std::string_view end) {
+    if (position_ == source_.size()) {
+      fail_at(line_, "unexpected end of the template: expected '{}'",
+              open_.empty() ? end : std::string_view(open_).substr(open_.size() - 1));
+    }
+    const char c = source_[position_];
+    if (is_space(next_utf8(rest()).code)) {
+      skip_space();
+    } else if (is_decimal(c)) {
+      number();
+    } else if (is_name_start(c)) {
+      std::size_t end = position_;
+      while (end < source_.size() && (is_name_start(source_[end]) || is_decimal(source_[end]))) ++end;
+      push(TokenType::kName, std::string(source_.substr(position_, end - position_)));
+      advance(end - position_);
+    } else if (c == '"' || c == '\'') {
+      string(c);
+    } else {
+      symbol();
+    }
+  }
+
+  void number() {
+    const std::string_view text = rest();
+    const std::size_t whole = std::min(text.find_first_not_of("0123456789"), text.size());
+    const std::string_view behind = text.substr(whole);
+    const bool has_base = text.starts_with('0') && whole == 1 && behind.find_first_of("xXoObB") == 0;
+    if (behind.starts_with('_') || has_base) {
+      fail_at(line_, "the number {}{}... is not supported: only decimal digits are", text.substr(0, whole), behind[0]);
+    }
+    Token token{TokenType::kInteger, line_, std::string(text.substr(0, whole))};
+    const char* end = text.data() + whole;
+    if (behind.starts_with('e') || behind.starts_with('E') ||
+        (behind.starts_with('.') && behind.size() > 1 && is_decimal(behind[1]))) {
+      const auto [float_end, error] = std::from_chars(text.data(), text.data() + text.size(), token.real);
+      if (error != std::errc()) fail_at(line_, "a float is too large or too small");
+      end = float_end;
+    }
+    if (end > text.data() + whole) {
+      token.type = TokenType::kFloat;
+    } else if (text.starts_with('0') && token.text.find_first_not_of('0') != token.text.npos) {
+      fail_at(line_, "the number {} starts with a zero", token.text);
+    } else if (std::from_chars(text.data(), end, token.integer).ec != std::errc()) {
+      fail_at(line_, "the number {} is too large for a 64-bit integer", token.text);
+    }
+    tokens_.push_back(std::move(token));
+    advance(static_cast<std::size_t>(end - text.data()));
+  }
+
+  void string(char quote) {
+    std::size_t end = position_ + 1;
+    while (end < source_.size() && source_[end] != quote) end += source_[end] == '\\' ? 2 : 1;
+    if (end >= source_.size()) fail_at(line_, "a string has no end: expected {}", quote);
+    push(TokenType::kString, unescape(source_.substr(position_ + 1, end - position_ - 1), line_));
+    advance(end + 1 - position_);
+  }
+
+  void symbol() {
+    constexpr std::string_view kSymbols[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
+                                             "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
+    const auto found = std::ranges::find_if(kSymbols, [&](std::string_view symbol) { return at(symbol); });
+    if (found == std::end(kSymbols)) {
+      fail_at(line_, "unexpected character '{}'", rest().substr(0, next_utf8(rest()).length));
+    }
+    balance((*found)[0]);
+    push(TokenType::kOperator, std::string(*found));
+    advance(found->size());
+  }
+
+  // Inside brackets, "}}" and "%}" do not end the tag.
+  void balance(char symbol) {
+    constexpr std::string_view kOpening = "([{";
+    constexpr std::string_view kClosing = ")]}";
+    if (const std::size_t opening = kOpening.find(symbol); opening != kOpening.npos) open_ += kClosing[opening];
+    if (kClosing.find(symbol) == kClosing.npos) return;
+    if (open_.empty()) fail_at(line_, "unexpected '{}'", symbol);
+    if (open_.back() != symbol) fail_at(line_, "unexpected '{}', expected '{}'", symbol, open_.back());
+    open_.pop_back();
+  }
+
+  std::string_view source_;
+  std::size_t position_ = 0;
+  int line_ = 1;
+  bool at_line_start_ = true;
+  std::string open_;  // closing brackets that are still to come
+  std::vector<Token> tokens_;
+};
+
+}  // namespace
+
+std::string describe(const Token& token) {
+  if (token.type == TokenType::kEnd) return "the end of the template";
+  if (token.type == TokenType::kText) return "text";
+  return token.type == TokenType::kString ? "a string" : fmt::format("'{}'", token.text);
+}
+
+std::vector<Token> tokenize(std::string_view source) { return Lexer(normalize_newlines(source)).run(); }
+
+}  // namespace specthink::jinja
