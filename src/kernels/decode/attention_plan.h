@@ -1,14 +1,16 @@
-// How many blocks work on a KV head in decode_attention.h: pure arithmetic.
+// How many blocks work on each KV head in decode/attention.h: pure arithmetic.
 //
 // A cluster lies in one GPC, and GPCs have unequal numbers of SMs: H100s hold 7 clusters of 16 blocks at once, or 15
 // of 8. Small clusters with more helpers can therefore put more SMs to work than large ones.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <initializer_list>
 
 namespace specthink {
 
-constexpr int kMaxAttentionHelpers = 3;  ///< helper clusters of a KV head
+constexpr int kMaxAttentionHelpers = 3;  ///< helper clusters per KV head
 
 /// Clusters that a GPU runs at the same time with an SM to each block; 0: it takes none of this size.
 struct AttentionClusters {
@@ -25,11 +27,18 @@ struct AttentionPlan {
 /// cluster of 16 has twice the warps, and fewer helpers.
 constexpr int attention_split_position(int cluster) { return cluster == 8 ? 2048 : 6144; }
 
-/// One cluster of the largest size a KV head, or what puts more SMs to work in one wave: of the same number of SMs,
-/// fewer helpers. `cluster`, `helpers`: what the caller insists on, whether it fits in one wave or not; 0 and -1:
-/// chosen here.
+/// The size of one cluster per KV head that has all of them done first: waves times what a cluster takes, which is as
+/// the inverse of its size. Of equal ones the smaller, whose waves are fewer.
+constexpr int plan_main_cluster(int kv_heads, const AttentionClusters& fit) {
+  if (fit.of_16 == 0 || fit.of_8 == 0) return fit.of_16 > 0 ? 16 : 8;
+  const auto waves = [&](int at_once) { return (kv_heads + at_once - 1) / at_once; };
+  return waves(fit.of_16) * 8 < waves(fit.of_8) * 16 ? 16 : 8;
+}
+
+/// One cluster per KV head, or what puts more SMs to work in one wave: of the same number of SMs, fewer helpers.
+/// `cluster`, `helpers`: what the caller insists on, whether it fits in one wave or not; 0 and -1: chosen here.
 constexpr AttentionPlan plan_attention(int kv_heads, const AttentionClusters& fit, int cluster = 0, int helpers = -1) {
-  AttentionPlan plan{cluster ? cluster : fit.of_16 > 0 ? 16 : 8, helpers < 0 ? 0 : helpers};
+  AttentionPlan plan{cluster ? cluster : plan_main_cluster(kv_heads, fit), helpers < 0 ? 0 : helpers};
   if (helpers >= 0) return plan;
   const auto blocks_at_work = [&](const AttentionPlan& candidate) {
     const int clusters = kv_heads * (1 + candidate.helpers);
@@ -42,6 +51,22 @@ constexpr AttentionPlan plan_attention(int kv_heads, const AttentionClusters& fi
     }
   }
   return plan;
+}
+
+/// Sizes of the clusters of a step of several sequences, and how many of each a GPU runs at once with an SM to a block.
+constexpr std::array<int, 4> kEntryClusterSizes{8, 4, 2, 1};
+using EntryClusters = std::array<int, 4>;
+
+/// Most clusters per KV head that `rows` rows of several sequences need: as many as if each row were a sequence.
+/// `group`: query heads per KV head; `queries`: of a cluster.
+constexpr int most_entry_clusters(int rows, int group, int queries) { return rows * ((group + queries - 1) / queries); }
+
+/// The largest size of which `clusters` run at once: a second wave would take as long as the first.
+constexpr int plan_entry_cluster(int clusters, const EntryClusters& fit) {
+  for (std::size_t i = 0; i < kEntryClusterSizes.size(); ++i) {
+    if (clusters <= fit[i]) return kEntryClusterSizes[i];
+  }
+  return 1;
 }
 
 }  // namespace specthink
