@@ -145,14 +145,7 @@ StepRequest Engine::step_request(const ModelState& state, const RowWork& work) c
   if (!work.ignore_eos) request.eos_ids = state.model.eos_ids;
   request.stop_table = work.stop_table;
   request.stop_state = work.stop_state;
-  request.sampling = {work.sampling.temperature,
-                      work.sampling.top_p,
-                      work.sampling.top_k,
-                      work.draw.seed,
-                      work.draw.problem,
-                      work.draw.run,
-                      static_cast<std::uint32_t>(work.purpose),
-                      options_.vocab_size};
+  request.sampling = {work.sampling, work.draw, work.purpose, options_.vocab_size};
   return request;
 }
 

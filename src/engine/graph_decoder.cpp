@@ -12,7 +12,7 @@ std::string GraphDecoder::description() const {
 }
 
 bool GraphDecoder::takes(const StepRequest& request) const {
-  const StepSampling& sampling = request.sampling;
+  const SamplingParams& sampling = request.sampling.params;
   return (sampling.temperature == 0 || (sampling.top_k >= 1 && sampling.top_k <= kMaxCandidates)) &&
          request.eos_ids.size() <= static_cast<std::size_t>(kMaxEosIds);
 }

@@ -7,11 +7,13 @@
 #include "engine/sharded_vocabulary.h"
 #include "specthink/base/error.h"
 #include "specthink/engine/sampling.h"
+#include "specthink/kernels/sampling_rule.h"
+#include "specthink/text/stop_matcher.h"
 
 namespace specthink {
 namespace {
 
-constexpr std::uint16_t kMatched = 0x8000;  // StopTable: the top bit of an entry
+static_assert(kStopMatched == StopTable::kMatched, "workers read the entries that the matcher writes");
 
 std::int64_t rows_of(const StepRows& rows) {
   return std::max<std::int64_t>(static_cast<std::int64_t>(rows.tokens.size()), 1);
@@ -70,12 +72,9 @@ at::Tensor OperatorDecoder::hidden_states(const StepBatch& batch) {
 
 TokenId OperatorDecoder::sample_row(const at::Tensor& logits, const Slot& slot, std::int64_t position) {
   const StepSampling& wanted = slot.request.sampling;
-  const SamplingParams sampling{wanted.temperature, wanted.top_p, wanted.top_k};
   std::vector<Candidate> candidates =
-      gather_candidates(logits, context_.model.plan(), wanted.vocab_limit, sampling, collectives_);
-  const DrawKey key{wanted.seed, wanted.problem, wanted.run};
-  return sample(candidates, sampling,
-                uniform(key, static_cast<std::uint32_t>(position), static_cast<Purpose>(wanted.purpose)));
+      gather_candidates(logits, context_.model.plan(), wanted.vocab_limit, wanted.params, collectives_);
+  return sample(candidates, wanted.params, uniform(wanted.draw, static_cast<std::uint32_t>(position), wanted.purpose));
 }
 
 void OperatorDecoder::step(const StepBatch& batch) {
@@ -123,8 +122,8 @@ bool OperatorDecoder::completes_trigger(Slot& slot, TokenId token) const {
   const StopEntries& table = stop_tables_.at(slot.request.stop_table);
   if (token >= table.vocab) return false;
   const std::uint16_t entry = table.entries[static_cast<std::size_t>(slot.stop_state * table.vocab + token)];
-  slot.stop_state = entry & static_cast<std::uint16_t>(~kMatched);
-  return (entry & kMatched) != 0;
+  slot.stop_state = entry & static_cast<std::uint16_t>(~kStopMatched);
+  return (entry & kStopMatched) != 0;
 }
 
 StepToken OperatorDecoder::result(int slot, int index) {

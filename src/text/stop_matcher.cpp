@@ -100,10 +100,8 @@ StopAutomaton::Step StopAutomaton::feed(State state, std::string_view bytes) con
 
 namespace {
 
-constexpr std::uint16_t kMatchedBit = 0x8000;
-
 std::uint16_t pack(StopAutomaton::Step step) {
-  return static_cast<std::uint16_t>(step.state | (step.matched ? kMatchedBit : 0));
+  return static_cast<std::uint16_t>(step.state | (step.matched ? StopTable::kMatched : 0));
 }
 
 }  // namespace
@@ -142,7 +140,7 @@ StopAutomaton::Step StopTable::step(StopAutomaton::State state, TokenId token) c
   check(state < num_states_, "a state of this table");
   if (token < 0 || static_cast<std::size_t>(token) >= vocab_size_) return {state, false};
   const std::uint16_t entry = entries_[state * vocab_size_ + static_cast<std::size_t>(token)];
-  return {static_cast<StopAutomaton::State>(entry & ~kMatchedBit), (entry & kMatchedBit) != 0};
+  return {static_cast<StopAutomaton::State>(entry & ~StopTable::kMatched), (entry & StopTable::kMatched) != 0};
 }
 
 }  // namespace specthink

@@ -63,7 +63,8 @@ TEST(decode_soak, ranks_stay_equal_and_memory_does_not_grow) {
     StepRequest next;
     next.position = position + static_cast<std::int64_t>(prompt.size()) - 1;
     next.max_tokens = kStepsOfRequest;
-    next.sampling = {0.6f, 0.95f, 20, static_cast<std::uint64_t>(request), 1, 2, 0, config.vocab_size};
+    next.sampling = {
+        {0.6f, 0.95f, 20}, {static_cast<std::uint64_t>(request), 1, 2}, Purpose::segment, config.vocab_size};
     step->begin(0, next);
     const StepRows row{0, {}, 0};
     step->set_rows(std::span(&row, 1));

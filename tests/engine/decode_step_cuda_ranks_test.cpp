@@ -47,7 +47,7 @@ TEST_P(DecodeStepTest, SamplesAsTheHostDoes) {
                                         SamplingParams{0.8f, 0.3f, 1}, SamplingParams{3.0f, 0.9f, 50}}) {
     for (std::uint64_t seed = 0; seed < 8; ++seed) {
       StepRequest request = greedy(40, 1);
-      request.sampling = {sampling.temperature, sampling.top_p, sampling.top_k, seed, 3, 4, 2, vocab_limit()};
+      request.sampling = {sampling, {seed, 3, 4}, Purpose::answer, vocab_limit()};
       begin(*step, request, part(ids, 40, 5));
       step->enqueue();
       const StepToken token = step->result(0, 0);

@@ -58,7 +58,8 @@ TEST_P(SequencesTest, LogitsAndTokensAgreeWithTheOperators) {
       for (const Sequence& sequence : running) {
         set_pages(*step, sequence.slot, sequence.of_model);
         StepRequest request = greedy(sequence.length, kSteps);
-        request.sampling = {0.7f, 0.9f, 30, 5, static_cast<std::uint32_t>(sequence.slot), 1, 2, vocab_limit()};
+        request.sampling = {
+            {0.7f, 0.9f, 30}, {5, static_cast<std::uint32_t>(sequence.slot), 1}, Purpose::answer, vocab_limit()};
         step->begin(sequence.slot, request);
         first.push_back({sequence.slot, part(sequence.ids, sequence.length, sequence.rows), 0});
         later.push_back({sequence.slot, {}, 0});

@@ -32,8 +32,8 @@ class operator_decoder : public testing::Test {
   StepRequest request(int max_tokens) const {
     StepRequest request;
     request.max_tokens = max_tokens;
-    request.sampling.temperature = 0.9f;
-    request.sampling.seed = 4;
+    request.sampling.params.temperature = 0.9f;
+    request.sampling.draw.seed = 4;
     request.sampling.vocab_limit = kVocab;
     return request;
   }
@@ -153,7 +153,7 @@ TEST_F(operator_decoder, a_trigger_before_the_minimum_length_does_not_count) {
 
 TEST_F(operator_decoder, sequences_of_a_step_have_their_own_sampling_and_limits) {
   StepRequest greedy = request(5);
-  greedy.sampling.temperature = 0;
+  greedy.sampling.params.temperature = 0;
   greedy.sampling.vocab_limit = 50;
   const TokenIds other_prompt{17, 60};
   const TokenIds sampled = plain(0, request(5), kPrompt);

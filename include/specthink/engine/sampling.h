@@ -16,14 +16,6 @@ struct Candidate {
   float logit;
 };
 
-/// Names one random number; see uniform(). Together with seed, problem and run this is all that a token depends on
-/// besides the logits, so a run can be replayed.
-struct DrawKey {
-  std::uint64_t seed = 0;
-  std::uint32_t problem = 0;
-  std::uint32_t run = 0;
-};
-
 /// Uniform in [0, 1), from Philox 4x32-10 (Salmon et al. 2011) with the seed as key and (position, purpose, problem,
 /// run) as counter.
 double uniform(const DrawKey& key, std::uint32_t position, Purpose purpose);

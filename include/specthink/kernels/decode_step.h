@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "specthink/base/end_reason.h"
+#include "specthink/base/purpose.h"
+#include "specthink/base/sampling_params.h"
 #include "specthink/base/types.h"
 #include "specthink/comm/collectives.h"
 #include "specthink/comm/process_group.h"
@@ -41,15 +43,11 @@ struct KernelTimes {
 /// Why the kernels cannot run this model; empty when they can. CPU builds never can.
 std::string step_obstacle(const LoadedShard& model);
 
-/// What a request samples with, and how its draws are named: engine/sampling.h.
+/// What a request samples with.
 struct StepSampling {
-  float temperature = 0;
-  float top_p = 1;
-  std::int32_t top_k = 1;
-  std::uint64_t seed = 0;
-  std::uint32_t problem = 0;
-  std::uint32_t run = 0;
-  std::uint32_t purpose = 0;
+  SamplingParams params;
+  DrawKey draw;
+  Purpose purpose = Purpose::segment;
   std::int64_t vocab_limit = 0;  ///< ids from here on are never sampled; at least 1
 };
 

@@ -43,7 +43,9 @@ class StopTable {
 
   StopAutomaton::Step step(StopAutomaton::State state, TokenId token) const;
 
-  /// [num_states, vocab_size]: next state in the low 15 bits, "matched" in the top bit. This is what workers get.
+  static constexpr std::uint16_t kMatched = 0x8000;  ///< bit of an entry: a trigger is complete
+
+  /// [num_states, vocab_size]: next state, and kMatched. This is what workers get.
   std::span<const std::uint16_t> entries() const { return entries_; }
   std::size_t num_states() const { return num_states_; }
   std::size_t vocab_size() const { return vocab_size_; }

@@ -162,7 +162,7 @@ void CudaDecodeStep::begin(int slot, const StepRequest& request) {
   check(request.position >= 0 && request.position + request.max_tokens <= buffers_.positions(),
         "a request beyond the cache");
   const StepSampling& sampling = request.sampling;
-  check(sampling.temperature == 0 || (sampling.top_k >= 1 && sampling.top_k <= kMaxCandidates),
+  check(sampling.params.temperature == 0 || (sampling.params.top_k >= 1 && sampling.params.top_k <= kMaxCandidates),
         "a top_k that the device does not sample from");
   check(sampling.vocab_limit >= 1, "a request without a vocabulary");
   check(request.stop_table < static_cast<int>(stop_tables_.size()), "a stop table that has not been set");
@@ -183,13 +183,13 @@ void CudaDecodeStep::begin(int slot, const StepRequest& request) {
     state.stop_vocab = table.vocab;
   }
   state.vocab_limit = sampling.vocab_limit;
-  state.temperature = sampling.temperature;
-  state.top_p = sampling.top_p;
-  state.top_k = sampling.temperature == 0 ? 1 : sampling.top_k;
-  state.seed = sampling.seed;
-  state.problem = sampling.problem;
-  state.run = sampling.run;
-  state.purpose = sampling.purpose;
+  state.temperature = sampling.params.temperature;
+  state.top_p = sampling.params.top_p;
+  state.top_k = sampling.params.temperature == 0 ? 1 : sampling.params.top_k;
+  state.seed = sampling.draw.seed;
+  state.problem = sampling.draw.problem;
+  state.run = sampling.draw.run;
+  state.purpose = static_cast<std::uint32_t>(sampling.purpose);
   state.num_eos = static_cast<std::int32_t>(request.eos_ids.size());
   std::copy(request.eos_ids.begin(), request.eos_ids.end(), state.eos);
   launch_begin_request(buffers_.slots() + slot, state, stream_);
