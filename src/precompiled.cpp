@@ -1,0 +1,1 @@
+// Nothing but what a target of precompiled headers has to compile.
