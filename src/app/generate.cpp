@@ -11,6 +11,7 @@
 #include "app/signals.h"
 #include "specthink/base/file.h"
 #include "specthink/base/log.h"
+#include "specthink/report/ledger.h"
 #include "specthink/report/trace.h"
 
 namespace specthink {

@@ -16,7 +16,7 @@
 #include "specthink/replay/log.h"
 #include "specthink/replay/report.h"
 #include "specthink/replay/workload.h"
-#include "specthink/report/run_log.h"
+#include "specthink/report/log_file.h"
 #include "specthink/comm/device.h"
 #include "specthink/kernels/read_bandwidth.h"
 
