@@ -14,7 +14,6 @@ FOLDERS = ["src", "include", "tests", "tools", "launch"]
 
 # What is larger, with the reason. An entry that is no longer needed fails too.
 KNOWN = {
-    "src/app": "one file a subcommand, the job and the session beside them: not split yet",
     "src/comm": "processes, GPUs and collectives are not in folders yet",
 }
 

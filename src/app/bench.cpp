@@ -8,18 +8,19 @@
 #include <thread>
 
 #include "app/commands.h"
-#include "app/session.h"
-#include "app/signals.h"
-#include "specthink/evaluation/work_exchange.h"
+#include "app/job/job.h"
+#include "app/job/loaded_models.h"
+#include "app/job/signals.h"
+#include "app/job/text_side.h"
 #include "specthink/base/log.h"
 #include "specthink/evaluation/benchmark.h"
+#include "specthink/evaluation/progress.h"
+#include "specthink/evaluation/solver.h"
 #include "specthink/evaluation/task.h"
+#include "specthink/evaluation/work_exchange.h"
 
 namespace specthink {
 namespace {
-
-constexpr int kWarmUpTokens = 50;
-constexpr const char* kWarmUpPrompt = "What is 2+2?";
 
 /// Without --aime-config and `task:`: AIME25 of the shipped configurations, beside the program's build folder or here.
 std::filesystem::path task_file(const Settings& settings) {
@@ -59,86 +60,6 @@ BenchmarkOptions benchmark_options(const Invocation& invocation, int ranks) {
   return options;
 }
 
-Json phase_json(const PhaseTimes& times) {
-  return {{"decode_steps", times.decode_steps},
-          {"ms_per_step", times.milliseconds_per_step()},
-          {"prefilled", times.prefilled},
-          {"prefill_seconds", times.prefill_seconds}};
-}
-
-std::optional<Role> model_alone(RunMode mode) {
-  if (mode == RunMode::large) return Role::target;
-  if (mode == RunMode::draft) return Role::draft;
-  return std::nullopt;
-}
-
-/// Executes runs on the session's engine.
-class Solver {
- public:
-  Solver(Session& session, const Settings& settings) : session_(session), settings_(settings) {}
-
-  /// `stopped` is asked between two requests of the run.
-  RunOutcome operator()(const Problem& problem, const RunKey& key, const std::function<bool()>& stopped) {
-    const OrderedJson messages = OrderedJson::array({{{"role", "user"}, {"content", problem.prompt}}});
-    TokenIds prompt = session_.encode_messages(messages, /*enable_thinking=*/true);
-    session_.check_prompt(prompt);
-    RunOptions options;
-    options.sampling = session_.sampling();
-    options.draw = {settings_.sampling.seed, static_cast<std::uint32_t>(key.problem),
-                    static_cast<std::uint32_t>(key.run)};
-    options.interrupted = stopped;
-    RunOutcome outcome;
-    outcome.prompt_tokens = prompt.size();
-    EngineRun run =
-        run_schedule(session_.engine(), session_.make_setup(std::move(prompt), model_alone(key.mode)), options);
-    draft_ += run.draft;
-    target_ += run.target;
-    outcome.latency = run.seconds;
-    if (key.mode != RunMode::draft) outcome.extra["target"] = phase_json(run.target);
-    if (key.mode != RunMode::large) outcome.extra["draft"] = phase_json(run.draft);
-    outcome.result = std::move(run.result);
-    return outcome;
-  }
-
-  /// 50 tokens of each mode, so that the first timed run does not pay for what libraries set up on first use.
-  void warm_up(const std::vector<RunMode>& modes) {
-    const OrderedJson messages = OrderedJson::array({{{"role", "user"}, {"content", kWarmUpPrompt}}});
-    const TokenIds prompt = session_.encode_messages(messages, true);
-    for (const RunMode mode : modes) {
-      RunSetup setup = session_.make_setup(prompt, model_alone(mode));
-      setup.max_tokens = std::min(setup.max_tokens, kWarmUpTokens);
-      setup.settings.time_out = -1;
-      RunOptions options;
-      options.sampling = session_.sampling();
-      options.interrupted = stop_requested;
-      run_schedule(session_.engine(), std::move(setup), options);
-    }
-  }
-
-  void log_step_times() const {
-    for (const auto& [role, times] : {std::pair{Role::draft, draft_}, std::pair{Role::target, target_}}) {
-      if (times.decode_steps == 0) continue;
-      spdlog::info("{}: {:.3f} ms a decode step ({} steps), {} positions prefilled in {:.2f} s", name_of(role),
-                   times.milliseconds_per_step(), times.decode_steps, times.prefilled, times.prefill_seconds);
-    }
-  }
-
- private:
-  Session& session_;
-  const Settings& settings_;
-  PhaseTimes draft_;
-  PhaseTimes target_;
-};
-
-/// What rank 0 of each group does.
-void do_runs(WorkSource& source, Solver& solver) {
-  const auto stopped = [&] { return stop_requested() || source.is_stopped(); };
-  while (const std::optional<Work> work = source.next()) {
-    source.deliver(make_record(work->key, solver(work->problem, work->key, stopped)));
-  }
-  solver.log_step_times();
-}
-
 /// Rank 0 of the world, when all runs are recorded or the benchmark was stopped: result file and summary.
 int conclude(Benchmark& benchmark, Format format) {
   if (benchmark.finished() < benchmark.total()) {
@@ -165,15 +86,16 @@ class BenchCommand {
         settings_(invocation.settings),
         groups_(world, settings_.models.tp),
         with_draft_(test_mode_of(invocation) != TestMode::large),
-        session_(world, groups_.own(), invocation, with_draft_) {}
+        models_(world, groups_.own(), invocation, with_draft_),
+        text_(world, models_, settings_) {}
 
   int run() {
     together(world_, [&] { prepare(); });
     // What is finished needs no models.
     if (share(world_, benchmark_ && benchmark_->is_complete())) return end();
     if (groups_.count() > 1) mailbox_.emplace(world_);
-    session_.load();
-    const int exit_code = session_.drive([this] { return is_first() ? do_own_runs() : do_remote_runs(); });
+    models_.load();
+    const int exit_code = models_.drive([this] { return is_first() ? do_own_runs() : do_remote_runs(); });
     if (exit_code != kExitSuccess) return exit_code;
     world_.mark(Phase::idle);
     if (server_) {
@@ -190,12 +112,12 @@ class BenchCommand {
   bool is_first() const { return world_.rank() == 0; }
 
   void prepare() {
-    if (with_draft_ && !session_.has_draft()) {
+    if (with_draft_ && !models_.has_draft()) {
       throw UserError(
           "--test-mode spec, both and all need a draft model: give --draft FOLDER, set speculative_model_name, or "
           "use --test-mode large");
     }
-    if (session_.is_root()) session_.require_tokenizer();
+    if (models_.is_root()) text_.require_tokenizer();
     if (!is_first()) return;
     const Task task = load_task(task_file(settings_));
     std::vector<Problem> problems =
@@ -206,8 +128,8 @@ class BenchCommand {
 
   int do_own_runs() {
     benchmark_->start();
-    const auto groups = static_cast<std::size_t>(groups_.count());
-    progress_.emplace(stderr, ::isatty(STDERR_FILENO) != 0, benchmark_->finished(), benchmark_->total(), groups);
+    const auto at_a_time = static_cast<std::size_t>(groups_.count() * settings_.bench.batch);
+    progress_.emplace(stderr, ::isatty(STDERR_FILENO) != 0, benchmark_->finished(), benchmark_->total(), at_a_time);
     queue_.emplace(*benchmark_, &*progress_, [this] { world_.reach(FaultPhase::write); });
     if (mailbox_) server_.emplace(*mailbox_, *queue_, *benchmark_, groups_);
     LocalWork work(*queue_, *benchmark_, stop_requested);
@@ -220,10 +142,24 @@ class BenchCommand {
   }
 
   int do_group_runs(WorkSource& source) {
-    Solver solver(session_, settings_);
+    text_.install_triggers(models_.engine());
+    Solver solver(models_.engine(),
+                  {.sampling = sampling_params(settings_),
+                   .seed = settings_.sampling.seed,
+                   .make_setup = [this](const auto& message, auto alone) { return setup_of(message, alone); },
+                   .stop_requested = stop_requested,
+                   .batch = settings_.bench.batch});
     solver.warm_up(run_modes(test_mode_of(invocation_)));
-    do_runs(source, solver);
+    solver.do_runs(source);
+    solver.log_step_times();
     return kExitSuccess;
+  }
+
+  RunSetup setup_of(const std::string& message, std::optional<Role> alone) {
+    const OrderedJson messages = OrderedJson::array({{{"role", "user"}, {"content", message}}});
+    TokenIds prompt = text_.encode_messages(messages, /*enable_thinking=*/true);
+    models_.check_prompt(prompt);
+    return text_.make_setup(std::move(prompt), alone);
   }
 
   int end() {
@@ -237,7 +173,8 @@ class BenchCommand {
   const Settings& settings_;
   RankGroups groups_;
   bool with_draft_;
-  Session session_;
+  LoadedModels models_;
+  TextSide text_;
   std::optional<Mailbox> mailbox_;      // with several groups
   std::optional<Benchmark> benchmark_;  // on rank 0, as all that follow but the last
   std::optional<Progress> progress_;

@@ -7,18 +7,22 @@
 #include "app/colored_output.h"
 #include "app/commands.h"
 #include "app/input.h"
-#include "app/session.h"
-#include "app/signals.h"
+#include "app/job/job.h"
+#include "app/job/loaded_models.h"
+#include "app/job/signals.h"
+#include "app/job/text_side.h"
 #include "specthink/base/file.h"
 #include "specthink/base/log.h"
+#include "specthink/engine/runner.h"
+#include "specthink/report/ledger.h"
 #include "specthink/report/trace.h"
 
 namespace specthink {
 namespace {
 
-TokenIds read_prompt(Session& session, const GenerateSettings& settings) {
+TokenIds read_prompt(TextSide& text, const GenerateSettings& settings) {
   if (settings.prompt_ids) return *settings.prompt_ids;
-  return session.encode_messages(read_messages(settings), settings.thinking);
+  return text.encode_messages(read_messages(settings), settings.thinking);
 }
 
 void print_json(const EngineRun& run, const Tokenizer* tokenizer) {
@@ -62,29 +66,31 @@ int run_generate(const Invocation& invocation) {
   const Settings& settings = invocation.settings;
   return run_on_ranks(settings.models.collective_timeout, [&](const ProcessGroup& group) {
     require_one_group(group, invocation);
-    Session session(group, invocation, /*with_draft=*/true);
+    LoadedModels models(group, invocation, /*with_draft=*/true);
+    TextSide text(group, models, settings);
     TokenIds prompt;
     together(group, [&] {
-      if (!session.is_root()) return;
+      if (!models.is_root()) return;
       group.mark(Phase::input);
-      prompt = read_prompt(session, settings.generate);
+      prompt = read_prompt(text, settings.generate);
       group.mark(Phase::start);
-      session.check_prompt(prompt);
+      models.check_prompt(prompt);
     });
-    session.load();
-    return session.drive([&] {
+    models.load();
+    return models.drive([&] {
+      text.install_triggers(models.engine());
       const bool as_json = settings.format == Format::json;
-      const Tokenizer* tokenizer = session.tokenizer();
+      const Tokenizer* tokenizer = text.tokenizer();
       ColoredOutput output(tokenizer, settings.generate.color);
       RunOptions options;
-      options.sampling = session.sampling();
+      options.sampling = sampling_params(settings);
       options.draw = {settings.sampling.seed, 0, 0};
       options.interrupted = stop_requested;
       if (!as_json && tokenizer) {
         options.on_token = [&](TokenId id, Origin origin) { output.push(id, origin); };
       }
       const std::size_t prompt_tokens = prompt.size();
-      const EngineRun run = run_schedule(session.engine(), session.make_setup(std::move(prompt)), options);
+      const EngineRun run = run_schedule(models.engine(), text.make_setup(std::move(prompt)), options);
       if (as_json) {
         print_json(run, tokenizer);
       } else if (tokenizer) {

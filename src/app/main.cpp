@@ -11,7 +11,7 @@
 #include <variant>
 
 #include "app/commands.h"
-#include "app/session.h"
+#include "app/job/job.h"
 #include "specthink/base/error.h"
 #include "specthink/comm/launcher.h"
 #include "specthink/comm/process_group.h"

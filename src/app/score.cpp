@@ -3,7 +3,10 @@
 
 #include "app/commands.h"
 #include "app/input.h"
-#include "app/session.h"
+#include "app/job/job.h"
+#include "app/job/loaded_models.h"
+#include "app/job/text_side.h"
+#include "specthink/base/json.h"
 
 namespace specthink {
 namespace {
@@ -26,21 +29,22 @@ int run_score(const Invocation& invocation) {
   const Settings& settings = invocation.settings;
   return run_on_ranks(settings.models.collective_timeout, [&](const ProcessGroup& group) {
     require_one_group(group, invocation);
-    Session session(group, invocation, /*with_draft=*/false);
+    LoadedModels models(group, invocation, /*with_draft=*/false);
+    TextSide text(group, models, settings);
     TokenIds ids;
     together(group, [&] {
-      if (!session.is_root()) return;
+      if (!models.is_root()) return;
       group.mark(Phase::input);
       ids = settings.generate.prompt_ids ? *settings.generate.prompt_ids
-                                         : session.require_tokenizer().encode(read_text_input(settings.generate));
+                                         : text.require_tokenizer().encode(read_text_input(settings.generate));
       group.mark(Phase::start);
-      session.check_prompt(ids);
+      models.check_prompt(ids);
     });
-    session.load();
-    return session.drive([&] {
-      const std::vector<float> logprobs = session.engine().score(Role::target, ids);
+    models.load();
+    return models.drive([&] {
+      const std::vector<float> logprobs = models.engine().score(Role::target, ids);
       if (settings.format == Format::text) {
-        print_table(ids, logprobs, session.tokenizer());
+        print_table(ids, logprobs, text.tokenizer());
       } else {
         Json output;
         output["ids"] = ids;

@@ -11,6 +11,7 @@
 #include "specthink/evaluation/judge.h"
 #include "specthink/evaluation/merge.h"
 #include "specthink/evaluation/summary.h"
+#include "specthink/report/log_file.h"
 #include "specthink/report/output_folder.h"
 
 namespace specthink {

@@ -26,7 +26,7 @@ struct Description {
 };
 
 struct PartLog {
-  RunLogName name;
+  LogName name;
   RunPlan plan;
   Description about;
 };
@@ -40,10 +40,9 @@ Part parse_part(const std::string& text) {
 }
 
 RunMode parse_mode(const std::string& name) {
-  for (const RunMode mode : {RunMode::large, RunMode::spec, RunMode::draft}) {
-    if (name == name_of(mode)) return mode;
-  }
-  throw UserError("'{}' is no mode", name);
+  const std::optional<RunMode> mode = find_run_mode(name);
+  if (!mode) throw UserError("'{}' is no mode", name);
+  return *mode;
 }
 
 // What a header has that this program did not write ends in one message, whichever key it is.
@@ -82,7 +81,7 @@ Description parse_description(const Json& json) {
   return about;
 }
 
-PartLog read_part(const RunLogName& name, const Json& header) {
+PartLog read_part(const LogName& name, const Json& header) {
   return read_checked(name.path, [&] {
     PartLog log;
     log.name = name;
@@ -114,7 +113,7 @@ std::vector<PartLog> find_parts(const fs::path& folder) {
   }
   std::vector<PartLog> parts;
   std::size_t others = 0;
-  for (const RunLogName& name : list_run_logs(folder)) {
+  for (const LogName& name : list_run_logs(folder)) {
     const std::optional<Json> header = read_header(name.path);
     if (!header || !header->at("settings").contains(kPartKey)) continue;
     PartLog log = read_part(name, *header);

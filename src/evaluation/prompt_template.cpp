@@ -1,12 +1,12 @@
 #include "evaluation/prompt_template.h"
 
-#include <cctype>
 #include <cstddef>
+
+#include "evaluation/letters.h"
 
 namespace specthink {
 namespace {
 
-bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 bool is_name_start(char c) { return is_letter(c) || c == '_'; }
 bool is_name_part(char c) { return is_name_start(c) || (c >= '0' && c <= '9'); }
 

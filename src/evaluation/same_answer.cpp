@@ -1,12 +1,12 @@
 // Answers as people write them: normalised text, and numbers as exact fractions.
 #include <algorithm>
-#include <cctype>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "evaluation/letters.h"
 #include "specthink/evaluation/answer.h"
 
 namespace specthink {
@@ -15,7 +15,6 @@ namespace {
 constexpr std::size_t kMaxAnswer = 4096;  // bytes; longer ones are no answers and compared as they are
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {

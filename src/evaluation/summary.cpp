@@ -3,6 +3,8 @@
 #include <cmath>
 #include <map>
 
+#include "specthink/report/ledger.h"
+
 namespace specthink {
 namespace {
 

@@ -82,10 +82,10 @@ struct Call {
 };
 /// |filter(arguments), or is [not] test(arguments)
 struct Apply {
-  const Function* function;
+  const Function* function = nullptr;
   ArgumentList arguments;
-  bool is_test;
-  bool negated;
+  bool is_test = false;
+  bool negated = false;
   std::string refusal;  // the error, when there is no such function or it is not supported
 };
 struct PostfixStep {

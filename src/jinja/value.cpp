@@ -41,15 +41,16 @@ Value Value::sequence(SequenceType type, Values items) {
 
 Value Value::dict(Entries entries) {
   Entries unique;
-  for (auto& [key, value] : entries) {
+  for (auto& entry : entries) {
+    const Value& key = entry.first;
     if (!key.is_string() && !key.is_none() && !key.as_number()) {
       fail("a {} cannot be a key of a dict", key.type_name());
     }
-    const auto found = std::ranges::find_if(unique, [&](const auto& entry) { return same_key(entry.first, key); });
+    const auto found = std::ranges::find_if(unique, [&](const auto& e) { return same_key(e.first, key); });
     if (found == unique.end()) {
-      unique.emplace_back(std::move(key), std::move(value));
+      unique.push_back(std::move(entry));
     } else {
-      found->second = std::move(value);
+      found->second = std::move(entry.second);
     }
   }
   return dict_of_unique_keys(std::move(unique));

@@ -8,8 +8,6 @@
 
 namespace specthink {
 
-inline constexpr std::array kReplayPolicies{ReplayPolicy::original, ReplayPolicy::fixed, ReplayPolicy::target};
-
 /// Bytes per second of the slowest rank.
 double read_limit(const ReplayReport& report);
 

@@ -6,10 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <functional>
-#include <regex>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "specthink/base/error.h"
@@ -17,7 +14,7 @@
 #include "specthink/base/log.h"
 #include "specthink/config/options.h"
 #include "specthink/replay/workload.h"
-#include "specthink/report/run_log.h"
+#include "specthink/report/log_file.h"
 
 namespace specthink {
 namespace {
@@ -27,20 +24,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kFormat = "specthink replay runs 1";
 
 std::string log_name(const std::string& timestamp) { return "replay_" + timestamp + ".jsonl"; }
-
-/// Timestamps of the folder's logs, the newest first.
-std::vector<std::string> list_logs(const fs::path& folder) {
-  static const std::regex kName("replay_([0-9]{8}_[0-9]{6})\\.jsonl");
-  std::vector<std::string> timestamps;
-  std::error_code ignored;
-  for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
-    const std::string name = entry->path().filename().string();
-    std::smatch match;
-    if (std::regex_match(name, match, kName)) timestamps.push_back(match[1]);
-  }
-  std::sort(timestamps.begin(), timestamps.end(), std::greater<>());
-  return timestamps;
-}
 
 /// The settings that a log begins with; null for a file that is none of ours or whose first line is torn.
 std::optional<Json> settings_of(const std::vector<TextLine>& lines) {
@@ -55,26 +38,19 @@ std::optional<Json> settings_of(const std::vector<TextLine>& lines) {
   return std::nullopt;
 }
 
-void cut_file(const fs::path& path, std::size_t size) {
-  std::error_code error;
-  fs::resize_file(path, size, error);
-  if (error) throw EnvironmentError("cannot write {}: {}", path.string(), error.message());
-}
-
 std::vector<ReplayRecord> read_records(const fs::path& path, const std::vector<TextLine>& lines) {
   std::vector<ReplayRecord> records;
   for (auto line = lines.begin() + 1; line != lines.end(); ++line) {
     const std::string source = fmt::format("{}:{}", path.string(), line->number);
     if (!line->terminated) {
       spdlog::warn("{}: the last line is torn and cut off, its run is done again", source);
-      cut_file(path, line->offset);
+      cut_log(path, line->offset);
       break;
     }
     try {
       records.push_back(parse_replay_record(parse_json(line->text, source), source));
     } catch (const UserError& error) {
-      throw UserError("{}; delete this line to have its run done again, or leave out --resume to start anew",
-                      error.what());
+      fail_at_line(error.what());
     }
   }
   return records;
@@ -103,10 +79,10 @@ ReplayLog ReplayLog::create(const fs::path& folder, Json settings, std::string t
 
 std::optional<ReplayLog> ReplayLog::resume(const fs::path& folder, const Json& settings) {
   std::optional<std::string> difference;  // of the newest log
-  for (const std::string& timestamp : list_logs(folder)) {
+  for (const LogName& name : list_logs(folder, "replay_([0-9]{8}_[0-9]{6})\\.jsonl")) {
     ReplayLog log;
-    log.timestamp_ = timestamp;
-    log.path_ = folder / log_name(timestamp);
+    log.timestamp_ = name.timestamp;
+    log.path_ = name.path;
     const std::string content = read_file(log.path_);
     const std::vector<TextLine> lines = split_lines(content);
     const std::optional<Json> found = settings_of(lines);
@@ -117,11 +93,7 @@ std::optional<ReplayLog> ReplayLog::resume(const fs::path& folder, const Json& s
       log.records_ = read_records(log.path_, lines);
       return log;
     }
-    if (!difference) {
-      difference = fmt::format(
-          "cannot resume {}: the settings have changed ({}); use the same ones, or leave out --resume to start anew",
-          log.path_.string(), describe_changes(before, settings));
-    }
+    if (!difference) difference = describe_other_settings(log.path_, before, settings);
   }
   if (difference) throw UserError("{}", *difference);
   return std::nullopt;

@@ -1,9 +1,9 @@
 #include "specthink/replay/replayer.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "specthink/base/error.h"
+#include "specthink/base/stopwatch.h"
 #include "specthink/kernels/limits.h"
 
 namespace specthink {
@@ -21,14 +21,6 @@ struct PrefillCase {
 // Verification steps of 2 to 16 rows, the catching up that recorded runs need most, and prompts.
 constexpr PrefillCase kPrefills[] = {{1024, 2},  {1024, 4},   {1024, 8}, {1024, 16},
                                      {8192, 20}, {8192, 120}, {0, 1024}, {0, 16384}};
-
-class Stopwatch {
- public:
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 std::optional<double> median(std::vector<double> values) {
   if (values.size() < static_cast<std::size_t>(kRepeats)) return std::nullopt;

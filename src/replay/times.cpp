@@ -1,9 +1,12 @@
 #include "specthink/replay/times.h"
 
 #include <algorithm>
+#include <limits>
+#include <string>
 
 #include "specthink/base/error.h"
 #include "specthink/replay/workload.h"
+#include "specthink/report/json_reader.h"
 
 namespace specthink {
 namespace {
@@ -48,28 +51,6 @@ void add_decode(ModelTimes& model, const RequestTiming& request, const StepBytes
   }
 }
 
-double require_number(const Json& object, const char* key, std::string_view source) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  if (!object.is_object() || found == object.end() || !found->is_number()) {
-    throw UserError("{}: expected a number in '{}'", source, key);
-  }
-  return found->get<double>();
-}
-
-std::int64_t require_count(const Json& object, const char* key, std::string_view source) {
-  constexpr double kExact = 9007199254740992.0;  // 2^53
-  const double value = require_number(object, key, source);
-  if (!object.at(key).is_number_integer() || value < 0 || value > kExact) {
-    throw UserError("{}: expected a count in '{}', found {}", source, key, excerpt(object.at(key)));
-  }
-  return static_cast<std::int64_t>(value);
-}
-
-const Json& require(const Json& object, const char* key, std::string_view source) {
-  if (!object.is_object() || !object.contains(key)) throw UserError("{}: expected the key '{}'", source, key);
-  return object.at(key);
-}
-
 OrderedJson model_json(const ModelTimes& model) {
   OrderedJson contexts = OrderedJson::array();
   for (const DecodeTimes& decode : model.by_context) {
@@ -78,17 +59,21 @@ OrderedJson model_json(const ModelTimes& model) {
   return {{"prefilled", model.prefilled}, {"prefill_seconds", model.prefill_seconds}, {"by_context", contexts}};
 }
 
+// Differences of two clock readings may lie below 0.
+double seconds_of(const JsonReader& reader, const char* key) { return reader.number(key, -JsonReader::kMaxNumber); }
+
 ModelTimes parse_model(const Json& object, std::string_view source) {
+  const JsonReader reader(object, source, "the model");
   ModelTimes model;
-  model.prefilled = require_count(object, "prefilled", source);
-  model.prefill_seconds = require_number(object, "prefill_seconds", source);
-  const Json& contexts = require(object, "by_context", source);
-  if (!contexts.is_array() || contexts.size() != kNumContextBuckets) {
+  model.prefilled = reader.count("prefilled");
+  model.prefill_seconds = seconds_of(reader, "prefill_seconds");
+  const Json& contexts = reader.list("by_context");
+  if (contexts.size() != kNumContextBuckets) {
     throw UserError("{}: expected a list of {} in 'by_context'", source, kNumContextBuckets);
   }
   for (std::size_t i = 0; i < kNumContextBuckets; ++i) {
-    model.by_context[i] = {require_number(contexts[i], "steps", source), require_number(contexts[i], "seconds", source),
-                           require_number(contexts[i], "limit_seconds", source)};
+    const JsonReader decode(contexts[i], source, "an entry of by_context");
+    model.by_context[i] = {decode.number("steps"), seconds_of(decode, "seconds"), seconds_of(decode, "limit_seconds")};
   }
   return model;
 }
@@ -170,29 +155,33 @@ OrderedJson to_json(const ReplayRecord& record) {
 }
 
 ReplayRecord parse_replay_record(const Json& object, std::string_view source) {
+  const JsonReader reader(object, source, "the run");
+  const auto count = [&](const char* key) {
+    return static_cast<int>(reader.count(key, std::numeric_limits<int>::max()));
+  };
   ReplayRecord record;
-  const Json& policy = require(object, "policy", source);
+  const std::string policy = reader.text("policy");
   bool known = false;
-  for (const ReplayPolicy candidate : {ReplayPolicy::original, ReplayPolicy::fixed, ReplayPolicy::target}) {
+  for (const ReplayPolicy candidate : kReplayPolicies) {
     const bool is_old_name = candidate == ReplayPolicy::original && policy == "seed";
     if (policy != name_of(candidate) && !is_old_name) continue;
     record.policy = candidate;
     known = true;
   }
-  if (!known) throw UserError("{}: expected original, fixed or target in 'policy', found {}", source, excerpt(policy));
-  record.workload = static_cast<std::size_t>(require_count(object, "workload", source));
-  record.problem = static_cast<int>(require_count(object, "problem", source));
-  record.run = static_cast<int>(require_count(object, "run", source));
-  record.prompt_tokens = static_cast<int>(require_count(object, "prompt_tokens", source));
+  if (!known) reader.fail("policy", "original, fixed or target");
+  record.workload = static_cast<std::size_t>(reader.count("workload"));
+  record.problem = count("problem");
+  record.run = count("run");
+  record.prompt_tokens = count("prompt_tokens");
   ReplayTimes& times = record.times;
-  times.tokens = require_count(object, "tokens", source);
-  times.seconds = require_number(object, "seconds", source);
-  times.requests = require_count(object, "requests", source);
-  times.request_seconds = require_number(object, "request_seconds", source);
-  times.switches = require_count(object, "switches", source);
-  times.switch_hand_over_seconds = require_number(object, "switch_hand_over_seconds", source);
-  times.of(Role::draft) = parse_model(require(object, "draft", source), source);
-  times.of(Role::target) = parse_model(require(object, "target", source), source);
+  times.tokens = reader.count("tokens");
+  times.seconds = seconds_of(reader, "seconds");
+  times.requests = reader.count("requests");
+  times.request_seconds = seconds_of(reader, "request_seconds");
+  times.switches = reader.count("switches");
+  times.switch_hand_over_seconds = seconds_of(reader, "switch_hand_over_seconds");
+  times.of(Role::draft) = parse_model(reader.value("draft"), reader.source() + ": draft");
+  times.of(Role::target) = parse_model(reader.value("target"), reader.source() + ": target");
   return record;
 }
 

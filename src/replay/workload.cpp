@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "specthink/base/error.h"
-#include "specthink/base/file.h"
 
 namespace specthink {
 namespace {
@@ -83,19 +82,7 @@ const char* name_of(ReplayPolicy policy) {
   return "unknown";
 }
 
-std::vector<Trace> read_workloads(const std::filesystem::path& path) {
-  const std::string content = read_file(path);
-  std::vector<Trace> traces;
-  for (const TextLine& line : split_lines(content)) {
-    const std::string source = fmt::format("{}:{}", path.string(), line.number);
-    const Json object = parse_json(line.text, source);
-    if (object.is_object() && object.contains("format")) continue;
-    traces.push_back(parse_trace(object, source));
-    check_workload(traces.back(), source);
-  }
-  if (traces.empty()) throw UserError("{}: no recorded run in it, expected one JSON trace a line", path.string());
-  return traces;
-}
+std::vector<Trace> read_workloads(const std::filesystem::path& path) { return read_traces(path, check_workload); }
 
 std::vector<std::size_t> select_workloads(const std::optional<std::vector<IndexRange>>& ranges, std::size_t count) {
   const std::vector<IndexRange> all{{0, static_cast<int>(count) - 1}};

@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
-#include <set>
 #include <utility>
 
 #include "report/run_lock.h"
@@ -20,35 +18,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxChangesShown = 6;
-constexpr const char* kTimeFormat = "%Y%m%d_%H%M%S";
-
-std::string format_time(std::time_t time) {
-  std::tm local{};
-  localtime_r(&time, &local);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, kTimeFormat, &local)};
-}
-
 bool is_other_part(Json settings, Json mine) {
   if (!settings.contains(kPartKey) || !mine.contains(kPartKey) || settings == mine) return false;
   settings.erase(kPartKey);
   mine.erase(kPartKey);
   return settings == mine;
-}
-
-void collect_changes(const Json& before, const Json& now, const std::string& name, std::vector<std::string>& changes) {
-  if (before == now) return;
-  if (!before.is_object() || !now.is_object()) {
-    changes.push_back(fmt::format("{}: {}, now {}", name, excerpt(before), excerpt(now)));
-    return;
-  }
-  std::set<std::string> keys;
-  for (const auto& [key, value] : before.items()) keys.insert(key);
-  for (const auto& [key, value] : now.items()) keys.insert(key);
-  for (const std::string& key : keys) {
-    collect_changes(before.value(key, Json()), now.value(key, Json()), name.empty() ? key : name + "." + key, changes);
-  }
 }
 
 }  // namespace
@@ -67,23 +41,6 @@ std::size_t RunPlan::total() const {
   const auto of = static_cast<std::size_t>(part.of);
   const auto number = static_cast<std::size_t>(part.number);
   return modes.size() * num_runs * ((num_problems + of - number) / of);
-}
-
-std::string describe_changes(const Json& before, const Json& now) {
-  std::vector<std::string> changes;
-  collect_changes(before, now, "", changes);
-  const std::size_t more = changes.size() - std::min(changes.size(), kMaxChangesShown);
-  changes.resize(changes.size() - more);
-  return fmt::format("{}{}", fmt::join(changes, "; "), more > 0 ? fmt::format("; and {} more", more) : "");
-}
-
-std::string current_timestamp() { return format_time(std::time(nullptr)); }
-
-std::string second_after(const std::string& timestamp) {
-  std::tm local{};
-  check(strptime(timestamp.c_str(), kTimeFormat, &local) != nullptr, "a timestamp is YYYYmmdd_HHMMSS");
-  local.tm_isdst = -1;
-  return format_time(std::mktime(&local) + 1);
 }
 
 RunLog RunLog::create(const fs::path& folder, const RunPlan& plan, std::string timestamp) {
@@ -109,7 +66,7 @@ RunLog RunLog::create(const fs::path& folder, const RunPlan& plan, std::string t
 }
 
 std::optional<RunLog> RunLog::resume(const fs::path& folder, const RunPlan& plan) {
-  const auto open_log = [&](const RunLogName& name) {
+  const auto open_log = [&](const LogName& name) {
     RunLog log;
     log.path_ = name.path;
     log.timestamp_ = name.timestamp;
@@ -124,10 +81,10 @@ std::optional<RunLog> RunLog::resume(const fs::path& folder, const RunPlan& plan
     return log;
   };
 
-  std::optional<RunLogName> newest;       // of all logs, when it has these settings
+  std::optional<LogName> newest;          // of all logs, when it has these settings
   std::optional<std::string> difference;  // of the newest unfinished log, when it has others
   bool is_newest = true;
-  for (const RunLogName& name : list_run_logs(folder)) {
+  for (const LogName& name : list_run_logs(folder)) {
     const std::optional<RunLogState> state = inspect_run_log(name.path);
     if (!state || is_other_part(state->settings, plan.settings)) continue;
     const bool unfinished = state->finished < state->total;
@@ -135,10 +92,7 @@ std::optional<RunLog> RunLog::resume(const fs::path& folder, const RunPlan& plan
       if (unfinished) return open_log(name);
       if (is_newest) newest = name;
     } else if (unfinished && !difference) {
-      difference = fmt::format(
-          "cannot resume {}: the settings have changed ({}); use the same ones, or leave out --resume "
-          "to start anew",
-          name.path.string(), describe_changes(state->settings, plan.settings));
+      difference = describe_other_settings(name.path, state->settings, plan.settings);
     }
     is_newest = false;
   }

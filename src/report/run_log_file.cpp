@@ -1,13 +1,9 @@
 #include "specthink/report/run_log_file.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <set>
-#include <system_error>
-#include <tuple>
 #include <utility>
 
 #include "specthink/base/error.h"
@@ -52,34 +48,14 @@ RunRecord load_record(const TextLine& line, const RunPlan& plan, const std::stri
     }
     return record;
   } catch (const UserError& error) {
-    throw UserError("{}; delete this line to have its run done again, or leave out --resume to start anew",
-                    error.what());
+    fail_at_line(error.what());
   }
-}
-
-void cut_file(const fs::path& path, std::size_t size) {
-  std::error_code error;
-  fs::resize_file(path, size, error);
-  if (error) throw EnvironmentError("cannot write {}: {}", path.string(), error.message());
 }
 
 }  // namespace
 
-std::vector<RunLogName> list_run_logs(const fs::path& folder) {
-  static const std::regex kName("[a-z_]+_benchmark_([0-9]{8}_[0-9]{6})\\.jsonl");
-  std::vector<RunLogName> logs;
-  std::error_code ignored;
-  for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
-    const std::string name = entry->path().filename().string();
-    std::smatch match;
-    std::error_code unreadable;
-    if (!std::regex_match(name, match, kName) || !entry->is_regular_file(unreadable)) continue;
-    logs.push_back({entry->path(), match[1]});
-  }
-  std::sort(logs.begin(), logs.end(), [](const RunLogName& a, const RunLogName& b) {
-    return std::tie(a.timestamp, a.path) > std::tie(b.timestamp, b.path);
-  });
-  return logs;
+std::vector<LogName> list_run_logs(const fs::path& folder) {
+  return list_logs(folder, "[a-z_]+_benchmark_([0-9]{8}_[0-9]{6})\\.jsonl");
 }
 
 OrderedJson header_json(const RunPlan& plan, const std::string& timestamp) {
@@ -131,7 +107,7 @@ std::vector<RunRecord> load_run_log(const fs::path& path, const RunPlan& plan, T
     if (!line->terminated && !try_parse(line->text)) {
       if (torn_line == TornLine::skip) break;
       spdlog::warn("{}: the last line is torn and cut off, its run is done again", source);
-      cut_file(path, line->offset);
+      cut_log(path, line->offset);
       break;
     }
     RunRecord record = load_record(*line, plan, source);

@@ -1,10 +1,11 @@
 #include "specthink/report/run_record.h"
 
-#include <cmath>
 #include <set>
 #include <utility>
 
 #include "specthink/base/error.h"
+#include "specthink/report/json_reader.h"
+#include "specthink/report/ledger.h"
 #include "specthink/report/trace.h"
 
 namespace specthink {
@@ -57,74 +58,10 @@ const std::set<std::string>& known_keys() {
   return keys;
 }
 
-// Reads keys of one object; every mistake is a UserError that names the object and the key.
-class Reader {
- public:
-  Reader(const Json& object, std::string source) : object_(object), source_(std::move(source)) {
-    if (!object.is_object()) throw UserError("{}: expected a JSON object, found {}", source_, excerpt(object));
-  }
-
-  const Json& value(const char* key) const {
-    const auto found = object_.find(key);
-    if (found == object_.end()) throw UserError("{}: the run has no key '{}'", source_, key);
-    return *found;
-  }
-
-  std::int64_t count(const char* key) const {
-    constexpr std::int64_t kMax = std::int64_t{1} << 40;
-    const Json& json = value(key);
-    const std::int64_t count = json.is_number_integer() ? json.get<std::int64_t>() : -1;
-    if (count < 0 || count > kMax) fail(key, "a count");
-    return count;
-  }
-
-  double number(const char* key) const {
-    constexpr double kMax = 1e12;
-    const Json& json = value(key);
-    const double number = json.is_number() ? json.get<double>() : -1;
-    if (!(number >= 0 && number <= kMax)) fail(key, "a number of at least 0");
-    return number;
-  }
-
-  std::string text(const char* key) const {
-    const Json& json = value(key);
-    if (!json.is_string()) fail(key, "a string");
-    return json.get<std::string>();
-  }
-
-  [[noreturn]] void fail(const char* key, const char* expected) const {
-    throw UserError("{}: expected {} in '{}', found {}", source_, expected, key, excerpt(value(key)));
-  }
-
-  const std::string& source() const { return source_; }
-
- private:
-  const Json& object_;
-  std::string source_;
-};
-
-RunMode parse_mode(const Reader& reader) {
-  const std::string name = reader.text("model_type");
-  for (const RunMode mode : {RunMode::large, RunMode::spec, RunMode::draft}) {
-    if (name == name_of(mode)) return mode;
-  }
-  reader.fail("model_type", "large_model, speculative_thinking or draft_model");
-}
-
-Ledger parse_ledger(const Reader& run) {
-  const Reader reader(run.value("ledger"), run.source() + ": ledger");
-  Ledger ledger;
-  ledger.draft = reader.count("draft");
-  ledger.target = reader.count("target");
-  ledger.injected = reader.count("injected");
-  ledger.draft_wasted = reader.count("draft_wasted");
-  ledger.target_wasted = reader.count("target_wasted");
-  ledger.draft_prefilled = reader.count("draft_prefilled");
-  ledger.target_prefilled = reader.count("target_prefilled");
-  // The file has the share; counts are far below 2^53, so that rounding gives back the count it was made from.
-  const double share = reader.number("nominal_target_share");
-  ledger.nominal_target_tokens = std::llround(share * static_cast<double>(ledger.generated()));
-  return ledger;
+RunMode parse_mode(const JsonReader& reader) {
+  const std::optional<RunMode> mode = find_run_mode(reader.text("model_type"));
+  if (!mode) reader.fail("model_type", "large_model, speculative_thinking or draft_model");
+  return *mode;
 }
 
 }  // namespace
@@ -139,6 +76,13 @@ const char* name_of(RunMode mode) {
       return "draft_model";
   }
   throw InternalError("unknown run mode {}", static_cast<int>(mode));
+}
+
+std::optional<RunMode> find_run_mode(std::string_view name) {
+  for (const RunMode mode : {RunMode::large, RunMode::spec, RunMode::draft}) {
+    if (name == name_of(mode)) return mode;
+  }
+  return std::nullopt;
 }
 
 std::vector<RunMode> run_modes(TestMode test_mode) {
@@ -201,7 +145,7 @@ OrderedJson log_json(const RunRecord& record) {
 }
 
 RunRecord parse_record(const Json& object, std::string_view source) {
-  const Reader reader(object, std::string(source));
+  const JsonReader reader(object, source, "the run");
   RunRecord record;
   record.key.mode = parse_mode(reader);
   record.key.problem = static_cast<std::size_t>(reader.count("problem"));
@@ -213,13 +157,13 @@ RunRecord parse_record(const Json& object, std::string_view source) {
   record.generated_text = reader.text("generated_text");
   record.prompt_tokens = reader.count("prompt_tokens");
   record.finish_reason = reader.text("finish_reason");
-  record.ledger = parse_ledger(reader);
+  record.ledger = parse_ledger(reader.value("ledger"), reader.source() + ": ledger");
   if (record.key.mode == RunMode::spec) {
     record.large_model_tokens = reader.count("large_model_tokens");
     record.num_validations = reader.count("num_validations");
     record.takeovers = reader.count("takeovers");
   }
-  if (object.contains("correct")) {
+  if (reader.has("correct")) {
     if (!reader.value("correct").is_boolean()) reader.fail("correct", "true or false");
     record.correct = reader.value("correct").get<bool>();
     if (!reader.value("answer").is_null()) record.answer = reader.text("answer");

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "specthink/base/error.h"
 #include "specthink/base/file.h"
-#include "specthink/base/log.h"
+#include "specthink/report/json_reader.h"
 
 namespace specthink {
 namespace {
@@ -16,58 +15,31 @@ namespace {
 constexpr std::array<std::string_view, 4> kWriters{"draft", "probe", "inject", "target"};
 constexpr std::int64_t kMaxTokens = std::int64_t{1} << 24;  // no context is longer; sums of many stay exact
 
-const Json& require(const Json& object, const char* key, std::string_view source) {
-  if (!object.is_object()) throw UserError("{}: expected a JSON object, found {}", source, object.type_name());
-  const auto found = object.find(key);
-  if (found == object.end()) throw UserError("{}: the trace has no key '{}'", source, key);
-  return *found;
-}
+double read_time(const JsonReader& reader, const char* key) { return reader.has(key) ? reader.number(key) : -1; }
 
-int read_count(const Json& object, const char* key, std::string_view source) {
-  const Json& value = require(object, key, source);
-  // An unsigned value above the int64 range turns negative here, which is refused as well.
-  const std::int64_t count = value.is_number_integer() ? value.get<std::int64_t>() : -1;
-  if (count < 0 || count > kMaxTokens) {
-    throw UserError("{}: expected an integer from 0 to {} in '{}', found {}", source, kMaxTokens, key, excerpt(value));
-  }
-  return static_cast<int>(count);
-}
-
-double read_time(const Json& object, const char* key, std::string_view source) {
-  const auto found = object.find(key);
-  if (found == object.end()) return -1;
-  if (!found->is_number() || !(found->get<double>() >= 0)) {
-    throw UserError("{}: expected milliseconds of at least 0 in '{}', found {}", source, key, excerpt(*found));
-  }
-  return found->get<double>();
-}
-
-Segment parse_segment(const Json& object, std::string_view source) {
-  const Json& by = require(object, "by", source);
+Segment parse_segment(const Json& object, const std::string& source) {
+  const JsonReader reader(object, source, "the segment");
+  const Json& by = reader.value("by");
   const auto* writer = by.get_ptr<const std::string*>();
   if (!writer || std::find(kWriters.begin(), kWriters.end(), *writer) == kWriters.end()) {
-    throw UserError("{}: expected draft, probe, inject or target in 'by', found {}", source, excerpt(by));
+    reader.fail("by", "draft, probe, inject or target");
   }
   Segment segment;
   segment.by = *writer;
-  segment.tokens = read_count(object, "tokens", source);
-  segment.start_ms = read_time(object, "start_ms", source);
-  segment.ms = read_time(object, "ms", source);
+  segment.tokens = static_cast<int>(reader.count("tokens", kMaxTokens));
+  segment.start_ms = read_time(reader, "start_ms");
+  segment.ms = read_time(reader, "ms");
   return segment;
 }
 
-// Null for a last line that was cut off while it was written.
-std::optional<Json> parse_line(const TextLine& line, std::string_view source) {
-  try {
-    return parse_json(line.text, source);
-  } catch (const UserError&) {
-    if (line.terminated) throw;
-    spdlog::warn("{}: the last line is torn and skipped", source);
-    return std::nullopt;
-  }
-}
-
 }  // namespace
+
+Json to_json(const Segment& segment) {
+  Json json = {{"by", segment.by}, {"tokens", segment.tokens}};
+  if (segment.start_ms >= 0) json["start_ms"] = segment.start_ms;
+  if (segment.ms >= 0) json["ms"] = segment.ms;
+  return json;
+}
 
 OrderedJson to_json(const Trace& trace) {
   OrderedJson segments = OrderedJson::array();
@@ -80,14 +52,14 @@ OrderedJson to_json(const Trace& trace) {
 }
 
 Trace parse_trace(const Json& object, std::string_view source) {
+  const JsonReader reader(object, source, "the trace");
+  const auto count = [&](const char* key) { return static_cast<int>(reader.count(key, kMaxTokens)); };
   Trace trace;
-  trace.problem = read_count(object, "problem", source);
-  trace.run = read_count(object, "run", source);
-  trace.prompt_tokens = read_count(object, "prompt_tokens", source);
-  trace.completion_tokens = read_count(object, "completion_tokens", source);
-  const Json& segments = require(object, "segments", source);
-  if (!segments.is_array())
-    throw UserError("{}: expected a list in 'segments', found {}", source, segments.type_name());
+  trace.problem = count("problem");
+  trace.run = count("run");
+  trace.prompt_tokens = count("prompt_tokens");
+  trace.completion_tokens = count("completion_tokens");
+  const Json& segments = reader.list("segments");
   trace.segments.reserve(segments.size());
   for (std::size_t i = 0; i < segments.size(); ++i) {
     trace.segments.push_back(parse_segment(segments[i], fmt::format("{}: segments[{}]", source, i)));
@@ -95,16 +67,17 @@ Trace parse_trace(const Json& object, std::string_view source) {
   return trace;
 }
 
-std::vector<Trace> read_traces(const std::filesystem::path& path) {
+std::vector<Trace> read_traces(const std::filesystem::path& path, const TraceCheck& check) {
   const std::string content = read_file(path);
   std::vector<Trace> traces;
   for (const TextLine& line : split_lines(content)) {
     const std::string source = fmt::format("{}:{}", path.string(), line.number);
-    const std::optional<Json> object = parse_line(line, source);
-    if (!object || (object->is_object() && object->contains("format"))) continue;
-    traces.push_back(parse_trace(*object, source));
+    const Json object = parse_json(line.text, source);
+    if (object.is_object() && object.contains("format")) continue;
+    traces.push_back(parse_trace(object, source));
+    if (check) check(traces.back(), source);
   }
-  if (traces.empty()) throw UserError("{}: no trace in it, expected one JSON object a line", path.string());
+  if (traces.empty()) throw UserError("{}: no recorded run in it, expected one JSON trace a line", path.string());
   return traces;
 }
 

@@ -25,23 +25,4 @@ Ledger& Ledger::operator+=(const Ledger& other) {
   return *this;
 }
 
-Json to_json(const Ledger& ledger) {
-  return {{"draft", ledger.draft},
-          {"target", ledger.target},
-          {"injected", ledger.injected},
-          {"draft_wasted", ledger.draft_wasted},
-          {"target_wasted", ledger.target_wasted},
-          {"draft_prefilled", ledger.draft_prefilled},
-          {"target_prefilled", ledger.target_prefilled},
-          {"nominal_target_share", ledger.nominal_target_share()},
-          {"target_share", ledger.target_share()}};
-}
-
-Json to_json(const Segment& segment) {
-  Json json = {{"by", segment.by}, {"tokens", segment.tokens}};
-  if (segment.start_ms >= 0) json["start_ms"] = segment.start_ms;
-  if (segment.ms >= 0) json["ms"] = segment.ms;
-  return json;
-}
-
 }  // namespace specthink

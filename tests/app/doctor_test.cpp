@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include "app/doctor_checks.h"
+#include "app/doctor/checks.h"
 #include "app/program.h"
 
 namespace specthink::doctor {

@@ -121,7 +121,5 @@ TEST(benchmark, unusable_folders_are_found_before_any_run) {
   expect_contains(message_of<EnvironmentError>([&] { prepare(folder.path() / "locked"); }), "--output-dir");
 }
 
-// A limit on the size of files stands for a full disk: a write stops in the middle of a line.
-
 }  // namespace
 }  // namespace specthink

@@ -83,7 +83,7 @@ for script in demo.sh test.sh; do
   expect "all there: $script succeeds" succeeded
 done
 expect "test.sh builds everything" called "^cmake --build $build_dir$"
-expect "test.sh runs the tests of the build folder" called "^ctest --test-dir $build_dir .*-j 2$"
+expect "test.sh runs the tests of the build folder" called "^ctest --test-dir $build_dir .*-j 2 "
 launch demo.sh --num-problems 3
 expect "demo.sh builds the program alone" called "^cmake --build $build_dir --target specthink$"
 expect "demo.sh compares on two ranks, with its arguments" called "^mpirun .*-np 2 $build_dir/specthink bench .*demo.yml .*--num-problems 3$"

@@ -56,12 +56,6 @@ TEST_F(trace, written_lines_are_read_back) {
   EXPECT_EQ(traces[1].completion_tokens, 9);
 }
 
-TEST_F(trace, a_torn_last_line_is_skipped) {
-  for (std::size_t size = 0; size < kLine.size(); ++size) {
-    ASSERT_EQ(read_traces(write(kLine + "\n" + kLine.substr(0, size))).size(), 1u) << size;
-  }
-}
-
 TEST_F(trace, recorded_workload) {
   const fs::path path = testing_support::shared_data() / "seed_runs" / "qwen3_32b_1.7b_workload.jsonl";
   if (!fs::exists(path)) GTEST_SKIP() << "no shared data: " << path;
@@ -80,6 +74,15 @@ TEST_F(trace, recorded_workload) {
   std::cout << "checked " << traces.size() << " recorded traces\n";
 }
 
+TEST_F(trace, a_check_sees_every_trace) {
+  std::vector<std::string> sources;
+  read_traces(write(kLine + "\n" + kLine), [&](const Trace& run, std::string_view source) {
+    EXPECT_EQ(run.run, 2);
+    sources.emplace_back(source);
+  });
+  EXPECT_EQ(sources, (std::vector<std::string>{path_.string() + ":1", path_.string() + ":2"}));
+}
+
 TEST_F(trace, malformed_lines_are_named) {
   const auto with = [](const std::string& from, const std::string& to) {
     std::string line = kLine;
@@ -89,6 +92,7 @@ TEST_F(trace, malformed_lines_are_named) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"[1]", "JSON object"},
       {"{", "not valid JSON"},
+      {kLine.substr(0, kLine.size() - 1), "not valid JSON"},
       {with("\"problem\":1,", ""), "'problem'"},
       {with("\"segments\"", "\"parts\""), "'segments'"},
       {with("\"run\":2", "\"run\":-2"), "'run', found -2"},
@@ -111,8 +115,8 @@ TEST_F(trace, malformed_lines_are_named) {
     EXPECT_NE(message.find(".jsonl:2"), std::string::npos) << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   }
-  for (const char* content : {"", "\n", "{\"format\":1}\n", "{"}) {
-    EXPECT_NE(error_of(content).find("no trace in it"), std::string::npos);
+  for (const char* content : {"", "\n", "{\"format\":1}\n"}) {
+    EXPECT_NE(error_of(content).find("no recorded run in it"), std::string::npos);
   }
   std::cout << "checked " << cases.size() << " malformed traces\n";
 }

@@ -1,6 +1,7 @@
 // Recorded runs, and the requests of fixed lengths that replay them.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -12,6 +13,9 @@
 #include "specthink/schedule/schedule.h"
 
 namespace specthink {
+
+/// In the order of the reports.
+inline constexpr std::array kReplayPolicies{ReplayPolicy::original, ReplayPolicy::fixed, ReplayPolicy::target};
 
 const char* name_of(ReplayPolicy policy);
 

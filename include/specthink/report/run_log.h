@@ -33,13 +33,6 @@ struct RunPlan {
 /// The key of the settings that names the part; missing for a whole benchmark.
 constexpr const char* kPartKey = "part";
 
-/// What was changed between two settings: "seed: 0, now 1; sampling.top_p: 0.95, now 1.0".
-std::string describe_changes(const Json& before, const Json& now);
-
-/// `YYYYmmdd_HHMMSS` of the local time now, and of the second after another one.
-std::string current_timestamp();
-std::string second_after(const std::string& timestamp);
-
 class RunLog {
  public:
   /// Starts `folder`/KIND_benchmark_TIMESTAMP.jsonl and locks it. Where that name is taken (another job started within

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "specthink/base/json.h"
+#include "specthink/report/log_file.h"
 #include "specthink/report/run_log.h"
 
 namespace specthink {
@@ -15,14 +16,8 @@ namespace specthink {
 /// The value of `format` in the first line.
 constexpr std::string_view kRunLogFormat = "specthink benchmark runs 1";
 
-/// A file of the name KIND_benchmark_TIMESTAMP.jsonl.
-struct RunLogName {
-  std::filesystem::path path;
-  std::string timestamp;
-};
-
-/// The logs of a folder, the newest first.
-std::vector<RunLogName> list_run_logs(const std::filesystem::path& folder);
+/// The run logs of a folder (KIND_benchmark_TIMESTAMP.jsonl), the newest first.
+std::vector<LogName> list_run_logs(const std::filesystem::path& folder);
 
 /// The first line of a new log.
 OrderedJson header_json(const RunPlan& plan, const std::string& timestamp);

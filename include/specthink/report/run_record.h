@@ -25,6 +25,9 @@ enum class RunMode : std::uint8_t {
 /// The key of a mode in result files and the beginning of their names: large_model, speculative_thinking, draft_model.
 const char* name_of(RunMode mode);
 
+/// The mode of that name; null when there is none.
+std::optional<RunMode> find_run_mode(std::string_view name);
+
 /// In the order in which they run and are printed.
 std::vector<RunMode> run_modes(TestMode test_mode);
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -19,15 +20,20 @@ struct Trace {
   std::vector<Segment> segments;
 };
 
+/// {by, tokens, start_ms?, ms?}
+Json to_json(const Segment& segment);
+
 OrderedJson to_json(const Trace& trace);
 
 /// Reads the object of one line; keys that it does not know are left alone. `source` names the line in errors.
 /// Throws UserError for a missing key, a wrong type, a negative or absurd count, an unknown `by`.
 Trace parse_trace(const Json& object, std::string_view source);
 
+/// Throws UserError that begins with `source` for a trace that is of no use to the caller.
+using TraceCheck = std::function<void(const Trace& trace, std::string_view source)>;
+
 /// The traces of a file. A line with the key `format` describes the file and is skipped, so that the run log of a
-/// benchmark is a trace file as well; a torn last line is skipped with a warning. Throws UserError, also when there
-/// is no trace in it.
-std::vector<Trace> read_traces(const std::filesystem::path& path);
+/// benchmark is a trace file as well. Throws UserError that names the line, also when there is no trace in it.
+std::vector<Trace> read_traces(const std::filesystem::path& path, const TraceCheck& check = {});
 
 }  // namespace specthink

@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <string>
 
-#include "specthink/base/json.h"
-
 namespace specthink {
 
 /// Token counts of one run (or a sum of runs).
@@ -24,11 +22,8 @@ struct Ledger {
   double nominal_target_share() const;  ///< as the original's result files count it
 
   Ledger& operator+=(const Ledger& other);
+  bool operator==(const Ledger&) const = default;
 };
-
-/// {draft, target, injected, draft_wasted, target_wasted, draft_prefilled, target_prefilled, nominal_target_share,
-/// target_share}
-Json to_json(const Ledger& ledger);
 
 /// One entry of a trace: who worked, for how many tokens, when.
 struct Segment {
@@ -36,8 +31,8 @@ struct Segment {
   int tokens = 0;
   double start_ms = -1;  ///< since the run began; below 0: not measured
   double ms = -1;
-};
 
-Json to_json(const Segment& segment);
+  bool operator==(const Segment&) const = default;
+};
 
 }  // namespace specthink

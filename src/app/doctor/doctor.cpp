@@ -7,14 +7,14 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 
 #include "app/commands.h"
-#include "app/doctor_checks.h"
-#include "app/session.h"
+#include "app/doctor/checks.h"
+#include "app/job/job.h"
+#include "specthink/base/stopwatch.h"
 #include "specthink/comm/collectives.h"
 #include "specthink/comm/device.h"
 #include "specthink/comm/launcher.h"
@@ -42,7 +42,7 @@ RankFacts facts_of_this_rank(const ProcessGroup& group, const CudaInfo& cuda) {
   cpu_set_t cores;
   CPU_ZERO(&cores);
   facts.cores = sched_getaffinity(0, sizeof cores, &cores) == 0 ? std::max(1, CPU_COUNT(&cores)) : 1;
-  // As a session shares the cores among the ranks of a node.
+  // As a job with models shares the cores among the ranks of a node.
   facts.threads = std::getenv("OMP_NUM_THREADS") ? at::get_num_threads() : std::max(1, facts.cores / facts.local_size);
   for (const GpuInfo& gpu : cuda.gpus) facts.gpu_uuids.push_back(gpu.uuid);
   return facts;
@@ -130,26 +130,25 @@ std::vector<Check> gather_nodes(const ProcessGroup& group, const std::vector<Che
   return checks;
 }
 
-struct AllReduce {
+struct AllReduceTiming {
   double microseconds = 0;
   bool correct = false;
 };
 
-AllReduce time_all_reduce(const ProcessGroup& group, c10::Device device) {
+AllReduceTiming time_all_reduce(const ProcessGroup& group, c10::Device device) {
   const auto collectives = Collectives::create(group, device);
   at::Tensor ones = at::ones({kElements}, at::TensorOptions().dtype(at::kBFloat16).device(device));
   collectives->all_reduce(ones);
-  AllReduce result;
+  AllReduceTiming result;
   result.correct = (ones == group.size()).all().item<bool>();
   at::Tensor zeros = at::zeros_like(ones);
   for (int round = 0; round < kWarmUpRounds; ++round) collectives->all_reduce(zeros);
   synchronize(device);
   group.barrier();
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   for (int round = 0; round < kRounds; ++round) collectives->all_reduce(zeros);
   synchronize(device);
-  result.microseconds =
-      std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count() / kRounds;
+  result.microseconds = 1e6 * watch.seconds() / kRounds;
   return result;
 }
 
@@ -161,7 +160,7 @@ Check check_collectives(const RankGroups& groups, bool on_cpu) {
     return {"all-reduce", State::ok, library + "; timed with several ranks only: mpirun -np N specthink doctor", ""};
   }
   const c10::Device device = select_device(groups.world(), on_cpu ? DeviceChoice::cpu : DeviceChoice::cuda);
-  AllReduce result;
+  AllReduceTiming result;
   std::string failure;
   try {
     result = time_all_reduce(group, device);

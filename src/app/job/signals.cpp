@@ -1,4 +1,4 @@
-#include "app/signals.h"
+#include "app/job/signals.h"
 
 #include <csignal>
 

@@ -1,4 +1,4 @@
-#include "app/doctor_checks.h"
+#include "app/doctor/checks.h"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "app/doctor_text.h"
+#include "app/doctor/text.h"
 #include "specthink/base/error.h"
 
 namespace specthink::doctor {

@@ -1,8 +1,8 @@
 // The checks of a model folder.
 #include <fmt/format.h>
 
-#include "app/doctor_checks.h"
-#include "app/doctor_text.h"
+#include "app/doctor/checks.h"
+#include "app/doctor/text.h"
 #include "specthink/base/error.h"
 #include "specthink/model/hub.h"
 #include "specthink/model/memory_plan.h"

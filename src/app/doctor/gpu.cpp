@@ -6,8 +6,8 @@
 #include <map>
 #include <sstream>
 
-#include "app/doctor_checks.h"
-#include "app/doctor_text.h"
+#include "app/doctor/checks.h"
+#include "app/doctor/text.h"
 
 namespace specthink::doctor {
 namespace {

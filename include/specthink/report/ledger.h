@@ -1,0 +1,18 @@
+// The ledger of a run as JSON.
+#pragma once
+
+#include <string_view>
+
+#include "specthink/base/json.h"
+#include "specthink/schedule/ledger.h"
+
+namespace specthink {
+
+/// {draft, target, injected, draft_wasted, target_wasted, draft_prefilled, target_prefilled, nominal_target_share,
+/// target_share}
+Json to_json(const Ledger& ledger);
+
+/// Reads what to_json() wrote. Throws UserError that begins with `source`.
+Ledger parse_ledger(const Json& object, std::string_view source);
+
+}  // namespace specthink

@@ -1,0 +1,96 @@
+#include "app/job/job.h"
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "app/job/signals.h"
+#include "specthink/base/error.h"
+#include "specthink/base/log.h"
+#include "specthink/comm/fault.h"
+#include "specthink/comm/launcher.h"
+#include "specthink/comm/watchdog.h"
+
+namespace specthink {
+namespace {
+
+/// One of the processes that the launcher started prints; the others do not end before it has, as a launcher may end a
+/// job whose first process fails.
+int report_launch(const std::string& problem, const LauncherEnvironment& launcher) {
+  if (launcher_rank(launcher) == 0) {
+    report_failure(problem, 0, 1);
+  } else {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+  return kExitEnvironment;
+}
+
+}  // namespace
+
+int run_on_ranks(double collective_timeout, const std::function<int(const ProcessGroup&)>& body) {
+  const LauncherEnvironment launcher = remember_launcher();
+  if (const auto problem = launch_problem(launcher)) return report_launch(*problem, launcher);
+  const MpiSession mpi;
+  const ProcessGroup& world = mpi.world();
+  init_logging(world.rank());
+  if (const auto problem = world_problem(launcher, world.size(), MpiSession::library_version())) {
+    return world.rank() == 0 ? report_launch(*problem, launcher) : kExitEnvironment;
+  }
+  const StopSignals signals(world.stop_flag());
+  try {
+    together(world, [&] {
+      const char* fault_text = std::getenv(kFaultVariable);
+      if (!fault_text || !*fault_text) return;
+      const Fault fault = Fault::parse(fault_text);
+      if (fault.rank() == world.rank()) world.set_fault(fault);
+    });
+    Watchdog watchdog(world, collective_timeout);
+    int exit_code = kExitInternal;
+    try {
+      exit_code = end_job_on_failure(world, [&] {
+        world.mark(Phase::start);
+        return body(world);
+      });
+    } catch (const ReportedError& error) {
+      exit_code = error.exit_code();
+    }
+    std::fflush(stdout);  // before the other ranks end: a launcher may then end this one as well
+    world.mark(Phase::finished);
+    return exit_code;
+  } catch (const ReportedError& error) {
+    return error.exit_code();
+  } catch (...) {
+    const Failure failure = describe_current_exception();
+    report_failure(failure.message, world.rank(), world.size());
+    if (world.size() > 1) world.abort(failure.code);
+    return failure.code;
+  }
+}
+
+int run_on_ranks(const std::function<int(const ProcessGroup&)>& body) {
+  return run_on_ranks(default_settings().models.collective_timeout, body);
+}
+
+int end_job_on_failure(const ProcessGroup& world, const std::function<int()>& body) {
+  try {
+    return body();
+  } catch (const ReportedError&) {
+    throw;
+  } catch (...) {
+    world.failure_report().fail_now();
+    throw;
+  }
+}
+
+void require_one_group(const ProcessGroup& world, const Invocation& invocation) {
+  together(world, [&] {
+    const int tp = invocation.settings.models.tp;
+    if (tp == 0 || tp == world.size()) return;
+    throw UserError(
+        "--tp {}, but {} rank{}: '{}' has work for one group only; start {} rank{}, or leave out --tp to use all", tp,
+        world.size(), world.size() == 1 ? "" : "s", invocation.command, tp, tp == 1 ? "" : "s");
+  });
+}
+
+}  // namespace specthink

@@ -1,0 +1,10 @@
+// Letters of LaTeX commands and variables.
+#pragma once
+
+#include <cctype>
+
+namespace specthink {
+
+inline bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
+
+}  // namespace specthink

@@ -1,0 +1,89 @@
+#include "specthink/evaluation/solver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "specthink/base/error.h"
+#include "specthink/base/log.h"
+
+namespace specthink {
+namespace {
+
+static_assert(kMaxBatch == kMaxStepRows, "a batch that the settings allow is one that the engine takes");
+
+constexpr int kWarmUpTokens = 50;
+constexpr const char* kWarmUpPrompt = "What is 2+2?";
+
+Json phase_json(const PhaseTimes& times) {
+  return {{"decode_steps", times.decode_steps},
+          {"ms_per_step", times.milliseconds_per_step()},
+          {"prefilled", times.prefilled},
+          {"prefill_seconds", times.prefill_seconds}};
+}
+
+std::optional<Role> model_alone(RunMode mode) {
+  if (mode == RunMode::large) return Role::target;
+  if (mode == RunMode::draft) return Role::draft;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Solver::Solver(Engine& engine, Options options) : engine_(engine), options_(std::move(options)) {
+  check(options_.make_setup && options_.stop_requested, "a solver is told how runs begin and when they are to end");
+}
+
+void Solver::warm_up(const std::vector<RunMode>& modes) {
+  for (const RunMode mode : modes) {
+    RunSetup setup = options_.make_setup(kWarmUpPrompt, model_alone(mode));
+    setup.max_tokens = std::min(setup.max_tokens, kWarmUpTokens);
+    setup.settings.time_out = -1;
+    RunOptions run_options;
+    run_options.sampling = options_.sampling;
+    run_options.interrupted = options_.stop_requested;
+    run_schedule(engine_, std::move(setup), run_options);
+  }
+}
+
+ScheduledRun Solver::prepare(const Work& work, WorkSource& source) {
+  ScheduledRun run;
+  run.setup = options_.make_setup(work.problem.prompt, model_alone(work.key.mode));
+  run.options.sampling = options_.sampling;
+  run.options.draw = {options_.seed, static_cast<std::uint32_t>(work.key.problem),
+                      static_cast<std::uint32_t>(work.key.run)};
+  run.options.interrupted = [this, &source] { return options_.stop_requested() || source.is_stopped(); };
+  run.done = [this, &source, key = work.key, prompt_tokens = run.setup.prompt.size()](EngineRun done) {
+    source.deliver(make_record(key, outcome_of(key.mode, prompt_tokens, std::move(done))));
+  };
+  return run;
+}
+
+RunOutcome Solver::outcome_of(RunMode mode, std::size_t prompt_tokens, EngineRun run) {
+  draft_ += run.draft;
+  target_ += run.target;
+  RunOutcome outcome;
+  outcome.prompt_tokens = prompt_tokens;
+  outcome.latency = run.seconds;
+  if (mode != RunMode::draft) outcome.extra["target"] = phase_json(run.target);
+  if (mode != RunMode::large) outcome.extra["draft"] = phase_json(run.draft);
+  outcome.result = std::move(run.result);
+  return outcome;
+}
+
+void Solver::do_runs(WorkSource& source) {
+  run_schedules(engine_, options_.batch, [&]() -> std::optional<ScheduledRun> {
+    const std::optional<Work> work = source.next();
+    if (!work) return std::nullopt;
+    return prepare(*work, source);
+  });
+}
+
+void Solver::log_step_times() const {
+  for (const auto& [role, times] : {std::pair{Role::draft, draft_}, std::pair{Role::target, target_}}) {
+    if (times.decode_steps == 0) continue;
+    spdlog::info("{}: {:.3f} ms a decode step ({} steps), {} positions prefilled in {:.2f} s", name_of(role),
+                 times.milliseconds_per_step(), times.decode_steps, times.prefilled, times.prefill_seconds);
+  }
+}
+
+}  // namespace specthink

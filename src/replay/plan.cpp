@@ -1,0 +1,66 @@
+#include "specthink/replay/plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "specthink/base/error.h"
+#include "specthink/base/log.h"
+#include "specthink/replay/workload.h"
+#include "specthink/report/output_folder.h"
+
+namespace specthink {
+
+ReplayPlan make_replay_plan(const Settings& settings, const std::filesystem::path& file, Json run_settings,
+                            bool has_draft) {
+  ReplayPlan plan;
+  plan.policies = settings.replay.policies;
+  if (!has_draft && std::ranges::any_of(plan.policies, [](auto policy) { return policy != ReplayPolicy::target; })) {
+    throw UserError("the loops original and fixed need a draft model: give --draft FOLDER, or use --loop target");
+  }
+  plan.traces = read_workloads(file);
+  plan.selected = select_workloads(settings.replay.workloads, plan.traces.size());
+  plan.settings = std::move(run_settings);
+  prepare_output_folder(settings.bench.output_dir);
+  if (settings.bench.resume) plan.log = ReplayLog::resume(settings.bench.output_dir, plan.settings);
+  return plan;
+}
+
+void check_context(const ReplayPlan& plan, std::int64_t limit, const char* what) {
+  for (const std::size_t workload : plan.selected) {
+    for (const ReplayPolicy policy : plan.policies) {
+      const std::int64_t needed = replay_context(plan.traces[workload], policy);
+      if (needed <= limit) continue;
+      throw UserError("workload {} needs a context of {} tokens, but {} is {}: choose shorter ones with --workloads",
+                      workload, needed, what, limit);
+    }
+  }
+}
+
+bool run_workloads(Replayer& replayer, ReplayPlan& plan) {
+  const std::size_t total = plan.policies.size() * plan.selected.size();
+  std::size_t count = 0;
+  for (const ReplayPolicy policy : plan.policies) {
+    for (const std::size_t workload : plan.selected) {
+      ++count;
+      if (plan.log->find(policy, workload)) continue;
+      const std::optional<ReplayRecord> record = replayer.run(plan.traces[workload], workload, policy);
+      if (!record) return false;
+      plan.log->append(*record);
+      spdlog::info("[{}/{}] {}, workload {}: {} tokens in {:.2f} s, {:.1f} tokens/s", count, total, name_of(policy),
+                   workload, record->times.tokens, record->times.seconds, record->times.tokens_per_second());
+    }
+  }
+  return true;
+}
+
+std::vector<ReplayRecord> finished_records(const ReplayPlan& plan) {
+  std::vector<ReplayRecord> records;
+  for (const ReplayPolicy policy : kReplayPolicies) {
+    for (const std::size_t workload : plan.selected) {
+      if (const ReplayRecord* record = plan.log->find(policy, workload)) records.push_back(*record);
+    }
+  }
+  return records;
+}
+
+}  // namespace specthink

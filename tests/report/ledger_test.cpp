@@ -1,0 +1,50 @@
+#include "specthink/report/ledger.h"
+
+#include <gtest/gtest.h>
+
+#include "fixtures.h"
+
+namespace specthink {
+namespace {
+
+const Ledger kLedger{.draft = 7,
+                     .target = 5,
+                     .injected = 8,
+                     .draft_wasted = 4,
+                     .target_wasted = 5,
+                     .draft_prefilled = 8,
+                     .target_prefilled = 9,
+                     .nominal_target_tokens = 10};
+
+TEST(ledger, has_counts_and_shares) {
+  EXPECT_EQ(to_json(kLedger), Json({{"draft", 7},
+                                    {"target", 5},
+                                    {"injected", 8},
+                                    {"draft_wasted", 4},
+                                    {"target_wasted", 5},
+                                    {"draft_prefilled", 8},
+                                    {"target_prefilled", 9},
+                                    {"nominal_target_share", 0.5},
+                                    {"target_share", 0.25}}));
+}
+
+TEST(ledger, is_read_back) {
+  EXPECT_EQ(parse_ledger(to_json(kLedger), "x"), kLedger);
+  EXPECT_EQ(parse_ledger(to_json(Ledger{}), "x"), Ledger{});
+}
+
+TEST(ledger, mistakes_are_named) {
+  for (const auto& [key, value] : to_json(kLedger).items()) {
+    if (key == "target_share") continue;  // follows from the counts
+    Json bad = to_json(kLedger);
+    bad[key] = -1;
+    const std::string message = message_of<UserError>([&] { parse_ledger(bad, "log:3: ledger"); });
+    expect_contains(message, "log:3: ledger: ");
+    expect_contains(message, "'" + key + "', found -1");
+    bad.erase(key);
+    expect_contains(message_of<UserError>([&] { parse_ledger(bad, "log:3"); }), "has no key '" + key + "'");
+  }
+}
+
+}  // namespace
+}  // namespace specthink
