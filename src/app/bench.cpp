@@ -19,7 +19,7 @@
 #include "specthink/evaluation/task.h"
 #include "specthink/evaluation/work_exchange.h"
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 /// Without --aime-config and `task:`: AIME25 of the shipped configurations, beside the program's build folder or here.
@@ -192,4 +192,4 @@ int run_bench(const Invocation& invocation) {
   });
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -12,7 +12,7 @@
 #include "specthink/model/hub.h"
 #include "specthink/model/model_config.h"
 
-namespace specthink {
+namespace specthink::inline app {
 
 int run_bench_kernels(const Invocation& invocation) {
   init_logging(0);
@@ -49,4 +49,4 @@ int run_bench_kernels(const Invocation& invocation) {
   return kExitSuccess;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -8,7 +8,7 @@
 
 #include "specthink/comm/launcher.h"
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 const char* color_of(Origin origin) {
@@ -64,4 +64,4 @@ void ColoredOutput::write(const std::string& text, Origin origin) {
   std::fflush(stdout);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -7,7 +7,7 @@
 #include "specthink/text/detokenizer.h"
 #include "specthink/text/tokenizer.h"
 
-namespace specthink {
+namespace specthink::inline app {
 
 /// Target in green, injected words in yellow, the draft in the terminal's own colour. A character is shown when its
 /// last byte is there, in the colour of the token that completed it.
@@ -29,4 +29,4 @@ class ColoredOutput {
   Origin origin_ = Origin::draft;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -6,7 +6,7 @@
 
 #include "specthink/config/options.h"
 
-namespace specthink {
+namespace specthink::inline app {
 
 int run_generate(const Invocation& invocation);
 int run_score(const Invocation& invocation);
@@ -22,4 +22,4 @@ int run_doctor(const Invocation& invocation);
 /// Name, version and those of MPI, NCCL, torch and CUDA.
 std::string version_text();
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -3,7 +3,7 @@
 #include "app/commands.h"
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline app {
 
 int run_config(const Invocation& invocation) {
   if (invocation.settings.format == Format::json) {
@@ -14,4 +14,4 @@ int run_config(const Invocation& invocation) {
   return kExitSuccess;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

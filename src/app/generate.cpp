@@ -17,7 +17,7 @@
 #include "specthink/report/ledger.h"
 #include "specthink/report/trace.h"
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 TokenIds read_prompt(TextSide& text, const GenerateSettings& settings) {
@@ -107,4 +107,4 @@ int run_generate(const Invocation& invocation) {
   });
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -9,7 +9,7 @@
 #include "specthink/base/file.h"
 #include "specthink/base/strings.h"
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 void check_message(const OrderedJson& message, std::size_t index) {
@@ -48,4 +48,4 @@ OrderedJson read_messages(const GenerateSettings& settings) {
   return messages;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -7,7 +7,7 @@
 #include "specthink/config/settings.h"
 #include "specthink/text/chat_template.h"
 
-namespace specthink {
+namespace specthink::inline app {
 
 /// The positional argument, --prompt-file, or all of stdin. Throws UserError when there is nothing, or when stdin is a
 /// terminal and nothing was given.
@@ -16,4 +16,4 @@ std::string read_text_input(const GenerateSettings& settings);
 /// --messages as a list of {"role", "content"}; otherwise the text input as one user message. Throws UserError.
 OrderedJson read_messages(const GenerateSettings& settings);
 
-}  // namespace specthink
+}  // namespace specthink::inline app

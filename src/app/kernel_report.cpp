@@ -6,7 +6,7 @@
 #include "specthink/model/shard_plan.h"
 #include "specthink/report/table.h"
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 double share(const KernelReport& report, std::int64_t bytes, double seconds) {
@@ -151,4 +151,4 @@ Json to_json(const KernelReport& report) {
           {"models", std::move(models)}};
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -8,7 +8,7 @@
 #include "specthink/kernels/kernel_benchmark.h"
 #include "specthink/kernels/model_description.h"
 
-namespace specthink {
+namespace specthink::inline app {
 
 /// The first rank's part of a model that `ranks` share. Throws UserError when they cannot, or when its KV heads serve
 /// different numbers of query heads, which the decode kernels do not do.
@@ -38,4 +38,4 @@ struct KernelReport {
 std::string to_markdown(const KernelReport& report);
 Json to_json(const KernelReport& report);
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -16,7 +16,7 @@
 #include "specthink/comm/launcher.h"
 #include "specthink/comm/process_group.h"
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 int run_command(const Invocation& invocation) {
@@ -80,7 +80,7 @@ int report_current_exception() {
 }
 
 }  // namespace
-}  // namespace specthink
+}  // namespace specthink::inline app
 
 int main(int argc, char** argv) {
   using namespace specthink;

@@ -7,7 +7,7 @@
 #include "specthink/base/error.h"
 #include "specthink/base/log.h"
 
-namespace specthink {
+namespace specthink::inline app {
 
 int run_merge(const Invocation& invocation) {
   init_logging(0);
@@ -19,4 +19,4 @@ int run_merge(const Invocation& invocation) {
   return kExitSuccess;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

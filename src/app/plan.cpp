@@ -15,7 +15,7 @@
 #include "specthink/model/model_config.h"
 #include "specthink/report/table.h"
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 struct PlannedModel {
@@ -214,4 +214,4 @@ int run_plan(const Invocation& invocation) {
   return kExitSuccess;  // that it does not fit is an answer, too
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -19,7 +19,7 @@
 #include "specthink/replay/report.h"
 #include "specthink/report/log_file.h"
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 constexpr const char* kRecordedRuns = "seed_runs/qwen3_32b_1.7b_workload.jsonl";
@@ -147,4 +147,4 @@ int run_replay(const Invocation& invocation) {
   });
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -8,7 +8,7 @@
 #include "app/job/text_side.h"
 #include "specthink/base/json.h"
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 void print_table(const TokenIds& ids, const std::vector<float>& logprobs, const Tokenizer* tokenizer) {
@@ -56,4 +56,4 @@ int run_score(const Invocation& invocation) {
   });
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

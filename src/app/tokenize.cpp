@@ -18,7 +18,7 @@
 #include "specthink/model/hub.h"
 #include "specthink/text/tokenizer.h"
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 struct Input {
@@ -158,4 +158,4 @@ int run_tokenize(const Invocation& invocation) {
   return kExitSuccess;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

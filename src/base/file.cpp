@@ -11,7 +11,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline base {
 namespace {
 
 class FileDescriptor {
@@ -137,4 +137,4 @@ void MappedFile::release(std::size_t offset, std::size_t length) const {
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline base

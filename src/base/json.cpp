@@ -4,7 +4,7 @@
 #include "specthink/base/file.h"
 #include "specthink/base/strings.h"
 
-namespace specthink {
+namespace specthink::inline base {
 namespace {
 
 constexpr int kMaxDepth = 256;
@@ -53,4 +53,4 @@ std::string excerpt(const Json& value) {
 
 Json read_json(const std::filesystem::path& path) { return parse_json(read_file(path), path.string()); }
 
-}  // namespace specthink
+}  // namespace specthink::inline base

@@ -2,7 +2,7 @@
 
 #include <spdlog/sinks/stdout_color_sinks.h>
 
-namespace specthink {
+namespace specthink::inline base {
 
 void init_logging(int rank) {
   auto logger = spdlog::get("specthink");
@@ -12,4 +12,4 @@ void init_logging(int rank) {
   spdlog::set_default_logger(logger);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline base

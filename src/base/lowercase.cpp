@@ -5,7 +5,7 @@
 #include "specthink/base/strings.h"
 #include "specthink/base/utf8.h"
 
-namespace specthink {
+namespace specthink::inline base {
 namespace {
 
 constexpr char32_t kCapitalSigma = 0x3A3;
@@ -95,4 +95,4 @@ std::string lowercase(std::string_view text) {
   return result;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline base

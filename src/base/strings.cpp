@@ -6,7 +6,7 @@
 #include <array>
 #include <numeric>
 
-namespace specthink {
+namespace specthink::inline base {
 namespace {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -126,4 +126,4 @@ std::string replace_invalid_utf8(std::string_view text) {
   return result;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline base

@@ -8,7 +8,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 /// Throws EnvironmentError with MPI's own words.
 inline void check_mpi(int status, const char* call) {
@@ -24,4 +24,4 @@ inline int to_count(std::size_t bytes) {
   return static_cast<int>(bytes);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -4,7 +4,7 @@
 
 #include "comm/nccl_collectives.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
@@ -61,4 +61,4 @@ std::unique_ptr<Collectives> Collectives::create(const ProcessGroup& group, c10:
   return std::make_unique<CpuCollectives>(group);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -7,7 +7,7 @@
 #include "specthink/comm/gpu_sharing.h"
 #endif
 
-namespace specthink {
+namespace specthink::inline comm {
 
 c10::Device select_device(const ProcessGroup& world, DeviceChoice choice, bool oversubscribe) {
   int gpus = 0;
@@ -97,4 +97,4 @@ std::string nccl_version() {
 #endif
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

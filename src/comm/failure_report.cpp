@@ -13,7 +13,7 @@
 
 #include "specthink/comm/process_group.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 constexpr std::chrono::seconds kAbortTime{3};  // MPI_Abort and hooks may themselves wait for what is broken
@@ -94,4 +94,4 @@ void FailureReport::run_abort_hooks() {
   for (const auto& [id, hook] : hooks_) hook();
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

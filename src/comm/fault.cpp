@@ -10,7 +10,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 constexpr const char* kUsage = "RANK:PHASE[:ACTION[:COUNT]]";
@@ -87,4 +87,4 @@ void Fault::reach(FaultPhase phase) {
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -6,7 +6,7 @@
 
 #include "specthink/comm/gpu_info.h"
 
-namespace specthink::gpu {
+namespace specthink::inline comm::gpu {
 
 int count();
 void use(int index);  ///< the current device of this process from now on
@@ -24,4 +24,4 @@ std::string cuda_version();
 std::string nccl_version();
 CudaInfo inspect();  ///< see specthink/comm/gpu_info.h
 
-}  // namespace specthink::gpu
+}  // namespace specthink::inline comm::gpu

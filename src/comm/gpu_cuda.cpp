@@ -7,7 +7,7 @@
 #include "comm/gpu.h"
 #include "specthink/base/error.h"
 
-namespace specthink::gpu {
+namespace specthink::inline comm::gpu {
 namespace {
 
 #define SPECTHINK_CHECK_CUDA(call)                                                               \
@@ -87,4 +87,4 @@ std::string nccl_version() {
   return fmt::format("{}.{}.{}", version / 10000, version % 10000 / 100, version % 100);
 }
 
-}  // namespace specthink::gpu
+}  // namespace specthink::inline comm::gpu

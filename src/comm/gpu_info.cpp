@@ -6,7 +6,7 @@
 #include "comm/gpu.h"
 #endif
 
-namespace specthink {
+namespace specthink::inline comm {
 
 CudaInfo inspect_cuda() {
 #ifdef SPECTHINK_WITH_CUDA
@@ -19,4 +19,4 @@ CudaInfo inspect_cuda() {
   return info;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -6,7 +6,7 @@
 #include "comm/nvml.h"
 #include "specthink/comm/gpu_info.h"
 
-namespace specthink::gpu {
+namespace specthink::inline comm::gpu {
 namespace {
 
 GpuInfo inspect_gpu(int index, const std::optional<Nvml>& nvml) {
@@ -76,4 +76,4 @@ CudaInfo inspect() {
   return info;
 }
 
-}  // namespace specthink::gpu
+}  // namespace specthink::inline comm::gpu

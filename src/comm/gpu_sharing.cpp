@@ -2,7 +2,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 void check_gpu_sharing(std::span<const std::string> uuids, std::span<const int> groups, bool oversubscribe, int gpus,
                        int local_ranks) {
@@ -25,4 +25,4 @@ void check_gpu_sharing(std::span<const std::string> uuids, std::span<const int> 
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <map>
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 // The variables that are looked at.
@@ -105,4 +105,4 @@ std::optional<std::string> world_problem(const LauncherEnvironment& environment,
                      ranks == 1 ? ", so that each copy believes to be alone" : "", fix);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -5,7 +5,7 @@
 
 #include "comm/check_mpi.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 constexpr int kTag = 0;
@@ -56,4 +56,4 @@ std::optional<Mailbox::Message> Mailbox::try_receive_from(int rank) const {
   return message;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

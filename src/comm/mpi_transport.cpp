@@ -4,7 +4,7 @@
 #include "comm/check_mpi.h"
 #include "comm/transport.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 using std::chrono::microseconds;
@@ -57,4 +57,4 @@ class MpiTransport final : public Transport {
 
 std::unique_ptr<Transport> make_mpi_transport(MPI_Comm comm) { return std::make_unique<MpiTransport>(comm); }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

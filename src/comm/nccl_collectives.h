@@ -5,8 +5,8 @@
 
 #include "specthink/comm/collectives.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 std::unique_ptr<Collectives> make_nccl_collectives(const ProcessGroup& group, c10::Device device);
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

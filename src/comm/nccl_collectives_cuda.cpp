@@ -8,7 +8,7 @@
 
 #include "comm/nccl_collectives.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 #define SPECTHINK_CHECK_NCCL(call)                                                                  \
@@ -80,4 +80,4 @@ std::unique_ptr<Collectives> make_nccl_collectives(const ProcessGroup& group, c1
   return std::make_unique<NcclCollectives>(group, device);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -5,7 +5,7 @@
 
 #include "comm/check_mpi.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 std::shared_ptr<NodeShare> NodeShare::create(MPI_Comm node, int world_rank) {
   int index = 0;
@@ -32,4 +32,4 @@ NodeShare::NodeShare(SharedMemory memory, int index, int ranks)
 // Atomics of zeros are valid: the memory needs no construction that one process would do for the others.
 NodeShare::Flags& NodeShare::flags() const { return *std::launder(static_cast<Flags*>(memory_.data())); }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -13,7 +13,7 @@
 #include "specthink/comm/fault.h"
 #include "specthink/comm/rank_board.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 class NodeShare {
   struct Flags {
@@ -40,4 +40,4 @@ class NodeShare {
   Flags& flags() const;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

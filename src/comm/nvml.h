@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-namespace specthink {
+namespace specthink::inline comm {
 
 class Nvml {
  public:
@@ -37,4 +37,4 @@ class Nvml {
   void* library_ = nullptr;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -4,7 +4,7 @@
 
 #include "comm/nvml.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 using Status = int;  // nvmlReturn_t
@@ -104,4 +104,4 @@ std::string Nvml::pcie_path(Device a, Device b) const {
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

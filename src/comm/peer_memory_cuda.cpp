@@ -6,7 +6,7 @@
 #include "specthink/base/error.h"
 #include "specthink/comm/peer_memory.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 /// What a rank tells the others.
@@ -68,4 +68,4 @@ PeerMemory::~PeerMemory() {
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -10,7 +10,7 @@
 #include "comm/node_share.h"
 #include "comm/transport.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 /// Where ranks share a core, the one that is waited for cannot run while another spins.
@@ -199,4 +199,4 @@ void together(const ProcessGroup& group, const std::function<void()>& phase) {
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <csignal>
 
-namespace specthink {
+namespace specthink::inline comm {
 
 ProcessHandle::ProcessHandle(int pid) : pid_(pid), fd_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {
   gone_ = fd_ < 0 && errno == ESRCH;
@@ -24,4 +24,4 @@ bool ProcessHandle::is_gone() const {
   return ::poll(&request, 1, 0) > 0;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

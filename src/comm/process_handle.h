@@ -1,7 +1,7 @@
 // Whether another process still exists.
 #pragma once
 
-namespace specthink {
+namespace specthink::inline comm {
 
 class ProcessHandle {
  public:
@@ -19,4 +19,4 @@ class ProcessHandle {
   bool gone_ = false;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

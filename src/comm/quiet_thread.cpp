@@ -3,7 +3,7 @@
 #include <csignal>
 #include <utility>
 
-namespace specthink {
+namespace specthink::inline comm {
 
 std::thread start_quiet_thread(std::function<void()> body) {
   sigset_t all;
@@ -15,4 +15,4 @@ std::thread start_quiet_thread(std::function<void()> body) {
   return thread;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

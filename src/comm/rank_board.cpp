@@ -6,7 +6,7 @@
 #include <chrono>
 #include <new>
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
@@ -63,4 +63,4 @@ void RankBoard::set_group(int group, int size) {
   group_size_.store(size, kRelaxed);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-namespace specthink {
+namespace specthink::inline comm {
 
 std::vector<int> assign_groups(std::span<const int> nodes, int size) {
   check(size > 0 && nodes.size() % static_cast<std::size_t>(size) == 0, "groups of equal size");
@@ -52,4 +52,4 @@ RankGroups::RankGroups(const ProcessGroup& world, int size) : world_(world) {
   world.board().set_group(index_, size);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

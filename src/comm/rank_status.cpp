@@ -4,7 +4,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 const char* name_of(Phase phase) {
   switch (phase) {
@@ -77,4 +77,4 @@ std::string describe(const RankSnapshot& status) {
   return text;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -11,7 +11,7 @@
 
 #include "comm/check_mpi.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 void* map_file(int fd, std::size_t bytes) {
@@ -84,4 +84,4 @@ void SharedMemory::remove_name() {
   if (!name_.empty()) ::shm_unlink(std::exchange(name_, "").c_str());
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

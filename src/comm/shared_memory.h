@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-namespace specthink {
+namespace specthink::inline comm {
 
 class SharedMemory {
  public:
@@ -37,4 +37,4 @@ class SharedMemory {
   std::string name_;  // not empty: to be removed by us
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

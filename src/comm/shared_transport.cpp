@@ -14,7 +14,7 @@
 #include "comm/shared_memory.h"
 #include "comm/transport.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -168,4 +168,4 @@ std::unique_ptr<Transport> make_shared_transport(MPI_Comm comm, std::chrono::nan
   return std::make_unique<SharedTransport>(std::move(*memory), rank, ranks, spin_time);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

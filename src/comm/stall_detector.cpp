@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 constexpr double kLongestGap = 1;  // seconds
@@ -102,4 +102,4 @@ std::optional<Finding> StallDetector::find_absent(std::span<const RankSnapshot> 
                                            describe(*own))};
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

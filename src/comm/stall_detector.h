@@ -8,7 +8,7 @@
 
 #include "specthink/comm/rank_status.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 struct Finding {
   std::optional<int> rank;  ///< none: the rank to blame is not on this node
@@ -50,4 +50,4 @@ class StallDetector {
 /// A rank whose process has ended without having finished.
 std::optional<Finding> find_gone(std::span<const RankSnapshot> ranks);
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

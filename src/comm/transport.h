@@ -9,7 +9,7 @@
 #include <memory>
 #include <span>
 
-namespace specthink {
+namespace specthink::inline comm {
 
 /// All ranks call the same operations in the same order, from one thread at a time.
 class Transport {
@@ -35,4 +35,4 @@ std::unique_ptr<Transport> make_shared_transport(MPI_Comm comm, std::chrono::nan
 /// MPI, polled. `comm` outlives it.
 std::unique_ptr<Transport> make_mpi_transport(MPI_Comm comm);
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

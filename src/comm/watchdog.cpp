@@ -6,7 +6,7 @@
 #include "comm/stall_detector.h"
 #include "specthink/comm/quiet_thread.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 namespace {
 
 using std::chrono::milliseconds;
@@ -82,4 +82,4 @@ void Watchdog::end_job(const Finding& finding, ExitCode code) const {
   world_.failure_report().end_job(world_, finding.rank.value_or(world_.rank()), finding.message, code);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

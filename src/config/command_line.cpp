@@ -6,7 +6,7 @@
 #include "config/option_builder.h"
 #include "specthink/base/strings.h"
 
-namespace specthink::config {
+namespace specthink::inline config {
 namespace {
 
 namespace po = boost::program_options;
@@ -168,4 +168,4 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
   return line;
 }
 
-}  // namespace specthink::config
+}  // namespace specthink::inline config

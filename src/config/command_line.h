@@ -8,7 +8,7 @@
 
 #include "config/option_table.h"
 
-namespace specthink::config {
+namespace specthink::inline config {
 
 struct GivenFlag {
   const Option* option;
@@ -28,4 +28,4 @@ struct CommandLine {
 /// that begins with a dash. Flags are never abbreviated. Throws UserError.
 CommandLine parse_command_line(std::span<const std::string> arguments);
 
-}  // namespace specthink::config
+}  // namespace specthink::inline config

@@ -1,6 +1,6 @@
 #include "config/option_table.h"
 
-namespace specthink::config {
+namespace specthink::inline config {
 
 const std::vector<CommandInfo>& command_table() {
   static const std::vector<CommandInfo> table = {
@@ -79,4 +79,4 @@ const char* title_of(Group group) {
   return "";
 }
 
-}  // namespace specthink::config
+}  // namespace specthink::inline config

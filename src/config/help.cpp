@@ -7,7 +7,7 @@
 
 #include "config/option_builder.h"
 
-namespace specthink::config {
+namespace specthink::inline config {
 namespace {
 
 constexpr std::size_t kWidth = 100;
@@ -119,4 +119,4 @@ std::string command_help(const CommandInfo& command) {
   return help;
 }
 
-}  // namespace specthink::config
+}  // namespace specthink::inline config

@@ -5,9 +5,9 @@
 
 #include "config/option_table.h"
 
-namespace specthink::config {
+namespace specthink::inline config {
 
 std::string general_help();
 std::string command_help(const CommandInfo& command);
 
-}  // namespace specthink::config
+}  // namespace specthink::inline config

@@ -5,7 +5,7 @@
 #include "config/option_table.h"
 #include "specthink/config/options.h"
 
-namespace specthink {
+namespace specthink::inline config {
 
 using namespace config;
 
@@ -119,4 +119,4 @@ ParseResult parse_invocation(int argc, const char* const* argv, const Environmen
   return resolver.finish(line);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline config

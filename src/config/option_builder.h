@@ -11,7 +11,7 @@
 #include "config/value_types.h"
 #include "specthink/config/settings.h"
 
-namespace specthink::config {
+namespace specthink::inline config {
 
 /// What a row says about a setting besides its type and default.
 struct Row {
@@ -127,4 +127,4 @@ class TableBuilder {
   std::vector<Option> table_;
 };
 
-}  // namespace specthink::config
+}  // namespace specthink::inline config

@@ -6,7 +6,7 @@
 #include "config/option_builder.h"
 #include "specthink/base/strings.h"
 
-namespace specthink::config {
+namespace specthink::inline config {
 namespace {
 
 using enum Affects;
@@ -336,4 +336,4 @@ std::string suggest_key(std::string_view word) {
   return fmt::format(" (did you mean '{}'?)", options[static_cast<std::size_t>(found - names.begin())]->key);
 }
 
-}  // namespace specthink::config
+}  // namespace specthink::inline config

@@ -11,7 +11,7 @@
 #include "specthink/config/options.h"
 #include "specthink/config/settings.h"
 
-namespace specthink::config {
+namespace specthink::inline config {
 
 inline constexpr unsigned kEveryCommand = ~0u;
 
@@ -59,4 +59,4 @@ const Option* find_option(std::string_view key);
 /// ` (did you mean 'x'?)` for a mistyped YAML key; flags and other spellings of capitals and dashes lead to it, too.
 std::string suggest_key(std::string_view word);
 
-}  // namespace specthink::config
+}  // namespace specthink::inline config

@@ -3,7 +3,7 @@
 #include "config/option_table.h"
 #include "specthink/config/options.h"
 
-namespace specthink {
+namespace specthink::inline config {
 
 using namespace config;
 
@@ -60,4 +60,4 @@ Json settings_as_json(const Invocation& invocation) {
   return {{"settings", settings}};
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline config

@@ -7,7 +7,7 @@
 
 #include "specthink/base/strings.h"
 
-namespace specthink::config {
+namespace specthink::inline config {
 namespace {
 
 namespace fs = std::filesystem;
@@ -326,4 +326,4 @@ std::array<double, 2> Shares::read(const YamlValue& value, const Location& locat
 
 Json Shares::write(const Value& value) const { return {Number{}.write(value[0]), Number{}.write(value[1])}; }
 
-}  // namespace specthink::config
+}  // namespace specthink::inline config

@@ -22,7 +22,7 @@
 #include "specthink/config/settings.h"
 #include "specthink/config/yaml.h"
 
-namespace specthink::config {
+namespace specthink::inline config {
 
 /// Where a value was given: in a YAML file, with YAML's types, or as the plain text of a flag or variable.
 class Location {
@@ -216,4 +216,4 @@ struct Shares {
   std::string range() const { return "both above 0, sum at most 1"; }
 };
 
-}  // namespace specthink::config
+}  // namespace specthink::inline config

@@ -16,7 +16,7 @@
 #include "specthink/base/file.h"
 #include "specthink/base/strings.h"
 
-namespace specthink {
+namespace specthink::inline config {
 namespace {
 
 constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 20;
@@ -264,4 +264,4 @@ std::string quote(std::string_view text, std::size_t max_bytes) {
   return Json(start.substr(0, valid_utf8_prefix(start))).dump() + "…";
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline config

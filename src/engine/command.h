@@ -8,7 +8,7 @@
 #include "specthink/engine/sampling.h"
 #include "specthink/schedule/schedule.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 
 enum class Operation : std::uint32_t { open, close, reset, generate, score, install_stop_table, shutdown };
 
@@ -46,4 +46,4 @@ struct RowWork {
 };
 static_assert(std::is_trivially_copyable_v<RowWork>, "commands travel as bytes");
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

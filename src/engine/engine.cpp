@@ -7,7 +7,7 @@
 #include "engine/sequence.h"
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 namespace {
 
 constexpr int kTriggerTable = 0;  // the id of the one stop table that there is so far
@@ -300,4 +300,4 @@ void Engine::receive_stop_table(const CommandHeader& header) {
   stop_entries_ = {};
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

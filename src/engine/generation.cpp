@@ -13,7 +13,7 @@
 #include "specthink/base/hash.h"
 #include "specthink/base/stopwatch.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 namespace {
 
 /// The steps of one generate command: which are under way, and what they bring.
@@ -230,4 +230,4 @@ void Engine::compare_ranks(std::span<const RowWork> works) const {
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

@@ -4,7 +4,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 
 std::string GraphDecoder::description() const {
   const char* joined = context_.group.size() == 1 ? "" : step_->fused() ? ", fused all-reduce" : ", NCCL all-reduce";
@@ -73,4 +73,4 @@ StepToken GraphDecoder::result(int slot, int index) {
   return token;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

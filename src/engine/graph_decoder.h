@@ -7,7 +7,7 @@
 #include "engine/prefill.h"
 #include "specthink/engine/decoder.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 
 class GraphDecoder final : public Decoder {
  public:
@@ -43,4 +43,4 @@ class GraphDecoder final : public Decoder {
   std::vector<int> plain_rows_;    // slots of the layout {slot, {}} … that the device has; empty: it has another one
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

@@ -8,7 +8,7 @@
 #include "engine/operator_decoder.h"
 #include "specthink/engine/engine.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 
 struct Engine::ModelState {
   ModelState(Model loaded, const ProcessGroup& group, Collectives& collectives)
@@ -25,4 +25,4 @@ struct Engine::ModelState {
   std::string obstacle;                 // why it is null
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

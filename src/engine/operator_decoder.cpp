@@ -10,7 +10,7 @@
 #include "specthink/kernels/sampling_rule.h"
 #include "specthink/text/stop_matcher.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 namespace {
 
 static_assert(kStopMatched == StopTable::kMatched, "workers read the entries that the matcher writes");
@@ -130,4 +130,4 @@ StepToken OperatorDecoder::result(int slot, int index) {
   return slots_[static_cast<std::size_t>(slot)].tokens.at(static_cast<std::size_t>(index));
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

@@ -10,7 +10,7 @@
 #include "specthink/comm/collectives.h"
 #include "specthink/engine/decoder.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 
 class OperatorDecoder final : public Decoder {
  public:
@@ -52,4 +52,4 @@ class OperatorDecoder final : public Decoder {
   std::map<int, StopEntries> stop_tables_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

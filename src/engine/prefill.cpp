@@ -4,7 +4,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 
 at::Tensor prefill(const PrefillContext& context, int slot, std::int64_t position, std::span<const TokenId> tokens) {
   check(!tokens.empty(), "a prefill of some tokens");
@@ -19,4 +19,4 @@ at::Tensor prefill(const PrefillContext& context, int slot, std::int64_t positio
   return hidden;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

@@ -10,7 +10,7 @@
 #include "specthink/comm/process_group.h"
 #include "specthink/model/transformer.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 
 /// A model, and how it is prefilled.
 struct PrefillContext {
@@ -23,4 +23,4 @@ struct PrefillContext {
 /// last one, [1, hidden].
 at::Tensor prefill(const PrefillContext& context, int slot, std::int64_t position, std::span<const TokenId> tokens);
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

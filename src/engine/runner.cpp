@@ -8,7 +8,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 namespace {
 
 /// Passes tokens on to the user as soon as they are certain to stay: those of a segment or takeover while they are
@@ -221,4 +221,4 @@ void run_schedules(Engine& engine, int batch, const std::function<std::optional<
   RunPool(engine, batch, next).run();
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

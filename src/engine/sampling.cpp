@@ -7,7 +7,7 @@
 #include "specthink/base/error.h"
 #include "specthink/kernels/sampling_rule.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 namespace {
 
 bool more_probable(const Candidate& a, const Candidate& b) {
@@ -69,4 +69,4 @@ TokenId sample(std::span<Candidate> candidates, const SamplingParams& params, do
   return candidates[static_cast<std::size_t>(selected)].id;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

@@ -10,7 +10,7 @@
 #include "engine/command.h"
 #include "specthink/engine/engine.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 
 /// A request from its first command to its end.
 struct SequenceRequest {
@@ -41,4 +41,4 @@ struct Sequence {
   }
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

@@ -8,7 +8,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 namespace {
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
@@ -95,4 +95,4 @@ std::vector<float> gather_logprobs(const at::Tensor& logits, std::span<const Tok
   return logprobs;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

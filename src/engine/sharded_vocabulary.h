@@ -10,7 +10,7 @@
 #include "specthink/engine/sampling.h"
 #include "specthink/model/shard_plan.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 
 /// Candidates for sample(), the same on every rank: the best of each shard when greedy or with top_k, else all ids.
 /// `logits`: [n] float32, ids from plan.first_vocab on. Ids from `vocab_size` on are left out.
@@ -21,4 +21,4 @@ std::vector<Candidate> gather_candidates(const at::Tensor& logits, const ShardPl
 std::vector<float> gather_logprobs(const at::Tensor& logits, std::span<const TokenId> ids, const ShardPlan& plan,
                                    Collectives& collectives);
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

@@ -13,7 +13,7 @@
 #include "specthink/base/log.h"
 #include "specthink/base/strings.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 namespace {
 
 constexpr std::size_t kMaxPattern = 4096;         // bytes
@@ -156,4 +156,4 @@ std::optional<std::string> AnswerRule::find(std::string_view text) const {
   return last;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -14,7 +14,7 @@
 #include "specthink/report/log_file.h"
 #include "specthink/report/output_folder.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 namespace {
 
 namespace fs = std::filesystem;
@@ -175,4 +175,4 @@ void Benchmark::fail_safely(const std::string& message) const {
                          log_path().string());
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -9,7 +9,7 @@
 
 #include "specthink/report/table.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 namespace {
 
 struct Section {
@@ -154,4 +154,4 @@ std::string summary_text(std::span<const ModeSummary> modes) {
   return text + "\n" + work.to_string();
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

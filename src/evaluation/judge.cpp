@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-namespace specthink {
+namespace specthink::inline evaluation {
 namespace {
 
 // Where the original returns the prompt as well, answers quoted in it are none of the model's.
@@ -19,4 +19,4 @@ void judge(RunRecord& record, const Problem& problem, const AnswerRule& rule) {
   record.correct = record.answer && same_answer(*record.answer, *problem.answer);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

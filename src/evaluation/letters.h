@@ -3,8 +3,8 @@
 
 #include <cctype>
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 inline bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -11,7 +11,7 @@
 #include "specthink/evaluation/console.h"
 #include "specthink/report/run_log_file.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 namespace {
 
 namespace fs = std::filesystem;
@@ -223,4 +223,4 @@ MergedBenchmark merge_parts(const fs::path& folder) {
   return merged;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -10,7 +10,7 @@
 #include "specthink/evaluation/task.h"
 #include "specthink/report/jsonl.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 namespace {
 
 namespace fs = std::filesystem;
@@ -120,4 +120,4 @@ std::vector<Problem> load_problems(const Task& task, const fs::path& data_dir, s
   return problems;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace specthink {
+namespace specthink::inline evaluation {
 namespace {
 
 constexpr const char* kEraseLine = "\r\x1b[K";
@@ -63,4 +63,4 @@ void Progress::report(const RunRecord& record, const Json& problem_id, std::span
   line_open_ = is_terminal_;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -4,7 +4,7 @@
 
 #include "evaluation/letters.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 namespace {
 
 bool is_name_start(char c) { return is_letter(c) || c == '_'; }
@@ -57,4 +57,4 @@ std::vector<PromptPiece> parse_template(std::string_view text) {
   return pieces;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

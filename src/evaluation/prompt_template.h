@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 /// A template in pieces: literal text and the fields between.
 struct PromptPiece {
@@ -16,4 +16,4 @@ struct PromptPiece {
 /// Splits by the rules of task.h.
 std::vector<PromptPiece> parse_template(std::string_view text);
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

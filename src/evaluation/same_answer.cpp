@@ -9,7 +9,7 @@
 #include "evaluation/letters.h"
 #include "specthink/evaluation/answer.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 namespace {
 
 constexpr std::size_t kMaxAnswer = 4096;  // bytes; longer ones are no answers and compared as they are
@@ -262,4 +262,4 @@ bool same_answer(std::string_view given, std::string_view expected) {
   return !a.empty() && a == b;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

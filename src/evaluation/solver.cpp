@@ -6,7 +6,7 @@
 #include "specthink/base/error.h"
 #include "specthink/base/log.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 namespace {
 
 static_assert(kMaxBatch == kMaxStepRows, "a batch that the settings allow is one that the engine takes");
@@ -86,4 +86,4 @@ void Solver::log_step_times() const {
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -7,7 +7,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 Statistics summarize(std::span<const double> values) {
   if (values.empty()) return {};
@@ -43,4 +43,4 @@ Proportion wilson(std::size_t successes, std::size_t n) {
   return {share, low, high, n};
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -5,7 +5,7 @@
 
 #include "specthink/report/ledger.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 namespace {
 
 template <typename Value>
@@ -107,4 +107,4 @@ void add_figures(BenchmarkData& data) {
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -7,7 +7,7 @@
 #include "specthink/base/strings.h"
 #include "specthink/config/yaml.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 namespace {
 
 const std::vector<std::string>& task_keys() {
@@ -73,4 +73,4 @@ Task load_task(const std::filesystem::path& path) {
   return task;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -6,7 +6,7 @@
 #include "specthink/base/error.h"
 #include "specthink/comm/quiet_thread.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 namespace {
 
 constexpr std::chrono::milliseconds kServerPoll{2};  // small against the seconds of a run
@@ -98,4 +98,4 @@ Json WorkServer::answer(bool stop) {
   return {{queue_.is_drained() ? kEnd : kWait, true}};
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -5,7 +5,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 WorkQueue::WorkQueue(Benchmark& benchmark, Progress* progress, std::function<void()> before_record)
     : benchmark_(benchmark), progress_(progress), before_record_(std::move(before_record)) {
@@ -70,4 +70,4 @@ bool WorkQueue::is_drained() const {
   return in_work_.empty() && (stopped_ || pending_.empty());
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

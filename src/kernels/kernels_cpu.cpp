@@ -9,7 +9,7 @@
 #include "specthink/kernels/prefill_linear.h"
 #include "specthink/kernels/prefill_ops.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 /// Callers ask first whether there is a kernel.
@@ -75,4 +75,4 @@ void silu_mul(const at::Tensor&, at::Tensor&) { no_kernel("silu_mul"); }
 
 }  // namespace prefill_ops
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-namespace specthink {
+namespace specthink::inline model {
 namespace {
 
 /// [tokens, heads, head_dim] -> [1, heads, tokens, head_dim], the layout of the library's attention.
@@ -43,4 +43,4 @@ at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys, c
   return at::scaled_dot_product_attention(by_head(queries), by_head(k), by_head(v), mask).squeeze(0).transpose(0, 1);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -3,7 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
-namespace specthink {
+namespace specthink::inline model {
 
 /// queries [rows, heads, head_dim] are the last `rows` of the `length` positions whose keys and values
 /// [length, kv_heads, head_dim] are given; each sees itself and what came before it. kv_head_of [heads] names the KV
@@ -12,4 +12,4 @@ namespace specthink {
 at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
                             const at::Tensor& kv_head_of, bool uniform);
 
-}  // namespace specthink
+}  // namespace specthink::inline model

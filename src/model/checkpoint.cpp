@@ -8,7 +8,7 @@
 #include "model/unique_json.h"
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline model {
 namespace {
 
 constexpr const char* kSingleName = "model.safetensors";
@@ -111,4 +111,4 @@ const StoredTensor& Checkpoint::require(const std::string& name, const std::vect
 
 bool Checkpoint::contains(const std::string& name) const { return file_of_.contains(name); }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -6,7 +6,7 @@
 #include "specthink/base/error.h"
 #include "specthink/base/strings.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 ConfigReader::ConfigReader(const Json& value, std::string file, std::string prefix)
     : value_(&value), file_(std::move(file)), prefix_(std::move(prefix)) {
@@ -65,4 +65,4 @@ void ConfigReader::fail(const std::string& key, const std::string& expected) con
                   key, expected, found);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

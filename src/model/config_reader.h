@@ -7,7 +7,7 @@
 
 #include "specthink/base/json.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 /// A key that is missing counts like one that is null: both mean the fallback, or an error where there is none.
 /// Every error is a UserError that names file, key, what was expected and what was found.
@@ -42,4 +42,4 @@ class ConfigReader {
   std::string prefix_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -6,7 +6,7 @@
 
 #include "model/attention.h"
 
-namespace specthink {
+namespace specthink::inline model {
 namespace {
 
 std::int64_t count_rows(std::span<const SlotRows> batch) {
@@ -252,4 +252,4 @@ at::Tensor FusedForward::feed_forward(std::size_t layer, Buffers& buffers) {
   return partial_linear(views.down, buffers.activated, buffers);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -19,7 +19,7 @@
 #include "specthink/kernels/prefill_ops.h"
 #include "specthink/model/transformer.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 /// Computes what Transformer's LibTorch operators compute, to within the rounding of the norms' sums. Holds views of
 /// the weights and the cache; shard, collectives and peer_sum (which may be null) must outlive it.
@@ -88,4 +88,4 @@ class FusedForward {
   Buffers all_;  // for as many rows as were ever asked for; delta only where peer_sum_ does not take them
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -8,7 +8,7 @@
 #include "specthink/base/error.h"
 #include "specthink/base/file.h"
 
-namespace specthink {
+namespace specthink::inline model {
 namespace {
 
 namespace fs = std::filesystem;
@@ -118,4 +118,4 @@ fs::path resolve_model(const std::string& name_or_folder, const std::string& nee
   return snapshot;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -7,7 +7,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 KvCache::KvCache(const ModelConfig& config, const ShardPlan& plan, std::int64_t pages, at::ScalarType type,
                  c10::Device device)
@@ -65,4 +65,4 @@ at::Tensor KvCache::gather(std::int64_t layer, int which, int slot, std::int64_t
   return storage_.select(0, layer).select(0, which).index_select(0, table).flatten(0, 1).narrow(0, 0, length);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -12,7 +12,7 @@
 #include "specthink/model/model_config.h"
 #include "specthink/model/shard_plan.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 /// Pages of kPageTokens positions. A slot (sequence) has a list of pages: its position p lies in row p % kPageTokens of
 /// page pages[p / kPageTokens]. Who has which pages is decided elsewhere (PageAllocator).
@@ -60,4 +60,4 @@ class KvCache {
   at::Tensor page_tables_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline model

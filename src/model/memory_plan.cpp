@@ -6,7 +6,7 @@
 #include "specthink/kernels/prefill_attention.h"
 #include "specthink/model/shard_plan.h"
 
-namespace specthink {
+namespace specthink::inline model {
 namespace {
 
 constexpr int kMaxRanks = 64;
@@ -191,4 +191,4 @@ std::vector<Deployment> suggest_deployments(const ModelDescription& target, cons
   return suggestions;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

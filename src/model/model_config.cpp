@@ -9,7 +9,7 @@
 #include "specthink/base/error.h"
 #include "specthink/base/log.h"
 
-namespace specthink {
+namespace specthink::inline model {
 namespace {
 
 // Bounds far above any known model, so that with all sizes at their bounds everything fits into 63 bits:
@@ -184,4 +184,4 @@ ModelConfig ModelConfig::parse(const Json& config_json, const Json& generation_c
   return model;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

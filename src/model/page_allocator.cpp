@@ -2,7 +2,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 PageAllocator::PageAllocator(std::int64_t pages) : pages_(pages) {
   check(pages >= 0, "a cache of pages");
@@ -24,4 +24,4 @@ void PageAllocator::release(std::span<const std::int32_t> pages) {
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -5,7 +5,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline model {
 namespace {
 
 // The object with the settings: rope_scaling (transformers 4), else rope_parameters (5). An empty one is none.
@@ -95,4 +95,4 @@ RopeConfig parse_rope(const ConfigReader& config, std::int64_t max_position_embe
   return rope;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -4,7 +4,7 @@
 #include "model/config_reader.h"
 #include "specthink/model/model_config.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 /// Longest context that a model may declare. Bounds products; see model_config.cpp.
 constexpr std::int64_t kMaxContext = std::int64_t{1} << 28;
@@ -13,4 +13,4 @@ constexpr std::int64_t kMaxContext = std::int64_t{1} << 28;
 /// ROPE_INIT_FUNCTIONS. Throws UserError.
 RopeConfig parse_rope(const ConfigReader& config, std::int64_t max_position_embeddings);
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -8,7 +8,7 @@
 // Positions are multiplied by these numbers, up to tens of thousands, so that a last-bit difference would show in the
 // angles: each step is done in float32 and in the order in which transformers does it.
 
-namespace specthink {
+namespace specthink::inline model {
 namespace {
 
 // theta^(2i / head_dim) for each pair i
@@ -84,4 +84,4 @@ RopeFrequencies rope_frequencies(const ModelDescription& model) {
   return result;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -10,7 +10,7 @@
 #include "model/unique_json.h"
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline model {
 namespace {
 
 constexpr std::uint64_t kLengthBytes = 8;
@@ -222,4 +222,4 @@ std::vector<std::string> SafetensorsFile::names() const {
   return names;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

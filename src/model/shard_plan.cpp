@@ -4,7 +4,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline model {
 namespace {
 
 std::int64_t divide_up(std::int64_t value, std::int64_t divisor) { return (value + divisor - 1) / divisor; }
@@ -57,4 +57,4 @@ ModelDescription ShardPlan::part_of(const ModelDescription& model) const {
   return part;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -9,7 +9,7 @@
 #include "specthink/base/error.h"
 #include "specthink/model/memory_plan.h"
 
-namespace specthink {
+namespace specthink::inline model {
 namespace {
 
 /// cos and sin of every position, in the form that rotate() takes: both halves of a head, the sine negated in the
@@ -191,4 +191,4 @@ at::Tensor Transformer::local_logits(const at::Tensor& hidden) const {
   return at::linear(hidden, shard_.weights.head.data).narrow(1, 0, valid).to(at::kFloat);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

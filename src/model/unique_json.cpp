@@ -6,7 +6,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline model {
 namespace {
 
 // Follows the parser's events and stops at the first repeated key.
@@ -56,4 +56,4 @@ Json parse_json_unique(std::string_view text, const std::string& source) {
 
 std::string quoted(const std::string& name) { return Json(name).dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -6,7 +6,7 @@
 
 #include "specthink/base/json.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 /// As parse_json(); also throws UserError naming the first key that occurs twice in one object.
 Json parse_json_unique(std::string_view text, const std::string& source);
@@ -14,4 +14,4 @@ Json parse_json_unique(std::string_view text, const std::string& source);
 /// A name out of an untrusted file as it goes into a message: in double quotes, control characters escaped.
 std::string quoted(const std::string& name);
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -12,7 +12,7 @@
 #include "specthink/base/hash.h"
 #include "specthink/kernels/random_fill.h"
 
-namespace specthink {
+namespace specthink::inline model {
 namespace {
 
 constexpr double kInitializerRange = 0.02;  // standard deviation of random weights, as models are initialised
@@ -279,4 +279,4 @@ ModelWeights dummy_weights(const ModelConfig& config, const ShardPlan& plan, DTy
   return read_model(source, config, plan, on_layer);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

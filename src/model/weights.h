@@ -13,7 +13,7 @@
 #include "specthink/model/model_config.h"
 #include "specthink/model/shard_plan.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 /// Sees the number of each layer before it is loaded.
 using LayerSink = std::function<void(std::int64_t layer)>;
@@ -32,4 +32,4 @@ ModelWeights dummy_weights(const ModelConfig& config, const ShardPlan& plan, DTy
 
 at::ScalarType scalar_type(DType type);
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace specthink {
+namespace specthink::inline replay {
 namespace {
 
 double step_ms(double context, const std::vector<std::pair<double, double>>& known) {
@@ -78,4 +78,4 @@ std::optional<WorkloadSeconds> workload_seconds(const ReplayReport& report, Repl
   return WorkloadSeconds{sum / count, true};
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

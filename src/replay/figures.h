@@ -6,7 +6,7 @@
 
 #include "specthink/replay/report.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 
 /// Bytes per second of the slowest rank.
 double read_limit(const ReplayReport& report);
@@ -23,4 +23,4 @@ std::string bucket_name(std::size_t bucket);
 /// The least time of a step that continues `context` tokens.
 double limit_ms(const ReplayReport& report, Role role, double context);
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

@@ -2,7 +2,7 @@
 #include "replay/figures.h"
 #include "specthink/replay/workload.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 namespace {
 
 OrderedJson or_null(const std::optional<double>& value) { return value ? OrderedJson(*value) : OrderedJson(); }
@@ -137,4 +137,4 @@ OrderedJson to_json(const ReplayReport& report) {
           {"settings", OrderedJson(report.settings)}};
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

@@ -16,7 +16,7 @@
 #include "specthink/replay/workload.h"
 #include "specthink/report/log_file.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 namespace {
 
 namespace fs = std::filesystem;
@@ -113,4 +113,4 @@ const ReplayRecord* ReplayLog::find(ReplayPolicy policy, std::size_t workload) c
 
 fs::path ReplayLog::result_path() const { return fs::path(path_).replace_extension(".json"); }
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

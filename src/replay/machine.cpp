@@ -5,7 +5,7 @@
 
 #include "specthink/kernels/read_bandwidth.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 
 std::vector<double> measure_read_bandwidths(const ProcessGroup& group, c10::Device device) {
   group.barrier();  // ranks that share a memory read it at the same time, as they do in a step
@@ -31,4 +31,4 @@ std::vector<RankMemory> gather_memory(const ProcessGroup& group, c10::Device dev
   return memory;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

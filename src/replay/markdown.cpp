@@ -6,7 +6,7 @@
 #include "specthink/replay/workload.h"
 #include "specthink/report/table.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 namespace {
 
 using Row = std::vector<std::string>;
@@ -191,4 +191,4 @@ std::string to_markdown(const ReplayReport& report) {
   return text + workload_table(report) + memory_table(report);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

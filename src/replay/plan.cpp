@@ -8,7 +8,7 @@
 #include "specthink/replay/workload.h"
 #include "specthink/report/output_folder.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 
 ReplayPlan make_replay_plan(const Settings& settings, const std::filesystem::path& file, Json run_settings,
                             bool has_draft) {
@@ -63,4 +63,4 @@ std::vector<ReplayRecord> finished_records(const ReplayPlan& plan) {
   return records;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

@@ -6,7 +6,7 @@
 #include "specthink/base/stopwatch.h"
 #include "specthink/kernels/limits.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 namespace {
 
 constexpr std::array<std::int64_t, 4> kStepContexts{1024, 4096, 8192, 16384};
@@ -207,4 +207,4 @@ std::vector<PrefillRow> Replayer::measure_prefills() {
   return rows;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

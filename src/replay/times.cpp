@@ -8,7 +8,7 @@
 #include "specthink/replay/workload.h"
 #include "specthink/report/json_reader.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 namespace {
 
 /// How a request's steps lie over the buckets.
@@ -185,4 +185,4 @@ ReplayRecord parse_replay_record(const Json& object, std::string_view source) {
   return record;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

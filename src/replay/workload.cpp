@@ -6,7 +6,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 namespace {
 
 /// What the original loop keeps of the segments.
@@ -114,4 +114,4 @@ std::int64_t replay_context(const Trace& trace, ReplayPolicy policy) {
   return longest;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

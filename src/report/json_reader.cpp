@@ -2,7 +2,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline report {
 
 JsonReader::JsonReader(const Json& object, std::string_view source, std::string_view what)
     : object_(object), source_(source), what_(what) {
@@ -47,4 +47,4 @@ void JsonReader::fail(const char* key, std::string_view expected) const {
   throw UserError("{}: expected {} in '{}', found {}", source_, expected, key, excerpt(value(key)));
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline report

@@ -1,6 +1,6 @@
 #include "specthink/report/jsonl.h"
 
-namespace specthink {
+namespace specthink::inline report {
 
 std::vector<TextLine> split_lines(std::string_view content) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
@@ -22,4 +22,4 @@ std::string to_line(const OrderedJson& value) {
   return value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline report

@@ -6,7 +6,7 @@
 
 #include "specthink/report/json_reader.h"
 
-namespace specthink {
+namespace specthink::inline report {
 namespace {
 
 constexpr std::pair<const char*, std::int64_t Ledger::*> kCounts[] = {
@@ -39,4 +39,4 @@ Ledger parse_ledger(const Json& object, std::string_view source) {
   return ledger;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline report

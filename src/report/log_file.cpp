@@ -9,7 +9,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline report {
 namespace {
 
 namespace fs = std::filesystem;
@@ -90,4 +90,4 @@ std::string second_after(const std::string& timestamp) {
   return format_time(std::mktime(&local) + 1);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline report

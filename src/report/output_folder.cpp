@@ -7,7 +7,7 @@
 #include "specthink/base/error.h"
 #include "specthink/base/file.h"
 
-namespace specthink {
+namespace specthink::inline report {
 
 namespace fs = std::filesystem;
 
@@ -35,4 +35,4 @@ void prepare_output_folder(const fs::path& folder) {
   fs::remove(probe, ignored);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline report

@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-namespace specthink {
+namespace specthink::inline report {
 namespace {
 
 // "Qwen3-32B" of "Qwen/Qwen3-32B" and of "models/Qwen3-32B/".
@@ -96,4 +96,4 @@ std::string to_file_text(const OrderedJson& document) {
   return document.dump(2, ' ', true, OrderedJson::error_handler_t::replace) + "\n";
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline report

@@ -17,7 +17,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline report {
 namespace {
 
 namespace fs = std::filesystem;
@@ -118,4 +118,4 @@ bool RunLock::take(const fs::path& log, std::string& owner) {
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline report

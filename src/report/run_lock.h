@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-namespace specthink {
+namespace specthink::inline report {
 
 /// Held from construction by take() to destruction, or to the end of the process however that ends.
 class RunLock {
@@ -26,4 +26,4 @@ class RunLock {
   std::filesystem::path path_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline report

@@ -13,7 +13,7 @@
 #include "specthink/base/file.h"
 #include "specthink/report/run_log_file.h"
 
-namespace specthink {
+namespace specthink::inline report {
 namespace {
 
 namespace fs = std::filesystem;
@@ -120,4 +120,4 @@ void RunLog::append(const RunRecord& record) {
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline report

@@ -12,7 +12,7 @@
 #include "specthink/config/options.h"
 #include "specthink/report/jsonl.h"
 
-namespace specthink {
+namespace specthink::inline report {
 namespace {
 
 namespace fs = std::filesystem;
@@ -119,4 +119,4 @@ std::vector<RunRecord> load_run_log(const fs::path& path, const RunPlan& plan, T
   return records;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline report

@@ -8,7 +8,7 @@
 #include "specthink/report/ledger.h"
 #include "specthink/report/trace.h"
 
-namespace specthink {
+namespace specthink::inline report {
 namespace {
 
 constexpr std::string_view kInterrupted = "interrupted";
@@ -177,4 +177,4 @@ RunRecord parse_record(const Json& object, std::string_view source) {
   return record;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline report

@@ -5,7 +5,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline report {
 namespace {
 
 constexpr std::size_t kGap = 2;  // between columns
@@ -90,4 +90,4 @@ std::string markdown_table(const std::vector<std::string>& titles, const std::ve
   return text;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline report

@@ -9,7 +9,7 @@
 #include "specthink/base/file.h"
 #include "specthink/report/json_reader.h"
 
-namespace specthink {
+namespace specthink::inline report {
 namespace {
 
 constexpr std::array<std::string_view, 4> kWriters{"draft", "probe", "inject", "target"};
@@ -81,4 +81,4 @@ std::vector<Trace> read_traces(const std::filesystem::path& path, const TraceChe
   return traces;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline report

@@ -8,7 +8,7 @@
 #include "schedule/sentiment.h"
 #include "schedule/trigger_scan.h"
 
-namespace specthink {
+namespace specthink::inline schedule {
 namespace {
 
 /// The run's request, unless its time is over: here that is checked before every one.
@@ -119,4 +119,4 @@ Script fixed_loop(RunState& run) {
   run.finish(FinishReason::stop);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

@@ -1,6 +1,6 @@
 #include "specthink/schedule/ledger.h"
 
-namespace specthink {
+namespace specthink::inline schedule {
 namespace {
 
 double share(std::int64_t part, std::int64_t whole) {
@@ -25,4 +25,4 @@ Ledger& Ledger::operator+=(const Ledger& other) {
   return *this;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

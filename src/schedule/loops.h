@@ -4,7 +4,7 @@
 #include "schedule/run_state.h"
 #include "schedule/script.h"
 
-namespace specthink {
+namespace specthink::inline schedule {
 
 /// The length of a draft segment that meets no trigger.
 inline constexpr int kSegmentTokens = 1024;
@@ -20,4 +20,4 @@ Script normal_loop(RunState& run);
 /// The original loop's own limit in tokens, 0 for a prompt that leaves none.
 int original_limit(const RunSetup& setup);
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

@@ -1,7 +1,7 @@
 // Normal mode: one model alone, in one request.
 #include "schedule/loops.h"
 
-namespace specthink {
+namespace specthink::inline schedule {
 
 Script normal_loop(RunState& run) {
   const bool target = run.setup().normal_role == Role::target;
@@ -12,4 +12,4 @@ Script normal_loop(RunState& run) {
   run.finish(reply.reason == EndReason::eos ? FinishReason::stop : FinishReason::length);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

@@ -7,7 +7,7 @@
 #include "schedule/recap.h"
 #include "schedule/sentiment.h"
 
-namespace specthink {
+namespace specthink::inline schedule {
 namespace {
 
 constexpr std::size_t kTailTokens = 5;
@@ -109,4 +109,4 @@ Script original_loop(RunState& run) {
   run.finish(FinishReason::length);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

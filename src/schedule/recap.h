@@ -5,7 +5,7 @@
 
 #include "specthink/config/settings.h"
 
-namespace specthink {
+namespace specthink::inline schedule {
 
 class Recap {
  public:
@@ -33,4 +33,4 @@ class Recap {
   int negatives_ = 0;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

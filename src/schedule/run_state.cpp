@@ -5,7 +5,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline schedule {
 namespace {
 
 const char* trace_name(Purpose purpose) {
@@ -139,4 +139,4 @@ RunResult RunState::result() const {
   return result;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

@@ -13,7 +13,7 @@
 
 #include "specthink/schedule/schedule.h"
 
-namespace specthink {
+namespace specthink::inline schedule {
 
 class RunState {
  public:
@@ -114,4 +114,4 @@ class RunState {
   std::optional<FinishReason> finish_reason_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

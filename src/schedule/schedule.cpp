@@ -6,7 +6,7 @@
 #include "schedule/loops.h"
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline schedule {
 namespace {
 
 using Loop = Script (*)(RunState&);
@@ -103,4 +103,4 @@ std::unique_ptr<Schedule> make_schedule(RunSetup setup) {
   return std::make_unique<ScriptedSchedule>(std::move(setup), limit, original ? original_loop : fixed_loop);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

@@ -7,7 +7,7 @@
 #include <coroutine>
 #include <utility>
 
-namespace specthink {
+namespace specthink::inline schedule {
 
 class Script {
  public:
@@ -35,4 +35,4 @@ class Script {
   std::coroutine_handle<promise_type> handle_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

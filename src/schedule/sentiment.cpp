@@ -6,7 +6,7 @@
 
 #include "specthink/base/lowercase.h"
 
-namespace specthink {
+namespace specthink::inline schedule {
 namespace {
 
 int count_all(std::string_view text, const std::vector<std::string>& words) {
@@ -43,4 +43,4 @@ bool keeps_answer(const Thought& probe, const Thought& answer, const ScheduleSet
          (answer.sentiment < 0 && probe.sentiment > 0);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

@@ -6,7 +6,7 @@
 
 #include "specthink/config/settings.h"
 
-namespace specthink {
+namespace specthink::inline schedule {
 
 struct Thought {
   std::string text;
@@ -23,4 +23,4 @@ bool keeps_answer(const Thought& probe, const Thought& answer, const ScheduleSet
 /// Non-overlapping occurrences of `word` in `text`, found from the left.
 int count_occurrences(std::string_view text, std::string_view word);
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

@@ -6,7 +6,7 @@
 
 #include "specthink/text/stop_matcher.h"
 
-namespace specthink {
+namespace specthink::inline schedule {
 
 class TriggerScan {
  public:
@@ -44,4 +44,4 @@ class TriggerScan {
   StopAutomaton::State state_ = StopAutomaton::kStart;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

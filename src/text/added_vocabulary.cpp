@@ -9,7 +9,7 @@
 #include "text/regex.h"
 #include "text/unicode_versions.h"
 
-namespace specthink {
+namespace specthink::inline text {
 namespace {
 
 // Unicode's White_Space.
@@ -177,4 +177,4 @@ std::vector<AddedVocabulary::Section> AddedVocabulary::split(std::string_view te
   return sections;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline text

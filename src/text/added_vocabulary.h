@@ -14,7 +14,7 @@
 #include "text/bpe_model.h"
 #include "text/json_view.h"
 
-namespace specthink {
+namespace specthink::inline text {
 
 struct AddedToken {
   std::string content;
@@ -81,4 +81,4 @@ class AddedVocabulary {
   StringTrie normalized_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline text

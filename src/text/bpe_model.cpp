@@ -7,7 +7,7 @@
 
 #include "text/byte_level.h"
 
-namespace specthink {
+namespace specthink::inline text {
 namespace {
 
 bool flag(const JsonView& model, std::string_view key) {
@@ -240,4 +240,4 @@ TokenIds BpeModel::merge(std::string_view bytes) const {
   return ids;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline text

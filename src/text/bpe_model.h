@@ -14,7 +14,7 @@
 #include "text/json_view.h"
 #include "text/merge_table.h"
 
-namespace specthink {
+namespace specthink::inline text {
 
 /// Tokens are written in the byte-level alphabet (text/byte_level.h).
 using Vocabulary = std::unordered_map<std::string, TokenId>;
@@ -55,4 +55,4 @@ class BpeModel {
   std::unique_ptr<WordCache> cache_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -4,7 +4,7 @@
 
 #include "specthink/base/utf8.h"
 
-namespace specthink {
+namespace specthink::inline text {
 namespace {
 
 constexpr bool is_printable(int byte) {
@@ -54,4 +54,4 @@ std::optional<std::string> from_byte_level(std::string_view token) {
   return bytes;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace specthink {
+namespace specthink::inline text {
 
 /// `bytes` in that alphabet, as UTF-8: a space becomes "Ġ", a line feed "Ċ", letters stay.
 std::string to_byte_level(std::string_view bytes);
@@ -14,4 +14,4 @@ std::string to_byte_level(std::string_view bytes);
 /// The bytes that `token` stands for; nothing when one of its characters is not in the alphabet.
 std::optional<std::string> from_byte_level(std::string_view token);
 
-}  // namespace specthink
+}  // namespace specthink::inline text

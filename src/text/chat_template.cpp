@@ -11,7 +11,7 @@
 #include "specthink/base/strings.h"
 #include "specthink/jinja/template.h"
 
-namespace specthink {
+namespace specthink::inline text {
 namespace {
 
 using jinja::Value;
@@ -205,4 +205,4 @@ std::string ChatTemplate::render(const OrderedJson& messages, const Options& opt
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline text

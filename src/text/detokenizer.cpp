@@ -4,7 +4,7 @@
 
 #include "specthink/base/strings.h"
 
-namespace specthink {
+namespace specthink::inline text {
 
 std::string IncrementalDetokenizer::push(TokenId id) {
   pending_ += tokenizer_->bytes(id);
@@ -16,4 +16,4 @@ std::string IncrementalDetokenizer::push(TokenId id) {
 
 std::string IncrementalDetokenizer::flush() { return replace_invalid_utf8(std::exchange(pending_, {})); }
 
-}  // namespace specthink
+}  // namespace specthink::inline text

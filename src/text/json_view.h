@@ -12,7 +12,7 @@
 #include "specthink/base/error.h"
 #include "specthink/base/json.h"
 
-namespace specthink {
+namespace specthink::inline text {
 
 /// A value inside a JSON document. The document and the source's name must outlive it.
 class JsonView {
@@ -69,4 +69,4 @@ class JsonView {
   std::string key_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -9,7 +9,7 @@
 
 #include "specthink/base/types.h"
 
-namespace specthink {
+namespace specthink::inline text {
 
 struct MergeRule {
   TokenId left;
@@ -63,4 +63,4 @@ class MergeTable {
   std::vector<Entry> entries_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline text

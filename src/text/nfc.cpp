@@ -11,7 +11,7 @@
 #include "specthink/base/utf8.h"
 #include "text/unicode_versions.h"
 
-namespace specthink {
+namespace specthink::inline text {
 namespace {
 
 using CodePoints = std::vector<utf8proc_int32_t>;
@@ -85,4 +85,4 @@ std::string normalize_nfc(std::string_view text) {
   return result;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-namespace specthink {
+namespace specthink::inline text {
 
 /// `text` must be valid UTF-8.
 std::string normalize_nfc(std::string_view text);
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -6,7 +6,7 @@
 
 #include "text/unicode_versions.h"
 
-namespace specthink {
+namespace specthink::inline text {
 namespace {
 
 constexpr std::size_t kMaxSteps = 64;
@@ -159,4 +159,4 @@ void PreTokenizer::apply(std::size_t index, Subject subject, const std::function
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -12,7 +12,7 @@
 #include "text/json_view.h"
 #include "text/regex.h"
 
-namespace specthink {
+namespace specthink::inline text {
 
 /// What happens to the matches of a pattern: dropped, pieces of their own, joined to a neighbour, or joined to each
 /// other.
@@ -56,4 +56,4 @@ class PreTokenizer {
   std::vector<Step> steps_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline text

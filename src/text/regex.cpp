@@ -12,7 +12,7 @@
 #include "specthink/base/error.h"
 #include "text/regex_dialect.h"
 
-namespace specthink {
+namespace specthink::inline text {
 namespace {
 
 // Backtracking over one long run takes a step a byte; only patterns that backtrack exponentially take more.
@@ -132,4 +132,4 @@ std::vector<Regex::Match> Regex::find_all(std::string_view text) const {
   return matches;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline text

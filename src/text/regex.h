@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace specthink {
+namespace specthink::inline text {
 
 /// A pattern that is not valid or not supported. `offset` is the byte of the pattern.
 class RegexError : public std::runtime_error {
@@ -53,4 +53,4 @@ class Regex {
   std::unique_ptr<Code> code_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -8,7 +8,7 @@
 
 #include "text/regex.h"
 
-namespace specthink {
+namespace specthink::inline text {
 namespace {
 
 // Outside a class, Oniguruma looks Latin-1 up in a table of its own, in which superscript digits and fractions are part
@@ -285,4 +285,4 @@ class Translator {
 
 Pcre2Pattern translate_regex(std::string_view pattern) { return Translator(pattern).run(); }
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace specthink {
+namespace specthink::inline text {
 
 /// A pattern in PCRE2's syntax that matches what the Oniguruma pattern matches.
 struct Pcre2Pattern {
@@ -20,4 +20,4 @@ struct Pcre2Pattern {
 /// classes, references, named groups, callouts.
 Pcre2Pattern translate_regex(std::string_view pattern);
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -6,7 +6,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline text {
 namespace {
 
 constexpr std::size_t kMaxStates = 512;
@@ -143,4 +143,4 @@ StopAutomaton::Step StopTable::step(StopAutomaton::State state, TokenId token) c
   return {static_cast<StopAutomaton::State>(entry & ~StopTable::kMatched), (entry & StopTable::kMatched) != 0};
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline text

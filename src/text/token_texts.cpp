@@ -4,7 +4,7 @@
 
 #include "text/byte_level.h"
 
-namespace specthink {
+namespace specthink::inline text {
 
 TokenTexts::TokenTexts(const BpeModel& model, const AddedVocabulary& added) {
   TokenId last = -1;
@@ -33,4 +33,4 @@ std::string_view TokenTexts::bytes(TokenId id) const {
   return std::string_view(bytes_).substr(starts_[index], starts_[index + 1] - starts_[index]);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -11,7 +11,7 @@
 #include "text/added_vocabulary.h"
 #include "text/bpe_model.h"
 
-namespace specthink {
+namespace specthink::inline text {
 
 class TokenTexts {
  public:
@@ -30,4 +30,4 @@ class TokenTexts {
   std::vector<bool> special_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline text

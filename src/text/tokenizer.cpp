@@ -15,7 +15,7 @@
 #include "text/pre_tokenizer.h"
 #include "text/token_texts.h"
 
-namespace specthink {
+namespace specthink::inline text {
 namespace {
 
 // Whether the normalizer is NFC; none is false. The JSON parser bounds the depth.
@@ -187,4 +187,4 @@ bool Tokenizer::same_added_tokens(const Tokenizer& other) const {
   return impl_->added.tokens() == other.impl_->added.tokens();
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -5,7 +5,7 @@
 
 #include "specthink/base/utf8.h"
 
-namespace specthink {
+namespace specthink::inline text {
 namespace {
 
 // One character for each general category, in three and in four bytes of UTF-8.
@@ -127,4 +127,4 @@ std::string_view regex_view(std::string_view text, std::string& storage) {
 
 bool inert_in_reference_nfc(char32_t code) { return find(kInert, code) != nullptr; }
 
-}  // namespace specthink
+}  // namespace specthink::inline text

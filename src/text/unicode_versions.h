@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace specthink {
+namespace specthink::inline text {
 
 /// `text` (valid UTF-8) as PCRE2 should see it: characters newer than Unicode 14 are replaced by older ones of the same
 /// general category and length, so that positions stay. The result is `text` itself, or a view of `storage`.
@@ -17,4 +17,4 @@ std::string_view regex_view(std::string_view text, std::string& storage);
 /// nothing is reordered or composed across them.
 bool inert_in_reference_nfc(char32_t code);
 
-}  // namespace specthink
+}  // namespace specthink::inline text

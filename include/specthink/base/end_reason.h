@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace specthink {
+namespace specthink::inline base {
 
 /// Where several hold for one token, the first of eos, trigger, length counts.
 enum class EndReason : std::uint8_t {
@@ -12,4 +12,4 @@ enum class EndReason : std::uint8_t {
   trigger,  ///< the last token completes a trigger string; only where the request asks to stop there
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline base

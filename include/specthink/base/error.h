@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-namespace specthink {
+namespace specthink::inline base {
 
 /// Exit codes of the program; a job launcher sees them unchanged.
 enum ExitCode : int {
@@ -63,4 +63,4 @@ inline void check(bool condition, const char* what,
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline base

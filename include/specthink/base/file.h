@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace specthink {
+namespace specthink::inline base {
 
 /// The file's bytes. Throws UserError when it is missing, no regular file, unreadable or larger than `max_bytes`.
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 30);
@@ -43,4 +43,4 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline base

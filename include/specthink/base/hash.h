@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-namespace specthink {
+namespace specthink::inline base {
 
 constexpr std::uint64_t kHashSeed = 0xCBF29CE484222325ull;
 
@@ -18,4 +18,4 @@ inline std::uint64_t hash_bytes(std::span<const std::byte> bytes, std::uint64_t 
   return hash_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, hash);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline base

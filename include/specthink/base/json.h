@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace specthink {
+namespace specthink::inline base {
 
 using Json = nlohmann::json;
 
@@ -20,4 +20,4 @@ Json read_json(const std::filesystem::path& path);
 /// An untrusted value as JSON text on one line, cut to a length that fits a message.
 std::string excerpt(const Json& value);
 
-}  // namespace specthink
+}  // namespace specthink::inline base

@@ -11,9 +11,9 @@ extern template void fmt::detail::vformat_to<char>(fmt::detail::buffer<char>&, f
                                                    fmt::detail::locale_ref);
 #endif
 
-namespace specthink {
+namespace specthink::inline base {
 
 /// Sends log lines to stderr as `specthink: message`. A rank other than 0 logs errors only.
 void init_logging(int rank);
 
-}  // namespace specthink
+}  // namespace specthink::inline base

@@ -5,7 +5,7 @@
 
 #include "specthink/base/types.h"
 
-namespace specthink {
+namespace specthink::inline base {
 
 /// The values are part of the key of every random draw: changing one changes the tokens of a seed.
 enum class Purpose : std::uint32_t {
@@ -20,4 +20,4 @@ constexpr Role role_of(Purpose purpose) {
   return purpose == Purpose::segment || purpose == Purpose::probe ? Role::draft : Role::target;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline base

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace specthink {
+namespace specthink::inline base {
 
 /// Applied as vLLM does: temperature, then top_k, then top_p over what is left, renormalised.
 struct SamplingParams {
@@ -20,4 +20,4 @@ struct DrawKey {
   std::uint32_t run = 0;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline base

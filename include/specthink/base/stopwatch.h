@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-namespace specthink {
+namespace specthink::inline base {
 
 /// Runs from its construction on.
 class Stopwatch {
@@ -14,4 +14,4 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline base

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace specthink {
+namespace specthink::inline base {
 
 /// The candidate with the smallest edit distance to `word`, or an empty string when none is near
 /// (distance above a third of the longer word, at least 2).
@@ -28,4 +28,4 @@ std::size_t incomplete_utf8_suffix(std::string_view text);
 /// `text` with every maximal invalid part replaced by U+FFFD, as Python and Rust decode with "replace"/"lossy".
 std::string replace_invalid_utf8(std::string_view text);
 
-}  // namespace specthink
+}  // namespace specthink::inline base

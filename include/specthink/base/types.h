@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace specthink {
+namespace specthink::inline base {
 
 using TokenId = std::int32_t;
 using TokenIds = std::vector<TokenId>;
@@ -14,4 +14,4 @@ enum class Role : std::uint8_t { draft = 0, target = 1 };
 
 constexpr const char* name_of(Role role) { return role == Role::draft ? "draft" : "target"; }
 
-}  // namespace specthink
+}  // namespace specthink::inline base

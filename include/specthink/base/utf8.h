@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace specthink {
+namespace specthink::inline base {
 
 struct Utf8Char {
   char32_t code;
@@ -49,4 +49,4 @@ inline void append_utf8(std::string& text, char32_t code) {
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline base

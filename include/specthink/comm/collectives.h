@@ -8,7 +8,7 @@
 
 #include "specthink/comm/process_group.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 /// NCCL on GPUs, the process group on CPUs. All ranks of the group call the same operations in the same order; every rank ends with
 /// the same bits. Both models share one object. On a GPU the operations are queued on the current stream.
@@ -37,4 +37,4 @@ class Collectives {
   int ranks_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -9,7 +9,7 @@
 
 #include "specthink/comm/process_group.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 enum class DeviceChoice { automatic, cpu, cuda };
 
@@ -38,4 +38,4 @@ void synchronize(c10::Device device);
 std::string cuda_version();
 std::string nccl_version();
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -11,7 +11,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 class ProcessGroup;
 
@@ -73,4 +73,4 @@ class FailureReport {
   int next_hook_ = 0;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace specthink {
+namespace specthink::inline comm {
 
 /// Where a fault can happen: `write` is where a finished run is recorded, which rank 0 does.
 enum class FaultPhase : std::uint8_t { start, load, prefill, decode, collective, write };
@@ -35,4 +35,4 @@ class Fault {
 
 constexpr const char* kFaultVariable = "SPECTHINK_FAULT";
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace specthink {
+namespace specthink::inline comm {
 
 struct GpuInfo {
   std::string name;
@@ -45,4 +45,4 @@ struct CudaInfo {
 
 CudaInfo inspect_cuda();
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-namespace specthink {
+namespace specthink::inline comm {
 
 /// `uuids[r]` and `groups[r]` are the GPU and the group of rank r, `gpus` the GPUs that this rank sees, `local_ranks`
 /// the ranks of its node. Throws EnvironmentError that names both ranks and the GPU when two ranks share one and
@@ -12,4 +12,4 @@ namespace specthink {
 void check_gpu_sharing(std::span<const std::string> uuids, std::span<const int> groups, bool oversubscribe, int gpus,
                        int local_ranks);
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

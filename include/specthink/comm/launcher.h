@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-namespace specthink {
+namespace specthink::inline comm {
 
 /// The value of an environment variable, or null.
 using LauncherEnvironment = std::function<const char*(const char* name)>;
@@ -29,4 +29,4 @@ std::optional<std::string> launch_problem(const LauncherEnvironment& environment
 /// What is wrong with a world of `ranks` when the launcher was asked for another number; `library` names our MPI.
 std::optional<std::string> world_problem(const LauncherEnvironment& environment, int ranks, const std::string& library);
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

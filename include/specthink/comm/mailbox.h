@@ -9,7 +9,7 @@
 
 #include "specthink/comm/process_group.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 class Mailbox {
  public:
@@ -41,4 +41,4 @@ class Mailbox {
   MPI_Comm comm_ = MPI_COMM_NULL;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

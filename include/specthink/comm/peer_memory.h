@@ -9,7 +9,7 @@
 
 #include "specthink/comm/process_group.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 class PeerMemory {
  public:
@@ -36,4 +36,4 @@ class PeerMemory {
   std::vector<std::byte*> parts_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

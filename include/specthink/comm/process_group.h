@@ -19,7 +19,7 @@
 #include "specthink/comm/fault.h"
 #include "specthink/comm/rank_board.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 class NodeShare;
 class Transport;
@@ -129,4 +129,4 @@ class MpiSession {
 /// The phase must not contain a collective that a failing rank would leave out.
 void together(const ProcessGroup& group, const std::function<void()>& phase);
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

@@ -8,7 +8,7 @@
 
 #include "specthink/comm/rank_status.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 class RankBoard {
  public:
@@ -53,4 +53,4 @@ class RankBoard {
   std::atomic<int> group_size_{0};
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

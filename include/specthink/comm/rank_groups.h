@@ -7,7 +7,7 @@
 
 #include "specthink/comm/process_group.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 /// The group of each rank. `nodes[r]` names the node of rank r. Groups of `size` ranks are filled from one node as long
 /// as it has that many; what is left over on the nodes is put together. Groups are numbered by their lowest rank.
@@ -35,4 +35,4 @@ class RankGroups {
   std::vector<int> roots_{0};
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

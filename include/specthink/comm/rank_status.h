@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-namespace specthink {
+namespace specthink::inline comm {
 
 /// What a rank works on. The detail that goes with it is a position for prefill and decode, a layer for load.
 enum class Phase : std::uint8_t {
@@ -60,4 +60,4 @@ RankSnapshot snapshot(const RankStatus& status);
 /// "decode at position 87, in all-gather 1234".
 std::string describe(const RankSnapshot& status);
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

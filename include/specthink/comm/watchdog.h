@@ -10,7 +10,7 @@
 
 #include "specthink/comm/process_group.h"
 
-namespace specthink {
+namespace specthink::inline comm {
 
 struct Finding;
 class ProcessHandle;
@@ -45,4 +45,4 @@ class Watchdog {
   std::thread thread_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline comm

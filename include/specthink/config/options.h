@@ -14,7 +14,7 @@
 #include "specthink/base/json.h"
 #include "specthink/config/settings.h"
 
-namespace specthink {
+namespace specthink::inline config {
 
 /// The subcommands, as bits of a set.
 enum Subcommand : unsigned {
@@ -94,4 +94,4 @@ Settings default_settings();
 std::string settings_as_yaml(const Invocation& invocation);
 Json settings_as_json(const Invocation& invocation);
 
-}  // namespace specthink
+}  // namespace specthink::inline config

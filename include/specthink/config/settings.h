@@ -11,7 +11,7 @@
 
 #include "specthink/base/types.h"
 
-namespace specthink {
+namespace specthink::inline config {
 
 enum class Mode { vllm, vllm_p, hf };             ///< how the two models share text
 enum class Compat { fixed, original };            ///< which loop (schedule/)
@@ -174,4 +174,4 @@ struct Settings {
   friend bool operator==(const Settings&, const Settings&) = default;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline config

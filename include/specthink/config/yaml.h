@@ -8,7 +8,7 @@
 
 #include "specthink/base/json.h"
 
-namespace specthink {
+namespace specthink::inline config {
 
 /// A node of a document. Anchors are resolved; no key stands twice in one map.
 struct YamlValue {
@@ -55,4 +55,4 @@ std::string to_flow_yaml(const Json& value);
 /// `text` in double quotes on one line, cut after `max_bytes`: for errors that quote what was found.
 std::string quote(std::string_view text, std::size_t max_bytes = 60);
 
-}  // namespace specthink
+}  // namespace specthink::inline config

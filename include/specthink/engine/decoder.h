@@ -8,7 +8,7 @@
 
 #include "specthink/kernels/decode_step.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 
 /// The rows of one step, grouped by sequence, each slot at most once.
 struct StepBatch {
@@ -49,4 +49,4 @@ class Decoder {
   virtual StepToken result(int slot, int index) = 0;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

@@ -29,7 +29,7 @@
 #include "specthink/model/transformer.h"
 #include "specthink/schedule/schedule.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 
 struct CommandHeader;
 struct RowWork;
@@ -160,4 +160,4 @@ class Engine {
   bool busy_ = false;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

@@ -7,7 +7,7 @@
 #include "specthink/engine/engine.h"
 #include "specthink/schedule/schedule.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 
 struct RunOptions {
   SamplingParams sampling;
@@ -44,4 +44,4 @@ void run_schedules(Engine& engine, int batch, const std::function<std::optional<
 /// Tokens that a run of this setup can reach: prompt and generated ones.
 std::int64_t tokens_needed(const RunSetup& setup);
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

@@ -9,7 +9,7 @@
 #include "specthink/base/sampling_params.h"
 #include "specthink/base/types.h"
 
-namespace specthink {
+namespace specthink::inline engine {
 
 struct Candidate {
   TokenId id;
@@ -25,4 +25,4 @@ double uniform(const DrawKey& key, std::uint32_t position, Purpose purpose);
 /// most probable tokens whose probability, renormalised after top_k, reaches top_p.
 TokenId sample(std::span<Candidate> candidates, const SamplingParams& params, double draw);
 
-}  // namespace specthink
+}  // namespace specthink::inline engine

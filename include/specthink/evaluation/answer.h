@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 /// Content of the last `\boxed{...}` (or `\fbox{...}`) that is closed and not blank; braces may nest and `\{` is no
 /// brace. An empty box is an instruction quoted by the model, an open one a text that was cut off: neither is an
@@ -44,4 +44,4 @@ class AnswerRule {
   std::shared_ptr<const Pattern> pattern_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -21,7 +21,7 @@
 #include "specthink/report/run_log.h"
 #include "specthink/report/run_record.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 struct BenchmarkOptions {
   std::filesystem::path output_dir;
@@ -87,4 +87,4 @@ class Benchmark {
   std::optional<RunLog> log_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

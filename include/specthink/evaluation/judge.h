@@ -5,9 +5,9 @@
 #include "specthink/report/problem.h"
 #include "specthink/report/run_record.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 /// Finds the answer in the record's text and compares it with the problem's, when that has one.
 void judge(RunRecord& record, const Problem& problem, const AnswerRule& rule);
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

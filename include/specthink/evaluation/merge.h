@@ -8,7 +8,7 @@
 
 #include "specthink/report/result_file.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 /// What a part's log says besides its settings, so that merging needs neither task file nor models.
 OrderedJson describe_for_merge(const BenchmarkConfig& config, const Json& settings,
@@ -27,4 +27,4 @@ struct MergedBenchmark {
 /// that names the line of a damaged log; EnvironmentError when the file cannot be written.
 MergedBenchmark merge_parts(const std::filesystem::path& folder);
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

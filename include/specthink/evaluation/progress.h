@@ -9,7 +9,7 @@
 
 #include "specthink/report/run_record.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 /// "45 s", "3 min 20 s", "2 h 5 min".
 std::string format_duration(double seconds);
@@ -53,4 +53,4 @@ class Progress {
   TimeEstimate estimate_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -14,7 +14,7 @@
 #include "specthink/report/run_record.h"
 #include "specthink/schedule/schedule.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 class Solver {
  public:
@@ -51,4 +51,4 @@ class Solver {
   PhaseTimes target_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <span>
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 struct Statistics {
   double mean = 0;
@@ -28,4 +28,4 @@ struct Proportion {
 /// nothing is known: the interval is [0, 1].
 Proportion wilson(std::size_t successes, std::size_t n);
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -10,7 +10,7 @@
 #include "specthink/report/result_file.h"
 #include "specthink/report/run_record.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 /// Over all runs of one mode. Shares are means of the runs' shares, as the original has them.
 struct ModeSummary {
@@ -52,4 +52,4 @@ OrderedJson to_json(const Comparison& comparison);
 /// Fills in `statistics` and `comparison` from the records.
 void add_figures(BenchmarkData& data);
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

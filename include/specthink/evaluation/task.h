@@ -11,7 +11,7 @@
 #include "specthink/evaluation/answer.h"
 #include "specthink/report/problem.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 /// The keys of a task file:
 ///
@@ -53,4 +53,4 @@ std::filesystem::path find_problems(const Task& task, const std::filesystem::pat
 /// Throws UserError with file and line for a line that is no JSON object or lacks a field, or has one of a wrong type.
 std::vector<Problem> load_problems(const Task& task, const std::filesystem::path& data_dir, std::size_t limit);
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -12,7 +12,7 @@
 #include "specthink/comm/rank_groups.h"
 #include "specthink/evaluation/work_queue.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 /// A run to be done.
 struct Work {
@@ -95,4 +95,4 @@ class WorkServer {
   std::thread thread_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

@@ -12,7 +12,7 @@
 #include "specthink/evaluation/benchmark.h"
 #include "specthink/evaluation/progress.h"
 
-namespace specthink {
+namespace specthink::inline evaluation {
 
 /// May be used by several threads. A failure to record a run is kept: it stops the queue, and is thrown to everyone who
 /// asks from then on, so that the thread that can report it gets to know of it.
@@ -51,4 +51,4 @@ class WorkQueue {
   std::exception_ptr failure_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline evaluation

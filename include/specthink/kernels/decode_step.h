@@ -26,7 +26,7 @@
 #include "specthink/kernels/limits.h"
 #include "specthink/kernels/loaded_shard.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// A kernel of a step on the device's clock, in nanoseconds: when its first block started, when the kernel before it
 /// had ended, when the block was done, and stages in between (linear layer: x ready, weights read; attention: queries
@@ -151,4 +151,4 @@ class DecodeStep {
   virtual std::int64_t buffer_bytes() const = 0;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -1,8 +1,8 @@
 // Types of weights and activations that the decode kernels know.
 #pragma once
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 enum class ElementType { bfloat16, float16 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -12,7 +12,7 @@
 #include "specthink/kernels/element_type.h"
 #include "specthink/kernels/model_description.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 enum class DecodeKernel { embed, norm, qkv, attention, output, gate_up, down, head, sampling };
 
@@ -106,4 +106,4 @@ struct PrefillAttentionTime {
 std::vector<PrefillAttentionTime> time_prefill_attention(const ModelDescription& part, ElementType type,
                                                          c10::Device device);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

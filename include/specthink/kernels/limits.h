@@ -3,7 +3,7 @@
 
 #include <array>
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr int kMaxStepRows = 16;                              ///< rows of a decode step, over all its sequences
 constexpr std::array<int, 5> kStepRowCounts{1, 2, 4, 8, 16};  ///< rows that a step is built for: others are padded
@@ -12,4 +12,4 @@ constexpr int kMaxCandidates = 64;                            ///< top_k that th
 constexpr int kMaxEosIds = 16;                                ///< of a request
 constexpr int kPageTokens = 128;                              ///< positions of a page of the KV cache
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -10,7 +10,7 @@
 
 #include "specthink/kernels/model_description.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 enum class WeightType { bfloat16, float16, float32 };
 
@@ -62,4 +62,4 @@ struct LoadedShard {
   at::ScalarType compute_type() const { return weights.embedding.scalar_type(); }  ///< of activations and cache
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

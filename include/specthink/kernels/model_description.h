@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// Rotary position embedding, with transformers' defaults filled in.
 struct RopeConfig {
@@ -60,4 +60,4 @@ struct ModelDescription {
   friend bool operator==(const ModelDescription&, const ModelDescription&) = default;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

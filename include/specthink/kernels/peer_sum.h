@@ -11,7 +11,7 @@
 #include "specthink/comm/process_group.h"
 #include "specthink/config/settings.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// Every rank gets the same bits: it rounds the sum over all ranks, in rank order, to the type of the partial sums, as
 /// an all-reduce would. All ranks of the group make the same calls in the same order.
@@ -49,4 +49,4 @@ class PeerSum {
   virtual void check_arrived() const = 0;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

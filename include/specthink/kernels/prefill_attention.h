@@ -7,7 +7,7 @@
 #include <memory>
 #include <span>
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// For one model's cache. Query heads are consecutive for each KV head, the same number for all.
 class PrefillAttention {
@@ -39,4 +39,4 @@ class PrefillAttention {
   virtual void run(std::size_t layer, const at::Tensor& queries, const Sequence& sequence, at::Tensor& output) = 0;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

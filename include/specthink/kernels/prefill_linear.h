@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 class PrefillLinear {
  public:
@@ -30,4 +30,4 @@ class PrefillLinear {
   virtual void run(const at::Tensor& x, const at::Tensor& bias, at::Tensor& y) const = 0;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

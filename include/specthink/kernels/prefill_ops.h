@@ -16,7 +16,7 @@
 #include "specthink/base/types.h"
 #include "specthink/kernels/loaded_shard.h"
 
-namespace specthink::prefill_ops {
+namespace specthink::inline kernels::prefill_ops {
 
 /// True where the functions below work: CUDA devices of a CUDA build, bfloat16 and float16. Any size of hidden state,
 /// head and feed-forward works; multiples of 8 elements (16 for head_dim) are read and written in 16-byte accesses.
@@ -69,4 +69,4 @@ void qk_norm_rope_store(const at::Tensor& qkv, const at::Tensor& qk_norm, double
 /// output = silu(gate)·up; gate_up [rows, 2·n] holds gate, then up; output [rows, n].
 void silu_mul(const at::Tensor& gate_up, at::Tensor& output);
 
-}  // namespace specthink::prefill_ops
+}  // namespace specthink::inline kernels::prefill_ops

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// Where a rank's part lies in the whole matrix.
 struct MatrixSlice {
@@ -19,4 +19,4 @@ struct MatrixSlice {
 /// integer arithmetic and one exact conversion). Contiguous; bfloat16, float16 or float32.
 void random_fill(at::Tensor& tensor, const MatrixSlice& slice, std::uint64_t key, float amplitude);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

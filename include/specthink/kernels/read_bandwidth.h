@@ -3,7 +3,7 @@
 
 #include <c10/core/Device.h>
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// Bytes per second, the median of several passes over a buffer much larger than the caches. On a GPU by bulk copies
 /// (cp.async.bulk) into shared memory, which read faster than loads do; on a CPU by a plain streaming read with all of
@@ -12,4 +12,4 @@ namespace specthink {
 /// Throws EnvironmentError when the device has no memory left for it.
 double measure_read_bandwidth(c10::Device device);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

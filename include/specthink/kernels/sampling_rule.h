@@ -6,7 +6,7 @@
 
 #include "specthink/kernels/host_device.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr std::uint16_t kStopMatched = 0x8000;  ///< top bit of an entry of a trigger table; the others: next state
 
@@ -78,4 +78,4 @@ SPECTHINK_HOST_DEVICE inline int select_of_nucleus(const double* weights, int co
   return select_by_draw(weights, count, total, draw);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

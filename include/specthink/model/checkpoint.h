@@ -9,7 +9,7 @@
 
 #include "specthink/model/safetensors.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 class Checkpoint {
  public:
@@ -36,4 +36,4 @@ class Checkpoint {
   std::map<std::string, std::size_t> file_of_;  // tensor name -> index into files_
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-namespace specthink {
+namespace specthink::inline model {
 
 /// A folder is returned as it is. A hub name such as Qwen/Qwen3-32B resolves to its snapshot in the cache
 /// (HF_HUB_CACHE, else HF_HOME/hub, else XDG_CACHE_HOME/huggingface/hub, else ~/.cache/huggingface/hub; the revision
@@ -14,4 +14,4 @@ namespace specthink {
 /// tokenizer.json where only the tokenizer is used. Throws UserError naming folder and file otherwise.
 std::filesystem::path resolve_model(const std::string& name_or_folder, const std::string& needed = "config.json");
 
-}  // namespace specthink
+}  // namespace specthink::inline model

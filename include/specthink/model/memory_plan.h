@@ -42,7 +42,7 @@
 #include "specthink/kernels/limits.h"
 #include "specthink/kernels/model_description.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 constexpr std::int64_t kSpareTokens = 2;           ///< rows beyond the context, for steps that run past a stop
 constexpr std::int64_t kPrefillChunk = 1024;       ///< rows of a prefill step, where there is no room for more
@@ -127,4 +127,4 @@ struct Deployment {
 std::vector<Deployment> suggest_deployments(const ModelDescription& target, const ModelDescription* draft,
                                             const Deployment& wanted, std::int64_t gpu_bytes, DType dtype);
 
-}  // namespace specthink
+}  // namespace specthink::inline model

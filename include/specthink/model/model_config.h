@@ -12,7 +12,7 @@
 #include "specthink/kernels/model_description.h"
 #include "specthink/model/tensor_names.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 struct Family;  // model/families/family.h
 
@@ -48,4 +48,4 @@ struct RopeFrequencies {
 };
 RopeFrequencies rope_frequencies(const ModelDescription& model);
 
-}  // namespace specthink
+}  // namespace specthink::inline model

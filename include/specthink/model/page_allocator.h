@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-namespace specthink {
+namespace specthink::inline model {
 
 class PageAllocator {
  public:
@@ -27,4 +27,4 @@ class PageAllocator {
   std::set<std::int32_t> free_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -11,7 +11,7 @@
 
 #include "specthink/base/file.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 enum class StoredType { bfloat16, float16, float32 };
 const char* name_of(StoredType type);
@@ -46,4 +46,4 @@ class SafetensorsFile {
   std::map<std::string, std::string> unsupported_;  // name -> dtype
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline model

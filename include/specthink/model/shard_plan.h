@@ -6,7 +6,7 @@
 
 #include "specthink/kernels/model_description.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 /// Rank r of N has query heads [r·h/N, (r+1)·h/N) and every KV head that they use (a KV head may live on several
 /// ranks). Intermediate size and vocabulary are padded with zeros to a multiple of N, then split evenly; a rank whose
@@ -36,4 +36,4 @@ struct ShardPlan {
   ModelDescription part_of(const ModelDescription& model) const;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline model

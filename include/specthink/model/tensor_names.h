@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace specthink {
+namespace specthink::inline model {
 
 /// The defaults are those of Llama and of the many families that took them over. A module's tensors are its name with
 /// ".weight" and, where it has one, ".bias".
@@ -25,4 +25,4 @@ struct TensorNames {
   std::string down = "mlp.down_proj";
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -19,7 +19,7 @@
 #include "specthink/model/model_config.h"
 #include "specthink/model/shard_plan.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 class FusedForward;
 class KvCache;
@@ -105,4 +105,4 @@ class Transformer {
   std::unique_ptr<FusedForward> fused_;  // null where LibTorch operators do the work
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline model

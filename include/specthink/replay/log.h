@@ -11,7 +11,7 @@
 #include "specthink/base/json.h"
 #include "specthink/replay/times.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 
 class ReplayLog {
  public:
@@ -41,4 +41,4 @@ class ReplayLog {
   std::vector<ReplayRecord> records_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

@@ -12,7 +12,7 @@
 #include "specthink/replay/log.h"
 #include "specthink/replay/replayer.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 
 struct ReplayPlan {
   std::vector<ReplayPolicy> policies;
@@ -37,4 +37,4 @@ bool run_workloads(Replayer& replayer, ReplayPlan& plan);
 /// The finished runs of the selected workloads: those of this replay, and of other loops what the log holds.
 std::vector<ReplayRecord> finished_records(const ReplayPlan& plan);
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

@@ -11,7 +11,7 @@
 #include "specthink/replay/report.h"
 #include "specthink/replay/workload.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 
 class Replayer {
  public:
@@ -57,4 +57,4 @@ class Replayer {
   std::uint64_t random_state_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

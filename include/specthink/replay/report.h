@@ -11,7 +11,7 @@
 #include "specthink/replay/times.h"
 #include "specthink/report/trace.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 
 /// By Role; none where there is no such model or its context is too short.
 using PerModel = std::array<std::optional<double>, 2>;
@@ -76,4 +76,4 @@ OrderedJson to_json(const ReplayReport& report);
 
 std::string to_markdown(const ReplayReport& report);
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

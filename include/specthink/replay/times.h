@@ -13,7 +13,7 @@
 #include "specthink/model/memory_plan.h"
 #include "specthink/report/jsonl.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 
 /// Upper limits of the contexts over which steps are averaged: up to 1K tokens, above that up to 2K, and so on; longer
 /// ones are one more bucket.
@@ -98,4 +98,4 @@ OrderedJson to_json(const ReplayRecord& record);
 /// Reads what to_json() wrote. Throws UserError that begins with `source`.
 ReplayRecord parse_replay_record(const Json& object, std::string_view source);
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

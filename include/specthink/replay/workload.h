@@ -12,7 +12,7 @@
 #include "specthink/report/trace.h"
 #include "specthink/schedule/schedule.h"
 
-namespace specthink {
+namespace specthink::inline replay {
 
 /// In the order of the reports.
 inline constexpr std::array kReplayPolicies{ReplayPolicy::original, ReplayPolicy::fixed, ReplayPolicy::target};
@@ -51,4 +51,4 @@ std::vector<ReplayRequest> replay_requests(const Trace& trace, ReplayPolicy poli
 /// Tokens of context that a replay needs: the longest text that any request leads to, prompt included.
 std::int64_t replay_context(const Trace& trace, ReplayPolicy policy);
 
-}  // namespace specthink
+}  // namespace specthink::inline replay

@@ -7,7 +7,7 @@
 
 #include "specthink/base/json.h"
 
-namespace specthink {
+namespace specthink::inline report {
 
 /// Every mistake is a UserError that names the object and the key.
 class JsonReader {
@@ -38,4 +38,4 @@ class JsonReader {
   std::string what_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline report

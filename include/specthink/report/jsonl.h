@@ -8,7 +8,7 @@
 
 #include "specthink/base/json.h"
 
-namespace specthink {
+namespace specthink::inline report {
 
 /// JSON whose keys keep the order in which they were written; what people read is built with it.
 using OrderedJson = nlohmann::ordered_json;
@@ -27,4 +27,4 @@ std::vector<TextLine> split_lines(std::string_view content);
 /// `value` on one line. Text that is no valid UTF-8 gets U+FFFD.
 std::string to_line(const OrderedJson& value);
 
-}  // namespace specthink
+}  // namespace specthink::inline report

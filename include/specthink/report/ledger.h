@@ -6,7 +6,7 @@
 #include "specthink/base/json.h"
 #include "specthink/schedule/ledger.h"
 
-namespace specthink {
+namespace specthink::inline report {
 
 /// {draft, target, injected, draft_wasted, target_wasted, draft_prefilled, target_prefilled, nominal_target_share,
 /// target_share}
@@ -15,4 +15,4 @@ Json to_json(const Ledger& ledger);
 /// Reads what to_json() wrote. Throws UserError that begins with `source`.
 Ledger parse_ledger(const Json& object, std::string_view source);
 
-}  // namespace specthink
+}  // namespace specthink::inline report

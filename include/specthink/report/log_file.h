@@ -9,7 +9,7 @@
 
 #include "specthink/base/json.h"
 
-namespace specthink {
+namespace specthink::inline report {
 
 struct LogName {
   std::filesystem::path path;
@@ -36,4 +36,4 @@ std::string describe_other_settings(const std::filesystem::path& path, const Jso
 std::string current_timestamp();
 std::string second_after(const std::string& timestamp);
 
-}  // namespace specthink
+}  // namespace specthink::inline report

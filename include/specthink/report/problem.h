@@ -6,7 +6,7 @@
 
 #include "specthink/base/json.h"
 
-namespace specthink {
+namespace specthink::inline report {
 
 struct Problem {
   Json id;                            ///< a string or an integer
@@ -15,4 +15,4 @@ struct Problem {
   std::optional<std::string> answer;  ///< numbers as they are written in the file
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline report

@@ -10,7 +10,7 @@
 #include "specthink/report/problem.h"
 #include "specthink/report/run_record.h"
 
-namespace specthink {
+namespace specthink::inline report {
 
 /// `config` of a result file: the original's keys.
 struct BenchmarkConfig {
@@ -47,4 +47,4 @@ OrderedJson summary_document(const BenchmarkData& data, const std::string& resul
 /// The text of a file: indented by two, all characters in ASCII, as the original writes it.
 std::string to_file_text(const OrderedJson& document);
 
-}  // namespace specthink
+}  // namespace specthink::inline report

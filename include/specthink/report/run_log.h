@@ -12,7 +12,7 @@
 
 #include "specthink/report/run_record.h"
 
-namespace specthink {
+namespace specthink::inline report {
 
 class RunLock;
 
@@ -70,4 +70,4 @@ class RunLog {
   std::unique_ptr<RunLock> lock_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline report

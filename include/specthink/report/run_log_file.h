@@ -11,7 +11,7 @@
 #include "specthink/report/log_file.h"
 #include "specthink/report/run_log.h"
 
-namespace specthink {
+namespace specthink::inline report {
 
 /// The value of `format` in the first line.
 constexpr std::string_view kRunLogFormat = "specthink benchmark runs 1";
@@ -43,4 +43,4 @@ enum class TornLine { repair, skip };
 std::vector<RunRecord> load_run_log(const std::filesystem::path& path, const RunPlan& plan,
                                     TornLine torn_line = TornLine::repair);
 
-}  // namespace specthink
+}  // namespace specthink::inline report

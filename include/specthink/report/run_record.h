@@ -13,7 +13,7 @@
 #include "specthink/report/jsonl.h"
 #include "specthink/schedule/schedule.h"
 
-namespace specthink {
+namespace specthink::inline report {
 
 /// A way to solve the problems; one column of the comparison.
 enum class RunMode : std::uint8_t {
@@ -88,4 +88,4 @@ OrderedJson log_json(const RunRecord& record);
 /// Reads a line of the run log. Throws UserError that begins with `source` for a missing key or a wrong type.
 RunRecord parse_record(const Json& object, std::string_view source);
 
-}  // namespace specthink
+}  // namespace specthink::inline report

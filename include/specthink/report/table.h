@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace specthink {
+namespace specthink::inline report {
 
 /// Columns that a terminal needs for `text` (UTF-8, without control characters), counted as one per character.
 std::size_t display_width(std::string_view text);
@@ -40,4 +40,4 @@ class Table {
 /// the text reads as a table without a Markdown viewer, too. Missing cells stay empty.
 std::string markdown_table(const std::vector<std::string>& titles, const std::vector<std::vector<std::string>>& rows);
 
-}  // namespace specthink
+}  // namespace specthink::inline report

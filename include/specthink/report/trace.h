@@ -10,7 +10,7 @@
 #include "specthink/report/jsonl.h"
 #include "specthink/schedule/ledger.h"
 
-namespace specthink {
+namespace specthink::inline report {
 
 struct Trace {
   int problem = 0;  ///< index in the task, from 0
@@ -36,4 +36,4 @@ using TraceCheck = std::function<void(const Trace& trace, std::string_view sourc
 /// benchmark is a trace file as well. Throws UserError that names the line, also when there is no trace in it.
 std::vector<Trace> read_traces(const std::filesystem::path& path, const TraceCheck& check = {});
 
-}  // namespace specthink
+}  // namespace specthink::inline report

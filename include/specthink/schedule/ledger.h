@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-namespace specthink {
+namespace specthink::inline schedule {
 
 /// Token counts of one run (or a sum of runs).
 struct Ledger {
@@ -35,4 +35,4 @@ struct Segment {
   bool operator==(const Segment&) const = default;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

@@ -29,7 +29,7 @@
 #include "specthink/text/stop_matcher.h"
 #include "specthink/text/tokenizer.h"
 
-namespace specthink {
+namespace specthink::inline schedule {
 
 /// Who wrote a token of the text.
 enum class Origin : std::uint8_t { draft = 0, target = 1, injected = 2 };
@@ -116,4 +116,4 @@ void require_mode_exists(Mode mode);
 /// Throws UserError for a mode that does not exist yet and for a prompt that leaves no room in the context.
 std::unique_ptr<Schedule> make_schedule(RunSetup setup);
 
-}  // namespace specthink
+}  // namespace specthink::inline schedule

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace specthink {
+namespace specthink::inline text {
 
 /// JSON whose objects keep the order of their keys: templates print the arguments of tool calls as they were given.
 using OrderedJson = nlohmann::ordered_json;
@@ -47,4 +47,4 @@ class ChatTemplate {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -6,7 +6,7 @@
 #include "specthink/base/types.h"
 #include "specthink/text/tokenizer.h"
 
-namespace specthink {
+namespace specthink::inline text {
 
 class IncrementalDetokenizer {
  public:
@@ -24,4 +24,4 @@ class IncrementalDetokenizer {
   std::string pending_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -13,7 +13,7 @@
 #include "specthink/base/types.h"
 #include "specthink/text/tokenizer.h"
 
-namespace specthink {
+namespace specthink::inline text {
 
 class StopAutomaton {
  public:
@@ -56,4 +56,4 @@ class StopTable {
   std::vector<std::uint16_t> entries_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -11,7 +11,7 @@
 
 #include "specthink/base/types.h"
 
-namespace specthink {
+namespace specthink::inline text {
 
 class Tokenizer {
  public:
@@ -61,4 +61,4 @@ class Tokenizer {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline text

@@ -9,7 +9,7 @@
 #include "app/doctor/text.h"
 #include "specthink/base/error.h"
 
-namespace specthink::doctor {
+namespace specthink::inline app::doctor {
 namespace {
 
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
@@ -180,4 +180,4 @@ std::string summary_text(const std::vector<Check>& checks) {
   return fmt::format("\n{}, {}\n", plural(count(State::error), "error"), plural(count(State::warning), "warning"));
 }
 
-}  // namespace specthink::doctor
+}  // namespace specthink::inline app::doctor

@@ -12,7 +12,7 @@
 #include "specthink/model/transformer.h"
 #include "specthink/report/jsonl.h"
 
-namespace specthink::doctor {
+namespace specthink::inline app::doctor {
 
 enum class State { ok, warning, error };
 const char* name_of(State state);
@@ -93,4 +93,4 @@ std::string to_text(const Check& check);
 std::string summary_text(const std::vector<Check>& checks);
 State worst(const std::vector<Check>& checks);
 
-}  // namespace specthink::doctor
+}  // namespace specthink::inline app::doctor

@@ -20,7 +20,7 @@
 #include "specthink/comm/launcher.h"
 #include "specthink/comm/rank_groups.h"
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 using doctor::Check;
@@ -280,4 +280,4 @@ int run_doctor(const Invocation& invocation) {
   return run_on_ranks([&](const ProcessGroup& group) { return examine(group, invocation.settings, launcher); });
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

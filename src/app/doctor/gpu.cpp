@@ -9,7 +9,7 @@
 #include "app/doctor/checks.h"
 #include "app/doctor/text.h"
 
-namespace specthink::doctor {
+namespace specthink::inline app::doctor {
 namespace {
 
 std::string cuda_release(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
@@ -161,4 +161,4 @@ Check check_rank_gpus(const std::vector<RankFacts>& ranks, bool may_share) {
   return check;
 }
 
-}  // namespace specthink::doctor
+}  // namespace specthink::inline app::doctor

@@ -8,7 +8,7 @@
 #include "specthink/model/memory_plan.h"
 #include "specthink/model/shard_plan.h"
 
-namespace specthink::doctor {
+namespace specthink::inline app::doctor {
 namespace {
 
 Check check_memory(Role role, const ModelConfig& config, const ModelSettings& settings, int models,
@@ -78,4 +78,4 @@ std::vector<Check> check_model(Role role, const std::string& name, const ModelSe
   return checks;
 }
 
-}  // namespace specthink::doctor
+}  // namespace specthink::inline app::doctor

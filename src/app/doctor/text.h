@@ -9,7 +9,7 @@
 
 #include "specthink/base/strings.h"
 
-namespace specthink::doctor {
+namespace specthink::inline app::doctor {
 
 inline std::string bytes_text(std::int64_t bytes) { return format_bytes(static_cast<std::uint64_t>(bytes)); }
 
@@ -17,4 +17,4 @@ inline std::string plural(std::size_t count, const char* noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-}  // namespace specthink::doctor
+}  // namespace specthink::inline app::doctor

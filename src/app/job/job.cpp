@@ -12,7 +12,7 @@
 #include "specthink/comm/launcher.h"
 #include "specthink/comm/watchdog.h"
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 /// One of the processes that the launcher started prints; the others do not end before it has, as a launcher may end a
@@ -93,4 +93,4 @@ void require_one_group(const ProcessGroup& world, const Invocation& invocation) 
   });
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

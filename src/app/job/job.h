@@ -6,7 +6,7 @@
 #include "specthink/comm/process_group.h"
 #include "specthink/config/options.h"
 
-namespace specthink {
+namespace specthink::inline app {
 
 /// Starts MPI, runs `body` on every rank and ends the job as one: a failure that `body` throws on one rank is printed
 /// there and aborts the others; one that all agreed on (ReportedError) ends every rank with its code. A watchdog looks
@@ -23,4 +23,4 @@ int end_job_on_failure(const ProcessGroup& world, const std::function<int()>& bo
 /// Throws on every rank when the world is more than one group of --tp ranks: `command` has work for one. Collective.
 void require_one_group(const ProcessGroup& world, const Invocation& invocation);
 
-}  // namespace specthink
+}  // namespace specthink::inline app

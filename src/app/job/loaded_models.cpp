@@ -16,7 +16,7 @@
 #include "specthink/model/hub.h"
 #include "specthink/model/memory_plan.h"
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 DeviceChoice device_choice(Device device) {
@@ -218,4 +218,4 @@ int LoadedModels::drive_group(const std::function<int()>& root) {
   return code;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -17,7 +17,7 @@
 #include "specthink/model/memory_plan.h"
 #include "specthink/model/transformer.h"
 
-namespace specthink {
+namespace specthink::inline app {
 
 /// How the settings have tokens drawn.
 SamplingParams sampling_params(const Settings& settings);
@@ -95,4 +95,4 @@ class LoadedModels {
   std::unique_ptr<Engine> engine_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 // Signal handlers take no argument of ours.
@@ -32,4 +32,4 @@ bool stop_requested() {
   return current && current->load() != 0;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace specthink {
+namespace specthink::inline app {
 
 /// As long as it lives these signals only set a flag; the run ends at the next request. On every rank. `node_flag` is
 /// one that the ranks of the node share: a signal to any of them reaches the one that asks.
@@ -19,4 +19,4 @@ class StopSignals {
 /// True after a signal to this rank or to another one of its node.
 bool stop_requested();
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -7,7 +7,7 @@
 #include "specthink/base/file.h"
 #include "specthink/base/log.h"
 
-namespace specthink {
+namespace specthink::inline app {
 namespace {
 
 bool same_file_content(const std::filesystem::path& a, const std::filesystem::path& b) {
@@ -91,4 +91,4 @@ RunSetup TextSide::make_setup(TokenIds prompt, std::optional<Role> alone) const 
   return setup;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline app

@@ -11,7 +11,7 @@
 #include "specthink/text/stop_matcher.h"
 #include "specthink/text/tokenizer.h"
 
-namespace specthink {
+namespace specthink::inline app {
 
 class TextSide {
  public:
@@ -43,4 +43,4 @@ class TextSide {
   std::optional<StopTable> triggers_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline app

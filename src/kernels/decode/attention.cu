@@ -1,7 +1,7 @@
 // Attention of steps of one sequence.
 #include "kernels/decode/attention_kernel.cuh"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 template <typename T>
@@ -77,4 +77,4 @@ void launch_decode_attention(const AttentionParams& params, ElementType type, in
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -29,7 +29,7 @@
 #include "kernels/exchange/exchange.h"
 #include "specthink/kernels/element_type.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr int kSplitQueries = 8;  ///< steps of more per KV head are not split
 
@@ -90,4 +90,4 @@ void launch_decode_attention(const AttentionParams& params, ElementType type, in
 void launch_entries_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
                               cudaStream_t stream);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

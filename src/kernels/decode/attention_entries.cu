@@ -1,7 +1,7 @@
 // Attention of steps of several sequences.
 #include "kernels/decode/attention_kernel.cuh"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 template <typename T, int kHeadDim>
@@ -64,4 +64,4 @@ void launch_entries_attention(const AttentionParams& params, ElementType type, i
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -5,7 +5,7 @@
 
 #include "kernels/decode/attention_tiles.cuh"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// One head of one row of the qkv linear layer by one warp: bias, norm, rotation. Lane l has elements kPer·l …; load
 /// several of them first, so that their latencies overlap.
@@ -90,4 +90,4 @@ struct HeadVector {
   }
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

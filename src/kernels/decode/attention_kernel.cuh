@@ -13,7 +13,7 @@
 #include "kernels/device/kernel_timeline.cuh"
 #include "kernels/device/ptx.cuh"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// Registers of a thread. Beside a block of linear.cu with its 17 warps of 56 registers, eight warps have 116 each:
 /// where both blocks' shared memory fits an SM, the rings of this one fill while the queries are computed.
@@ -161,4 +161,4 @@ int most_clusters() {
   return most;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

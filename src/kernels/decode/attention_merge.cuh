@@ -5,7 +5,7 @@
 #include "kernels/decode/linear.h"
 #include "kernels/exchange/exchange.cuh"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 __device__ __forceinline__ float weight_of(float own, float highest) {
   return own == kNever ? 0.0f : exp2f(own - highest);
@@ -101,4 +101,4 @@ __device__ __forceinline__ void merge_shares(const AttentionParams& p, const Att
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -4,7 +4,7 @@
 #include "kernels/decode/attention_heads.cuh"
 #include "kernels/decode/attention_work.cuh"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// The queries of a cluster and the new keys and values of its sequence, from the qkv linear layer to shared memory and
 /// to the cache.
@@ -98,4 +98,4 @@ class NewRows {
   Vector added_[kAddedAtOnce];
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

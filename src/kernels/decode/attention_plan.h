@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <initializer_list>
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr int kMaxAttentionHelpers = 3;  ///< helper clusters per KV head
 
@@ -69,4 +69,4 @@ constexpr int plan_entry_cluster(int clusters, const EntryClusters& fit) {
   return 1;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

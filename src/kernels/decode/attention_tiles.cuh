@@ -6,7 +6,7 @@
 #include "kernels/decode/attention.h"
 #include "kernels/device/ptx.cuh"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr int kTile = 16;    // positions of a tile
 constexpr int kQueries = 8;  // columns of one matrix instruction
@@ -212,4 +212,4 @@ struct Accumulator {
   }
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -4,7 +4,7 @@
 #include "kernels/decode/attention_tiles.cuh"
 #include "kernels/device/ptx.cuh"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// Shared memory of a block that works on kQueryTiles x 8 queries in a cluster of kBlocks.
 template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
@@ -109,4 +109,4 @@ __device__ __forceinline__ AttentionWork work_of_entries(const AttentionParams& 
   return work;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -13,7 +13,7 @@
 #include "specthink/kernels/decode_step.h"
 #include "specthink/kernels/limits.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 class DecodeBuffers {
  public:
@@ -78,4 +78,4 @@ class DecodeBuffers {
   at::Tensor gathered_candidates_;  // [ranks · kMaxStepRows · kMaxCandidates] int64; NCCL only
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

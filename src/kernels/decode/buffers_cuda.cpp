@@ -7,7 +7,7 @@
 #include "kernels/decode/linear.h"
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 std::size_t row_count_index(int rows) {
@@ -144,4 +144,4 @@ void DecodeBuffers::fill_sampling(DecodeSampling& sampling, int rows) const {
   for (int rank = 0; rank < ranks_; ++rank) sampling.sent[rank] = candidate_buffer(rank) + rank_ * kOfRank;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -8,7 +8,7 @@
 #include "kernels/device/tensor_map.h"
 #include "kernels/exchange/exchange.cuh"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 /// Σ over the consumer threads.
@@ -342,4 +342,4 @@ void launch_linear(const LinearParams& params, ElementType type, int x_rows, Lin
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

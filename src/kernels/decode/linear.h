@@ -19,7 +19,7 @@
 #include "kernels/exchange/exchange.h"
 #include "specthink/kernels/element_type.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr int kChunkColumns = 512;    ///< columns of a chunk
 constexpr int kMaxGroupRows = 48;     ///< weight rows of a chunk: six tiles of eight
@@ -100,4 +100,4 @@ std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t we
 void launch_linear(const LinearParams& params, ElementType type, int x_rows, LinearInput input, LinearOutput output,
                    bool dependent, cudaStream_t stream);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -2,7 +2,7 @@
 
 #include "kernels/decode/linear_layout.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 LinearGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_rows, LinearInput input,
                                LinearOutput output, int sms, std::size_t shared_budget) {
@@ -48,4 +48,4 @@ std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t we
   return kHalfBudget;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

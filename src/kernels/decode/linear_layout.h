@@ -5,7 +5,7 @@
 #include "kernels/decode/linear.h"
 #include "kernels/device/tensor_map.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr int kConsumerWarps = 16;
 constexpr int kConsumers = kConsumerWarps * 32;
@@ -48,4 +48,4 @@ constexpr std::size_t fixed_bytes(int weight_rows, int chunks, int x_rows, Linea
          static_cast<std::size_t>(weight_rows) * x_rows * kWarpStride * sizeof(float) + kConsumerWarps * sizeof(float);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

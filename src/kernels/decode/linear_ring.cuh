@@ -7,7 +7,7 @@
 #include "kernels/decode/linear_layout.h"
 #include "kernels/device/ptx.cuh"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 struct Ring {
   std::uint32_t full;   // barriers: the stage's bytes have arrived
@@ -98,4 +98,4 @@ __device__ __forceinline__ void run_producer(const LinearParams& p, const Ring& 
   ptx::wait_for_predecessors();
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

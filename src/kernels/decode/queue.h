@@ -17,7 +17,7 @@
 #include "specthink/comm/collectives.h"
 #include "specthink/kernels/decode_step.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 class DecodeQueue {
  public:
@@ -63,4 +63,4 @@ class DecodeQueue {
   DecodeTimeline timeline_;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -9,7 +9,7 @@
 #include "kernels/device/cuda_handles.h"
 #include "kernels/device/tensor_map.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 // Kernels that a step of one row records, at most.
@@ -201,4 +201,4 @@ void DecodeQueue::sampling(int rows, int last_slot) {
   launch_decode_sampling(sampling, SamplingPart::choose, rows, false, stream_);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

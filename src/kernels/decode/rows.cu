@@ -6,7 +6,7 @@
 #include "kernels/device/ptx.cuh"
 #include "kernels/exchange/exchange.cuh"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 constexpr int kEmbedThreads = 256;
@@ -212,4 +212,4 @@ void launch_norm_rows(const NormInput& norm, std::int64_t hidden, int rows, void
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -11,7 +11,7 @@
 #include "kernels/exchange/exchange.h"
 #include "specthink/kernels/element_type.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 // What the host tells a step travels as kernel parameters, so that nothing waits for a copy.
 
@@ -38,4 +38,4 @@ void launch_embed_rows(const StepLayout* layout, const void* table, std::int64_t
 void launch_norm_rows(const NormInput& norm, std::int64_t hidden, int rows, void* output, const SpinLimit& limit,
                       ElementType type, bool dependent, cudaStream_t stream);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -6,7 +6,7 @@
 #include "kernels/exchange/exchange.cuh"
 #include "specthink/kernels/sampling_rule.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 constexpr int kSelectThreads = 128;
@@ -346,4 +346,4 @@ void launch_decode_sampling(const DecodeSampling& sampling, SamplingPart part, i
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -12,7 +12,7 @@
 #include "kernels/decode/slot_state.h"
 #include "kernels/exchange/exchange.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 using CandidateKey = std::uint64_t;
 constexpr int kLogitsPerBlock = 2048;
@@ -60,4 +60,4 @@ enum class SamplingPart {
 void launch_decode_sampling(const DecodeSampling& sampling, SamplingPart part, int rows, bool dependent,
                             cudaStream_t stream);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

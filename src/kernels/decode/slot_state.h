@@ -7,7 +7,7 @@
 #include "specthink/base/end_reason.h"
 #include "specthink/kernels/limits.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// The request of a slot. The host writes it between steps; in a step the one block that emits the slot's tokens does.
 struct SlotState {
@@ -86,4 +86,4 @@ constexpr StepResult decode_result(std::uint64_t word) {
           (word >> 39 & 1) != 0, static_cast<std::uint32_t>(word >> 40)};
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

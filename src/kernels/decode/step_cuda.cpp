@@ -19,7 +19,7 @@
 #include "kernels/device/hopper.h"
 #include "specthink/kernels/decode_step.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 std::size_t index_of(int rows) {
@@ -310,4 +310,4 @@ std::unique_ptr<DecodeStep> DecodeStep::create(LoadedShard model, const ProcessG
   return std::make_unique<CudaDecodeStep>(std::move(model), group, collectives, options);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

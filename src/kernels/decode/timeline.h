@@ -10,7 +10,7 @@
 
 #include "specthink/kernels/decode_step.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 class DecodeTimeline {
  public:
@@ -31,4 +31,4 @@ class DecodeTimeline {
   std::vector<std::string> names_;  // kernels of the recorded step
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -4,7 +4,7 @@
 #include "kernels/device/kernel_marks.h"
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 DecodeTimeline::DecodeTimeline(std::int64_t kernels, const at::TensorOptions& device)
     : marks_(at::zeros({kernels, kMarksOfKernel}, device.dtype(at::kLong))) {}
@@ -39,4 +39,4 @@ std::vector<KernelTimes> DecodeTimeline::times() const {
   return kernels;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

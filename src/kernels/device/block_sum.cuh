@@ -1,7 +1,7 @@
 // A sum over the threads of a block.
 #pragma once
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr int kMaxBlockThreads = 1024;
 
@@ -19,4 +19,4 @@ __device__ inline float block_sum(float value) {
   return value;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -9,7 +9,7 @@
 
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 inline void check_cuda(cudaError_t status, const char* call) {
   if (status == cudaSuccess) return;
@@ -73,4 +73,4 @@ class Graph {
   cudaGraphExec_t graph_ = nullptr;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -4,7 +4,7 @@
 #include "kernels/device/hopper.h"
 #include "kernels/device/launch.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 struct Code {
@@ -38,4 +38,4 @@ bool has_hopper_code(int device) { return code_for(device).hopper != 0; }
 
 bool has_wgmma_code(int device) { return code_for(device).wgmma != 0; }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -1,7 +1,7 @@
 // Whether this build has code of Hopper's instructions for a GPU; CUDA builds only.
 #pragma once
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// For the kernels of hopper.cuh with SPECTHINK_HOPPER_CODE: the GPU has compute capability 9.0 or more, and the build
 /// names an architecture that has.
@@ -10,4 +10,4 @@ bool has_hopper_code(int device);
 /// The same with SPECTHINK_WGMMA_CODE: a GPU of compute capability 9.0, a build for 90a.
 bool has_wgmma_code(int device);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

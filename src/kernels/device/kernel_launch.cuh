@@ -7,7 +7,7 @@
 
 #include "kernels/device/launch.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 struct LaunchShape {
   dim3 grid = 1;
@@ -51,4 +51,4 @@ void launch_kernel(const char* name, void (*kernel)(Params...), const LaunchShap
   if (cudaLaunchKernelEx(&config, kernel, Params(arguments)...) != cudaSuccess) check_launch(name);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

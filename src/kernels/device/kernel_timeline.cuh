@@ -6,7 +6,7 @@
 #include "kernels/device/kernel_marks.h"
 #include "kernels/device/ptx.cuh"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// `marks`: kMarksOfKernel words, or null: nothing is recorded. `block`: whose times they are.
 __device__ __forceinline__ void record(std::uint64_t* marks, Mark mark, unsigned block = 0) {
@@ -14,4 +14,4 @@ __device__ __forceinline__ void record(std::uint64_t* marks, Mark mark, unsigned
     marks[static_cast<int>(mark)] = ptx::nanoseconds();
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -3,7 +3,7 @@
 
 #include <c10/core/ScalarType.h>
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// Throws EnvironmentError when the last launch failed.
 void check_launch(const char* kernel);
@@ -13,4 +13,4 @@ void check_launch(const char* kernel);
 
 [[noreturn]] void no_kernel_for(const char* kernel, c10::ScalarType type);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

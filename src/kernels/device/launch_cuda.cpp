@@ -3,7 +3,7 @@
 #include "kernels/device/launch.h"
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 void check_launch(const char* kernel) {
   const cudaError_t status = cudaGetLastError();
@@ -16,4 +16,4 @@ void no_kernel_for(const char* kernel, c10::ScalarType type) {
   throw InternalError("kernel {} has no version for {}", kernel, c10::toString(type));
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-namespace specthink::ptx {
+namespace specthink::inline kernels::ptx {
 
 __device__ __forceinline__ std::uint32_t shared_address(const void* pointer) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
@@ -315,4 +315,4 @@ __device__ __forceinline__ float2 unpack(std::uint32_t bits) {
   return {to_float(values[0]), to_float(values[1])};
 }
 
-}  // namespace specthink::ptx
+}  // namespace specthink::inline kernels::ptx

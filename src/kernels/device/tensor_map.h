@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr int kBoxColumns = 512;  ///< 1 KB: the widest box of pairs of elements that the copy engine takes
 
@@ -19,4 +19,4 @@ constexpr int kPanelBoxColumns = 64;  ///< 128 bytes, the width of a swizzled bo
 /// The same matrix in boxes of `box_rows` x kPanelBoxColumns, swizzled by 128 bytes: panels of wgmma.cuh.
 CUtensorMap make_panel_map(const void* data, std::int64_t rows, std::int64_t columns, int box_rows);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -3,7 +3,7 @@
 #include "kernels/device/tensor_map.h"
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 /// The driver's function, found through the runtime so that nothing links against the driver itself.
@@ -48,4 +48,4 @@ CUtensorMap make_panel_map(const void* data, std::int64_t rows, std::int64_t col
   return make_map(data, rows, columns, box_rows, kPanelBoxColumns, false, CU_TENSOR_MAP_SWIZZLE_128B);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 __device__ inline float to_float(__nv_bfloat16 value) { return __bfloat162float(value); }
 __device__ inline float to_float(__half value) { return __half2float(value); }
@@ -50,4 +50,4 @@ struct Elements {
   __device__ void set(int i, float value) { values[i] = from_float<T>(value); }
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

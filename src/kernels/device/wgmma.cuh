@@ -16,7 +16,7 @@
 
 #include "kernels/device/ptx.cuh"
 
-namespace specthink::ptx {
+namespace specthink::inline kernels::ptx {
 
 constexpr int kPanelColumns = 64;
 constexpr int kPanelRowBytes = 128;
@@ -183,4 +183,4 @@ __device__ __forceinline__ void take_registers() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
 }
 
-}  // namespace specthink::ptx
+}  // namespace specthink::inline kernels::ptx

@@ -4,7 +4,7 @@
 #include "kernels/device/ptx.cuh"
 #include "kernels/exchange/exchange.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 class SpinClock {
  public:
@@ -111,4 +111,4 @@ __device__ __forceinline__ void send_partial(const SentPartials& sent, std::int6
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

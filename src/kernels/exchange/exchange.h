@@ -12,7 +12,7 @@
 
 #include <cstdint>
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr int kMaxExchangeRanks = 8;
 constexpr int kTurns = 4;
@@ -42,4 +42,4 @@ struct SentPartials {
   int ranks = 1;
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -7,7 +7,7 @@
 #include "kernels/exchange/exchange.cuh"
 #include "kernels/exchange/peer_sum_device.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 template <typename T>
@@ -130,4 +130,4 @@ void launch_peer_sum(const PeerSumParams& params, ElementType type, cudaStream_t
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -7,7 +7,7 @@
 #include "specthink/comm/peer_memory.h"
 #include "specthink/kernels/peer_sum.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 /// Two buffers take turns: who writes into one again has seen every rank arrive at the sum after the one that read it.
@@ -127,4 +127,4 @@ std::unique_ptr<PeerSum> PeerSum::create(const ProcessGroup& group, c10::Device 
   return std::make_unique<CudaPeerSum>(group, device, options, bytes, std::move(memory));
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

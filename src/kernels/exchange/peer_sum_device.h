@@ -8,7 +8,7 @@
 #include "kernels/decode/linear.h"
 #include "kernels/exchange/exchange.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr int kMaxPeerSumRanks = 4;
 
@@ -38,4 +38,4 @@ constexpr int kMaxPeerSumHidden = 1024 * 8 * 4;
 
 void launch_peer_sum(const PeerSumParams& params, ElementType type, cudaStream_t stream);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

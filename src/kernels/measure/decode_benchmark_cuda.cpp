@@ -20,7 +20,7 @@
 #include "specthink/kernels/limits.h"
 #include "specthink/kernels/random_fill.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 constexpr std::int64_t kLeastLaunches = 64;  // of a graph: its start is nothing beside them
@@ -361,4 +361,4 @@ std::vector<KernelTime> time_kernels(const ModelDescription& part, ElementType t
   return times;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

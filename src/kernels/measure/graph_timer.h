@@ -6,7 +6,7 @@
 
 #include "kernels/device/cuda_handles.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// A point in a stream, for times.
 class Event {
@@ -43,4 +43,4 @@ inline double seconds_of_graph(const Graph& graph, cudaStream_t stream) {
   return seconds[kReplays / 2];
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -4,7 +4,7 @@
 #include "specthink/kernels/kernel_benchmark.h"
 #include "specthink/kernels/limits.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 constexpr std::int64_t kElementBytes = 2;
@@ -114,4 +114,4 @@ double prefill_attention_operations(const ModelDescription& part, const PrefillA
   return 4 * static_cast<double>(part.query_width()) * pairs;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -14,7 +14,7 @@
 #include "specthink/kernels/prefill_linear.h"
 #include "specthink/kernels/prefill_ops.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 constexpr std::size_t kLayers = 16;  // caches that the launches take turns over
@@ -121,4 +121,4 @@ std::vector<PrefillAttentionTime> time_prefill_attention(const ModelDescription&
   return times;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

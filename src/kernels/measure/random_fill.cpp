@@ -8,7 +8,7 @@
 #include "kernels/measure/random_value.h"
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 template <typename T>
@@ -36,4 +36,4 @@ void random_fill(at::Tensor& tensor, const MatrixSlice& slice, std::uint64_t key
   });
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -7,7 +7,7 @@
 #include "kernels/measure/random_fill_device.h"
 #include "kernels/measure/random_value.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 constexpr int kThreads = 256;
@@ -52,4 +52,4 @@ void random_fill_on_device(at::Tensor& tensor, const MatrixSlice& slice, std::ui
   check_launch("random_fill");
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

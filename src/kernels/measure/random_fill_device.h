@@ -3,8 +3,8 @@
 
 #include "specthink/kernels/random_fill.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 void random_fill_on_device(at::Tensor& tensor, const MatrixSlice& slice, std::uint64_t key, float amplitude);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

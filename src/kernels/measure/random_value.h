@@ -5,7 +5,7 @@
 
 #include "specthink/kernels/host_device.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 /// SplitMix64's output function (Steele, Lea, Flood 2014): every bit of the result depends on every bit of `x`.
 SPECTHINK_HOST_DEVICE inline std::uint64_t mix(std::uint64_t x) {
@@ -21,4 +21,4 @@ SPECTHINK_HOST_DEVICE inline float random_value(std::uint64_t key, std::uint64_t
   return static_cast<float>(2 * bits + 1 - (1 << 24)) * (1.0f / (1 << 24));
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -13,7 +13,7 @@
 #include "kernels/measure/read_bandwidth_device.h"
 #include "specthink/base/error.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 constexpr std::size_t kHostBytes = std::size_t{256} << 20;  // several times the caches of a CPU
@@ -78,4 +78,4 @@ double measure_read_bandwidth(c10::Device device) {
   return rates[rates.size() / 2];
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -12,7 +12,7 @@
 #include "kernels/device/ptx.cuh"
 #include "kernels/measure/read_bandwidth_device.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 constexpr std::uint32_t kCopyBytes = 32 * 1024;  // of one bulk copy; smaller ones than 16 KiB lose speed
@@ -172,4 +172,4 @@ std::vector<double> time_read_passes(int device, const ReadPasses& passes) {
   return rates;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 struct ReadPasses {
   std::size_t buffer_bytes = std::size_t{4} << 30;  ///< at most, and halved down to 256 MiB where memory is short
@@ -19,4 +19,4 @@ std::vector<double> time_read_passes(int device, const ReadPasses& passes = {});
 [[noreturn]] void throw_cuda_failure(const char* what, int status);
 [[noreturn]] void throw_no_memory_to_read(unsigned long long bytes);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

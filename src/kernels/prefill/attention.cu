@@ -7,7 +7,7 @@
 #include "kernels/prefill/attention_device.h"
 #include "specthink/kernels/limits.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 constexpr int kThreads = kConsumers + kGroupThreads;  // the last warpgroup copies
@@ -247,4 +247,4 @@ void launch_prefill_attention(const PrefillAttentionParams& params, ElementType 
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

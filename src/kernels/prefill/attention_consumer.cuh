@@ -7,7 +7,7 @@
 #include "kernels/device/wgmma.cuh"
 #include "kernels/prefill/attention_device.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr int kStages = 2;  // tiles of keys, and of values, on their way or in use
 constexpr int kGroups = 2;  // warpgroups that multiply
@@ -278,4 +278,4 @@ class AttentionConsumer {
   float sum[2];      // this thread's columns, until run() ends
 };
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

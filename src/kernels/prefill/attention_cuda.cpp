@@ -10,7 +10,7 @@
 #include "specthink/kernels/limits.h"
 #include "specthink/kernels/prefill_attention.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 class CudaPrefillAttention final : public PrefillAttention {
@@ -80,4 +80,4 @@ std::unique_ptr<PrefillAttention> PrefillAttention::create(std::span<const Layer
   return std::make_unique<CudaPrefillAttention>(layers);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -15,7 +15,7 @@
 #include "kernels/decode/linear.h"
 #include "kernels/prefill/attention_schedule.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 struct PrefillAttentionParams {
   CUtensorMap keys;    ///< make_panel_map() of [cache rows, kv_heads · head_dim], boxes of kPrefillTile rows
@@ -39,4 +39,4 @@ std::int64_t prefill_attention_workspace(int device, int head_dim);
 /// On the current device.
 void launch_prefill_attention(const PrefillAttentionParams& params, ElementType type, cudaStream_t stream);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -5,7 +5,7 @@
 
 #include "specthink/kernels/prefill_attention.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 constexpr int kMinSteps = 2;    // of a block: fewer are not worth a merge
@@ -70,4 +70,4 @@ void distribute(const AttentionRows& rows, int most_blocks, PrefillSchedule& sch
   schedule.begin[schedule.blocks] = {tiles.all_tiles(), 0};
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -12,7 +12,7 @@
 
 #include "specthink/kernels/host_device.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr int kPrefillTile = 128;       ///< queries, and keys, of a step
 constexpr int kMaxPrefillBlocks = 160;  ///< more than Hopper GPUs have SMs
@@ -137,4 +137,4 @@ class Segments {
 /// Deals the steps out to at most `most_blocks` blocks (1 to kMaxPrefillBlocks).
 void distribute(const AttentionRows& rows, int most_blocks, PrefillSchedule& schedule, SplitTiles& splits);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -8,7 +8,7 @@
 #include "kernels/prefill/linear_device.h"
 #include "kernels/prefill/linear_store.cuh"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 constexpr int kConsumers = kGroups * kGroupThreads;
@@ -346,4 +346,4 @@ void launch_prefill_linear(const PrefillLinearParams& params, ElementType type, 
   }
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

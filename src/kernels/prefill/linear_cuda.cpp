@@ -7,7 +7,7 @@
 #include "specthink/base/error.h"
 #include "specthink/kernels/prefill_linear.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 constexpr int kBoxRowsStep = 8;  // of the swizzle's pattern
@@ -63,4 +63,4 @@ std::unique_ptr<PrefillLinear> PrefillLinear::create(const at::Tensor& weights, 
   return std::make_unique<CudaPrefillLinear>(weights, kind);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

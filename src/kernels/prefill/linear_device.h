@@ -13,7 +13,7 @@
 #include "kernels/prefill/linear_plan.h"
 #include "specthink/kernels/element_type.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 struct PrefillLinearParams {
   CUtensorMap x;        ///< make_panel_map() of [rows, k], boxes of box_rows rows
@@ -37,4 +37,4 @@ LinearBlocks prefill_linear_blocks();
 /// On the current device.
 void launch_prefill_linear(const PrefillLinearParams& params, ElementType type, cudaStream_t stream);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

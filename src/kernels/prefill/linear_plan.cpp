@@ -4,7 +4,7 @@
 #include <initializer_list>
 #include <limits>
 
-namespace specthink {
+namespace specthink::inline kernels {
 namespace {
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -46,4 +46,4 @@ PrefillLinearPlan plan_prefill_linear(std::int64_t weight_rows, std::int64_t k, 
   return best;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

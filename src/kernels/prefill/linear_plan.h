@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr int kLinearTileRows = 128;  ///< rows of x
 constexpr int kLinearTileK = 64;      ///< columns of x and the weights in one stage
@@ -33,4 +33,4 @@ struct PrefillLinearPlan {
 /// `weight_rows`: rows of W; a gated linear layer has gate rows, then up rows, and is never split.
 PrefillLinearPlan plan_prefill_linear(std::int64_t weight_rows, std::int64_t k, bool gated, const LinearBlocks& blocks);
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

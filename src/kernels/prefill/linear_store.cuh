@@ -7,7 +7,7 @@
 #include "kernels/device/vector_access.cuh"
 #include "kernels/prefill/linear_device.h"
 
-namespace specthink {
+namespace specthink::inline kernels {
 
 constexpr int kGroups = 2;  // warpgroups that multiply
 constexpr int kGroupThreads = 128;
@@ -94,4 +94,4 @@ __device__ __forceinline__ float gate(float gate, float up) {
   return rounded<T>(__fdividef(g, 1.0f + __expf(-g))) * rounded<T>(up);
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline kernels

@@ -14,7 +14,7 @@
 #include "kernels/prefill/ops_device.h"
 #include "specthink/kernels/limits.h"
 
-namespace specthink::prefill_ops {
+namespace specthink::inline kernels::prefill_ops {
 namespace {
 
 constexpr int kWarp = 32;
@@ -350,4 +350,4 @@ void silu_mul_on_device(const at::Tensor& gate_up, at::Tensor& output) {
   });
 }
 
-}  // namespace specthink::prefill_ops
+}  // namespace specthink::inline kernels::prefill_ops

@@ -7,7 +7,7 @@
 #include "specthink/kernels/limits.h"
 #include "specthink/kernels/prefill_ops.h"
 
-namespace specthink::prefill_ops {
+namespace specthink::inline kernels::prefill_ops {
 namespace {
 
 /// Thread numbers of qk_norm_rope_store are ints, with room for the unused threads of the last block.
@@ -106,4 +106,4 @@ void silu_mul(const at::Tensor& gate_up, at::Tensor& output) {
   if (output.numel() > 0) silu_mul_on_device(gate_up, output);
 }
 
-}  // namespace specthink::prefill_ops
+}  // namespace specthink::inline kernels::prefill_ops

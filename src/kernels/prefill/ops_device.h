@@ -3,7 +3,7 @@
 
 #include "specthink/kernels/prefill_ops.h"
 
-namespace specthink::prefill_ops {
+namespace specthink::inline kernels::prefill_ops {
 
 void embed_rows_on_device(const at::Tensor& ids, const at::Tensor& table, std::int64_t first_id, at::Tensor& output);
 
@@ -19,4 +19,4 @@ void qk_norm_rope_store_on_device(const at::Tensor& qkv, const at::Tensor& qk_no
 
 void silu_mul_on_device(const at::Tensor& gate_up, at::Tensor& output);
 
-}  // namespace specthink::prefill_ops
+}  // namespace specthink::inline kernels::prefill_ops

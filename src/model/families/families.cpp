@@ -2,11 +2,11 @@
 
 #include "model/families/family.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 std::span<const Family> supported_families() {
   static const std::array families{qwen3()};
   return families;
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model

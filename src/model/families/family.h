@@ -11,7 +11,7 @@
 #include "specthink/kernels/model_description.h"
 #include "specthink/model/tensor_names.h"
 
-namespace specthink {
+namespace specthink::inline model {
 
 struct Family {
   std::string model_type;    ///< of config.json
@@ -35,4 +35,4 @@ std::span<const Family> supported_families();
 
 Family qwen3();
 
-}  // namespace specthink
+}  // namespace specthink::inline model

@@ -1,7 +1,7 @@
 // Qwen3, the dense models: Llama's names and layout, with a norm of every query and key head.
 #include "model/families/family.h"
 
-namespace specthink {
+namespace specthink::inline model {
 namespace {
 
 void describe(const ConfigReader& config, ModelDescription& model) {
@@ -21,4 +21,4 @@ Family qwen3() {
           .describe = describe};
 }
 
-}  // namespace specthink
+}  // namespace specthink::inline model
