@@ -1,7 +1,8 @@
-// A decode step of one model as one CUDA graph: the rows' tokens in, the next token out, without the host.
+// A decode step of one model as one CUDA graph: the rows' tokens in, the next tokens out, without the host.
 //
-// Token, position, stop state and random counter live on the device; the host enqueues steps ahead and reads results
-// behind. Each rank of the group enqueues the same steps, and all of them choose the same tokens. CUDA builds only.
+// A step takes up to 16 rows of any number of sequences. Each sequence has a slot, whose token, position, stop state
+// and random counter live on the device; the host enqueues steps ahead and reads results behind. Each rank of the group
+// makes the same calls, and all of them choose the same tokens. CUDA builds only.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,14 +11,17 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "specthink/base/end_reason.h"
 #include "specthink/base/types.h"
 #include "specthink/comm/collectives.h"
 #include "specthink/comm/process_group.h"
 #include "specthink/config/settings.h"
+#include "specthink/kernels/limits.h"
 #include "specthink/kernels/loaded_shard.h"
 
 namespace specthink {
@@ -37,7 +41,7 @@ struct KernelTimes {
 /// Why the kernels cannot run this model; empty when they can. CPU builds never can.
 std::string step_obstacle(const LoadedShard& model);
 
-/// What a step samples with, and how its draws are named: engine/sampling.h.
+/// What a request samples with, and how its draws are named: engine/sampling.h.
 struct StepSampling {
   float temperature = 0;
   float top_p = 1;
@@ -46,39 +50,54 @@ struct StepSampling {
   std::uint32_t problem = 0;
   std::uint32_t run = 0;
   std::uint32_t purpose = 0;
+  std::int64_t vocab_limit = 0;  ///< ids from here on are never sampled; at least 1
 };
 
-constexpr int kLargestDeviceTopK = 64;
-
-/// One request: rows to run first, and when to stop.
+/// A request of one sequence, as its slot keeps it on the device. Its first tokens are those of the first set_rows().
 struct StepRequest {
-  std::span<const TokenId> tokens;  ///< 1 to DecodeStep::kMaxRows tokens whose keys and values the cache lacks
-  std::int64_t position = 0;        ///< of the first; the cache holds all earlier ones
-  std::int32_t max_tokens = 0;
-  std::span<const TokenId> eos_ids;
-  bool stop_at_trigger = false;
+  std::int64_t position = 0;    ///< of the first token that the request's first step runs; the cache holds all before
+  std::int32_t max_tokens = 0;  ///< at least 1
+  std::int32_t min_tokens = 0;  ///< a trigger that an earlier token completes does not end the request; EOS does
+  std::span<const TokenId> eos_ids;  ///< at most kMaxEosIds
+  int stop_table = -1;               ///< id of set_stop_table(); -1: triggers do not end the request
   std::uint32_t stop_state = 0;
   StepSampling sampling;
 };
 
-enum class StepStop { running, length, eos, trigger };
+/// The rows of one sequence in the coming step.
+struct StepRows {
+  int slot = 0;
+  /// Consecutive tokens whose keys and values the cache lacks: the first has the position at which the slot goes on.
+  /// Empty: one row, the token that the slot's last step emitted last.
+  std::span<const TokenId> tokens;
+  /// The last `proposals` tokens are proposed, fewer than tokens.size(). A step samples behind the last token, and with
+  /// proposals behind the one before them and behind each. It emits what it samples in order, up to the first token
+  /// that differs from the proposal at its position, that one included; an end (eos, trigger, length) stops there. The
+  /// slot goes on with the token emitted last, at the position that it has.
+  int proposals = 0;
+};
 
+/// A token that a step has emitted.
 struct StepToken {
   TokenId id = 0;
-  StepStop stop = StepStop::running;
+  std::optional<EndReason> end;  ///< the request ends with this token
+  bool more = false;             ///< the same step has emitted the next token, too
 };
 
 class DecodeStep {
  public:
   struct Options {
     AllReduce all_reduce = AllReduce::automatic;
-    std::int64_t sampled_ids = 0;     ///< ids from here on are never sampled
     double wait_limit_seconds = 300;  ///< for another rank
     /// Shared memory of a block in bytes, for qkv, output, gate_up, down and head; 0: chosen by size. For benchmarks.
     std::array<std::size_t, 5> shared_budget{};
-    int attention_cluster = 0;  ///< blocks of an attention cluster, 8 or 16; 0: chosen by the GPU and the KV heads
-    bool timeline = false;      ///< record timeline() of steps of one row
+    /// Blocks of an attention cluster in steps of one sequence, 8 or 16; 0: chosen by the GPU and the KV heads.
+    int attention_cluster = 0;
+    bool timeline = false;  ///< record timeline() of steps of one row
   };
+
+  /// Results of a slot that may wait to be read.
+  static constexpr int kMaxUnreadResults = 64;
 
   /// Collective; builds the graphs on the current stream, which must not be the default one and which all work of the
   /// model uses. `group`, `collectives` and the model's tensors must outlive it. The model has no step_obstacle().
@@ -87,34 +106,44 @@ class DecodeStep {
                                             const Options& options);
   virtual ~DecodeStep() = default;
 
-  static constexpr int kMaxRows = 16;
-  static constexpr int kMaxEosIds = 16;  ///< of a request
-
   /// Whether partial sums travel by mapped memory rather than NCCL.
   virtual bool fused() const = 0;
 
-  /// The table of triggers, [states, vocab]: next state, and a top bit for "matched" (text/stop_matcher.h).
-  virtual void set_stop_table(std::span<const std::uint16_t> entries, std::int64_t vocab) = 0;
+  /// Table `id` of triggers, [states, vocab]: next state, and kStopMatched (kernels/sampling_rule.h) for "matched". Ids
+  /// are small and dense; a table that is set again replaces the one before, which no request of a slot may still use.
+  /// Waits for the stream.
+  virtual void set_stop_table(int id, std::span<const std::uint16_t> entries, std::int64_t vocab) = 0;
 
-  /// Starts a request; its results are counted from 0. All results of the request before must have been read.
-  virtual void begin(const StepRequest& request) = 0;
+  /// The pages of the sequence of a slot, in order of position, for the steps enqueued from now on. They must hold
+  /// every position that a step runs: up to the last token's of the request, and the proposals behind it.
+  virtual void set_pages(int slot, std::span<const std::int32_t> pages) = 0;
 
-  /// Enqueues a step: the first one over the request's tokens, later ones over the token before. A step after the
-  /// request's end samples nothing, but completes the cache for the last token.
+  /// Starts a request in a slot; its results are counted from 0. Steps of the request before that are still enqueued
+  /// are done first; what they emit and nobody has read is dropped.
+  virtual void begin(int slot, const StepRequest& request) = 0;
+
+  /// The rows of the coming step: 1 to kMaxStepRows, each slot once. Rows that all are {slot, {}} are those of every
+  /// step until the next call; others are of one step.
+  virtual void set_rows(std::span<const StepRows> rows) = 0;
+
+  /// Enqueues a step over the rows. A step of a slot whose request has ended emits nothing for it, but completes its
+  /// cache for the last token.
   virtual void enqueue() = 0;
 
-  /// In place of the first enqueue(): enqueues the choice of a first token from a hidden state after the final norm,
-  /// [1, hidden], of the request's only token, whose keys and values are in the cache already.
-  virtual void enqueue_from_hidden(const at::Tensor& hidden) = 0;
+  /// In place of a request's first step: enqueues the choice of its first token from a hidden state after the final
+  /// norm, [1, hidden], of the token at the request's position, whose keys and values are in the cache already. Leaves
+  /// the rows as they are.
+  virtual void enqueue_from_hidden(int slot, const at::Tensor& hidden) = 0;
 
-  /// Waits for result `index` of the request. Throws UserError for logits that are not numbers, EnvironmentError when
-  /// another rank does not answer.
-  virtual StepToken result(int index) = 0;
+  /// Waits for result `index` of the slot's request; each is read once, in order. Throws UserError for logits that are
+  /// not numbers, EnvironmentError when another rank does not answer.
+  virtual StepToken result(int slot, int index) = 0;
 
   /// Ends every wait of this rank's kernels: another rank is lost. From any thread.
   virtual void abort() = 0;
 
-  /// Logits of the last step's rows, [rows, vocab_local] float32; for tests.
+  /// Logits of the last step's rows, [rows, vocab_local] float32: those of its sequences one after the other. For
+  /// tests.
   virtual at::Tensor logits(int rows) const = 0;
 
   /// The kernels of the last step of one row, in order; empty without Options::timeline.
