@@ -35,7 +35,7 @@ std::int64_t bytes_per_context_token(const ModelDescription& part, bool uniform_
 // Gathered over the vocabulary: logits, probabilities and sorted values as floats, the order as 64-bit indices.
 std::int64_t logit_bytes(const ShardPlan& plan) {
   constexpr std::int64_t kBytesPerLogit = 3 * kFloat + sizeof(std::int64_t);
-  return kLogitRows * plan.vocab_local * plan.ranks * kBytesPerLogit;
+  return kMaxStepRows * plan.vocab_local * plan.ranks * kBytesPerLogit;
 }
 
 std::int64_t cache_bytes_per_token(const ModelDescription& part, std::int64_t element) {

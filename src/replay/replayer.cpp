@@ -176,7 +176,7 @@ void Replayer::measure_prefill(Role role, PrefillRow& row) {
   std::vector<double> first_token;
   std::vector<double> prefill;
   // The first one is not timed: matrix products of a new size are set up in it.
-  const int repeats = row.new_tokens <= DecodeStep::kMaxRows ? kRepeatsOfStep : kRepeats;
+  const int repeats = row.new_tokens <= kMaxStepRows ? kRepeatsOfStep : kRepeats;
   for (int repeat = 0; repeat <= repeats && !options_.stop_requested(); ++repeat) {
     if (cached.empty()) engine_.reset();
     TokenIds text = cached;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <numeric>
 
 #include "kernels/device/hopper.h"
 #include "ranks.h"
@@ -45,9 +46,11 @@ TEST(decode_soak, ranks_stay_equal_and_memory_does_not_grow) {
   if (!has_hopper_code(device().index())) GTEST_SKIP() << "the decode kernels need a GPU of compute capability 9.0";
   ASSERT_EQ(step_obstacle(model.shard()), "");
   DecodeStep::Options step_options;
-  step_options.sampled_ids = config.vocab_size;
   step_options.wait_limit_seconds = 20;
   const auto step = DecodeStep::create(model.shard(), world(), *collectives, step_options);
+  std::vector<std::int32_t> pages(static_cast<std::size_t>(model.shard().cache.size(2)));
+  std::iota(pages.begin(), pages.end(), 0);
+  step->set_pages(0, pages);
 
   std::uint64_t hash = 0xcbf29ce484222325u;
   std::int64_t free_half_way = 0;
@@ -58,15 +61,16 @@ TEST(decode_soak, ranks_stay_equal_and_memory_does_not_grow) {
     const SlotRows rows{0, position, prompt};
     const at::Tensor hidden = model.forward(std::span(&rows, 1));
     StepRequest next;
-    next.tokens = std::span(prompt).last(1);
     next.position = position + static_cast<std::int64_t>(prompt.size()) - 1;
     next.max_tokens = kStepsOfRequest;
-    next.sampling = {0.6f, 0.95f, 20, static_cast<std::uint64_t>(request), 1, 2, 0};
-    step->begin(next);
-    step->enqueue_from_hidden(hidden.narrow(0, hidden.size(0) - 1, 1));
+    next.sampling = {0.6f, 0.95f, 20, static_cast<std::uint64_t>(request), 1, 2, 0, config.vocab_size};
+    step->begin(0, next);
+    const StepRows row{0, {}, 0};
+    step->set_rows(std::span(&row, 1));
+    step->enqueue_from_hidden(0, hidden.narrow(0, hidden.size(0) - 1, 1));
     for (int i = 0; i < kStepsOfRequest; ++i) {
       if (i + 1 < kStepsOfRequest) step->enqueue();
-      hash = (hash ^ static_cast<std::uint64_t>(step->result(i).id)) * 0x100000001b3u;
+      hash = (hash ^ static_cast<std::uint64_t>(step->result(0, i).id)) * 0x100000001b3u;
     }
     model.check_arrived();
     for (const std::int64_t other : world().all_gather(static_cast<std::int64_t>(hash))) {

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "specthink/base/error.h"
+#include "specthink/kernels/sampling_rule.h"
 
 namespace specthink {
 namespace {

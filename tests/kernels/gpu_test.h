@@ -5,12 +5,14 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kernels/decode/linear.h"
-#include "kernels/decode/request_state.h"
+#include "kernels/decode/slot_state.h"
 #include "kernels/device/cuda_handles.h"
 #include "kernels/exchange/exchange.h"
 #include "ranks.h"
@@ -93,9 +95,36 @@ inline void expect_near(const at::Tensor& actual, const at::Tensor& expected, do
                 << a[first].item<float>() << " instead of " << b[first].item<float>();
 }
 
-inline at::Tensor device_copy(const RequestState& state) {
-  return at::from_blob(const_cast<RequestState*>(&state), {static_cast<std::int64_t>(sizeof(state))}, at::kByte)
-      .to(device());
+template <typename Plain>
+at::Tensor device_copy(const Plain& value) {
+  return at::from_blob(const_cast<Plain*>(&value), {static_cast<std::int64_t>(sizeof(value))}, at::kByte).to(device());
+}
+
+/// The rows of a sequence in a step, for layout_of().
+struct RowsOf {
+  int slot = 0;
+  std::int64_t position = 0;
+  int rows = 1;
+  int proposals = 0;
+  std::vector<std::int32_t> tokens;  // of the rows; empty: zeros
+};
+
+/// As the device has it: with positions and tokens.
+inline StepLayout layout_of(const std::vector<RowsOf>& sequences) {
+  StepLayout layout{};
+  for (StepRow& row : layout.rows) row = {-1, -1, -1, -1};
+  int next = 0;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    const RowsOf& which = sequences[i];
+    layout.entries[i] = {static_cast<std::int32_t>(which.position), which.rows, next, which.slot};
+    layout.proposals[i] = which.proposals;
+    for (int row = 0; row < which.rows; ++row) {
+      layout.rows[next++] = {which.slot, static_cast<std::int32_t>(i),
+                             std::max(row - (which.rows - 1 - which.proposals), -1),
+                             which.tokens.empty() ? 0 : which.tokens[static_cast<std::size_t>(row)]};
+    }
+  }
+  return layout;
 }
 
 }  // namespace specthink::testing_support

@@ -28,12 +28,6 @@ struct DrawKey {
 /// run) as counter.
 double uniform(const DrawKey& key, std::uint32_t position, Purpose purpose);
 
-/// Four 32-bit words of Philox 4x32-10.
-struct PhiloxBlock {
-  std::uint32_t words[4];
-};
-PhiloxBlock philox(const PhiloxBlock& counter, std::uint64_t key);
-
 /// The token that `draw` in [0, 1) selects. `candidates` are the whole vocabulary, or any part of it that holds the
 /// top_k highest logits; reordered. Among equal logits the smaller id comes first. top_p keeps the smallest set of the
 /// most probable tokens whose probability, renormalised after top_k, reaches top_p.

@@ -55,9 +55,9 @@ struct StepSampling {
 
 /// A request of one sequence, as its slot keeps it on the device. Its first tokens are those of the first set_rows().
 struct StepRequest {
-  std::int64_t position = 0;    ///< of the first token that the request's first step runs; the cache holds all before
-  std::int32_t max_tokens = 0;  ///< at least 1
-  std::int32_t min_tokens = 0;  ///< a trigger that an earlier token completes does not end the request; EOS does
+  std::int64_t position = 0;         ///< where the first token of the first step stands; the cache holds all before
+  std::int32_t max_tokens = 0;       ///< at least 1
+  std::int32_t min_tokens = 0;       ///< a trigger that an earlier token completes does not end the request; EOS does
   std::span<const TokenId> eos_ids;  ///< at most kMaxEosIds
   int stop_table = -1;               ///< id of set_stop_table(); -1: triggers do not end the request
   std::uint32_t stop_state = 0;

@@ -5,7 +5,7 @@
 //
 //   weights   = what ModelDescription::num_parameters counts for ShardPlan::part_of × element size
 //   cache     = 2 (K and V) × layers × KV heads × head_dim × element size, for each token
-//   workspace = activations of a prefill step + logits of kLogitRows rows
+//   workspace = activations of a prefill step + logits of kMaxStepRows rows
 //               + parts of attention results (kernels/prefill_attention.h) + what depends on the context + the
 //               libraries' own
 //
@@ -39,15 +39,14 @@
 #include <vector>
 
 #include "specthink/config/settings.h"
+#include "specthink/kernels/limits.h"
 #include "specthink/kernels/model_description.h"
 
 namespace specthink {
 
-constexpr std::int64_t kPageTokens = 128;          ///< tokens of a page of the KV cache
 constexpr std::int64_t kSpareTokens = 2;           ///< rows beyond the context, for steps that run past a stop
 constexpr std::int64_t kPrefillChunk = 1024;       ///< rows of a prefill step, where there is no room for more
 constexpr std::int64_t kLargePrefillChunk = 8192;  ///< larger ones gain nothing
-constexpr std::int64_t kLogitRows = 16;  ///< rows whose logits are wanted at once, at most: a verification step
 
 /// What a process takes on a GPU whatever its models; the models share the cost evenly.
 constexpr std::int64_t kCudaContextBytes = std::int64_t{664} << 20;     ///< context, loaded kernels, graphs

@@ -1,14 +1,19 @@
 // Attention of a decode step over the paged cache: split over the context, for grouped queries.
 //
-// One cluster of blocks works on a KV head and a few tiles of its queries. Its warps take turns over tiles of 16
+// One cluster of blocks works on one KV head and a few queries of one sequence. Its warps take turns over tiles of 16
 // positions (a page holds whole tiles), each with a ring of tiles in shared memory and an online softmax of its own;
 // the cluster then merges them through its shared memory. The length is read on the device, so one launch serves every
 // context. Tiles of earlier positions do not depend on the kernel before: the rings fill while that one still runs.
 //
 // The clusters of a few KV heads lie in few GPCs, whose share of the memory bandwidth bounds long contexts. There
-// further clusters a KV head, its helpers (attention_plan.h), take their share of the tiles and leave their results in
-// global memory; the main cluster adds them to its own. As in exchange.h there are no flags: a word that differs from
-// kNotYet has arrived. Its reader puts kNotYet back for the next launch, whose helpers write after this one has ended.
+// further clusters per KV head, its helpers (attention_plan.h), take their share of the tiles and leave their results
+// in global memory; the main cluster adds them to its own. As in exchange.h there are no flags: a word that differs
+// from kNotYet has arrived. Its reader puts kNotYet back for the next launch, whose helpers write after this one has
+// ended.
+//
+// A step of several sequences has a cluster per KV head and tile of eight queries of a sequence, and no helpers. Which
+// rows belong to which sequence is read on the device, too: the grid has as many clusters as the rows could need, and
+// the others end at once.
 //
 // Helpers come first in the grid and wait for no other cluster, so that they run or have ended when a main cluster
 // waits for them: results are right even where the clusters do not all run at the same time.
@@ -20,20 +25,20 @@
 #include <cstdint>
 
 #include "kernels/decode/attention_plan.h"
-#include "kernels/decode/request_state.h"
+#include "kernels/decode/slot_state.h"
 #include "kernels/exchange/exchange.h"
 #include "specthink/kernels/element_type.h"
 
 namespace specthink {
 
-constexpr int kSplitQueries = 8;  ///< of a KV head: steps of more are not split
+constexpr int kSplitQueries = 8;  ///< steps of more per KV head are not split
 
 /// Lets helper clusters take a part of a long context.
 struct AttentionSplit {
   void* results = nullptr;  ///< attention_split_bytes() of kNotYet, of one stream's launches; null: no split
-  int helpers = -1;         ///< clusters of a KV head, up to kMaxAttentionHelpers; -1: by plan_attention()
+  int helpers = -1;         ///< clusters per KV head, up to kMaxAttentionHelpers; -1: by plan_attention()
   int from_position = -1;   ///< shorter contexts are not split; -1: attention_split_position()
-  SpinLimit limit;          ///< of the wait for the helpers' results
+  SpinLimit limit;          ///< ends the wait for the helpers' results
 };
 
 /// [helpers][kv_heads][queries · head_dim], whatever the size of a cluster, of 16 bytes: an element of the result, the
@@ -43,34 +48,46 @@ constexpr std::int64_t attention_split_bytes(std::int64_t kv_heads, std::int64_t
 }
 
 struct AttentionParams {
-  const RequestState* state = nullptr;
-  const float* qkv = nullptr;                // [rows, (heads + 2·kv_heads)·head_dim] float32
-  const void* bias = nullptr;                // the same columns; null: none
-  const void* norm_weight = nullptr;         // [heads + kv_heads, head_dim]; null: queries and keys are not normed
-  const void* cos = nullptr;                 // [positions, head_dim]
-  const void* sin = nullptr;                 // [positions, head_dim], negated in the first half
-  void* keys = nullptr;                      // [pages, page_tokens, kv_heads, head_dim]: new rows are written
-  void* values = nullptr;                    // likewise
-  const std::int32_t* page_table = nullptr;  // page of each page_tokens positions
-  void* output = nullptr;                    // activation layout, heads·head_dim columns
+  const StepLayout* layout = nullptr;
+  const float* qkv = nullptr;                 // [rows, (heads + 2·kv_heads)·head_dim] float32
+  const void* bias = nullptr;                 // the same columns; null: none
+  const void* norm_weight = nullptr;          // [heads + kv_heads, head_dim]; null: queries and keys are not normed
+  const void* cos = nullptr;                  // [positions, head_dim]
+  const void* sin = nullptr;                  // [positions, head_dim], negated in the first half
+  void* keys = nullptr;                       // [pages, page_tokens, kv_heads, head_dim]: new rows are written
+  void* values = nullptr;                     // likewise
+  const std::int32_t* page_tables = nullptr;  // [kMaxSlots, pages_per_slot]: page of each page_tokens positions
+  std::int64_t pages_per_slot = 0;
+  void* output = nullptr;  // activation layout, heads·head_dim columns
   int heads = 0;
   int kv_heads = 0;
   int head_dim = 0;  ///< 64 or 128
   int page_tokens = 0;
   float eps = 0;
-  float scale = 0;  ///< of the scores: 1 / sqrt(head_dim)
+  float scale = 0;  ///< factor of the scores: 1 / sqrt(head_dim)
   AttentionSplit split;
   std::uint64_t* marks = nullptr;  // kernels/device/kernel_timeline.cuh
 };
 
-/// Of steps that may be split.
+/// Clusters of blocks with one query tile that the GPU runs at once.
 AttentionClusters attention_clusters(ElementType type, int head_dim);
+EntryClusters attention_entry_clusters(ElementType type, int head_dim);
 
-/// Of a block of a step of `queries` a KV head, in bytes. head_dim 64 or 128, `cluster` 8 or 16 blocks.
+/// The shared memory of a block, in bytes, in a step of `queries` per KV head. head_dim 64 or 128, `cluster` 8 or 16
+/// blocks.
 std::size_t attention_shared_bytes(int head_dim, int cluster, int queries);
 
-/// `rows`: 1 to 16 consecutive positions of one sequence. `cluster`: 8 or 16 blocks; 0: by plan_attention().
+// Both read the keys and values of each sequence once per tile of its queries (8 or 16 per KV head; the second reading
+// comes from the L2 cache): 4 · kv_heads · head_dim bytes a position.
+
+/// A step of one sequence, the first entry of the layout. `rows`: 1 to 16; rows beyond the entry's are computed like
+/// its last one. `cluster`: 8 or 16 blocks; 0: by plan_attention().
 void launch_decode_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
                              cudaStream_t stream);
+
+/// A step of the layout's sequences, `rows` or fewer in all: rows beyond are not written. `cluster`: 1, 2, 4 or 8
+/// blocks; 0: by plan_entry_cluster().
+void launch_entries_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
+                              cudaStream_t stream);
 
 }  // namespace specthink

@@ -1,4 +1,4 @@
-// Heads of this step's rows: bias, norm and rotation of the qkv linear layer; used by decode_attention.cu alone.
+// Heads of this step's rows: bias, norm and rotation of the qkv linear layer; used by attention_kernel.cuh alone.
 #pragma once
 
 #include <cstdint>

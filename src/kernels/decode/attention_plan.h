@@ -1,14 +1,16 @@
-// How many blocks work on a KV head in decode_attention.h: pure arithmetic.
+// How many blocks work on each KV head in decode/attention.h: pure arithmetic.
 //
 // A cluster lies in one GPC, and GPCs have unequal numbers of SMs: H100s hold 7 clusters of 16 blocks at once, or 15
 // of 8. Small clusters with more helpers can therefore put more SMs to work than large ones.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <initializer_list>
 
 namespace specthink {
 
-constexpr int kMaxAttentionHelpers = 3;  ///< helper clusters of a KV head
+constexpr int kMaxAttentionHelpers = 3;  ///< helper clusters per KV head
 
 /// Clusters that a GPU runs at the same time with an SM to each block; 0: it takes none of this size.
 struct AttentionClusters {
@@ -25,7 +27,7 @@ struct AttentionPlan {
 /// cluster of 16 has twice the warps, and fewer helpers.
 constexpr int attention_split_position(int cluster) { return cluster == 8 ? 2048 : 6144; }
 
-/// One cluster of the largest size a KV head, or what puts more SMs to work in one wave: of the same number of SMs,
+/// One cluster of the largest size per KV head, or what puts more SMs to work in one wave: of the same number of SMs,
 /// fewer helpers. `cluster`, `helpers`: what the caller insists on, whether it fits in one wave or not; 0 and -1:
 /// chosen here.
 constexpr AttentionPlan plan_attention(int kv_heads, const AttentionClusters& fit, int cluster = 0, int helpers = -1) {
@@ -42,6 +44,22 @@ constexpr AttentionPlan plan_attention(int kv_heads, const AttentionClusters& fi
     }
   }
   return plan;
+}
+
+/// Sizes of the clusters of a step of several sequences, and how many of each a GPU runs at once with an SM to a block.
+constexpr std::array<int, 4> kEntryClusterSizes{8, 4, 2, 1};
+using EntryClusters = std::array<int, 4>;
+
+/// Most clusters per KV head that `rows` rows of several sequences need: as many as if each row were a sequence.
+/// `group`: query heads per KV head; `queries`: of a cluster.
+constexpr int most_entry_clusters(int rows, int group, int queries) { return rows * ((group + queries - 1) / queries); }
+
+/// The largest size of which `clusters` run at once: a second wave would take as long as the first.
+constexpr int plan_entry_cluster(int clusters, const EntryClusters& fit) {
+  for (std::size_t i = 0; i < kEntryClusterSizes.size(); ++i) {
+    if (clusters <= fit[i]) return kEntryClusterSizes[i];
+  }
+  return 1;
 }
 
 }  // namespace specthink

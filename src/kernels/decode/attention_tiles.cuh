@@ -1,4 +1,4 @@
-// Tiles of the cache in shared memory, and attention over them by one warp; used by decode_attention.cu alone.
+// Tiles of the cache in shared memory, and attention over them by one warp; used by attention_kernel.cuh alone.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 namespace specthink {
 
 constexpr int kTile = 16;    // positions of a tile
-constexpr int kQueries = 8;  // of one matrix instruction
+constexpr int kQueries = 8;  // columns of one matrix instruction
 constexpr float kNever = -INFINITY;
 constexpr float kSlack = 8;
 static_assert(kSplitQueries == kQueries);
@@ -38,17 +38,16 @@ struct TilePair {
 template <typename T, int kHeadDim>
 class TileLoader {
  public:
-  __device__ __forceinline__ TileLoader(const AttentionParams& p, int kv_head, int position)
-      : p_(p), position_(position), row_elements_(static_cast<std::int64_t>(p.kv_heads) * kHeadDim) {
+  /// `position`: the cache holds what is before; `pages`: of the sequence.
+  __device__ __forceinline__ TileLoader(const AttentionParams& p, const std::int32_t* pages, int kv_head, int position)
+      : p_(p), pages_(pages), position_(position), row_elements_(static_cast<std::int64_t>(p.kv_heads) * kHeadDim) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     column_ = kv_head * kHeadDim + lane % kPieces * 8;
     row_ = lane / kPieces;
     piece_ = lane % kPieces;
   }
 
-  __device__ __forceinline__ int page_of(int tile) const {
-    return __ldg(p_.page_table + tile * kTile / p_.page_tokens);
-  }
+  __device__ __forceinline__ int page_of(int tile) const { return __ldg(pages_ + tile * kTile / p_.page_tokens); }
 
   __device__ __forceinline__ void copy(TilePair<T, kHeadDim>& to, int tile, int page) const {
     const std::uint32_t keys = ptx::shared_address(to.keys);
@@ -57,11 +56,11 @@ class TileLoader {
         (static_cast<std::int64_t>(page) * p_.page_tokens + tile * kTile % p_.page_tokens) * row_elements_ + column_;
 #pragma unroll
     for (int row = 0; row < kTile; row += kRowsAtOnce) {
-      const std::int64_t offset = first + (row + row_) * row_elements_;
+      const std::int64_t element = first + (row + row_) * row_elements_;
       const bool there = tile * kTile + row + row_ < position_;
       const std::uint32_t offset = SwizzledRows<T, kHeadDim>::offset(row + row_, piece_);
-      ptx::copy_async_16(keys + offset, static_cast<const T*>(p_.keys) + offset, there);
-      ptx::copy_async_16(values + offset, static_cast<const T*>(p_.values) + offset, there);
+      ptx::copy_async_16(keys + offset, static_cast<const T*>(p_.keys) + element, there);
+      ptx::copy_async_16(values + offset, static_cast<const T*>(p_.values) + element, there);
     }
   }
 
@@ -70,6 +69,7 @@ class TileLoader {
   static constexpr int kRowsAtOnce = 32 / kPieces;
 
   const AttentionParams& p_;
+  const std::int32_t* pages_;
   int position_;
   std::int64_t row_elements_;
   int column_, row_, piece_;

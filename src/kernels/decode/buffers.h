@@ -6,11 +6,12 @@
 #include <array>
 #include <memory>
 
-#include "kernels/decode/request_state.h"
 #include "kernels/decode/sampling.h"
+#include "kernels/decode/slot_state.h"
 #include "kernels/exchange/exchange.h"
 #include "specthink/comm/peer_memory.h"
 #include "specthink/kernels/decode_step.h"
+#include "specthink/kernels/limits.h"
 
 namespace specthink {
 
@@ -20,18 +21,19 @@ class DecodeBuffers {
   DecodeBuffers(const LoadedShard& model, const ProcessGroup& group, AllReduce all_reduce);
 
   bool fused() const { return peers_ != nullptr; }
-  std::int64_t positions() const { return positions_; }  ///< that the cache holds
+  std::int64_t positions() const { return positions_; }                 ///< that a sequence may have
+  std::int64_t pages_per_slot() const { return page_tables_.size(1); }  ///< as many as the cache has
   std::int64_t bytes() const;
 
-  RequestState* state() const { return static_cast<RequestState*>(state_.mutable_data_ptr()); }
+  SlotState* slots() const { return static_cast<SlotState*>(slots_.mutable_data_ptr()); }
+  StepLayout* layout() const { return static_cast<StepLayout*>(layout_.mutable_data_ptr()); }
   float* qkv() const { return qkv_.mutable_data_ptr<float>(); }
   float* residual() const { return residual_.mutable_data_ptr<float>(); }
   float* logits() const { return logits_.mutable_data_ptr<float>(); }
   const at::Tensor& logits_tensor() const { return logits_; }
-  const std::int32_t* page_table() const { return page_table_.const_data_ptr<std::int32_t>(); }
+  std::int32_t* page_tables() const { return page_tables_.mutable_data_ptr<std::int32_t>(); }
   void* attention_split() const { return attention_split_.mutable_data_ptr(); }  // AttentionSplit::results
   std::uint32_t* failed() const { return static_cast<std::uint32_t*>(failed_.mutable_data_ptr()); }
-  CandidateKey* block_candidates() const { return static_cast<CandidateKey*>(block_candidates_.mutable_data_ptr()); }
 
   // Activations of steps of `rows` rows, zero beyond their columns: a buffer for each count, whose layouts differ.
   void* normed(int rows) const { return activations(normed_, rows); }        // hidden
@@ -45,13 +47,17 @@ class DecodeBuffers {
   SentPartials sent(int slot) const;
   at::Tensor partials(std::int64_t elements) const { return partials_.narrow(0, 0, elements); }
 
-  /// Where the candidates of this rank go and those of all arrive.
-  void fill_candidate_exchange(DecodeSampling& sampling) const;
-  at::Tensor& own_candidates() { return own_candidates_; }
-  at::Tensor& gathered_candidates() { return gathered_candidates_; }
+  /// The memory of the sampling of a step of `rows` rows.
+  void fill_sampling(DecodeSampling& sampling, int rows) const;
+  // Without mapped memory: candidates of this rank, [rows · kMaxCandidates], and of all, [ranks · rows ·
+  // kMaxCandidates].
+  at::Tensor own_candidates(int rows) const { return own_candidates_.narrow(0, 0, rows * kMaxCandidates); }
+  at::Tensor gathered_candidates(int rows) const {
+    return gathered_candidates_.narrow(0, 0, ranks_ * rows * kMaxCandidates);
+  }
 
  private:
-  using PerRowCount = std::array<at::Tensor, 5>;
+  using PerRowCount = std::array<at::Tensor, kStepRowCounts.size()>;
   static void* activations(const PerRowCount& tensors, int rows);
   float* exchange_buffer(int owner, int slot, int sender) const;
   CandidateKey* candidate_buffer(int owner) const;
@@ -60,13 +66,16 @@ class DecodeBuffers {
   int ranks_;
   std::int64_t hidden_;
   std::int64_t positions_;
-  at::Tensor state_, qkv_, residual_, logits_, page_table_, attention_split_, failed_, block_candidates_;
+  at::Tensor slots_, layout_, page_tables_;  // [kMaxSlots] SlotState, StepLayout, [kMaxSlots, pages of the cache] int32
+  at::Tensor qkv_, residual_, logits_, attention_split_, failed_;
+  at::Tensor block_candidates_;  // [kMaxStepRows, blocks, kMaxCandidates] int64
+  at::Tensor choices_;           // [2, kMaxStepRows] int64: DecodeSampling's chosen and arrived
   PerRowCount normed_, attended_, activated_;
   std::unique_ptr<PeerMemory> peers_;
   std::size_t peer_bytes_ = 0;
   at::Tensor partials_;             // [kMaxStepRows · hidden] float32; NCCL only
-  at::Tensor own_candidates_;       // [kMaxCandidates] int64; NCCL only
-  at::Tensor gathered_candidates_;  // [ranks, kMaxCandidates] int64; NCCL only
+  at::Tensor own_candidates_;       // [kMaxStepRows · kMaxCandidates] int64; NCCL only
+  at::Tensor gathered_candidates_;  // [ranks · kMaxStepRows · kMaxCandidates] int64; NCCL only
 };
 
 }  // namespace specthink

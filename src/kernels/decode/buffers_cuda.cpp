@@ -1,5 +1,7 @@
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "kernels/decode/attention.h"
 #include "kernels/decode/buffers.h"
 #include "kernels/decode/linear.h"
@@ -8,19 +10,21 @@
 namespace specthink {
 namespace {
 
-constexpr int kLongestRows = kMaxStepRows;
-
 std::size_t row_count_index(int rows) {
-  std::size_t index = 0;
-  while (1 << index < rows) ++index;
-  return index;
+  const auto* const count = std::find(kStepRowCounts.begin(), kStepRowCounts.end(), rows);
+  check(count != kStepRowCounts.end(), "no step is built for these rows");
+  return static_cast<std::size_t>(count - kStepRowCounts.begin());
 }
 
-std::array<at::Tensor, 5> activation_buffers(std::int64_t columns, at::TensorOptions options) {
-  std::array<at::Tensor, 5> tensors;
-  for (std::size_t i = 0; i < tensors.size(); ++i) tensors[i] = at::zeros({padded_columns(columns) << i}, options);
+std::array<at::Tensor, kStepRowCounts.size()> activation_buffers(std::int64_t columns, at::TensorOptions options) {
+  std::array<at::Tensor, kStepRowCounts.size()> tensors;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    tensors[i] = at::zeros({padded_columns(columns) * kStepRowCounts[i]}, options);
+  }
   return tensors;
 }
+
+std::int64_t bytes_of(std::size_t size) { return static_cast<std::int64_t>(size); }
 
 }  // namespace
 
@@ -31,22 +35,24 @@ DecodeBuffers::DecodeBuffers(const LoadedShard& model, const ProcessGroup& group
   const at::TensorOptions floats = device.dtype(at::kFloat);
   const at::TensorOptions elements = device.dtype(model.compute_type());
   positions_ = std::min(model.cache.size(2) * model.cache.size(3), model.rope.cos.size(0));
-  state_ = at::zeros({static_cast<std::int64_t>(sizeof(RequestState))}, device.dtype(at::kByte));
-  qkv_ = at::empty({kLongestRows, part.qkv_width()}, floats);
-  residual_ = at::empty({kLongestRows, hidden_}, floats);
-  logits_ = at::empty({kLongestRows, part.vocab_size}, floats);
-  page_table_ = at::arange(model.cache.size(2), device.dtype(at::kInt));
+  slots_ = at::zeros({kMaxSlots * bytes_of(sizeof(SlotState))}, device.dtype(at::kByte));
+  layout_ = at::zeros({bytes_of(sizeof(StepLayout))}, device.dtype(at::kByte));
+  page_tables_ = at::zeros({kMaxSlots, model.cache.size(2)}, device.dtype(at::kInt));
+  qkv_ = at::empty({kMaxStepRows, part.qkv_width()}, floats);
+  residual_ = at::empty({kMaxStepRows, hidden_}, floats);
+  logits_ = at::empty({kMaxStepRows, part.vocab_size}, floats);
   attention_split_ = at::full({attention_split_bytes(part.num_kv_heads, part.head_dim)}, 0xff, device.dtype(at::kByte));
   failed_ = at::zeros({1}, device.dtype(at::kInt));
   block_candidates_ =
-      at::zeros({(part.vocab_size + kLogitsPerBlock - 1) / kLogitsPerBlock, kMaxCandidates}, device.dtype(at::kLong));
+      at::zeros({kMaxStepRows, sampling_blocks(part.vocab_size), kMaxCandidates}, device.dtype(at::kLong));
+  choices_ = at::zeros({2, kMaxStepRows}, device.dtype(at::kLong));
   normed_ = activation_buffers(hidden_, elements);
   attended_ = activation_buffers(part.query_width(), elements);
   activated_ = activation_buffers(part.intermediate_size, elements);
 
   if (all_reduce != AllReduce::nccl && ranks_ <= kMaxExchangeRanks) {
-    peer_bytes_ = sizeof(float) * static_cast<std::size_t>(kExchangeBuffers * ranks_ * kLongestRows * hidden_) +
-                  sizeof(CandidateKey) * static_cast<std::size_t>(ranks_ * kMaxCandidates);
+    peer_bytes_ = sizeof(float) * static_cast<std::size_t>(kExchangeBuffers * ranks_ * kMaxStepRows * hidden_) +
+                  sizeof(CandidateKey) * static_cast<std::size_t>(ranks_ * kMaxStepRows * kMaxCandidates);
     peers_ = PeerMemory::create(group, model.device(), peer_bytes_, 0xff);
   }
   if (!peers_ && all_reduce == AllReduce::fused) {
@@ -56,16 +62,17 @@ DecodeBuffers::DecodeBuffers(const LoadedShard& model, const ProcessGroup& group
         kMaxExchangeRanks);
   }
   if (!peers_) {
-    partials_ = at::zeros({kLongestRows * hidden_}, floats);
-    own_candidates_ = at::zeros({kMaxCandidates}, device.dtype(at::kLong));
-    gathered_candidates_ = at::zeros({ranks_, kMaxCandidates}, device.dtype(at::kLong));
+    partials_ = at::zeros({kMaxStepRows * hidden_}, floats);
+    own_candidates_ = at::zeros({kMaxStepRows * kMaxCandidates}, device.dtype(at::kLong));
+    gathered_candidates_ = at::zeros({ranks_ * kMaxStepRows * kMaxCandidates}, device.dtype(at::kLong));
   }
 }
 
 std::int64_t DecodeBuffers::bytes() const {
   std::size_t total = peer_bytes_;
-  for (const at::Tensor* tensor : {&state_, &qkv_, &residual_, &logits_, &page_table_, &attention_split_, &failed_,
-                                   &block_candidates_, &partials_, &own_candidates_, &gathered_candidates_}) {
+  for (const at::Tensor* tensor :
+       {&slots_, &layout_, &page_tables_, &qkv_, &residual_, &logits_, &attention_split_, &failed_, &block_candidates_,
+        &choices_, &partials_, &own_candidates_, &gathered_candidates_}) {
     if (tensor->defined()) total += tensor->nbytes();
   }
   for (const PerRowCount* tensors : {&normed_, &attended_, &activated_}) {
@@ -81,13 +88,13 @@ void* DecodeBuffers::activations(const PerRowCount& tensors, int rows) {
 at::Tensor DecodeBuffers::normed_row() const { return normed_[0].narrow(0, 0, hidden_); }
 
 float* DecodeBuffers::exchange_buffer(int owner, int slot, int sender) const {
-  const std::int64_t part = kLongestRows * hidden_;
+  const std::int64_t part = kMaxStepRows * hidden_;
   return reinterpret_cast<float*>(peers_->of(owner)) + (buffer_of_slot(slot) * ranks_ + sender) * part;
 }
 
 CandidateKey* DecodeBuffers::candidate_buffer(int owner) const {
   return reinterpret_cast<CandidateKey*>(reinterpret_cast<float*>(peers_->of(owner)) +
-                                         static_cast<std::int64_t>(kExchangeBuffers) * ranks_ * kLongestRows * hidden_);
+                                         static_cast<std::int64_t>(kExchangeBuffers) * ranks_ * kMaxStepRows * hidden_);
 }
 
 ReceivedPartials DecodeBuffers::received(int slot, std::int64_t elements) const {
@@ -97,7 +104,7 @@ ReceivedPartials DecodeBuffers::received(int slot, std::int64_t elements) const 
     return received;
   }
   received.data = exchange_buffer(rank_, slot, 0);
-  received.rank_stride = kLongestRows * hidden_;
+  received.rank_stride = kMaxStepRows * hidden_;
   received.ranks = ranks_;
   if (slot > 0) received.reset = exchange_buffer(rank_, slot - 1, 0);
   check(elements <= received.rank_stride, "more rows than an exchange holds");
@@ -115,15 +122,26 @@ SentPartials DecodeBuffers::sent(int slot) const {
   return sent;
 }
 
-void DecodeBuffers::fill_candidate_exchange(DecodeSampling& sampling) const {
+void DecodeBuffers::fill_sampling(DecodeSampling& sampling, int rows) const {
+  constexpr std::int64_t kOfRank = std::int64_t{kMaxStepRows} * kMaxCandidates;
+  sampling.slots = slots();
+  sampling.layout = layout();
+  sampling.logits = logits();
+  sampling.logits_stride = logits_.size(1);
+  sampling.columns = logits_.size(1);
+  sampling.blocks = static_cast<CandidateKey*>(block_candidates_.mutable_data_ptr());
+  sampling.chosen = static_cast<std::uint64_t*>(choices_.mutable_data_ptr());
+  sampling.arrived = reinterpret_cast<std::uint32_t*>(sampling.chosen + kMaxStepRows);
   sampling.ranks = ranks_;
   if (!fused()) {
     sampling.sent[0] = static_cast<CandidateKey*>(own_candidates_.mutable_data_ptr());
     sampling.received = static_cast<CandidateKey*>(gathered_candidates_.mutable_data_ptr());
+    sampling.received_rank_stride = std::int64_t{rows} * kMaxCandidates;
     return;
   }
   sampling.received = candidate_buffer(rank_);
-  for (int rank = 0; rank < ranks_; ++rank) sampling.sent[rank] = candidate_buffer(rank) + rank_ * kMaxCandidates;
+  sampling.received_rank_stride = kOfRank;
+  for (int rank = 0; rank < ranks_; ++rank) sampling.sent[rank] = candidate_buffer(rank) + rank_ * kOfRank;
 }
 
 }  // namespace specthink

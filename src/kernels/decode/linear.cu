@@ -1,7 +1,6 @@
-#include <algorithm>
-
 #include "kernels/decode/linear.h"
 #include "kernels/decode/linear_layout.h"
+#include "kernels/decode/linear_ring.cuh"
 #include "kernels/device/hopper.cuh"
 #include "kernels/device/kernel_launch.cuh"
 #include "kernels/device/kernel_timeline.cuh"
@@ -11,76 +10,6 @@
 
 namespace specthink {
 namespace {
-
-struct Ring {
-  std::uint32_t full;   // barriers: the stage's bytes have arrived
-  std::uint32_t empty;  // barriers: every consumer has read it
-  std::uint32_t data;
-  std::uint32_t stage_bytes;
-  int stages;
-  int slot = 0;
-  std::uint32_t phase = 0;
-
-  __device__ __forceinline__ void advance() {
-    if (++slot == stages) {
-      slot = 0;
-      phase ^= 1;
-    }
-  }
-  __device__ __forceinline__ std::uint32_t stage() const { return data + slot * stage_bytes; }
-};
-
-/// Feeds the ring: chunk c of this block is chunk c % chunks of group first_group + c / chunks.
-template <int kRows, LinearInput kInput, LinearOutput kOutput>
-__device__ __forceinline__ void produce(const LinearParams& p, Ring ring, int first_group, int total) {
-  const LinearGeometry& geometry = p.geometry;
-  const int weight_rows = weight_rows_of(kOutput, geometry.group_rows);
-  const std::uint32_t weight_bytes = static_cast<std::uint32_t>(weight_rows) * kChunkRowBytes;
-  const std::uint64_t policy = ptx::evict_first_policy();
-  int column = 0;
-  int row = first_group * geometry.group_rows;
-
-  const auto copy_weights = [&] {
-    const std::uint32_t barrier = ring.full + ring.slot * 8;
-    ptx::barrier_arrive_and_expect(barrier, ring.stage_bytes);
-    ptx::bulk_copy_box(ring.stage(), &p.weights, column / 2, row, barrier, policy);
-    if constexpr (kOutput == LinearOutput::swiglu) {
-      ptx::bulk_copy_box(ring.stage() + geometry.group_rows * kChunkRowBytes, &p.weights, column / 2,
-                         row + static_cast<int>(p.rows), barrier, policy);
-    }
-    column += kChunkColumns;
-    if (column == geometry.chunks * kChunkColumns) {
-      column = 0;
-      row += geometry.group_rows;
-    }
-  };
-  constexpr int kBytesOfX = kRows * kChunkRowBytes;
-  const char* const x = static_cast<const char*>(p.x);
-  int x_chunk = 0;
-  const auto copy_activations = [&](int slot) {
-    ptx::bulk_copy(ring.data + slot * ring.stage_bytes + weight_bytes,
-                   x + static_cast<std::size_t>(x_chunk) * kBytesOfX, kBytesOfX, ring.full + slot * 8);
-    if (++x_chunk == geometry.chunks) x_chunk = 0;
-  };
-
-  const int first_fill = min(total, ring.stages);
-  for (int i = 0; i < first_fill; ++i) {
-    copy_weights();
-    ring.advance();
-  }
-  if constexpr (kInput == LinearInput::activations) {
-    ptx::wait_for_predecessors();
-    ptx::proxy_fence_global();
-    for (int i = 0; i < first_fill; ++i) copy_activations(i);
-  }
-  // The ring has gone round once, so phase is 1 here: the parity that the first release of a slot leaves is 0.
-  for (int i = first_fill; i < total; ++i) {
-    ptx::barrier_wait(ring.empty + ring.slot * 8, ring.phase ^ 1);
-    copy_weights();
-    if constexpr (kInput == LinearInput::activations) copy_activations(ring.slot);
-    ring.advance();
-  }
-}
 
 /// Σ over the consumer threads.
 __device__ __forceinline__ float sum_over_consumers(float value, float* scratch) {
@@ -99,11 +28,11 @@ template <typename T, int kFloat4s>
 struct NormWeights {
   uint2 float4s[kFloat4s];
 
-  __device__ __forceinline__ NormWeights(const void* weight, int quads_of_row) {
+  __device__ __forceinline__ NormWeights(const void* weight, int float4s_of_row) {
 #pragma unroll
     for (int q = 0; q < kFloat4s; ++q) {
       const int i = static_cast<int>(threadIdx.x) + q * kConsumers;
-      float4s[q] = i < quads_of_row ? __ldg(static_cast<const uint2*>(weight) + i) : uint2{0, 0};
+      float4s[q] = i < float4s_of_row ? __ldg(static_cast<const uint2*>(weight) + i) : uint2{0, 0};
     }
   }
 };
@@ -132,11 +61,11 @@ __device__ __forceinline__ void norm_row(const LinearParams& p, const NormWeight
   }
   const float mean = sum_over_consumers(squares, scratch) / static_cast<float>(p.columns);
   const float scale = rsqrtf(mean + p.norm.eps);
-  const int padded_quads = p.geometry.chunks * kChunkColumns / 4;  // at most kFloat4s passes: a pass is whole chunks
+  const int padded_float4s = p.geometry.chunks * kChunkColumns / 4;  // at most kFloat4s passes: a pass is whole chunks
 #pragma unroll
   for (int q = 0; q < kFloat4s; ++q) {
     const int i = thread + q * kConsumers;
-    if (i >= padded_quads) continue;
+    if (i >= padded_float4s) continue;
     const float4& r = residual[q];
     const float2 low = ptx::unpack<T>(weights.float4s[q].x);
     const float2 high = ptx::unpack<T>(weights.float4s[q].y);
@@ -192,6 +121,82 @@ __device__ __forceinline__ void store_outputs(const LinearParams& p, const float
   }
 }
 
+/// What is added to the outputs of a group that this thread stores, in their order.
+template <typename T, int kRows, int kResiduals>
+__device__ __forceinline__ void load_residuals(const LinearParams& p, int group, float (&residual)[kResiduals]) {
+  const int group_rows = p.geometry.group_rows;
+#pragma unroll
+  for (int turn = 0; turn < kResiduals; ++turn) {
+    const int i = static_cast<int>(threadIdx.x) + turn * kConsumers;
+    const int m = i / group_rows;
+    const std::int64_t row = static_cast<std::int64_t>(group) * group_rows + i - m * group_rows;
+    if (m >= kRows || row >= p.rows) continue;
+    residual[turn] = __ldcg(p.partials.residual + m * p.rows + row);
+    if (p.partials.bias) residual[turn] += ptx::to_float(__ldg(static_cast<const T*>(p.partials.bias) + row));
+  }
+}
+
+/// Where a consumer finds its 32 columns of a chunk.
+template <int kRows, LinearInput kInput>
+struct Consumer {
+  int warp, g, t;
+  int weight_rows;
+  std::uint32_t weight_offset;
+  std::uint32_t x_offset;        // to the activations in a stage
+  std::uint32_t normed_columns;  // in the normed row
+  int tiles;
+  // The last tile may be partly beyond the group's rows, where other bytes are, perhaps on their way: zeros instead.
+  int tiles_with_row;
+
+  __device__ __forceinline__ Consumer(int weight_rows, const uint2* normed)
+      : warp(static_cast<int>(threadIdx.x) / 32),
+        g(static_cast<int>(threadIdx.x) % 32 / 4),
+        t(static_cast<int>(threadIdx.x) % 4),
+        weight_rows(weight_rows),
+        weight_offset(warp * kColumnBytes + g * kChunkRowBytes + t * 16),
+        x_offset(kInput == LinearInput::activations ? weight_rows * kChunkRowBytes + warp * kRows * kColumnBytes : 0),
+        normed_columns(ptx::shared_address(normed) + warp * kColumnBytes),
+        tiles((weight_rows + kTileRows - 1) / kTileRows),
+        tiles_with_row((weight_rows - g + kTileRows - 1) / kTileRows) {}
+};
+
+/// The sums of a group over this warp's columns, into shared memory.
+template <typename T, int kRows, LinearInput kInput>
+__device__ __forceinline__ void multiply_group(const Consumer<kRows, kInput>& consumer, Ring& ring, int chunks,
+                                               float* sums) {
+  float accumulators[kMaxTiles][4] = {};
+  for (int chunk = 0; chunk < chunks; ++chunk) {
+    ptx::barrier_wait(ring.full + ring.slot * 8, ring.phase);
+    const std::uint32_t stage = ring.stage();
+    const ActivationFragment a = load_activations<kRows>(
+        kInput == LinearInput::norm ? consumer.normed_columns + chunk * kChunkRowBytes : stage + consumer.x_offset,
+        consumer.g, consumer.t);
+#pragma unroll
+    for (int tile = 0; tile < kMaxTiles; ++tile) {
+      if (tile >= consumer.tiles) break;
+      uint4 b{0, 0, 0, 0};
+      if (tile < consumer.tiles_with_row) {
+        b = ptx::load_shared_16(stage + consumer.weight_offset + tile * kTileRows * kChunkRowBytes);
+      }
+      ptx::mma<T>(accumulators[tile], a.low.x, a.high.x, a.low.y, a.high.y, b.x, b.y);
+      ptx::mma<T>(accumulators[tile], a.low.z, a.high.z, a.low.w, a.high.w, b.z, b.w);
+    }
+    ptx::barrier_arrive(ring.empty + ring.slot * 8);
+    ring.advance();
+  }
+#pragma unroll
+  for (int tile = 0; tile < kMaxTiles; ++tile) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const int row = tile * kTileRows + 2 * consumer.t + i % 2;
+      const int m = consumer.g + i / 2 * 8;
+      if (row < consumer.weight_rows && m < kRows) {
+        sums[(m * consumer.weight_rows + row) * kWarpStride + consumer.warp] = accumulators[tile][i];
+      }
+    }
+  }
+}
+
 /// `kFloat4s`: float4 of the hidden state that a consumer holds; 0 without a norm.
 template <typename T, int kRows, int kFloat4s, LinearOutput kOutput>
 __global__ void __launch_bounds__(kThreads, 2) linear(const __grid_constant__ LinearParams p) {
@@ -221,19 +226,8 @@ __global__ void __launch_bounds__(kThreads, 2) linear(const __grid_constant__ Li
   ptx::launch_dependents();
   record(p.marks, Mark::started);
   if (warp == kConsumerWarps) {
-    if (lane == 0) {
-      ptx::prefetch_tensor_map(&p.weights);
-      for (int i = 0; i < geometry.stages; ++i) {
-        ptx::barrier_init(ring.full + i * 8, 1);
-        ptx::barrier_init(ring.empty + i * 8, kConsumers);
-      }
-      ptx::barrier_init_fence();
-    }
-    __syncwarp();
-    ptx::named_barrier_arrive<kThreads>(kReadyBarrier);
-    if (lane == 0) produce<kRows, kInput, kOutput>(p, ring, first_group, (last_group - first_group) * geometry.chunks);
-    __syncwarp();
-    ptx::wait_for_predecessors();
+    const int total = (last_group - first_group) * geometry.chunks;
+    run_producer<kRows, kInput, kOutput>(p, ring, lane, first_group, total);
     return;
   }
 
@@ -255,58 +249,14 @@ __global__ void __launch_bounds__(kThreads, 2) linear(const __grid_constant__ Li
                    static_cast<int>(gridDim.x) * kConsumers);
   }
 
-  const int g = lane / 4;
-  const int t = lane % 4;
-  const std::uint32_t weight_offset = warp * kColumnBytes + g * kChunkRowBytes + t * 16;
-  const std::uint32_t x_offset =
-      kInput == LinearInput::activations ? weight_rows * kChunkRowBytes + warp * kRows * kColumnBytes : 0;
-  const std::uint32_t normed_columns = ptx::shared_address(normed) + warp * kColumnBytes;
-  const int tiles = (weight_rows + kTileRows - 1) / kTileRows;
-  // The last tile may be partly beyond the group's rows, where other bytes are, perhaps on their way: zeros instead.
-  const int tiles_with_row = (weight_rows - g + kTileRows - 1) / kTileRows;
+  const Consumer<kRows, kInput> consumer(weight_rows, normed);
   constexpr int kResiduals = (kMaxGroupRows * kRows + kConsumers - 1) / kConsumers;
-
   for (int group = first_group; group < last_group; ++group) {
     float residual[kResiduals] = {};
     if constexpr (kOutput == LinearOutput::partials) {
-      if (p.partials.residual) {
-#pragma unroll
-        for (int turn = 0; turn < kResiduals; ++turn) {
-          const int i = static_cast<int>(threadIdx.x) + turn * kConsumers;
-          const int m = i / geometry.group_rows;
-          const std::int64_t row = static_cast<std::int64_t>(group) * geometry.group_rows + i - m * geometry.group_rows;
-          if (m >= kRows || row >= p.rows) continue;
-          residual[turn] = __ldcg(p.partials.residual + m * p.rows + row);
-          if (p.partials.bias) residual[turn] += ptx::to_float(__ldg(static_cast<const T*>(p.partials.bias) + row));
-        }
-      }
+      if (p.partials.residual) load_residuals<T, kRows>(p, group, residual);
     }
-    float accumulators[kMaxTiles][4] = {};
-    for (int chunk = 0; chunk < geometry.chunks; ++chunk) {
-      ptx::barrier_wait(ring.full + ring.slot * 8, ring.phase);
-      const std::uint32_t stage = ring.stage();
-      const ActivationFragment a = load_activations<kRows>(
-          kInput == LinearInput::norm ? normed_columns + chunk * kChunkRowBytes : stage + x_offset, g, t);
-#pragma unroll
-      for (int tile = 0; tile < kMaxTiles; ++tile) {
-        if (tile >= tiles) break;
-        uint4 b{0, 0, 0, 0};
-        if (tile < tiles_with_row) b = ptx::load_shared_16(stage + weight_offset + tile * kTileRows * kChunkRowBytes);
-        ptx::mma<T>(accumulators[tile], a.low.x, a.high.x, a.low.y, a.high.y, b.x, b.y);
-        ptx::mma<T>(accumulators[tile], a.low.z, a.high.z, a.low.w, a.high.w, b.z, b.w);
-      }
-      ptx::barrier_arrive(ring.empty + ring.slot * 8);
-      ring.advance();
-    }
-#pragma unroll
-    for (int tile = 0; tile < kMaxTiles; ++tile) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int row = tile * kTileRows + 2 * t + i % 2;
-        const int m = g + i / 2 * 8;
-        if (row < weight_rows && m < kRows) sums[(m * weight_rows + row) * kWarpStride + warp] = accumulators[tile][i];
-      }
-    }
+    multiply_group<T>(consumer, ring, geometry.chunks, sums);
     ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
     record(p.marks, Mark::second);  // the last group's weights are read
     store_outputs<T, kRows, kOutput>(p, sums, group, residual);

@@ -21,7 +21,6 @@
 
 namespace specthink {
 
-constexpr int kMaxLinearRows = 16;    ///< rows of x
 constexpr int kChunkColumns = 512;    ///< columns of a chunk
 constexpr int kMaxGroupRows = 48;     ///< weight rows of a chunk: six tiles of eight
 constexpr int kMaxHiddenSize = 8192;  ///< that a fused norm holds in registers
@@ -62,7 +61,7 @@ struct PartialsOutput {
 
 /// How a linear layer is cut into blocks and chunks.
 struct LinearGeometry {
-  int group_rows = 0;  ///< of the output (for swiglu: gate rows, and as many up rows)
+  int group_rows = 0;  ///< outputs of a group (for swiglu: gate rows, and as many up rows)
   int groups = 0;
   int blocks = 0;
   int chunks = 0;  ///< along the columns
@@ -73,7 +72,7 @@ struct LinearGeometry {
 struct LinearParams {
   CUtensorMap weights;  // boxes of group_rows rows
   LinearGeometry geometry;
-  std::int64_t rows = 0;     // of the output
+  std::int64_t rows = 0;     // outputs
   std::int64_t columns = 0;  // hidden size, for norm
   const void* x = nullptr;   // activations
   NormInput norm;
@@ -96,7 +95,8 @@ enum class DecodeLinear { qkv, output, gate_up, down, head };
 /// better, except that qkv of several rows leaves room for a block of the attention.
 std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t weight_bytes, int sms);
 
-/// `x_rows` is 1, 2, 4, 8 or 16; `dependent`: programmatic dependent launch on the kernel before in the stream.
+/// Reads the weights once, 2 bytes each, and x; writes y, or 4 bytes an output to every rank. `x_rows` is one of
+/// kStepRowCounts; `dependent`: programmatic dependent launch on the kernel before in the stream.
 void launch_linear(const LinearParams& params, ElementType type, int x_rows, LinearInput input, LinearOutput output,
                    bool dependent, cudaStream_t stream);
 

@@ -14,11 +14,11 @@ constexpr int kTileRows = 8;  // weight rows of one matrix instruction
 constexpr int kMaxTiles = kMaxGroupRows / kTileRows;
 constexpr int kChunkRowBytes = kChunkColumns * 2;
 static_assert(kChunkColumns == kBoxColumns);
-constexpr int kColumnBytes = 64;  // of one warp's 32 columns
+constexpr int kColumnBytes = 64;  // one warp's 32 columns
 constexpr int kLeastStages = 4;   // wanted, where the shared memory allows
 constexpr int kMaxStages = 24;
 constexpr int kBarrierBytes = 1024;              // 2 barriers a stage
-constexpr int kWarpStride = kConsumerWarps + 1;  // of the warps' sums, against bank conflicts
+constexpr int kWarpStride = kConsumerWarps + 1;  // between sums of different outputs, against bank conflicts
 constexpr int kFloat4sOfPass = 4 * kConsumers;   // columns that the consumers hold in one float4 each
 constexpr int kConsumerBarrier = 1;
 constexpr int kReadyBarrier = 2;

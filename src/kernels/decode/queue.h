@@ -19,22 +19,17 @@
 
 namespace specthink {
 
-/// Where the host reads results: words of mapped memory, by serial number modulo `slots`.
-struct ResultWords {
-  std::uint64_t* words = nullptr;
-  std::uint32_t slots = 0;
-};
-
 class DecodeQueue {
  public:
-  /// All that is passed by reference must outlive it.
+  /// All that is passed by reference must outlive it. `results`: mapped memory (DecodeSampling::results).
   DecodeQueue(const LoadedShard& model, DecodeBuffers& buffers, Collectives& collectives,
-              const DecodeStep::Options& options, SpinLimit limit, ResultWords results, cudaStream_t stream);
+              const DecodeStep::Options& options, SpinLimit limit, std::uint64_t* results, cudaStream_t stream);
 
-  /// A step of up to `rows` rows (1, 2, 4, 8 or 16), from the tokens of the request's state to the next token.
-  void step(int rows);
+  /// A step over the rows of the layout, up to `rows` of them (one of kStepRowCounts): of several sequences, or of one.
+  void step(int rows, bool several);
 
-  /// The next token from a hidden state after the final norm, [hidden] or [1, hidden]. Not for capture.
+  /// The next token behind the one row of the layout, from a hidden state after the final norm, [hidden] or [1,
+  /// hidden]. Not for capture.
   void choice(const at::Tensor& hidden);
 
   std::vector<KernelTimes> timeline() const { return timeline_.times(); }
@@ -48,7 +43,7 @@ class DecodeQueue {
   void summed_linear(DecodeLinear which, int slot, const at::Tensor& weights, const at::Tensor& bias, int rows,
                      const void* x);
   void reduce_slot(int rows);
-  void attention(const LayerWeights& layer, std::int64_t index, int rows);
+  void attention(const LayerWeights& layer, std::int64_t index, int rows, bool several);
   void sampling(int rows, int last_slot);
 
   /// Whether the next kernel may start before the one before it has ended: not after a collective.
@@ -61,7 +56,7 @@ class DecodeQueue {
   ElementType type_;
   std::int64_t hidden_;
   SpinLimit limit_;
-  ResultWords results_;
+  std::uint64_t* results_;
   cudaStream_t stream_;
   int sms_ = 0;
   bool after_collective_ = false;

@@ -1,6 +1,5 @@
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "kernels/decode/attention.h"
@@ -23,7 +22,8 @@ const char* name_of(DecodeLinear which) {
 }  // namespace
 
 DecodeQueue::DecodeQueue(const LoadedShard& model, DecodeBuffers& buffers, Collectives& collectives,
-                         const DecodeStep::Options& options, SpinLimit limit, ResultWords results, cudaStream_t stream)
+                         const DecodeStep::Options& options, SpinLimit limit, std::uint64_t* results,
+                         cudaStream_t stream)
     : model_(model),
       buffers_(buffers),
       collectives_(collectives),
@@ -45,14 +45,15 @@ DecodeQueue::DecodeQueue(const LoadedShard& model, DecodeBuffers& buffers, Colle
 void DecodeQueue::warm_up_collectives() {
   at::Tensor partials = buffers_.partials(hidden_);
   collectives_.all_reduce(partials);
-  collectives_.all_gather_into(buffers_.gathered_candidates(), buffers_.own_candidates());
+  at::Tensor gathered = buffers_.gathered_candidates(1);
+  collectives_.all_gather_into(gathered, buffers_.own_candidates(1));
   buffers_.partials(hidden_).zero_();
 }
 
-void DecodeQueue::step(int rows) {
+void DecodeQueue::step(int rows, bool several) {
   after_collective_ = false;
   timeline_.begin_step(rows == 1);
-  launch_embed_rows(buffers_.state(), model_.weights.embedding.const_data_ptr(), model_.first_vocab,
+  launch_embed_rows(buffers_.layout(), model_.weights.embedding.const_data_ptr(), model_.first_vocab,
                     model_.part.vocab_size, hidden_, rows, buffers_.sent(0), type_, stream_);
   reduce_slot(rows);
   int slot = 0;
@@ -60,7 +61,7 @@ void DecodeQueue::step(int rows) {
     const LayerWeights& layer = model_.weights.layers[i];
     normed_linear(DecodeLinear::qkv, slot, layer.input_norm, layer.qkv.data, rows, LinearOutput::values,
                   buffers_.qkv());
-    attention(layer, static_cast<std::int64_t>(i), rows);
+    attention(layer, static_cast<std::int64_t>(i), rows, several);
     summed_linear(DecodeLinear::output, ++slot, layer.output.data, layer.output_bias, rows, buffers_.attended(rows));
     normed_linear(DecodeLinear::gate_up, slot, layer.post_norm, layer.gate_up.data, rows, LinearOutput::swiglu,
                   buffers_.activated(rows));
@@ -141,9 +142,9 @@ void DecodeQueue::reduce_slot(int rows) {
   after_collective_ = true;
 }
 
-void DecodeQueue::attention(const LayerWeights& layer, std::int64_t index, int rows) {
+void DecodeQueue::attention(const LayerWeights& layer, std::int64_t index, int rows, bool several) {
   AttentionParams params;
-  params.state = buffers_.state();
+  params.layout = buffers_.layout();
   params.qkv = buffers_.qkv();
   params.bias = data_or_null(layer.qkv_bias);
   params.norm_weight = data_or_null(layer.qk_norm);
@@ -151,7 +152,8 @@ void DecodeQueue::attention(const LayerWeights& layer, std::int64_t index, int r
   params.sin = model_.rope.sin.const_data_ptr();
   params.keys = model_.cache.select(0, index).select(0, 0).mutable_data_ptr();
   params.values = model_.cache.select(0, index).select(0, 1).mutable_data_ptr();
-  params.page_table = buffers_.page_table();
+  params.page_tables = buffers_.page_tables();
+  params.pages_per_slot = buffers_.pages_per_slot();
   params.output = buffers_.attended(rows);
   params.heads = static_cast<int>(model_.part.num_heads);
   params.kv_heads = static_cast<int>(model_.part.num_kv_heads);
@@ -159,24 +161,22 @@ void DecodeQueue::attention(const LayerWeights& layer, std::int64_t index, int r
   params.page_tokens = static_cast<int>(model_.cache.size(3));
   params.eps = static_cast<float>(model_.part.rms_norm_eps);
   params.scale = 1 / std::sqrt(static_cast<float>(model_.part.head_dim));
+  params.marks = timeline_.marks("attention");
+  if (several) {
+    launch_entries_attention(params, type_, rows, 0, dependent(), stream_);
+    return;
+  }
   params.split.results = buffers_.attention_split();
   params.split.limit = limit_;
-  params.marks = timeline_.marks("attention");
   launch_decode_attention(params, type_, rows, options_.attention_cluster, dependent(), stream_);
 }
 
 /// `last_slot`: of the step's partial sums, whose follower is reset for the next step; -1: none.
 void DecodeQueue::sampling(int rows, int last_slot) {
   DecodeSampling sampling;
-  sampling.state = buffers_.state();
-  sampling.logits = buffers_.logits();
-  sampling.logits_stride = model_.part.vocab_size;
+  buffers_.fill_sampling(sampling, rows);
   sampling.first_id = model_.first_vocab;
-  sampling.columns = std::clamp<std::int64_t>(options_.sampled_ids - model_.first_vocab, 0, model_.part.vocab_size);
-  sampling.blocks = buffers_.block_candidates();
-  buffers_.fill_candidate_exchange(sampling);
-  sampling.results = results_.words;
-  sampling.result_slots = results_.slots;
+  sampling.results = results_;
   sampling.limit = limit_;
   sampling.select_marks = timeline_.marks("select");
   sampling.choose_marks = timeline_.marks("choose");
@@ -188,12 +188,13 @@ void DecodeQueue::sampling(int rows, int last_slot) {
     sampling.reset_ranks = received.ranks;
   }
   if (buffers_.fused()) {
-    launch_decode_sampling(sampling, SamplingPart::all, dependent(), stream_);
+    launch_decode_sampling(sampling, SamplingPart::all, rows, dependent(), stream_);
     return;
   }
-  launch_decode_sampling(sampling, SamplingPart::select, dependent(), stream_);
-  collectives_.all_gather_into(buffers_.gathered_candidates(), buffers_.own_candidates());
-  launch_decode_sampling(sampling, SamplingPart::choose, false, stream_);
+  launch_decode_sampling(sampling, SamplingPart::select, rows, dependent(), stream_);
+  at::Tensor gathered = buffers_.gathered_candidates(rows);
+  collectives_.all_gather_into(gathered, buffers_.own_candidates(rows));
+  launch_decode_sampling(sampling, SamplingPart::choose, rows, false, stream_);
 }
 
 }  // namespace specthink

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernels/decode/rows.h"
 #include "kernels/device/hopper.cuh"
 #include "kernels/device/kernel_launch.cuh"
@@ -12,24 +14,47 @@ constexpr int kNormThreads = 512;
 constexpr int kNormQuads = kMaxHiddenSize / (4 * kNormThreads);
 constexpr int kResetBlocks = 16;
 
-__global__ void begin_request(RequestState* state, const __grid_constant__ RequestState value) {
-  static_assert(sizeof(RequestState) % sizeof(std::uint32_t) == 0);
+__global__ void begin_request(SlotState* slot, const __grid_constant__ SlotState value) {
+  static_assert(sizeof(SlotState) % sizeof(std::uint32_t) == 0);
   const auto* const from = reinterpret_cast<const std::uint32_t*>(&value);
-  for (unsigned i = threadIdx.x; i < sizeof(RequestState) / sizeof(std::uint32_t); i += blockDim.x) {
-    reinterpret_cast<std::uint32_t*>(state)[i] = from[i];
+  for (unsigned i = threadIdx.x; i < sizeof(SlotState) / sizeof(std::uint32_t); i += blockDim.x) {
+    reinterpret_cast<std::uint32_t*>(slot)[i] = from[i];
   }
+}
+
+__global__ void __launch_bounds__(kMaxStepRows)
+    set_layout(StepLayout* layout, const __grid_constant__ StepLayout value, const SlotState* slots) {
+  const unsigned i = threadIdx.x;
+  StepEntry entry = value.entries[i];
+  if (entry.rows > 0) entry.position = slots[entry.slot].position;
+  layout->entries[i] = entry;
+  layout->proposals[i] = value.proposals[i];
+  StepRow row = value.rows[i];
+  if (row.slot >= 0 && row.token < 0) row.token = slots[row.slot].token;
+  layout->rows[i] = row;
+}
+
+struct Pages {
+  std::int32_t pages[kPagesOfLaunch];
+};
+
+__global__ void __launch_bounds__(kPagesOfLaunch)
+    set_pages(std::int32_t* table, const __grid_constant__ Pages value, int count) {
+  const int i = static_cast<int>(threadIdx.x);
+  if (i < count) table[i] = value.pages[i];
 }
 
 template <typename T>
 __global__ void __launch_bounds__(kEmbedThreads)
-    embed_rows(const RequestState* state, const T* table, std::int64_t first_vocab, std::int64_t vocab_local,
+    embed_rows(const StepLayout* layout, const T* table, std::int64_t first_vocab, std::int64_t vocab_local,
                std::int64_t hidden, const __grid_constant__ SentPartials sent) {
 #if SPECTHINK_HOPPER_CODE
   ptx::launch_dependents();
   const int row = static_cast<int>(blockIdx.y);
   const std::int64_t column = 4 * (static_cast<std::int64_t>(blockIdx.x) * kEmbedThreads + threadIdx.x);
   if (column >= hidden) return;
-  const std::int64_t local = row < state->rows ? state->tokens[row] - first_vocab : -1;
+  const StepRow& which = layout->rows[row];
+  const std::int64_t local = which.slot >= 0 ? which.token - first_vocab : -1;
   float4 value = {0, 0, 0, 0};
   if (local >= 0 && local < vocab_local) {
     const uint2 words = __ldg(reinterpret_cast<const uint2*>(table + local * hidden + column));
@@ -104,11 +129,11 @@ __global__ void __launch_bounds__(kNormThreads) norm_rows(const __grid_constant_
 }
 
 template <typename T>
-void launch_embed(const RequestState* state, const void* table, std::int64_t first_vocab, std::int64_t vocab_local,
+void launch_embed(const StepLayout* layout, const void* table, std::int64_t first_vocab, std::int64_t vocab_local,
                   std::int64_t hidden, int rows, const SentPartials& sent, cudaStream_t stream) {
   const auto columns = static_cast<unsigned>((hidden / 4 + kEmbedThreads - 1) / kEmbedThreads);
   const LaunchShape shape{dim3(columns, static_cast<unsigned>(rows)), kEmbedThreads};
-  launch_kernel("embed_rows", embed_rows<T>, shape, stream, state, static_cast<const T*>(table), first_vocab,
+  launch_kernel("embed_rows", embed_rows<T>, shape, stream, layout, static_cast<const T*>(table), first_vocab,
                 vocab_local, hidden, sent);
 }
 
@@ -130,6 +155,8 @@ bool configure() {
     }
   };
   prefer_shared(begin_request, "begin_request");
+  prefer_shared(set_layout, "set_layout");
+  prefer_shared(set_pages, "set_pages");
   prefer_shared(embed_rows<__nv_bfloat16>, "embed_rows");
   prefer_shared(embed_rows<__half>, "embed_rows");
   prefer_shared(norm_rows<__nv_bfloat16>, "norm_rows");
@@ -144,18 +171,34 @@ void configure_once() {
 
 }  // namespace
 
-void launch_begin_request(RequestState* state, const RequestState& value, cudaStream_t stream) {
+void launch_begin_request(SlotState* slot, const SlotState& value, cudaStream_t stream) {
   configure_once();
-  launch_kernel("begin_request", begin_request, LaunchShape{1, 32}, stream, state, value);
+  launch_kernel("begin_request", begin_request, LaunchShape{1, 32}, stream, slot, value);
 }
 
-void launch_embed_rows(const RequestState* state, const void* table, std::int64_t first_vocab, std::int64_t vocab_local,
+void launch_set_layout(StepLayout* layout, const StepLayout& value, const SlotState* slots, cudaStream_t stream) {
+  configure_once();
+  launch_kernel("set_layout", set_layout, LaunchShape{1, kMaxStepRows}, stream, layout, value, slots);
+}
+
+void launch_set_pages(std::int32_t* table, std::span<const std::int32_t> pages, cudaStream_t stream) {
+  configure_once();
+  for (std::size_t first = 0; first < pages.size(); first += kPagesOfLaunch) {
+    const auto part = pages.subspan(first, std::min<std::size_t>(kPagesOfLaunch, pages.size() - first));
+    Pages value{};
+    std::copy(part.begin(), part.end(), value.pages);
+    launch_kernel("set_pages", set_pages, LaunchShape{1, kPagesOfLaunch}, stream, table + first, value,
+                  static_cast<int>(part.size()));
+  }
+}
+
+void launch_embed_rows(const StepLayout* layout, const void* table, std::int64_t first_vocab, std::int64_t vocab_local,
                        std::int64_t hidden, int rows, const SentPartials& sent, ElementType type, cudaStream_t stream) {
   configure_once();
   if (type == ElementType::bfloat16) {
-    launch_embed<__nv_bfloat16>(state, table, first_vocab, vocab_local, hidden, rows, sent, stream);
+    launch_embed<__nv_bfloat16>(layout, table, first_vocab, vocab_local, hidden, rows, sent, stream);
   } else {
-    launch_embed<__half>(state, table, first_vocab, vocab_local, hidden, rows, sent, stream);
+    launch_embed<__half>(layout, table, first_vocab, vocab_local, hidden, rows, sent, stream);
   }
 }
 

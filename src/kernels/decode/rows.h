@@ -1,26 +1,40 @@
-// The small kernels of a decode step: the start of a request, the embedding, the norm of several rows.
+// The small kernels of a decode step: what the host tells it, the embedding, the norm of several rows.
 #pragma once
 
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <span>
 
 #include "kernels/decode/linear.h"
-#include "kernels/decode/request_state.h"
+#include "kernels/decode/slot_state.h"
 #include "kernels/exchange/exchange.h"
 #include "specthink/kernels/element_type.h"
 
 namespace specthink {
 
-/// Stores the state of a new request; travels as a kernel parameter, so that nothing waits for a copy.
-void launch_begin_request(RequestState* state, const RequestState& value, cudaStream_t stream);
+// What the host tells a step travels as kernel parameters, so that nothing waits for a copy.
+
+/// Stores the state of a slot's new request. Writes sizeof(SlotState), about 170 bytes.
+void launch_begin_request(SlotState* slot, const SlotState& value, cudaStream_t stream);
+
+/// Stores the rows of the coming steps; positions, and tokens that are -1, come from the slots. Writes
+/// sizeof(StepLayout), about 600 bytes.
+void launch_set_layout(StepLayout* layout, const StepLayout& value, const SlotState* slots, cudaStream_t stream);
+
+/// Stores pages, 4 bytes each; in launches of kPagesOfLaunch.
+constexpr int kPagesOfLaunch = 512;
+void launch_set_pages(std::int32_t* table, std::span<const std::int32_t> pages, cudaStream_t stream);
 
 /// Each row's embedding to every rank: the token's row of the table from the rank that holds it, zeros from the others.
-/// `table`: [vocab_local, hidden], ids from first_vocab on; `hidden` a multiple of 4.
-void launch_embed_rows(const RequestState* state, const void* table, std::int64_t first_vocab, std::int64_t vocab_local,
+/// `table`: [vocab_local, hidden], ids from first_vocab on; `hidden` a multiple of 4. Reads rows · hidden elements and
+/// writes rows · hidden · 4 bytes to every rank.
+void launch_embed_rows(const StepLayout* layout, const void* table, std::int64_t first_vocab, std::int64_t vocab_local,
                        std::int64_t hidden, int rows, const SentPartials& sent, ElementType type, cudaStream_t stream);
 
-/// NormInput of several rows: residual_out [rows, hidden] and the normed rows in activation layout.
+/// NormInput of several rows: residual_out [rows, hidden] and the normed rows in activation layout. Reads the ranks'
+/// partial sums, 4 bytes an element and rank, and writes 4 + 2 bytes an element; with a buffer to reset, as many bytes
+/// as are read once more.
 void launch_norm_rows(const NormInput& norm, std::int64_t hidden, int rows, void* output, const SpinLimit& limit,
                       ElementType type, bool dependent, cudaStream_t stream);
 

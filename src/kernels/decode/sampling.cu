@@ -4,6 +4,7 @@
 #include "kernels/device/kernel_timeline.cuh"
 #include "kernels/device/ptx.cuh"
 #include "kernels/exchange/exchange.cuh"
+#include "specthink/kernels/sampling_rule.h"
 
 namespace specthink {
 namespace {
@@ -16,7 +17,6 @@ constexpr int kMaxBlocks = 512;
 constexpr CandidateKey kNoKey = 0;
 constexpr CandidateKey kNotYetKey = ~CandidateKey{0};
 constexpr std::uint32_t kNanBits = 0xfffffffeu;  // above every number, below kNotYetKey
-constexpr std::uint16_t kMatched = 0x8000;
 
 __device__ __forceinline__ CandidateKey make_key(float logit, std::uint32_t id) {
   const std::uint32_t bits = __float_as_uint(logit + 0.0f);  // -0 and 0 are equal logits
@@ -40,7 +40,8 @@ __device__ __forceinline__ int rank_among(CandidateKey key, const CandidateKey* 
   return rank;
 }
 
-/// The best top_k of 2048 logits, in order. Whatever is among them is at least the top_k-th best of the threads' bests.
+/// The best top_k of 2048 logits of a row, in order. Whatever is among them is at least the top_k-th best of the
+/// threads' bests.
 __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_constant__ DecodeSampling p) {
 #if SPECTHINK_HOPPER_CODE
   __shared__ CandidateKey bests[kSelectThreads];
@@ -49,10 +50,14 @@ __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_c
   __shared__ int listed;
   const int thread = static_cast<int>(threadIdx.x);
   ptx::launch_dependents();
+  const StepRow& which = p.layout->rows[blockIdx.y];
+  // That the blocks of a sampled row wait for the kernel before keeps this kernel from ending first.
+  if (which.slot < 0 || which.sampled < 0) return;
   record(p.select_marks, Mark::started);
-  const int top_k = p.state->top_k;
+  const int top_k = p.slots[which.slot].top_k;
+  const std::int64_t columns = min(p.columns, p.slots[which.slot].vocab_limit - p.first_id);
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * kLogitsPerBlock;
-  const float* const row = p.logits + (p.state->rows - 1) * p.logits_stride;
+  const float* const row = p.logits + blockIdx.y * p.logits_stride;
   if (thread == 0) {
     threshold = kNoKey;
     listed = 0;
@@ -66,7 +71,7 @@ __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_c
   for (int i = 0; i < kPerThread; ++i) {
     const std::int64_t column = first + i * kSelectThreads + thread;
     keys[i] =
-        column < p.columns ? make_key(__ldcg(row + column), static_cast<std::uint32_t>(p.first_id + column)) : kNoKey;
+        column < columns ? make_key(__ldcg(row + column), static_cast<std::uint32_t>(p.first_id + column)) : kNoKey;
     best = keys[i] > best ? keys[i] : best;
   }
   bests[thread] = best;
@@ -78,7 +83,7 @@ __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_c
     if (keys[i] != kNoKey && keys[i] >= threshold) list[atomicAdd(&listed, 1)] = keys[i];
   }
   __syncthreads();
-  CandidateKey* const to = p.blocks + static_cast<std::int64_t>(blockIdx.x) * kMaxCandidates;
+  CandidateKey* const to = p.blocks + (static_cast<std::int64_t>(blockIdx.y) * gridDim.x + blockIdx.x) * kMaxCandidates;
   for (int i = thread; i < listed; i += kSelectThreads) {
     const int rank = rank_among(list[i], list, listed);
     if (rank < top_k) to[rank] = list[i];
@@ -88,77 +93,127 @@ __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_c
 #endif
 }
 
-/// The random word of engine/sampling.h: Philox 4x32-10 with the seed as key.
-__device__ double uniform_draw(const RequestState& state, std::uint32_t position) {
-  std::uint32_t words[4] = {position, state.purpose, state.problem, state.run};
-  auto key_low = static_cast<std::uint32_t>(state.seed);
-  auto key_high = static_cast<std::uint32_t>(state.seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * words[0];
-    const std::uint64_t product1 = std::uint64_t{0xCD9E8D57u} * words[2];
-    const std::uint32_t next0 = static_cast<std::uint32_t>(product1 >> 32) ^ words[1] ^ key_low;
-    const std::uint32_t next2 = static_cast<std::uint32_t>(product0 >> 32) ^ words[3] ^ key_high;
-    words[0] = next0;
-    words[1] = static_cast<std::uint32_t>(product1);
-    words[2] = next2;
-    words[3] = static_cast<std::uint32_t>(product0);
-    key_low += 0x9E3779B9u;
-    key_high += 0xBB67AE85u;
+/// Takes a token into the request's state; how the request ends with it.
+__device__ std::uint32_t take(const DecodeSampling& p, SlotState& state, std::int32_t token, bool bad_logits) {
+  std::uint32_t end = kNoEnd;
+  for (int i = 0; i < state.num_eos; ++i) {
+    if (token == state.eos[i]) end = end_code(EndReason::eos);
   }
-  return static_cast<double>((std::uint64_t{words[0]} << 32 | words[1]) >> 11) * 0x1p-53;
+  if (end == kNoEnd && state.stop_entries && token < state.stop_vocab) {
+    const std::uint16_t entry = __ldg(state.stop_entries + state.stop_state * state.stop_vocab + token);
+    state.stop_state = entry & static_cast<std::uint16_t>(~kStopMatched);
+    if ((entry & kStopMatched) && state.min_left <= 1) end = end_code(EndReason::trigger);
+  }
+  if (state.left <= 1 && end == kNoEnd) end = end_code(EndReason::length);
+  if (bad_logits) end = kBadLogits;
+  if (*static_cast<volatile std::uint32_t*>(p.limit.failed) != 0) end = kLostRank;
+  state.token = token;
+  state.left -= 1;
+  state.min_left -= state.min_left > 0;
+  state.stopped = end != kNoEnd;
+  return end;
 }
 
-/// Which of the sorted candidates the draw selects; the same sums in the same order as sample() on the host.
-__device__ int choose(const double* weights, int count, float top_p, double draw) {
-  double total = 0;
-  for (int i = 0; i < count; ++i) total += weights[i];
-  if (top_p < 1) {
-    double sum = 0;
-    for (int i = 0; i < count; ++i) {
-      sum += weights[i];
-      if (sum >= top_p * total) {
-        count = i + 1;
+/// What was chosen behind a row, as one word.
+__device__ __forceinline__ std::uint64_t encode_choice(std::int32_t token, bool bad_logits) {
+  return static_cast<std::uint64_t>(bad_logits) << 32 | static_cast<std::uint32_t>(token);
+}
+
+/// Emits the tokens of an entry: `choice(i)` behind its i-th sampled row, as long as they are the proposals. `state`:
+/// as it was before them.
+template <typename Choice>
+__device__ void emit(const DecodeSampling& p, SlotState& state, const StepEntry& entry, int entry_index, int proposals,
+                     const Choice& choice) {
+  const int first_sampled = entry.rows - 1 - proposals;
+  int emitted = 0;
+  for (bool more = true; more;) {
+    const std::uint64_t word = choice(emitted);
+    const auto token = static_cast<std::int32_t>(word & 0xffffffffu);
+    const std::uint32_t end = take(p, state, token, word >> 32 != 0);
+    more = end == kNoEnd && emitted < proposals &&
+           token == p.layout->rows[entry.first_row + first_sampled + emitted + 1].token;
+    // The host reads nothing but this word: no order with other writes is needed.
+    ptx::store_system(p.results + entry.slot * kResultSlots + state.serial % kResultSlots,
+                      encode_result({token, end, more, state.serial}));
+    state.serial = (state.serial + 1) & kSerialMask;
+    ++emitted;
+  }
+  SlotState& slot = p.slots[entry.slot];
+  slot.token = state.token;
+  slot.position = entry.position + first_sampled + emitted;
+  slot.left = state.left;
+  slot.min_left = state.min_left;
+  slot.stopped = state.stopped;
+  slot.serial = state.serial;
+  slot.stop_state = state.stop_state;
+  // The next step, if its rows are the same.
+  p.layout->entries[entry_index].position = slot.position;
+  p.layout->rows[entry.first_row].token = state.token;
+}
+
+/// Whether this is the last block of an entry's `rows` whose choice is there; the others' are then visible.
+__device__ bool last_of_entry(const DecodeSampling& p, int entry_index, int rows) {
+  __threadfence();
+  if (atomicAdd(p.arrived + entry_index, 1) != static_cast<unsigned>(rows - 1)) return false;
+  p.arrived[entry_index] = 0;  // for the next step
+  __threadfence();
+  return true;
+}
+
+/// Merges the lists of a row's blocks and sends the best top_k to every rank.
+__device__ __forceinline__ void send_candidates(const DecodeSampling& p, int row, int blocks, int top_k,
+                                                CandidateKey* bests, CandidateKey* list, CandidateKey& threshold,
+                                                int& listed) {
+  const int thread = static_cast<int>(threadIdx.x);
+  const CandidateKey* const lists = p.blocks + static_cast<std::int64_t>(row) * blocks * kMaxCandidates;
+  // The best of each block first: what is among the best top_k is in a block whose best is.
+  for (int b = thread; b < blocks; b += kChooseThreads)
+    bests[b] = __ldcg(lists + static_cast<std::int64_t>(b) * kMaxCandidates);
+  __syncthreads();
+  for (int b = thread; b < blocks; b += kChooseThreads) {
+    if (bests[b] != kNoKey && rank_among(bests[b], bests, blocks) == top_k - 1) threshold = bests[b];
+  }
+  __syncthreads();
+  for (int i = thread; i < blocks * top_k; i += kChooseThreads) {
+    const int b = i / top_k;
+    if (bests[b] == kNoKey || bests[b] < threshold) continue;
+    const CandidateKey key = __ldcg(lists + static_cast<std::int64_t>(b) * kMaxCandidates + i % top_k);
+    if (key == kNoKey || key < threshold) continue;
+    list[atomicAdd(&listed, 1)] = key;
+  }
+  __syncthreads();
+  const auto send = [&](int index, CandidateKey key) {
+#pragma unroll
+    for (int rank = 0; rank < kMaxExchangeRanks; ++rank) {
+      if (rank < p.ranks && p.sent[rank]) ptx::store_system(p.sent[rank] + row * kMaxCandidates + index, key);
+    }
+  };
+  for (int i = thread; i < listed; i += kChooseThreads) {
+    const int rank = rank_among(list[i], list, listed);
+    if (rank < top_k) send(rank, list[i]);
+  }
+  for (int i = listed + thread; i < top_k; i += kChooseThreads) send(i, kNoKey);
+}
+
+/// Waits for the lists of all ranks; `list` takes top_k of each.
+__device__ __forceinline__ void receive_candidates(const DecodeSampling& p, int row, int top_k, CandidateKey* list) {
+  SpinClock clock(p.limit);
+  for (int i = static_cast<int>(threadIdx.x); i < p.ranks * top_k; i += kChooseThreads) {
+    CandidateKey* const from = p.received + i / top_k * p.received_rank_stride + row * kMaxCandidates + i % top_k;
+    CandidateKey key = ptx::load_system_8(from);
+    while (key == kNotYetKey) {
+      if (clock.expired()) {
+        key = kNoKey;
         break;
       }
+      key = ptx::load_system_8(from);
     }
-    total = 0;
-    for (int i = 0; i < count; ++i) total += weights[i];
+    ptx::store_system(from, kNotYetKey);
+    list[i] = key;
   }
-  double left = draw * total;
-  for (int i = 0; i < count; ++i) {
-    left -= weights[i];
-    if (left < 0) return i;
-  }
-  while (count > 1 && weights[count - 1] == 0) --count;  // rounding left a trace behind the last one
-  return count - 1;
 }
 
-/// What the new token means for the request, and the word for the host. `state`: as it was before this token.
-__device__ void emit(const DecodeSampling& p, const RequestState& state, std::int32_t token, bool bad_logits) {
-  std::uint32_t stop_state = state.stop_state;
-  StepEnd end = StepEnd::none;
-  for (int i = 0; i < state.num_eos; ++i) {
-    if (token == state.eos[i]) end = StepEnd::eos;
-  }
-  if (end == StepEnd::none && state.stop_at_trigger && token < state.stop_vocab) {
-    const std::uint16_t entry = __ldg(state.stop_entries + stop_state * state.stop_vocab + token);
-    stop_state = entry & static_cast<std::uint16_t>(~kMatched);
-    if (entry & kMatched) end = StepEnd::trigger;
-  }
-  if (state.left <= 1 && end == StepEnd::none) end = StepEnd::length;
-  if (bad_logits) end = StepEnd::bad_logits;
-  if (*static_cast<volatile std::uint32_t*>(p.limit.failed) != 0) end = StepEnd::lost_rank;
-  p.state->tokens[0] = token;
-  p.state->position = state.position + state.rows;
-  p.state->rows = 1;
-  p.state->left = state.left - 1;
-  p.state->stop_state = stop_state;
-  p.state->stopped = end != StepEnd::none;
-  p.state->serial = (state.serial + 1) & kSerialMask;
-  // The host reads nothing but this word: no order with other writes is needed.
-  ptx::store_system(p.results + state.serial % p.result_slots, encode_result(token, end, state.serial));
-}
-
+/// A block for each row of the step: chooses behind those that are sampled.
 template <SamplingPart kPart>
 __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_constant__ DecodeSampling p, int blocks) {
 #if SPECTHINK_HOPPER_CODE
@@ -168,15 +223,30 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
   __shared__ double weights[kMaxCandidates];
   __shared__ CandidateKey threshold;
   __shared__ int listed;
-  __shared__ RequestState state;  // nobody else writes it during the step
+  __shared__ SlotState state;  // only the block that emits the slot's tokens writes it, after all have read it
   const int thread = static_cast<int>(threadIdx.x);
+  const int row = static_cast<int>(blockIdx.x);
   ptx::launch_dependents();
   record(p.choose_marks, Mark::started);
-  constexpr int kStateWords = sizeof(RequestState) / sizeof(std::uint32_t);
+  const int slot = p.layout->rows[row].slot;
+  const int entry_index = p.layout->rows[row].entry;
+  const int sampled = p.layout->rows[row].sampled;
+  const auto reset = [&] {
+    reset_partials(p.reset, p.reset_rank_stride, p.reset_ranks, p.reset_float4s, row * kChooseThreads + thread,
+                   static_cast<int>(gridDim.x) * kChooseThreads);
+  };
+  if (slot < 0 || sampled < 0) {
+    ptx::wait_for_predecessors();
+    if constexpr (kPart != SamplingPart::select) reset();
+    return;
+  }
+  constexpr int kStateWords = sizeof(SlotState) / sizeof(std::uint32_t);
   static_assert(kStateWords <= kChooseThreads);
   if (thread < kStateWords) {
-    reinterpret_cast<std::uint32_t*>(&state)[thread] = reinterpret_cast<const std::uint32_t*>(p.state)[thread];
+    reinterpret_cast<std::uint32_t*>(&state)[thread] = reinterpret_cast<const std::uint32_t*>(p.slots + slot)[thread];
   }
+  const StepEntry entry = p.layout->entries[entry_index];
+  const int proposals = p.layout->proposals[entry_index];
   if (thread == 0) {
     threshold = kNoKey;
     listed = 0;
@@ -187,57 +257,18 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
   record(p.choose_marks, Mark::released);
 
   if constexpr (kPart != SamplingPart::choose) {
-    // The best of each block first: what is among the best top_k is in a block whose best is.
-    for (int b = thread; b < blocks; b += kChooseThreads)
-      bests[b] = __ldcg(p.blocks + static_cast<std::int64_t>(b) * kMaxCandidates);
-    __syncthreads();
-    for (int b = thread; b < blocks; b += kChooseThreads) {
-      if (bests[b] != kNoKey && rank_among(bests[b], bests, blocks) == top_k - 1) threshold = bests[b];
-    }
-    __syncthreads();
-    for (int i = thread; i < blocks * top_k; i += kChooseThreads) {
-      const int b = i / top_k;
-      if (bests[b] == kNoKey || bests[b] < threshold) continue;
-      const CandidateKey key = __ldcg(p.blocks + static_cast<std::int64_t>(b) * kMaxCandidates + i % top_k);
-      if (key == kNoKey || key < threshold) continue;
-      list[atomicAdd(&listed, 1)] = key;
-    }
-    __syncthreads();
-    const auto send = [&](int slot, CandidateKey key) {
-#pragma unroll
-      for (int rank = 0; rank < kMaxExchangeRanks; ++rank) {
-        if (rank < p.ranks && p.sent[rank]) ptx::store_system(p.sent[rank] + slot, key);
-      }
-    };
-    for (int i = thread; i < listed; i += kChooseThreads) {
-      const int rank = rank_among(list[i], list, listed);
-      if (rank < top_k) send(rank, list[i]);
-    }
-    for (int i = listed + thread; i < top_k; i += kChooseThreads) send(i, kNoKey);
+    send_candidates(p, row, blocks, top_k, bests, list, threshold, listed);
     if constexpr (kPart == SamplingPart::select) return;
     __syncthreads();                      // the list is reused
     record(p.choose_marks, Mark::first);  // this rank's candidates are sent
   }
 
-  SpinClock clock(p.limit);
-  const int total = p.ranks * top_k;
-  for (int i = thread; i < total; i += kChooseThreads) {
-    CandidateKey* const from = p.received + i / top_k * kMaxCandidates + i % top_k;
-    CandidateKey key = ptx::load_system_8(from);
-    while (key == kNotYetKey) {
-      if (clock.expired()) {
-        key = kNoKey;
-        break;
-      }
-      key = ptx::load_system_8(from);
-    }
-    *from = kNotYetKey;
-    list[i] = key;
-  }
+  receive_candidates(p, row, top_k, list);
   if (thread < kMaxCandidates) top[thread] = kNoKey;
-  reset_partials(p.reset, p.reset_rank_stride, p.reset_ranks, p.reset_float4s, thread, kChooseThreads);
+  reset();
   __syncthreads();
   record(p.choose_marks, Mark::second);  // all candidates have arrived
+  const int total = p.ranks * top_k;
   for (int i = thread; i < total; i += kChooseThreads) {
     if (list[i] == kNoKey) continue;
     const int rank = rank_among(list[i], list, total);
@@ -256,9 +287,22 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
   int count = 0;
   while (count < top_k && top[count] != kNoKey) ++count;
   const bool bad = count == 0 || is_nan(top[0]);
-  const std::uint32_t position = static_cast<std::uint32_t>(state.position + state.rows);
-  const int chosen = bad || temperature == 0 ? 0 : choose(weights, count, state.top_p, uniform_draw(state, position));
-  emit(p, state, id_of(top[chosen]), bad);
+  int chosen = 0;
+  if (!bad && temperature != 0) {
+    const auto position =
+        static_cast<std::uint32_t>(entry.position + row - entry.first_row + 1);  // where the new token stands
+    const double draw = uniform_draw(state.seed, position, state.purpose, state.problem, state.run);
+    chosen = select_of_nucleus(weights, count, state.top_p, draw);
+  }
+  const std::uint64_t choice = encode_choice(id_of(top[chosen]), bad);
+  if (proposals == 0) {
+    emit(p, state, entry, entry_index, 0, [&](int) { return choice; });
+  } else {
+    p.chosen[row] = choice;
+    if (!last_of_entry(p, entry_index, proposals + 1)) return;
+    const std::uint64_t* const choices = p.chosen + entry.first_row + entry.rows - 1 - proposals;
+    emit(p, state, entry, entry_index, proposals, [&](int i) { return __ldcg(choices + i); });
+  }
   record(p.choose_marks, Mark::ended);
 #endif
 }
@@ -278,18 +322,20 @@ bool configure() {
 
 }  // namespace
 
-void launch_decode_sampling(const DecodeSampling& sampling, SamplingPart part, bool dependent, cudaStream_t stream) {
+void launch_decode_sampling(const DecodeSampling& sampling, SamplingPart part, int rows, bool dependent,
+                            cudaStream_t stream) {
   static const bool configured = configure();
   (void)configured;
-  const auto blocks = static_cast<int>((sampling.columns + kLogitsPerBlock - 1) / kLogitsPerBlock);
+  const auto blocks = static_cast<int>(sampling_blocks(sampling.columns));
   if (blocks > kMaxBlocks) fail_launch("choose_token", "a shard of more than a million ids");
-  LaunchShape shape{dim3(1), kChooseThreads};
+  if (rows < 1 || rows > kMaxStepRows) fail_launch("choose_token", "rows must be 1 to 16");
+  LaunchShape shape{dim3(static_cast<unsigned>(rows)), kChooseThreads};
   shape.dependent = dependent;
   if (part == SamplingPart::choose) {
     launch_kernel("choose_token", choose_token<SamplingPart::choose>, shape, stream, sampling, blocks);
     return;
   }
-  LaunchShape select{dim3(static_cast<unsigned>(blocks < 1 ? 1 : blocks)), kSelectThreads};
+  LaunchShape select{dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(rows)), kSelectThreads};
   select.dependent = dependent;
   launch_kernel("select_of_block", select_of_block, select, stream, sampling);
   shape.dependent = true;

@@ -9,27 +9,31 @@
 
 #include <cstdint>
 
-#include "kernels/decode/request_state.h"
+#include "kernels/decode/slot_state.h"
 #include "kernels/exchange/exchange.h"
 
 namespace specthink {
 
 using CandidateKey = std::uint64_t;
 constexpr int kLogitsPerBlock = 2048;
+constexpr std::uint32_t kResultSlots = 64;  ///< results of a slot that may wait to be read
 
 /// Buffers and tables of one model's sampling, in device memory but for `results`.
 struct DecodeSampling {
-  RequestState* state = nullptr;
-  const float* logits = nullptr;  // [rows, logits_stride]; the row of the last valid token is sampled
+  SlotState* slots = nullptr;
+  StepLayout* layout = nullptr;
+  const float* logits = nullptr;  // [rows, logits_stride]
   std::int64_t logits_stride = 0;
   std::int64_t first_id = 0;                   // id of column 0
-  std::int64_t columns = 0;                    // ids that may be sampled from this shard
-  CandidateKey* blocks = nullptr;              // [ceil(columns / kLogitsPerBlock), kMaxCandidates]
-  CandidateKey* sent[kMaxExchangeRanks] = {};  // this rank's list in each rank's `received`, kMaxCandidates each
-  CandidateKey* received = nullptr;            // [ranks, kMaxCandidates], all ones where nothing has arrived
+  std::int64_t columns = 0;                    // ids of this shard
+  CandidateKey* blocks = nullptr;              // [rows, sampling_blocks(columns), kMaxCandidates]
+  CandidateKey* sent[kMaxExchangeRanks] = {};  // this rank's part of each rank's `received`
+  CandidateKey* received = nullptr;            // [ranks, rows, kMaxCandidates], all ones where nothing has arrived
+  std::int64_t received_rank_stride = 0;
   int ranks = 1;
-  std::uint64_t* results = nullptr;  // host memory, [result_slots]: encode_result by serial number
-  std::uint32_t result_slots = 0;
+  std::uint64_t* chosen = nullptr;   // [kMaxStepRows] the choice behind each row of proposals
+  std::uint32_t* arrived = nullptr;  // [kMaxStepRows] zeros: rows of an entry whose choice is there
+  std::uint64_t* results = nullptr;  // host memory, [kMaxSlots, kResultSlots]: encode_result by serial number
   // The step's last slot of partial sums, reset here.
   float* reset = nullptr;
   std::int64_t reset_rank_stride = 0;
@@ -40,12 +44,20 @@ struct DecodeSampling {
   std::uint64_t* choose_marks = nullptr;
 };
 
+/// Blocks that find the candidates of a row.
+constexpr std::int64_t sampling_blocks(std::int64_t columns) {
+  return columns > 0 ? (columns + kLogitsPerBlock - 1) / kLogitsPerBlock : 1;
+}
+
 enum class SamplingPart {
   all,     ///< candidates, exchange and choice in one go: peers' memory is mapped
   select,  ///< this rank's candidates into sent[0]
   choose,  ///< the choice from `received`, which somebody else has filled
 };
 
-void launch_decode_sampling(const DecodeSampling& sampling, SamplingPart part, bool dependent, cudaStream_t stream);
+/// Samples behind the rows of the layout that are to be sampled; `rows`: of the step, 1 to 16. Reads 4 bytes a logit of
+/// those rows, and writes and reads top_k · 8 bytes of every 2048 logits and to and from every rank.
+void launch_decode_sampling(const DecodeSampling& sampling, SamplingPart part, int rows, bool dependent,
+                            cudaStream_t stream);
 
 }  // namespace specthink

@@ -5,14 +5,16 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <optional>
 #include <thread>
+#include <type_traits>
 
 #include "kernels/decode/buffers.h"
 #include "kernels/decode/linear.h"
 #include "kernels/decode/queue.h"
-#include "kernels/decode/request_state.h"
 #include "kernels/decode/rows.h"
+#include "kernels/decode/slot_state.h"
 #include "kernels/device/cuda_handles.h"
 #include "kernels/device/hopper.h"
 #include "specthink/kernels/decode_step.h"
@@ -20,13 +22,35 @@
 namespace specthink {
 namespace {
 
-constexpr std::array kRowCounts{1, 2, 4, 8, 16};
-
-int index_of(int rows) {
-  for (std::size_t i = 0; i < kRowCounts.size(); ++i) {
-    if (rows <= kRowCounts[i]) return static_cast<int>(i);
+std::size_t index_of(int rows) {
+  for (std::size_t i = 0; i < kStepRowCounts.size(); ++i) {
+    if (rows <= kStepRowCounts[i]) return i;
   }
   throw InternalError("a decode step of {} rows", rows);
+}
+
+/// The rows as the device gets them: consecutive, in order, the others padding.
+StepLayout layout_of(std::span<const StepRows> sequences) {
+  StepLayout layout{};
+  for (StepRow& row : layout.rows) row = {-1, -1, -1, -1};
+  int next_row = 0;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    const auto& [slot, tokens, proposals] = sequences[i];
+    const int count = tokens.empty() ? 1 : static_cast<int>(tokens.size());
+    check(slot >= 0 && slot < kMaxSlots, "a slot that a step does not have");
+    check(next_row + count <= kMaxStepRows, "more rows than a step takes");
+    check(proposals >= 0 && proposals < count, "more proposals than tokens behind the first");
+    for (std::size_t other = 0; other < i; ++other) check(sequences[other].slot != slot, "a slot twice in a step");
+    layout.entries[i] = {0, count, next_row, slot};
+    layout.proposals[i] = proposals;
+    for (int row = 0; row < count; ++row) {
+      const int sampled = row - (count - 1 - proposals);
+      layout.rows[next_row + row] = {slot, static_cast<std::int32_t>(i), sampled < 0 ? -1 : sampled,
+                                     tokens.empty() ? -1 : tokens[static_cast<std::size_t>(row)]};
+    }
+    next_row += count;
+  }
+  return layout;
 }
 
 class CudaDecodeStep final : public DecodeStep {
@@ -36,10 +60,13 @@ class CudaDecodeStep final : public DecodeStep {
         options_(options),
         buffers_(model_, group, options_.all_reduce),
         stream_(c10::cuda::getCurrentCUDAStream(model_.device().index())),
-        results_(kResultSlots),
+        results_(kMaxSlots * kResultSlots),
         abort_flag_(1),
-        queue_(model_, buffers_, collectives, options_, wait_limit(), {results_.data(), kResultSlots}, stream_) {
-    for (const int rows : kRowCounts) graphs_.emplace_back(stream_, [&] { queue_.step(rows); });
+        queue_(model_, buffers_, collectives, options_, wait_limit(), results_.data(), stream_) {
+    for (const int rows : kStepRowCounts) {
+      graphs_of_one_.emplace_back(stream_, [&] { queue_.step(rows, false); });
+      if (rows > 1) graphs_of_several_.emplace_back(stream_, [&] { queue_.step(rows, true); });
+    }
     check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
     abort_hook_.emplace(group.failure_report(), [this] { abort(); });
     group.barrier();  // every rank's buffers are ready before the first step writes into them
@@ -51,17 +78,32 @@ class CudaDecodeStep final : public DecodeStep {
   }
 
   bool fused() const override { return buffers_.fused(); }
-  void set_stop_table(std::span<const std::uint16_t> entries, std::int64_t vocab) override;
-  void begin(const StepRequest& request) override;
+  void set_stop_table(int id, std::span<const std::uint16_t> entries, std::int64_t vocab) override;
+  void set_pages(int slot, std::span<const std::int32_t> pages) override;
+  void begin(int slot, const StepRequest& request) override;
+  void set_rows(std::span<const StepRows> rows) override;
   void enqueue() override;
-  void enqueue_from_hidden(const at::Tensor& hidden) override;
-  StepToken result(int index) override;
+  void enqueue_from_hidden(int slot, const at::Tensor& hidden) override;
+  StepToken result(int slot, int index) override;
   void abort() override { abort_flag_.store(0, 1); }
   at::Tensor logits(int rows) const override { return buffers_.logits_tensor().narrow(0, 0, rows); }
   std::vector<KernelTimes> timeline() const override { return queue_.timeline(); }
   std::int64_t buffer_bytes() const override { return buffers_.bytes(); }
 
  private:
+  /// What the host knows of a slot.
+  struct Slot {
+    std::uint32_t first_serial =
+        1;  // number of the request's first result; 0 is what the result words hold before the first
+    std::uint32_t next_serial = 1;
+    bool begun = false;    // a request
+    bool started = false;  // its first step is enqueued: there is a token to go on with
+  };
+  struct StopTable {
+    at::Tensor entries;  // uint16 as int16
+    std::int64_t vocab = 0;
+  };
+
   SpinLimit wait_limit() const {
     SpinLimit limit;
     limit.failed = buffers_.failed();
@@ -69,86 +111,142 @@ class CudaDecodeStep final : public DecodeStep {
     limit.nanoseconds = static_cast<std::uint64_t>(options_.wait_limit_seconds * 1e9);
     return limit;
   }
-
-  static constexpr std::uint32_t kResultSlots = 64;
+  Slot& slot_of(int slot) {
+    check(slot >= 0 && slot < kMaxSlots, "a slot that a step does not have");
+    return slots_[static_cast<std::size_t>(slot)];
+  }
+  StepResult wait_for(std::size_t word, std::uint32_t serial) const;
 
   LoadedShard model_;
   Options options_;
   DecodeBuffers buffers_;
   c10::cuda::CUDAStream stream_;
-  MappedArray<std::uint64_t> results_;
+  MappedArray<std::uint64_t> results_;  // [kMaxSlots, kResultSlots]
   MappedArray<std::uint32_t> abort_flag_;
   std::optional<FailureReport::AbortHook> abort_hook_;
   DecodeQueue queue_;
-  std::vector<Graph> graphs_;  // of kRowCounts
-  at::Tensor stop_entries_;    // uint16 as int16
-  std::int64_t stop_vocab_ = 0;
-  std::uint32_t first_serial_ = 1;  // of the request's results; 0 is what the result words hold before the first
-  std::uint32_t next_serial_ = 1;
-  int first_rows_ = 0;  // rows of the request's first step; 0 after it
+  std::vector<Graph> graphs_of_one_;      // for kStepRowCounts
+  std::vector<Graph> graphs_of_several_;  // the same without the first
+  std::vector<StopTable> stop_tables_;
+  std::array<Slot, kMaxSlots> slots_;
+  std::vector<int> slots_of_rows_;  // in their order
+  int rows_ = 0;
+  bool has_tokens_ = false;  // some of the rows: they are of one step
+  bool has_run_ = false;     // a step over these rows is enqueued
+  StepLayout layout_{};
+  bool layout_on_device_ = false;
 };
 
-void CudaDecodeStep::set_stop_table(std::span<const std::uint16_t> entries, std::int64_t vocab) {
-  stop_vocab_ = vocab;
+void CudaDecodeStep::set_stop_table(int id, std::span<const std::uint16_t> entries, std::int64_t vocab) {
+  check(id >= 0, "ids of stop tables count from 0");
+  if (static_cast<std::size_t>(id) >= stop_tables_.size()) stop_tables_.resize(static_cast<std::size_t>(id) + 1);
   const auto bytes = at::from_blob(const_cast<std::uint16_t*>(entries.data()),
                                    {static_cast<std::int64_t>(entries.size())}, at::TensorOptions(at::kShort));
   check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");  // a step may still read the old table
-  stop_entries_ = bytes.to(model_.device());
+  stop_tables_[static_cast<std::size_t>(id)] = {bytes.to(model_.device()), vocab};
 }
 
-void CudaDecodeStep::begin(const StepRequest& request) {
-  const auto rows = static_cast<int>(request.tokens.size());
-  check(rows >= 1 && rows <= kMaxRows, "a request of 1 to 16 rows");
-  static_assert(DecodeStep::kMaxEosIds == specthink::kMaxEosIds);
+void CudaDecodeStep::set_pages(int slot, std::span<const std::int32_t> pages) {
+  slot_of(slot);
+  const std::int64_t most = buffers_.pages_per_slot();
+  check(static_cast<std::int64_t>(pages.size()) <= most, "more pages than the cache has");
+  check(std::ranges::all_of(pages, [&](std::int32_t page) { return page >= 0 && page < most; }),
+        "a page that the cache does not have");
+  launch_set_pages(buffers_.page_tables() + slot * most, pages, stream_);
+}
+
+void CudaDecodeStep::begin(int slot, const StepRequest& request) {
+  Slot& which = slot_of(slot);
   check(request.eos_ids.size() <= static_cast<std::size_t>(kMaxEosIds), "more EOS ids than a step knows");
-  check(request.position >= 0 && request.position + rows + request.max_tokens <= buffers_.positions(),
+  check(request.max_tokens >= 1, "a request of no tokens");
+  check(request.position >= 0 && request.position + request.max_tokens <= buffers_.positions(),
         "a request beyond the cache");
-  check(request.sampling.temperature == 0 ||
-            (request.sampling.top_k >= 1 && request.sampling.top_k <= kLargestDeviceTopK),
+  const StepSampling& sampling = request.sampling;
+  check(sampling.temperature == 0 || (sampling.top_k >= 1 && sampling.top_k <= kMaxCandidates),
         "a top_k that the device does not sample from");
-  RequestState state{};
-  std::copy(request.tokens.begin(), request.tokens.end(), state.tokens);
+  check(sampling.vocab_limit >= 1, "a request without a vocabulary");
+  check(request.stop_table < static_cast<int>(stop_tables_.size()), "a stop table that has not been set");
+  // Words of the request before that nobody has read, or that are still to come, have other serial numbers.
+  which.first_serial = (which.next_serial + kResultSlots) & kSerialMask;
+  which.next_serial = which.first_serial;
+  which.begun = true;
+  which.started = false;
+  SlotState state{};
   state.position = static_cast<std::int32_t>(request.position);
-  state.rows = rows;
   state.left = request.max_tokens;
-  first_serial_ = next_serial_;
-  state.serial = first_serial_ & kSerialMask;
+  state.min_left = request.min_tokens;
+  state.serial = which.first_serial;
   state.stop_state = request.stop_state;
-  state.stop_at_trigger = request.stop_at_trigger && stop_vocab_ > 0;
-  state.stop_entries =
-      static_cast<const std::uint16_t*>(stop_entries_.defined() ? stop_entries_.const_data_ptr() : nullptr);
-  state.stop_vocab = stop_vocab_;
-  state.temperature = request.sampling.temperature;
-  state.top_p = request.sampling.top_p;
-  state.top_k = request.sampling.temperature == 0 ? 1 : request.sampling.top_k;
-  state.seed = request.sampling.seed;
-  state.problem = request.sampling.problem;
-  state.run = request.sampling.run;
-  state.purpose = request.sampling.purpose;
+  if (request.stop_table >= 0) {
+    const StopTable& table = stop_tables_[static_cast<std::size_t>(request.stop_table)];
+    state.stop_entries = static_cast<const std::uint16_t*>(table.entries.const_data_ptr());
+    state.stop_vocab = table.vocab;
+  }
+  state.vocab_limit = sampling.vocab_limit;
+  state.temperature = sampling.temperature;
+  state.top_p = sampling.top_p;
+  state.top_k = sampling.temperature == 0 ? 1 : sampling.top_k;
+  state.seed = sampling.seed;
+  state.problem = sampling.problem;
+  state.run = sampling.run;
+  state.purpose = sampling.purpose;
   state.num_eos = static_cast<std::int32_t>(request.eos_ids.size());
   std::copy(request.eos_ids.begin(), request.eos_ids.end(), state.eos);
-  launch_begin_request(buffers_.state(), state, stream_);
-  first_rows_ = rows;
+  launch_begin_request(buffers_.slots() + slot, state, stream_);
+  layout_on_device_ = false;  // its positions are those of the slots
+}
+
+void CudaDecodeStep::set_rows(std::span<const StepRows> rows) {
+  check(!rows.empty(), "a step without rows");
+  const StepLayout layout = layout_of(rows);
+  static_assert(std::has_unique_object_representations_v<StepLayout>);
+  // The device has moved them on by itself: nothing to tell it.
+  if (layout_on_device_ && !has_tokens_ && std::memcmp(&layout, &layout_, sizeof(layout)) == 0) return;
+  layout_ = layout;
+  rows_ = 0;
+  slots_of_rows_.clear();
+  has_tokens_ = false;
+  for (const StepRows& sequence : rows) {
+    check(slot_of(sequence.slot).begun, "rows of a slot without a request");
+    slots_of_rows_.push_back(sequence.slot);
+    rows_ += sequence.tokens.empty() ? 1 : static_cast<int>(sequence.tokens.size());
+    has_tokens_ |= !sequence.tokens.empty();
+  }
+  has_run_ = false;
+  layout_on_device_ = false;
 }
 
 void CudaDecodeStep::enqueue() {
-  const int rows = first_rows_ > 0 ? std::exchange(first_rows_, 0) : 1;
-  graphs_[static_cast<std::size_t>(index_of(rows))].launch(stream_);
+  check(rows_ > 0 && !(has_tokens_ && has_run_), "rows with tokens are of one step");
+  for (std::size_t i = 0; i < slots_of_rows_.size(); ++i) {
+    Slot& slot = slot_of(slots_of_rows_[i]);
+    check(slot.started || layout_.rows[layout_.entries[i].first_row].token >= 0, "a first step without tokens");
+    slot.started = true;
+  }
+  if (!layout_on_device_) launch_set_layout(buffers_.layout(), layout_, buffers_.slots(), stream_);
+  layout_on_device_ = true;
+  has_run_ = true;
+  const std::size_t index = index_of(rows_);
+  (slots_of_rows_.size() == 1 ? graphs_of_one_[index] : graphs_of_several_[index - 1]).launch(stream_);
 }
 
-void CudaDecodeStep::enqueue_from_hidden(const at::Tensor& hidden) {
-  check(first_rows_ == 1 && hidden.numel() == model_.part.hidden_size, "one hidden state, of a request of one token");
-  first_rows_ = 0;
+void CudaDecodeStep::enqueue_from_hidden(int slot, const at::Tensor& hidden) {
+  Slot& which = slot_of(slot);
+  check(which.begun && !which.started && hidden.numel() == model_.part.hidden_size,
+        "one hidden state, of a request that has just begun");
+  which.started = true;
+  const StepRows row{slot, {}, 0};
+  launch_set_layout(buffers_.layout(), layout_of(std::span(&row, 1)), buffers_.slots(), stream_);
+  layout_on_device_ = false;
   queue_.choice(hidden);
 }
 
-StepToken CudaDecodeStep::result(int index) {
-  const std::uint32_t serial = (first_serial_ + static_cast<std::uint32_t>(index)) & kSerialMask;
-  const std::size_t slot = serial % kResultSlots;
+/// Waits until the word has this serial number.
+StepResult CudaDecodeStep::wait_for(std::size_t word, std::uint32_t serial) const {
   using Clock = std::chrono::steady_clock;
   // A kernel gives up on another rank by itself; the host waits somewhat longer before it gives up on the kernel.
   const auto deadline = Clock::now() + std::chrono::duration<double>(options_.wait_limit_seconds + 10);
-  StepResult result = decode_result(results_.load(slot));
+  StepResult result = decode_result(results_.load(word));
   for (std::uint64_t spins = 1; result.serial != serial; ++spins) {
     if (spins % 4096 == 0) {
       const cudaError_t status = cudaStreamQuery(stream_);
@@ -157,28 +255,33 @@ StepToken CudaDecodeStep::result(int index) {
         throw EnvironmentError("the GPU has not finished a decode step in {} s", options_.wait_limit_seconds + 10);
       std::this_thread::yield();
     }
-    result = decode_result(results_.load(slot));
+    result = decode_result(results_.load(word));
   }
-  next_serial_ = (serial + 1) & kSerialMask;
-  switch (result.end) {
-    case StepEnd::none:
-      return {result.token, StepStop::running};
-    case StepEnd::length:
-      return {result.token, StepStop::length};
-    case StepEnd::eos:
-      return {result.token, StepStop::eos};
-    case StepEnd::trigger:
-      return {result.token, StepStop::trigger};
-    case StepEnd::bad_logits:
-      throw UserError(
-          "the model's logits are not numbers: its weights are broken, or the compute type overflows (try --dtype "
-          "float32)");
-    case StepEnd::lost_rank:
-      throw EnvironmentError("another rank has not sent its part of a decode step within {} s: it has died or is stuck",
-                             options_.wait_limit_seconds);
-  }
-  throw InternalError("a decode step ended for an unknown reason");
+  return result;
 }
+
+StepToken CudaDecodeStep::result(int slot, int index) {
+  Slot& which = slot_of(slot);
+  const std::uint32_t serial = (which.first_serial + static_cast<std::uint32_t>(index)) & kSerialMask;
+  check(serial == which.next_serial, "results are read in order, each once");
+  const StepResult result = wait_for(static_cast<std::size_t>(slot) * kResultSlots + serial % kResultSlots, serial);
+  which.next_serial = (serial + 1) & kSerialMask;
+  if (result.end == kBadLogits)
+    throw UserError(
+        "the model's logits are not numbers: its weights are broken, or the compute type overflows (try --dtype "
+        "float32)");
+  if (result.end == kLostRank)
+    throw EnvironmentError("another rank has not sent its part of a decode step within {} s: it has died or is stuck",
+                           options_.wait_limit_seconds);
+  StepToken token{result.token, {}, result.more};
+  for (const EndReason reason : {EndReason::length, EndReason::eos, EndReason::trigger}) {
+    if (result.end == end_code(reason)) token.end = reason;
+  }
+  check(token.end.has_value() == (result.end != kNoEnd), "a decode step ended for an unknown reason");
+  return token;
+}
+
+static_assert(DecodeStep::kMaxUnreadResults == static_cast<int>(kResultSlots));
 
 }  // namespace
 

@@ -22,13 +22,13 @@ class DecodeTimeline {
   /// Where the next kernel records its times; null: nowhere.
   std::uint64_t* marks(const char* name);
 
-  /// Of the recorded step that ran last, in order; waits for the device.
+  /// The kernels of the recorded step that ran last, in order; waits for the device.
   std::vector<KernelTimes> times() const;
 
  private:
   at::Tensor marks_;  // [kernels, kMarksOfKernel] int64; undefined: records nothing
   bool recording_ = false;
-  std::vector<std::string> names_;  // of the recorded step
+  std::vector<std::string> names_;  // kernels of the recorded step
 };
 
 }  // namespace specthink

@@ -88,14 +88,15 @@ __device__ __forceinline__ void sum_partials(const float* data, std::int64_t ran
   }
 }
 
-/// Fills `float4s` float4 of each rank's part with kNotYet; `index` counts over all threads that take part.
+/// Fills `float4s` float4 of each rank's part with kNotYet; `index` counts over all threads that take part. Another rank
+/// may write to the buffer soon after, so that these are stores of the system's scope, like its own.
 __device__ __forceinline__ void reset_partials(float* buffer, std::int64_t rank_stride, int ranks, int float4s,
                                                int index, int threads) {
   if (!buffer) return;
   const uint4 not_yet = {kNotYet, kNotYet, kNotYet, kNotYet};
   for (int i = index; i < float4s * ranks; i += threads) {
     float* part = buffer + (i / float4s) * rank_stride;
-    reinterpret_cast<uint4*>(part)[i % float4s] = not_yet;
+    ptx::store_system(reinterpret_cast<uint4*>(part) + i % float4s, not_yet);
   }
 }
 

@@ -9,24 +9,23 @@
 
 #include "kernels/decode/attention.h"
 #include "kernels/decode/linear.h"
-#include "kernels/decode/request_state.h"
 #include "kernels/decode/rows.h"
 #include "kernels/decode/sampling.h"
+#include "kernels/decode/slot_state.h"
 #include "kernels/device/hopper.h"
 #include "kernels/device/tensor_map.h"
 #include "kernels/measure/graph_timer.h"
 #include "specthink/base/error.h"
 #include "specthink/kernels/kernel_benchmark.h"
+#include "specthink/kernels/limits.h"
 #include "specthink/kernels/random_fill.h"
 
 namespace specthink {
 namespace {
 
 constexpr std::int64_t kLeastLaunches = 64;  // of a graph: its start is nothing beside them
-constexpr std::int64_t kPageTokens = 128;
-constexpr std::int64_t kAlignment = 128;  // elements: 256 bytes
+constexpr std::int64_t kAlignment = 128;     // elements: 256 bytes
 constexpr std::int64_t kPoolColumns = 8192;
-constexpr std::uint32_t kResultSlots = 64;
 
 std::int64_t aligned(std::int64_t elements) { return (elements + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -163,9 +162,20 @@ class KernelTimer {
     return x;
   }
 
-  at::Tensor device_state(const RequestState& state) const {
-    return at::from_blob(const_cast<RequestState*>(&state), {static_cast<std::int64_t>(sizeof(state))}, at::kByte)
+  template <typename Plain>
+  at::Tensor device_copy(const Plain& value) const {
+    return at::from_blob(const_cast<Plain*>(&value), {static_cast<std::int64_t>(sizeof(value))}, at::kByte)
         .to(device_.device());
+  }
+
+  /// One sequence in slot 0, whose last row is sampled.
+  static StepLayout layout_of_one(std::int64_t position, int rows) {
+    StepLayout layout{};
+    layout.entries[0] = {static_cast<std::int32_t>(position), rows, 0, 0};
+    for (int row = 0; row < kMaxStepRows; ++row) {
+      layout.rows[row] = row < rows ? StepRow{0, 0, row == rows - 1 ? 0 : -1, 0} : StepRow{-1, -1, -1, -1};
+    }
+    return layout;
   }
 
   /// Partial sums of one rank that have arrived, and a slot before them to reset.
@@ -221,10 +231,7 @@ class KernelTimer {
   }
 
   KernelTime time_attention(const KernelCase& which) {
-    RequestState state{};
-    state.position = static_cast<std::int32_t>(which.context);
-    state.rows = which.rows;
-    const at::Tensor on_device = device_state(state);
+    const at::Tensor layout = device_copy(layout_of_one(which.context, which.rows));
     const std::int64_t columns = part_.qkv_width();
     const at::Tensor qkv = at::randn({which.rows * columns}, floats());
     const at::Tensor bias = at::zeros({columns}, elements());
@@ -236,18 +243,19 @@ class KernelTimer {
         at::full({attention_split_bytes(part_.num_kv_heads, part_.head_dim)}, 0xff, device_.dtype(at::kByte));
 
     AttentionParams params;
-    params.state = static_cast<const RequestState*>(on_device.const_data_ptr());
+    params.layout = static_cast<const StepLayout*>(layout.const_data_ptr());
     params.qkv = qkv.const_data_ptr<float>();
     if (part_.qkv_bias) params.bias = bias.const_data_ptr();
     if (part_.qk_norm) params.norm_weight = norm_weight.const_data_ptr();
     params.cos = rope.const_data_ptr();
     params.sin = rope.const_data_ptr();
-    params.page_table = page_table.const_data_ptr<std::int32_t>();
+    params.page_tables = page_table.const_data_ptr<std::int32_t>();
+    params.pages_per_slot = pages(which);
     params.output = output.mutable_data_ptr();
     params.heads = static_cast<int>(part_.num_heads);
     params.kv_heads = static_cast<int>(part_.num_kv_heads);
     params.head_dim = static_cast<int>(part_.head_dim);
-    params.page_tokens = static_cast<int>(kPageTokens);
+    params.page_tokens = kPageTokens;
     params.eps = 1e-6f;
     params.scale = 1 / std::sqrt(static_cast<float>(part_.head_dim));
     params.split.results = split.mutable_data_ptr();
@@ -266,20 +274,21 @@ class KernelTimer {
 
   /// Select and choose, one launch after the other. The logits are in the L2 cache, as the head leaves them.
   KernelTime time_sampling(const KernelCase& which) {
-    RequestState state{};
-    state.rows = 1;
+    SlotState state{};
     state.left = 1 << 30;
+    state.vocab_limit = part_.vocab_size;
     state.temperature = 0.6f;
     state.top_p = 0.95f;
     state.top_k = 20;
-    const at::Tensor on_device = device_state(state);
+    const at::Tensor slot = device_copy(state);
+    const at::Tensor layout = device_copy(layout_of_one(0, 1));
     const at::Tensor logits = at::randn({part_.vocab_size}, floats());
-    const at::Tensor blocks = at::zeros({(part_.vocab_size + kLogitsPerBlock - 1) / kLogitsPerBlock * kMaxCandidates},
-                                        device_.dtype(at::kLong));
+    const at::Tensor blocks = at::zeros({sampling_blocks(part_.vocab_size) * kMaxCandidates}, device_.dtype(at::kLong));
     const at::Tensor received = at::full({kMaxCandidates}, -1, device_.dtype(at::kLong));
 
     DecodeSampling sampling;
-    sampling.state = static_cast<RequestState*>(on_device.mutable_data_ptr());
+    sampling.slots = static_cast<SlotState*>(slot.mutable_data_ptr());
+    sampling.layout = static_cast<StepLayout*>(layout.mutable_data_ptr());
     sampling.logits = logits.const_data_ptr<float>();
     sampling.logits_stride = part_.vocab_size;
     sampling.columns = part_.vocab_size;
@@ -287,29 +296,27 @@ class KernelTimer {
     sampling.received = static_cast<CandidateKey*>(received.mutable_data_ptr());
     sampling.sent[0] = sampling.received;
     sampling.results = results_.data();
-    sampling.result_slots = kResultSlots;
     sampling.limit = limit_;
     return time_launches(which, 1, true, [&](std::size_t, bool dependent) {
-      launch_decode_sampling(sampling, SamplingPart::all, dependent, stream_);
+      launch_decode_sampling(sampling, SamplingPart::all, 1, dependent, stream_);
     });
   }
 
   KernelTime time_embed(const KernelCase& which) {
-    constexpr std::int64_t kStates = 64;
-    std::vector<at::Tensor> states;  // of different tokens, all over the table
-    for (std::int64_t i = 0; i < kStates; ++i) {
-      RequestState state{};
-      state.rows = which.rows;
+    constexpr std::int64_t kLayouts = 64;
+    std::vector<at::Tensor> layouts;  // of different tokens, all over the table
+    for (std::int64_t i = 0; i < kLayouts; ++i) {
+      StepLayout layout = layout_of_one(0, which.rows);
       for (int row = 0; row < which.rows; ++row) {
-        state.tokens[row] = static_cast<std::int32_t>((i * which.rows + row) * 7919 % part_.vocab_size);
+        layout.rows[row].token = static_cast<std::int32_t>((i * which.rows + row) * 7919 % part_.vocab_size);
       }
-      states.push_back(device_state(state));
+      layouts.push_back(device_copy(layout));
     }
     const at::Tensor rows = at::empty({which.rows * part_.hidden_size}, floats());
     SentPartials sent;
     sent.to[0] = rows.mutable_data_ptr<float>();
-    return time_launches(which, kStates, false, [&](std::size_t i, bool) {
-      launch_embed_rows(static_cast<const RequestState*>(states[i].const_data_ptr()), pool_.const_data_ptr(), 0,
+    return time_launches(which, kLayouts, false, [&](std::size_t i, bool) {
+      launch_embed_rows(static_cast<const StepLayout*>(layouts[i].const_data_ptr()), pool_.const_data_ptr(), 0,
                         part_.vocab_size, part_.hidden_size, which.rows, sent, type_, stream_);
     });
   }

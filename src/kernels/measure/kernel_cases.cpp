@@ -2,6 +2,7 @@
 
 #include "specthink/base/error.h"
 #include "specthink/kernels/kernel_benchmark.h"
+#include "specthink/kernels/limits.h"
 
 namespace specthink {
 namespace {
@@ -9,7 +10,6 @@ namespace {
 constexpr std::int64_t kElementBytes = 2;
 constexpr std::int64_t kMostCopies = 64;
 constexpr std::int64_t kRotatedBytes = 1'000'000'000;
-constexpr int kRowCounts[] = {1, 2, 4, 8, 16};
 constexpr int kAttentionRows[] = {1, 8};
 constexpr std::int64_t kPrefillRows[] = {20, 120};
 constexpr std::int64_t kContexts[] = {1024, 4096, 16384, 32768};
@@ -68,7 +68,7 @@ std::vector<KernelCase> kernel_cases(const ModelDescription& part) {
     cases.push_back(which);
   };
   const auto add_row_counts = [&](DecodeKernel kernel) {
-    for (const int rows : kRowCounts) add({kernel, rows});
+    for (const int rows : kStepRowCounts) add({kernel, rows});
   };
   const auto add_linear = [&](DecodeKernel kernel, bool after_norm) {
     if (after_norm) add({.kernel = kernel, .norm_inside = true});

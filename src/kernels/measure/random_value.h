@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/device/host_device.h"
+#include "specthink/kernels/host_device.h"
 
 namespace specthink {
 

@@ -3,8 +3,7 @@
 
 #include <cmath>
 
-#include "kernels/decode/attention.h"
-#include "kernels/gpu_test.h"
+#include "kernels/decode/attention_reference.h"
 
 namespace specthink {
 namespace {
@@ -12,22 +11,13 @@ namespace {
 using namespace testing_support;
 
 constexpr std::int64_t kPositions[] = {0, 1, 15, 16, 17, 127, 128, 129, 1000, 4097, 32760};
-constexpr std::int64_t kMostPositions = 32760 + 16;
 constexpr int kGroups[] = {1, 2, 4, 7, 8, 10};
-constexpr float kEps = 1e-6f;
 
 /// Rows of a step, and how many of them count.
 struct Rows {
   int launched, valid;
 };
 constexpr Rows kRows[] = {{1, 1}, {2, 2}, {5, 5}, {8, 8}, {16, 16}, {4, 3}, {8, 5}, {16, 9}};
-
-struct Model {
-  int heads, kv_heads, head_dim;
-  at::Tensor bias;         // [(heads + 2·kv_heads)·head_dim]; undefined: none
-  at::Tensor norm_weight;  // [heads + kv_heads, head_dim]; undefined: none
-  at::Tensor cos, sin;     // [positions, head_dim]
-};
 
 /// A cache whose pages are anywhere in memory, and NaN wherever nothing has been written.
 struct PagedCache {
@@ -55,59 +45,9 @@ struct PagedCache {
   }
 };
 
-class decode_attention_test : public GpuTest {
+class decode_attention_test : public AttentionTest {
  protected:
   int largest_cluster(int head_dim) const { return attention_clusters(type(), head_dim).of_16 > 0 ? 16 : 8; }
-
-  Model model(int head_dim, int group, int index) const {
-    Model m;
-    m.kv_heads = group == 1 ? 3 : 2;
-    m.heads = m.kv_heads * group;
-    m.head_dim = head_dim;
-    if (index % 2 == 1) m.bias = at::randn({(m.heads + 2 * m.kv_heads) * head_dim}, elements()).mul_(0.3);
-    if (index % 4 < 2) m.norm_weight = at::rand({m.heads + m.kv_heads, head_dim}, elements()).add_(0.5);
-    m.cos = at::rand({kMostPositions, head_dim}, elements()).mul_(2).sub_(1);
-    m.sin = at::rand({kMostPositions, head_dim}, elements()).mul_(2).sub_(1);
-    return m;
-  }
-
-  /// Bias, norm and rotation: [valid, heads + 2·kv_heads, head_dim] in the type.
-  at::Tensor prepared(const Model& m, const at::Tensor& qkv, std::int64_t position, int valid) const {
-    const int rotated = m.heads + m.kv_heads;
-    at::Tensor x = qkv.narrow(0, 0, valid);
-    if (m.bias.defined()) x = x + m.bias.to(at::kFloat);
-    x = x.view({valid, m.heads + 2 * m.kv_heads, m.head_dim});
-    at::Tensor qk = x.narrow(1, 0, rotated);
-    if (m.norm_weight.defined()) {
-      qk = qk * at::rsqrt(qk.square().mean(-1, true) + kEps) * m.norm_weight.to(at::kFloat);
-    }
-    const auto angles = [&](const at::Tensor& table) {
-      return table.narrow(0, position, valid).to(at::kFloat).unsqueeze(1);
-    };
-    qk = qk * angles(m.cos) + at::roll(qk, m.head_dim / 2, -1) * angles(m.sin);
-    return at::cat({qk, x.narrow(1, rotated, m.kv_heads)}, 1).to(GetParam());
-  }
-
-  /// [valid, heads, head_dim] float32; `keys`, `values`: [position + valid, kv_heads, head_dim].
-  static at::Tensor attend(const Model& m, const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
-                           std::int64_t position) {
-    const std::int64_t valid = queries.size(0);
-    const std::int64_t group = m.heads / m.kv_heads;
-    const at::Tensor q = queries.to(at::kFloat)
-                             .view({valid, m.kv_heads, group, m.head_dim})
-                             .permute({1, 0, 2, 3})
-                             .reshape({m.kv_heads, valid * group, m.head_dim});
-    const at::Tensor k = keys.to(at::kFloat).permute({1, 2, 0}).contiguous();
-    const at::Tensor v = values.to(at::kFloat).permute({1, 0, 2}).contiguous();
-    at::Tensor scores = at::matmul(q, k) / std::sqrt(static_cast<double>(m.head_dim));
-    const at::Tensor last = position + at::arange(valid, keys.options().dtype(at::kLong)).repeat_interleave(group);
-    const at::Tensor later = at::arange(keys.size(0), last.options()).unsqueeze(0) > last.unsqueeze(1);
-    scores = scores.masked_fill(later.unsqueeze(0), -std::numeric_limits<double>::infinity());
-    return at::matmul(at::softmax(scores, -1), v)
-        .view({m.kv_heads, valid, group, m.head_dim})
-        .permute({1, 0, 2, 3})
-        .reshape({valid, m.heads, m.head_dim});
-  }
 
   /// Several launches follow each other as in a step, and leave the same bits.
   void expect_attention(const Model& m, std::int64_t position, const Rows& rows, int cluster, std::int64_t page_tokens,
@@ -122,27 +62,12 @@ class decode_attention_test : public GpuTest {
     if (rows.valid < rows.launched) qkv.narrow(0, rows.valid, rows.launched - rows.valid).fill_(kNan);
     const std::int64_t columns = std::int64_t{m.heads} * m.head_dim;
     const at::Tensor outputs = at::full({launches, padded_columns(columns) * rows.launched}, kNan, elements());
-    RequestState state{};
-    state.position = static_cast<std::int32_t>(position);
-    state.rows = rows.valid;
-    const at::Tensor on_device = device_copy(state);
+    const at::Tensor layout = device_copy(layout_of({{.slot = 0, .position = position, .rows = rows.valid}}));
 
-    AttentionParams p;
-    p.state = static_cast<const RequestState*>(on_device.const_data_ptr());
-    p.qkv = qkv.const_data_ptr<float>();
-    if (m.bias.defined()) p.bias = m.bias.const_data_ptr();
-    if (m.norm_weight.defined()) p.norm_weight = m.norm_weight.const_data_ptr();
-    p.cos = m.cos.const_data_ptr();
-    p.sin = m.sin.const_data_ptr();
-    p.keys = cache.memory[0].mutable_data_ptr();
-    p.values = cache.memory[1].mutable_data_ptr();
-    p.page_table = cache.page_table.const_data_ptr<std::int32_t>();
-    p.heads = m.heads;
-    p.kv_heads = m.kv_heads;
-    p.head_dim = m.head_dim;
-    p.page_tokens = static_cast<int>(page_tokens);
-    p.eps = kEps;
-    p.scale = 1 / std::sqrt(static_cast<float>(m.head_dim));
+    AttentionParams p = params(m, qkv, cache.memory);
+    p.layout = static_cast<const StepLayout*>(layout.const_data_ptr());
+    p.page_tables = cache.page_table.const_data_ptr<std::int32_t>();
+    p.pages_per_slot = cache.pages;
     p.split = split;
     for (int i = 0; i < launches; ++i) {
       p.output = outputs[i].mutable_data_ptr();
@@ -170,12 +95,7 @@ class decode_attention_test : public GpuTest {
     const at::Tensor found = from_activations(outputs[0], rows.launched);
     const at::Tensor attended =
         found.narrow(0, 0, rows.valid).narrow(1, 0, columns).to(at::kFloat).view(expected.sizes());
-    // Weights are rounded to the type, and so is the result: errors of one head's vector as a share of its length.
-    const at::Tensor error = (attended - expected).norm(2, -1) / expected.norm(2, -1);
-    const auto worst = error.max().item<double>();
-    const auto mean = error.mean().item<double>();
-    EXPECT_TRUE(worst <= 2 * rounding()) << what << ": off by " << worst;
-    EXPECT_TRUE(mean <= rounding()) << what << ": off by " << mean << " on average";
+    expect_attended(attended, expected, what);
     EXPECT_TRUE(found.narrow(1, columns, found.size(1) - columns).isnan().all().item<bool>())
         << what << ": written beyond the heads";
     const at::Tensor bits = outputs.view(at::kShort);

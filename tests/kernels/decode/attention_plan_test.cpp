@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace specthink {
 namespace {
 
@@ -50,6 +52,36 @@ TEST(attention_plan, does_what_the_caller_insists_on) {
   expect_plan(plan_attention(4, kHopper, 0, 0), 16, 0);
   expect_plan(plan_attention(4, kHopper, 0, 3), 16, 3);  // in several waves
   expect_plan(plan_attention(4, kHopper, 8, 1), 8, 1);
+}
+
+TEST(entry_cluster_plan, takes_the_largest_clusters_that_run_at_once) {
+  constexpr EntryClusters kFit{15, 32, 66, 132};  // of 8, 4, 2 and 1
+  EXPECT_EQ(plan_entry_cluster(15, kFit), 8);
+  EXPECT_EQ(plan_entry_cluster(16, kFit), 4);
+  EXPECT_EQ(plan_entry_cluster(32, kFit), 4);
+  EXPECT_EQ(plan_entry_cluster(64, kFit), 2);
+  EXPECT_EQ(plan_entry_cluster(128, kFit), 1);
+  EXPECT_EQ(plan_entry_cluster(1000, kFit), 1);  // in several waves
+  EXPECT_EQ(plan_entry_cluster(3, {0, 0, 0, 0}), 1);
+}
+
+TEST(entry_cluster_plan, has_clusters_for_any_sequences_of_so_many_rows) {
+  for (const int rows : {2, 4, 8, 16}) {
+    for (const int group : {1, 2, 4, 5, 7, 8, 9, 10, 16, 17}) {
+      const int most = most_entry_clusters(rows, group, 8);
+      // Sequences of `of_each` rows, the last with what is left.
+      for (int of_each = 1; of_each <= rows; ++of_each) {
+        int needed = 0;
+        for (int row = 0; row < rows; row += of_each) {
+          needed += (std::min(of_each, rows - row) * group + 7) / 8;
+        }
+        EXPECT_LE(needed, most) << rows << " rows, group " << group << ", " << of_each << " each";
+        if (of_each == 1) {
+          EXPECT_EQ(needed, most);
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

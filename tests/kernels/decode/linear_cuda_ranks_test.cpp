@@ -8,13 +8,13 @@
 #include "kernels/decode/linear_layout.h"
 #include "kernels/device/tensor_map.h"
 #include "kernels/gpu_test.h"
+#include "specthink/kernels/limits.h"
 
 namespace specthink {
 namespace {
 
 using namespace testing_support;
 
-constexpr int kRowCounts[] = {1, 2, 4, 8, 16};
 constexpr std::int64_t kTail = 64;  // floats behind an output that must stay as they are
 constexpr double kSumError = 1e-4;  // of sums of products of the size of 1, in another order
 
@@ -31,7 +31,7 @@ std::string name(const Size& size, int x_rows, const char* kind) {
          std::to_string(x_rows) + " rows";
 }
 
-class product_test : public GpuTest {
+class linear_test : public GpuTest {
  protected:
   /// Random weights between NaNs: what lies around the matrix must not count.
   struct Weights {
@@ -88,7 +88,7 @@ class product_test : public GpuTest {
   int launches_ = 0;
 };
 
-TEST_P(product_test, values_and_partial_sums) {
+TEST_P(linear_test, values_and_partial_sums) {
   for (const Size& size : kSizes) {
     if (sanitized() && size.rows * size.columns > (sanitizer() == "racecheck" ? 100'000 : 1'200'000)) continue;
     const Weights w = weights(size.rows, size.columns);
@@ -97,7 +97,7 @@ TEST_P(product_test, values_and_partial_sums) {
     const at::Tensor residual = at::randn({16, size.rows}, floats());
     const at::Tensor bias = at::randn({size.rows}, elements());
     int turn = 0;
-    for (const int x_rows : kRowCounts) {
+    for (const int x_rows : kStepRowCounts) {
       const at::Tensor input = to_activations(x.narrow(0, 0, x_rows));
       const at::Tensor sums = expected.narrow(0, 0, x_rows);
       LinearParams p = params(w.matrix, x_rows, LinearInput::activations, LinearOutput::values);
@@ -136,14 +136,14 @@ TEST_P(product_test, values_and_partial_sums) {
   }
 }
 
-TEST_P(product_test, swiglu) {
+TEST_P(linear_test, swiglu) {
   for (const Size& size : kSizes) {
     if (sanitized() && size.rows * size.columns > (sanitizer() == "racecheck" ? 100'000 : 1'200'000)) continue;
     const std::int64_t rows = (size.rows + 1) / 2;
     const Weights w = weights(2 * rows, size.columns);
     const at::Tensor x = activations(size.columns);
     const at::Tensor gate_up = times(x, w.matrix);
-    for (const int x_rows : kRowCounts) {
+    for (const int x_rows : kStepRowCounts) {
       const at::Tensor input = to_activations(x.narrow(0, 0, x_rows));
       LinearParams p = params(w.matrix, x_rows, LinearInput::activations, LinearOutput::swiglu);
       p.x = input.const_data_ptr();
@@ -156,7 +156,7 @@ TEST_P(product_test, swiglu) {
 }
 
 /// A rank's sums, the norm and its linear layers in one kernel.
-TEST_P(product_test, norm_of_received_partial_sums) {
+TEST_P(linear_test, norm_of_received_partial_sums) {
   constexpr double kEps = 1e-6;
   for (const std::int64_t hidden : {8, 24, 520, 1000, 2048, 2056, 4096, 4864, 5120, 8192}) {
     for (const std::int64_t rows : {1, 77, 6144, 13001}) {
@@ -168,7 +168,7 @@ TEST_P(product_test, norm_of_received_partial_sums) {
         const at::Tensor received = not_yet({ranks, stride});
         received.narrow(1, 0, hidden).normal_();
         const at::Tensor reset = at::randn({ranks, stride}, floats());
-        const at::Tensor wiped_before = reset.clone();
+        const at::Tensor reset_before = reset.clone();
         const at::Tensor norm_weight = at::rand({hidden}, elements()).add_(0.5);
         const at::Tensor residual = at::full({hidden + kTail}, kNan, floats());
 
@@ -204,16 +204,16 @@ TEST_P(product_test, norm_of_received_partial_sums) {
             << what << ": residual beyond the end";
         if (ranks > 1) {
           EXPECT_TRUE(is_not_yet(reset.narrow(1, 0, hidden))) << what << ": the slot before is not reset";
-          EXPECT_TRUE(at::equal(reset.narrow(1, hidden, kTail), wiped_before.narrow(1, hidden, kTail))) << what;
+          EXPECT_TRUE(at::equal(reset.narrow(1, hidden, kTail), reset_before.narrow(1, hidden, kTail))) << what;
         } else {
-          EXPECT_TRUE(at::equal(reset, wiped_before)) << what << ": reset without being asked";
+          EXPECT_TRUE(at::equal(reset, reset_before)) << what << ": reset without being asked";
         }
       }
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(types, product_test, testing::Values(at::kBFloat16, at::kHalf),
+INSTANTIATE_TEST_SUITE_P(types, linear_test, testing::Values(at::kBFloat16, at::kHalf),
                          [](const auto& info) { return std::string(c10::toString(info.param)); });
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Embedding and norm of a decode step's rows against operators of LibTorch.
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "kernels/decode/rows.h"
 #include "kernels/gpu_test.h"
 
@@ -19,22 +21,22 @@ TEST_P(decode_rows_test, embeds_the_tokens_of_the_shard_for_every_rank) {
   for (const std::int64_t hidden : {8, 1000, 5120}) {
     const at::Tensor table = at::randn({kLocal, hidden}, elements());
     for (const int rows : {1, 2, 4, 8, 16}) {
-      RequestState state{};
-      state.rows = rows > 2 ? rows - 1 : rows;  // the rows beyond are zeros
+      const int valid = rows > 2 ? rows - 1 : rows;  // the rows beyond are zeros
+      RowsOf sequence{.rows = valid};
       at::Tensor expected = at::zeros({rows, hidden}, floats());
       for (int row = 0; row < rows; ++row) {
         constexpr std::int32_t kTokens[] = {150, 269, 149, 270, 200};  // both ends of the shard, and just outside
-        state.tokens[row] = kTokens[row % 5];
-        const std::int64_t local = state.tokens[row] - kFirst;
-        if (row < state.rows && local >= 0 && local < kLocal) expected[row].copy_(table[local]);
+        const std::int64_t local = kTokens[row % 5] - kFirst;
+        if (row < valid) sequence.tokens.push_back(kTokens[row % 5]);
+        if (row < valid && local >= 0 && local < kLocal) expected[row].copy_(table[local]);
       }
-      const at::Tensor on_device = device_copy(state);
+      const at::Tensor layout = device_copy(layout_of({sequence}));
       const at::Tensor received = not_yet({2, rows * hidden + kTail});
       SentPartials sent;
       sent.ranks = 2;
       for (int rank = 0; rank < 2; ++rank) sent.to[rank] = received[rank].mutable_data_ptr<float>();
-      launch_embed_rows(static_cast<const RequestState*>(on_device.const_data_ptr()), table.const_data_ptr(), kFirst,
-                        kLocal, hidden, rows, sent, type(), stream());
+      launch_embed_rows(static_cast<const StepLayout*>(layout.const_data_ptr()), table.const_data_ptr(), kFirst, kLocal,
+                        hidden, rows, sent, type(), stream());
       for (int rank = 0; rank < 2; ++rank) {
         EXPECT_TRUE(at::equal(received[rank].narrow(0, 0, rows * hidden).view({rows, hidden}), expected)) << rows;
         EXPECT_TRUE(is_not_yet(received[rank].narrow(0, rows * hidden, kTail))) << rows << " rows of " << hidden;
@@ -43,7 +45,7 @@ TEST_P(decode_rows_test, embeds_the_tokens_of_the_shard_for_every_rank) {
   }
 }
 
-TEST_P(decode_rows_test, norms_the_sum_of_partials_and_wipes_the_place_before) {
+TEST_P(decode_rows_test, norms_the_sum_of_partials_and_resets_the_slot_before) {
   constexpr double kEps = 1e-5;
   for (const std::int64_t hidden : {8, 520, 1000, 2048, 4864, 5120, 8192}) {
     for (const int rows : {1, 2, 4, 8, 16}) {
@@ -76,6 +78,47 @@ TEST_P(decode_rows_test, norms_the_sum_of_partials_and_wipes_the_place_before) {
         EXPECT_FALSE((reset.narrow(1, count, kTail).contiguous().view(at::kInt) == -1).any().item<bool>()) << what;
       }
     }
+  }
+}
+
+TEST_P(decode_rows_test, a_layout_takes_positions_and_tokens_from_the_slots) {
+  SlotState states[kMaxSlots]{};
+  for (int slot = 0; slot < kMaxSlots; ++slot) {
+    states[slot].position = 100 + slot;
+    states[slot].token = 1000 + slot;
+  }
+  const at::Tensor slots = device_copy(states);
+  SlotState begun{};
+  begun.position = 7;
+  begun.token = 8;
+  begun.eos[kMaxEosIds - 1] = 9;
+  auto* const on_device = static_cast<SlotState*>(slots.mutable_data_ptr());
+  launch_begin_request(on_device + 5, begun, stream());
+  const at::Tensor layout = device_copy(StepLayout{});
+  const StepLayout wanted = layout_of({{.slot = 9, .position = -1, .rows = 2, .proposals = 1, .tokens = {31, 32}},
+                                       {.slot = 5, .position = -1, .rows = 1, .proposals = 0, .tokens = {-1}},
+                                       {.slot = 15, .position = -1, .rows = 1, .proposals = 0, .tokens = {-1}}});
+  launch_set_layout(static_cast<StepLayout*>(layout.mutable_data_ptr()), wanted, on_device, stream());
+  StepLayout expected = wanted;
+  expected.entries[0].position = 109;
+  expected.entries[1].position = 7;
+  expected.entries[2].position = 115;
+  expected.rows[2].token = 8;
+  expected.rows[3].token = 1015;
+  const at::Tensor found = layout.cpu();
+  EXPECT_EQ(std::memcmp(found.const_data_ptr(), &expected, sizeof(expected)), 0);
+  states[5] = begun;
+  EXPECT_EQ(std::memcmp(slots.cpu().const_data_ptr(), states, sizeof(states)), 0);
+}
+
+TEST_P(decode_rows_test, stores_pages_of_any_number) {
+  for (const std::int64_t count : {1, kPagesOfLaunch, kPagesOfLaunch + 1, 3 * kPagesOfLaunch - 5}) {
+    const at::Tensor pages = at::randperm(count, at::TensorOptions(at::kInt));
+    const at::Tensor table = at::full({count + kTail}, -1, options(at::kInt));
+    launch_set_pages(table.mutable_data_ptr<std::int32_t>(),
+                     {pages.const_data_ptr<std::int32_t>(), static_cast<std::size_t>(count)}, stream());
+    EXPECT_TRUE(at::equal(table.narrow(0, 0, count).cpu(), pages)) << count;
+    EXPECT_TRUE((table.narrow(0, count, kTail) == -1).all().item<bool>()) << count;
   }
 }
 

@@ -1,0 +1,67 @@
+// Attention of steps of several sequences.
+#include "kernels/decode/attention_kernel.cuh"
+
+namespace specthink {
+namespace {
+
+template <typename T, int kHeadDim>
+EntryClusters clusters_at_once() {
+  static_assert(kEntryClusterSizes == std::array{8, 4, 2, 1});
+  return {most_clusters<T, kHeadDim, 8, true>(), most_clusters<T, kHeadDim, 4, true>(),
+          most_clusters<T, kHeadDim, 2, true>(), most_clusters<T, kHeadDim, 1, true>()};
+}
+
+template <typename T, int kHeadDim, int kBlocks>
+void launch(const AttentionParams& params, int rows, int clusters, bool dependent, cudaStream_t stream) {
+  using Memory = Shared<T, kHeadDim, 1, kBlocks>;
+  const LaunchShape shape{dim3(static_cast<unsigned>(clusters * kBlocks)), Memory::kThreads, sizeof(Memory), kBlocks,
+                          dependent};
+  launch_kernel("decode_attention", configured_kernel<T, kHeadDim, 1, kBlocks, true>(), shape, stream, params, rows);
+}
+
+template <typename T, int kHeadDim>
+void launch_size(const AttentionParams& params, int rows, int cluster, bool dependent, cudaStream_t stream) {
+  const int clusters = params.kv_heads * most_entry_clusters(rows, params.heads / params.kv_heads, kQueries);
+  if (cluster == 0) cluster = plan_entry_cluster(clusters, clusters_at_once<T, kHeadDim>());
+  switch (cluster) {
+    case 1:
+      return launch<T, kHeadDim, 1>(params, rows, clusters, dependent, stream);
+    case 2:
+      return launch<T, kHeadDim, 2>(params, rows, clusters, dependent, stream);
+    case 4:
+      return launch<T, kHeadDim, 4>(params, rows, clusters, dependent, stream);
+    case 8:
+      return launch<T, kHeadDim, 8>(params, rows, clusters, dependent, stream);
+  }
+  fail_launch("decode_attention", "a cluster of a step of several sequences has 1, 2, 4 or 8 blocks");
+}
+
+template <typename T>
+void launch_head_dim(const AttentionParams& params, int rows, int cluster, bool dependent, cudaStream_t stream) {
+  if (params.head_dim == 64) return launch_size<T, 64>(params, rows, cluster, dependent, stream);
+  if (params.head_dim == 128) return launch_size<T, 128>(params, rows, cluster, dependent, stream);
+  fail_launch("decode_attention", "head_dim must be 64 or 128");
+}
+
+}  // namespace
+
+EntryClusters attention_entry_clusters(ElementType type, int head_dim) {
+  if (type == ElementType::bfloat16) {
+    return head_dim == 64 ? clusters_at_once<__nv_bfloat16, 64>() : clusters_at_once<__nv_bfloat16, 128>();
+  }
+  return head_dim == 64 ? clusters_at_once<__half, 64>() : clusters_at_once<__half, 128>();
+}
+
+void launch_entries_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
+                              cudaStream_t stream) {
+  if (rows < 1 || rows > kMaxStepRows || params.heads % params.kv_heads != 0) {
+    fail_launch("decode_attention", "rows must be 1 to 16, and KV heads divide the heads");
+  }
+  if (type == ElementType::bfloat16) {
+    launch_head_dim<__nv_bfloat16>(params, rows, cluster, dependent, stream);
+  } else {
+    launch_head_dim<__half>(params, rows, cluster, dependent, stream);
+  }
+}
+
+}  // namespace specthink

@@ -1,0 +1,112 @@
+// What a block of the attention works on, and in which shared memory; used by attention_kernel.cuh alone.
+#pragma once
+
+#include "kernels/decode/attention_tiles.cuh"
+#include "kernels/device/ptx.cuh"
+
+namespace specthink {
+
+/// Shared memory of a block that works on kQueryTiles x 8 queries in a cluster of kBlocks.
+template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
+struct Shared {
+  static constexpr int kAll = kQueries * kQueryTiles;
+  // Few queries leave a warp waiting for its own instructions: more of them hide that. With more queries the merge and
+  // the shared memory of more warps cost more than they gain.
+  static constexpr int kWarps = kQueryTiles == 1 ? 8 : 4;
+  static constexpr int kThreads = kWarps * 32;
+  static constexpr int kStages = 2;                         // tiles of K and V that a warp has in flight
+  static constexpr int kStride = kHeadDim + 1;              // against bank conflicts
+  static constexpr int kShare = kAll * kHeadDim / kBlocks;  // elements of the result that a block merges
+
+  struct Partial {
+    float output[kAll][kStride];
+    float highest[kAll];
+    float sum[kAll];
+  };
+  union PerWarp {  // the ring is done with when the warp's result is stored
+    TilePair<T, kHeadDim> ring[kStages];
+    Partial partial;
+  };
+  alignas(128) PerWarp warps[kWarps];
+  alignas(128) TilePair<T, kHeadDim> new_rows;  // this step's; zeros beyond them
+  alignas(128) T queries[kAll * kHeadDim];
+  // What the blocks of the cluster send: this block's share of their results, and the maxima and sums of all queries.
+  float inbox[kBlocks][kShare];
+  float inbox_highest[kBlocks][kAll];
+  float inbox_sum[kBlocks][kAll];
+};
+
+/// What a cluster works on: some queries of a sequence, where query i is head i % group of row i / group.
+struct AttentionWork {
+  int rows = 0;   // the step has so many
+  int group = 0;  // query heads per KV head
+  int kv_head = 0;
+  int slot = 0;             // whose sequence it is
+  int position = 0;         // where the sequence's first row of the step stands
+  int valid_rows = 0;       // the sequence has so many; 0: nothing to do
+  int first_row = 0;        // the sequence's first among the rows of the step
+  int first_query = 0;      // the cluster's first of the sequence
+  int block = 0;            // which block of the cluster this is
+  int helpers = 0;          // helper clusters launched per KV head
+  int helping = 0;          // so many of them have a part of this context
+  int helper = -1;          // which of them this cluster is; -1: the main cluster
+  unsigned first_main = 0;  // the grid's first block of a main cluster
+
+  __device__ __forceinline__ bool is_helper() const { return helper >= 0; }
+};
+
+/// The one sequence of the step: the clusters of the helpers, then those of the query tiles.
+template <int kQueryTiles, int kBlocks>
+__device__ __forceinline__ AttentionWork work_of_sequence(const AttentionParams& p, int rows) {
+  AttentionWork work;
+  const int cluster = static_cast<int>(blockIdx.x) / kBlocks;
+  work.block = static_cast<int>(ptx::cluster_block_rank());
+  work.kv_head = cluster % p.kv_heads;
+  work.group = p.heads / p.kv_heads;
+  work.rows = rows;
+  work.first_query = kQueryTiles == 1 ? 0 : cluster / p.kv_heads * kQueryTiles * kQueries;
+  work.helpers = kQueryTiles == 1 ? p.split.helpers : 0;
+  work.helper = cluster < work.helpers * p.kv_heads ? cluster / p.kv_heads : -1;
+  work.first_main = work.helpers * p.kv_heads * kBlocks;
+  const StepEntry entry = p.layout->entries[0];
+  work.position = entry.position;
+  work.valid_rows = min(entry.rows, rows);
+  work.slot = entry.slot;
+  work.helping = work.position >= p.split.from_position ? work.helpers : 0;
+  return work;
+}
+
+/// A query tile of one of the step's sequences: the tiles of the first, then those of the second … Every warp finds it
+/// by itself, lane l looking at entry l.
+template <int kBlocks>
+__device__ __forceinline__ AttentionWork work_of_entries(const AttentionParams& p, int rows) {
+  AttentionWork work;
+  const int cluster = static_cast<int>(blockIdx.x) / kBlocks;
+  work.block = static_cast<int>(ptx::cluster_block_rank());
+  work.kv_head = cluster % p.kv_heads;
+  work.group = p.heads / p.kv_heads;
+  work.rows = rows;
+  const int tile = cluster / p.kv_heads;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  StepEntry entry{};
+  if (lane < kMaxStepRows) entry = p.layout->entries[lane];
+  const int tiles = (entry.rows * work.group + kQueries - 1) / kQueries;
+  int up_to_here = tiles;
+#pragma unroll
+  for (int offset = 1; offset < kMaxStepRows; offset *= 2) {
+    const int before = __shfl_up_sync(~0u, up_to_here, offset);
+    if (lane >= offset) up_to_here += before;
+  }
+  const int first_tile = up_to_here - tiles;
+  const unsigned owner = __ballot_sync(~0u, first_tile <= tile && tile < up_to_here);
+  if (owner == 0) return work;  // no rows
+  const int source = __ffs(static_cast<int>(owner)) - 1;
+  work.position = __shfl_sync(~0u, entry.position, source);
+  work.valid_rows = __shfl_sync(~0u, entry.rows, source);
+  work.first_row = __shfl_sync(~0u, entry.first_row, source);
+  work.slot = __shfl_sync(~0u, entry.slot, source);
+  work.first_query = (tile - __shfl_sync(~0u, first_tile, source)) * kQueries;
+  return work;
+}
+
+}  // namespace specthink
