@@ -205,9 +205,9 @@ __global__ void silu_mul_kernel(const T* __restrict__ gate_up, T* __restrict__ o
   const Elements<T, width> up = Elements<T, width>::load(gate_up + (2 * row + 1) * columns + i);
   Elements<T, width> product;
   for (int k = 0; k < width; ++k) {
-    linear.set(k, rounded<T>(gate[k] / (1.0f + expf(-gate[k]))) * up[k]);
+    product.set(k, rounded<T>(gate[k] / (1.0f + expf(-gate[k]))) * up[k]);
   }
-  linear.store(output + row * columns + i);
+  product.store(output + row * columns + i);
 }
 
 // --- Launches
