@@ -27,11 +27,18 @@ struct AttentionPlan {
 /// cluster of 16 has twice the warps, and fewer helpers.
 constexpr int attention_split_position(int cluster) { return cluster == 8 ? 2048 : 6144; }
 
-/// One cluster of the largest size per KV head, or what puts more SMs to work in one wave: of the same number of SMs,
-/// fewer helpers. `cluster`, `helpers`: what the caller insists on, whether it fits in one wave or not; 0 and -1:
-/// chosen here.
+/// The size of one cluster per KV head that has all of them done first: waves times what a cluster takes, which is as
+/// the inverse of its size. Of equal ones the smaller, whose waves are fewer.
+constexpr int plan_main_cluster(int kv_heads, const AttentionClusters& fit) {
+  if (fit.of_16 == 0 || fit.of_8 == 0) return fit.of_16 > 0 ? 16 : 8;
+  const auto waves = [&](int at_once) { return (kv_heads + at_once - 1) / at_once; };
+  return waves(fit.of_16) * 8 < waves(fit.of_8) * 16 ? 16 : 8;
+}
+
+/// One cluster per KV head, or what puts more SMs to work in one wave: of the same number of SMs, fewer helpers.
+/// `cluster`, `helpers`: what the caller insists on, whether it fits in one wave or not; 0 and -1: chosen here.
 constexpr AttentionPlan plan_attention(int kv_heads, const AttentionClusters& fit, int cluster = 0, int helpers = -1) {
-  AttentionPlan plan{cluster ? cluster : fit.of_16 > 0 ? 16 : 8, helpers < 0 ? 0 : helpers};
+  AttentionPlan plan{cluster ? cluster : plan_main_cluster(kv_heads, fit), helpers < 0 ? 0 : helpers};
   if (helpers >= 0) return plan;
   const auto blocks_at_work = [&](const AttentionPlan& candidate) {
     const int clusters = kv_heads * (1 + candidate.helpers);

@@ -37,12 +37,17 @@ TEST(attention_plan, prefers_fewer_helpers_for_the_same_number_of_sms) {
   expect_plan(plan_attention(6, kHopper), 16, 0);  // as many as with clusters of 8 and one helper
 }
 
-TEST(attention_plan, keeps_the_largest_clusters_where_no_helpers_fit) {
-  for (const int kv_heads : {8, 10, 16, 32}) {
+TEST(attention_plan, has_the_shortest_waves_where_no_helpers_fit) {
+  struct Case {
+    int kv_heads, cluster;
+  };
+  // Clusters of 16 would take two waves for 8 and 10 KV heads, and three for 16 where those of 8 take two longer ones.
+  for (const auto& [kv_heads, cluster] : {Case{8, 8}, Case{10, 8}, Case{16, 16}, Case{32, 16}}) {
     SCOPED_TRACE(kv_heads);
-    expect_plan(plan_attention(kv_heads, kHopper), 16, 0);
+    expect_plan(plan_attention(kv_heads, kHopper), cluster, 0);
     expect_plan(plan_attention(kv_heads, kSmallClusters), 8, 0);
   }
+  expect_plan(plan_attention(8, kWholeHopper), 16, 0);
   expect_plan(plan_attention(1, {}), 8, 0);
 }
 
