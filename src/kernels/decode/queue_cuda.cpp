@@ -12,6 +12,10 @@
 namespace specthink {
 namespace {
 
+// Kernels that a step of one row records, at most.
+constexpr std::size_t kKernelsOfLayer = 5;
+constexpr std::size_t kOtherKernels = 8;
+
 const void* data_or_null(const at::Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; }
 
 const char* name_of(DecodeLinear which) {
@@ -36,7 +40,7 @@ DecodeQueue::DecodeQueue(const LoadedShard& model, DecodeBuffers& buffers, Colle
   check_cuda(cudaDeviceGetAttribute(&sms_, cudaDevAttrMultiProcessorCount, model.device().index()),
              "cudaDeviceGetAttribute");
   if (options.timeline)
-    timeline_ = DecodeTimeline(static_cast<std::int64_t>(5 * model.weights.layers.size() + 8),
+    timeline_ = DecodeTimeline(static_cast<std::int64_t>(kKernelsOfLayer * model.weights.layers.size() + kOtherKernels),
                                at::TensorOptions(model.device()));
   if (!buffers.fused()) warm_up_collectives();
 }

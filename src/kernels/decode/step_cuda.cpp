@@ -245,14 +245,16 @@ void CudaDecodeStep::enqueue_from_hidden(int slot, const at::Tensor& hidden) {
 StepResult CudaDecodeStep::wait_for(std::size_t word, std::uint32_t serial) const {
   using Clock = std::chrono::steady_clock;
   // A kernel gives up on another rank by itself; the host waits somewhat longer before it gives up on the kernel.
-  const auto deadline = Clock::now() + std::chrono::duration<double>(options_.wait_limit_seconds + 10);
+  constexpr double kLongerThanKernels = 10;  // seconds
+  constexpr std::uint64_t kSpinsPerQuery = 4096;
+  const double seconds = options_.wait_limit_seconds + kLongerThanKernels;
+  const auto deadline = Clock::now() + std::chrono::duration<double>(seconds);
   StepResult result = decode_result(results_.load(word));
   for (std::uint64_t spins = 1; result.serial != serial; ++spins) {
-    if (spins % 4096 == 0) {
+    if (spins % kSpinsPerQuery == 0) {
       const cudaError_t status = cudaStreamQuery(stream_);
       if (status != cudaSuccess && status != cudaErrorNotReady) check_cuda(status, "a decode step");
-      if (Clock::now() > deadline)
-        throw EnvironmentError("the GPU has not finished a decode step in {} s", options_.wait_limit_seconds + 10);
+      if (Clock::now() > deadline) throw EnvironmentError("the GPU has not finished a decode step in {} s", seconds);
       std::this_thread::yield();
     }
     result = decode_result(results_.load(word));

@@ -10,19 +10,23 @@ class SpinClock {
  public:
   __device__ explicit SpinClock(const SpinLimit& limit) : limit_(limit) {}
 
-  /// True when waiting on is no use. Cheap: looks at the clock every 256th time.
+  /// True when waiting on is no use. Cheap: it looks at the clock only now and then, and at the host's memory more
+  /// rarely.
   __device__ __forceinline__ bool expired() {
-    if (++spins_ % 256 != 0) return false;
+    if (++spins_ % kSpinsPerClock != 0) return false;
     const std::uint64_t now = ptx::nanoseconds();
     if (start_ == 0) start_ = now;
     if (*static_cast<volatile std::uint32_t*>(limit_.failed) != 0) return true;
-    const bool aborted = spins_ % 16384 == 0 && *static_cast<const volatile std::uint32_t*>(limit_.abort) != 0;
+    const bool aborted = spins_ % kSpinsPerAbort == 0 && *static_cast<const volatile std::uint32_t*>(limit_.abort) != 0;
     if (!aborted && now - start_ < limit_.nanoseconds) return false;
     *static_cast<volatile std::uint32_t*>(limit_.failed) = 1;
     return true;
   }
 
  private:
+  static constexpr std::uint32_t kSpinsPerClock = 256;
+  static constexpr std::uint32_t kSpinsPerAbort = 64 * kSpinsPerClock;
+
   const SpinLimit& limit_;
   std::uint64_t start_ = 0;
   std::uint32_t spins_ = 0;
@@ -88,8 +92,8 @@ __device__ __forceinline__ void sum_partials(const float* data, std::int64_t ran
   }
 }
 
-/// Fills `float4s` float4 of each rank's part with kNotYet; `index` counts over all threads that take part. Another rank
-/// may write to the buffer soon after, so that these are stores of the system's scope, like its own.
+/// Fills `float4s` float4 of each rank's part with kNotYet; `index` counts over all threads that take part. Another
+/// rank may write to the buffer soon after, so that these are stores of the system's scope, like its own.
 __device__ __forceinline__ void reset_partials(float* buffer, std::int64_t rank_stride, int ranks, int float4s,
                                                int index, int threads) {
   if (!buffer) return;
