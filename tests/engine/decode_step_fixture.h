@@ -70,7 +70,9 @@ class StepTest : public testing::TestWithParam<Shape> {
     transformer_ = std::make_unique<Transformer>("", config_of(shape), *collectives_, options);
     const std::string obstacle = step_obstacle(transformer_->shard());
     // More than two ranks may have too small a part of these shapes.
-    if (has_hopper_code(device().index()) && world().size() <= 2) ASSERT_EQ(obstacle, "");
+    if (has_hopper_code(device().index()) && world().size() <= 2) {
+      ASSERT_EQ(obstacle, "");
+    }
     if (!obstacle.empty()) GTEST_SKIP() << obstacle;
   }
 
