@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/decode/linear.h"
+#include "kernels/decode/linear/linear.h"
 #include "kernels/decode/slot_state.h"
 #include "kernels/device/cuda_handles.h"
 #include "kernels/exchange/exchange.h"

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "kernels/decode/attention.h"
+#include "kernels/decode/attention/attention.h"
 #include "kernels/decode/buffers.h"
-#include "kernels/decode/linear.h"
+#include "kernels/decode/linear/linear.h"
 #include "specthink/base/error.h"
 
 namespace specthink::inline kernels {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "kernels/decode/buffers.h"
-#include "kernels/decode/linear.h"
+#include "kernels/decode/linear/linear.h"
 #include "kernels/decode/timeline.h"
 #include "specthink/comm/collectives.h"
 #include "specthink/kernels/decode_step.h"

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "kernels/decode/attention.h"
+#include "kernels/decode/attention/attention.h"
 #include "kernels/decode/queue.h"
 #include "kernels/decode/rows.h"
 #include "kernels/decode/sampling.h"

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include "kernels/decode/linear.h"
+#include "kernels/decode/linear/linear.h"
 #include "kernels/decode/slot_state.h"
 #include "kernels/exchange/exchange.h"
 #include "specthink/kernels/element_type.h"

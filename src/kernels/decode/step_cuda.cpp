@@ -11,7 +11,7 @@
 #include <type_traits>
 
 #include "kernels/decode/buffers.h"
-#include "kernels/decode/linear.h"
+#include "kernels/decode/linear/linear.h"
 #include "kernels/decode/queue.h"
 #include "kernels/decode/rows.h"
 #include "kernels/decode/slot_state.h"

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "kernels/decode/linear.h"
+#include "kernels/decode/linear/linear.h"
 #include "kernels/exchange/exchange.h"
 
 namespace specthink::inline kernels {

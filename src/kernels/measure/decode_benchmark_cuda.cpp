@@ -7,8 +7,8 @@
 #include <array>
 #include <cmath>
 
-#include "kernels/decode/attention.h"
-#include "kernels/decode/linear.h"
+#include "kernels/decode/attention/attention.h"
+#include "kernels/decode/linear/linear.h"
 #include "kernels/decode/rows.h"
 #include "kernels/decode/sampling.h"
 #include "kernels/decode/slot_state.h"

@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/decode/linear.h"
+#include "kernels/decode/linear/linear.h"
 #include "kernels/prefill/attention_schedule.h"
 
 namespace specthink::inline kernels {

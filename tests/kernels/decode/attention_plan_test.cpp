@@ -1,5 +1,5 @@
 // How many blocks work on a KV head: as many as run at once.
-#include "kernels/decode/attention_plan.h"
+#include "kernels/decode/attention/plan.h"
 
 #include <gtest/gtest.h>
 

@@ -7,7 +7,7 @@
 #include <limits>
 #include <string>
 
-#include "kernels/decode/attention.h"
+#include "kernels/decode/attention/attention.h"
 #include "kernels/gpu_test.h"
 
 namespace specthink::testing_support {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <iterator>
 
-#include "kernels/decode/linear.h"
-#include "kernels/decode/linear_layout.h"
+#include "kernels/decode/linear/linear.h"
+#include "kernels/decode/linear/layout.h"
 #include "kernels/device/tensor_map.h"
 #include "kernels/gpu_test.h"
 #include "specthink/kernels/limits.h"

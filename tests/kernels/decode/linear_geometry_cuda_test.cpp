@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "kernels/decode/attention.h"
-#include "kernels/decode/linear_layout.h"
+#include "kernels/decode/attention/attention.h"
+#include "kernels/decode/linear/layout.h"
 
 namespace specthink {
 namespace {

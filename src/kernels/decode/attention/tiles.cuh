@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/decode/attention.h"
+#include "kernels/decode/attention/attention.h"
 #include "kernels/device/ptx.cuh"
 
 namespace specthink::inline kernels {

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
-#include "kernels/decode/attention.h"
-#include "kernels/decode/attention_merge.cuh"
-#include "kernels/decode/attention_new_rows.cuh"
-#include "kernels/decode/attention_tiles.cuh"
-#include "kernels/decode/attention_work.cuh"
+#include "kernels/decode/attention/attention.h"
+#include "kernels/decode/attention/merge.cuh"
+#include "kernels/decode/attention/new_rows.cuh"
+#include "kernels/decode/attention/tiles.cuh"
+#include "kernels/decode/attention/work.cuh"
 #include "kernels/device/hopper.cuh"
 #include "kernels/device/kernel_launch.cuh"
 #include "kernels/device/kernel_timeline.cuh"

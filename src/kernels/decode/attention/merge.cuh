@@ -1,8 +1,8 @@
 // From the results of the warps to the attention of a query; used by attention_kernel.cuh alone.
 #pragma once
 
-#include "kernels/decode/attention_work.cuh"
-#include "kernels/decode/linear.h"
+#include "kernels/decode/attention/work.cuh"
+#include "kernels/decode/linear/linear.h"
 #include "kernels/exchange/exchange.cuh"
 
 namespace specthink::inline kernels {

@@ -24,7 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/decode/attention_plan.h"
+#include "kernels/decode/attention/plan.h"
 #include "kernels/decode/slot_state.h"
 #include "kernels/exchange/exchange.h"
 #include "specthink/kernels/element_type.h"

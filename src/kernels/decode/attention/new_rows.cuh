@@ -1,8 +1,8 @@
 // This step's rows in the attention: queries, new keys and values; used by attention_kernel.cuh alone.
 #pragma once
 
-#include "kernels/decode/attention_heads.cuh"
-#include "kernels/decode/attention_work.cuh"
+#include "kernels/decode/attention/heads.cuh"
+#include "kernels/decode/attention/work.cuh"
 
 namespace specthink::inline kernels {
 

@@ -1,5 +1,5 @@
 // Attention of steps of one sequence.
-#include "kernels/decode/attention_kernel.cuh"
+#include "kernels/decode/attention/kernel.cuh"
 
 namespace specthink::inline kernels {
 namespace {

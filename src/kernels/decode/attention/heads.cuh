@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/decode/attention_tiles.cuh"
+#include "kernels/decode/attention/tiles.cuh"
 
 namespace specthink::inline kernels {
 

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "kernels/decode/linear_layout.h"
+#include "kernels/decode/linear/layout.h"
 
 namespace specthink::inline kernels {
 

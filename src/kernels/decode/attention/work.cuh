@@ -1,7 +1,7 @@
 // What a block of the attention works on, and in which shared memory; used by attention_kernel.cuh alone.
 #pragma once
 
-#include "kernels/decode/attention_tiles.cuh"
+#include "kernels/decode/attention/tiles.cuh"
 #include "kernels/device/ptx.cuh"
 
 namespace specthink::inline kernels {

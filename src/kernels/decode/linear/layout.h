@@ -2,7 +2,7 @@
 // geometry.
 #pragma once
 
-#include "kernels/decode/linear.h"
+#include "kernels/decode/linear/linear.h"
 #include "kernels/device/tensor_map.h"
 
 namespace specthink::inline kernels {

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "kernels/decode/linear.h"
-#include "kernels/decode/linear_layout.h"
+#include "kernels/decode/linear/linear.h"
+#include "kernels/decode/linear/layout.h"
 #include "kernels/device/ptx.cuh"
 
 namespace specthink::inline kernels {
