@@ -6,7 +6,7 @@
 // context. Tiles of earlier positions do not depend on the kernel before: the rings fill while that one still runs.
 //
 // The clusters of a few KV heads lie in few GPCs, whose share of the memory bandwidth bounds long contexts. There
-// further clusters per KV head, its helpers (attention_plan.h), take their share of the tiles and leave their results
+// further clusters per KV head, its helpers (plan.h), take their share of the tiles and leave their results
 // in global memory; the main cluster adds them to its own. As in exchange.h there are no flags: a word that differs
 // from kNotYet has arrived. Its reader puts kNotYet back for the next launch, whose helpers write after this one has
 // ended.
