@@ -231,7 +231,7 @@ void add_bench(TableBuilder& table) {
 
 void add_replay(TableBuilder& table) {
   using Part = ReplaySettings;
-  using Policies = std::vector<ReplayPolicy>;
+  using Loops = std::vector<ReplayLoop>;
   constexpr auto kPart = &Settings::replay;
   table.begin(Group::replay);
   table.add(kReplay, nothing,
@@ -246,12 +246,12 @@ void add_replay(TableBuilder& table) {
                      "written; target: the target alone writes all tokens; all: these three",
              .flag = "loop",
              .alias = "policy"},
-            Choice<Policies>{{{"original", {ReplayPolicy::original}},
-                              {"fixed", {ReplayPolicy::fixed}},
-                              {"target", {ReplayPolicy::target}},
-                              {"all", {ReplayPolicy::original, ReplayPolicy::fixed, ReplayPolicy::target}}},
-                             {{"seed", "original"}}},
-            Policies{ReplayPolicy::original}, kPart, &Part::policies);
+            Choice<Loops>{{{"original", {ReplayLoop::original}},
+                           {"fixed", {ReplayLoop::fixed}},
+                           {"target", {ReplayLoop::target}},
+                           {"all", {ReplayLoop::original, ReplayLoop::fixed, ReplayLoop::target}}},
+                          {{"seed", "original"}}},
+            Loops{ReplayLoop::original}, kPart, &Part::loops);
   table.add(kReplay, nothing,
             {"step_table", "measure a decode step of each model at contexts of 1K, 4K, 8K and 16K tokens"}, Boolean{},
             true, kPart, &Part::step_table);

@@ -43,9 +43,9 @@ OrderedJson times_json(const ReplayTimes& times) {
 }
 
 /// The key of a loop: the files have called the original one `seed` from the first on.
-const char* key_of(ReplayPolicy policy) { return policy == ReplayPolicy::original ? "seed" : name_of(policy); }
+const char* key_of(ReplayLoop loop) { return loop == ReplayLoop::original ? "seed" : name_of(loop); }
 
-OrderedJson policy_json(const std::vector<ReplayRecord>& records) {
+OrderedJson loop_json(const std::vector<ReplayRecord>& records) {
   OrderedJson runs = OrderedJson::array();
   for (const ReplayRecord& record : records) {
     OrderedJson run{{"workload", record.workload},
@@ -95,14 +95,14 @@ OrderedJson to_json(const ReplayReport& report) {
   for (const double bytes : report.read_bytes_per_second) rates.push_back(bytes / 1e12);
   OrderedJson seconds = OrderedJson::object();
   OrderedJson sources = OrderedJson::object();
-  OrderedJson policies = OrderedJson::object();
-  for (const ReplayPolicy policy : kReplayPolicies) {
-    const std::optional<WorkloadSeconds> mean = workload_seconds(report, policy);
-    seconds[key_of(policy)] = mean ? OrderedJson(mean->mean) : OrderedJson();
-    sources[key_of(policy)] =
+  OrderedJson loops = OrderedJson::object();
+  for (const ReplayLoop loop : kReplayLoops) {
+    const std::optional<WorkloadSeconds> mean = workload_seconds(report, loop);
+    seconds[key_of(loop)] = mean ? OrderedJson(mean->mean) : OrderedJson();
+    sources[key_of(loop)] =
         mean ? OrderedJson(mean->computed ? "computed from the target's steps" : "measured") : OrderedJson();
-    const std::vector<ReplayRecord> records = records_of(report, policy);
-    if (!records.empty()) policies[key_of(policy)] = policy_json(records);
+    const std::vector<ReplayRecord> records = records_of(report, loop);
+    if (!records.empty()) loops[key_of(loop)] = loop_json(records);
   }
   OrderedJson bytes = OrderedJson::object();
   for (const Role role : roles_of(report)) {
@@ -133,7 +133,7 @@ OrderedJson to_json(const ReplayReport& report) {
           {"prefill", prefills_json(report)},
           {"memory", std::move(memory)},
           {"memory_growth_bytes", report.memory_growth ? OrderedJson(*report.memory_growth) : OrderedJson()},
-          {"policies", std::move(policies)},
+          {"policies", std::move(loops)},
           {"settings", OrderedJson(report.settings)}};
 }
 

@@ -123,8 +123,8 @@ std::string context_table(const ReplayReport& report, const ReplayTimes& times) 
   return markdown_table(titles, rows);
 }
 
-std::string policy_section(const ReplayReport& report, ReplayPolicy policy) {
-  const std::vector<ReplayRecord> records = records_of(report, policy);
+std::string loop_section(const ReplayReport& report, ReplayLoop loop) {
+  const std::vector<ReplayRecord> records = records_of(report, loop);
   if (records.empty()) return "";
   const Row titles{
       "workload",        "problem",          "run",         "tokens", "s",        "draft decode s", "target decode s",
@@ -139,8 +139,8 @@ std::string policy_section(const ReplayReport& report, ReplayPolicy policy) {
   const ReplayTimes sum = sum_of(records);
   rows.push_back(times_row({"total", "", ""}, sum, 1));
   rows.push_back(times_row({"mean", "", ""}, sum, static_cast<double>(records.size())));
-  std::string text = fmt::format("\n## Loop {}\n\n", name_of(policy)) + markdown_table(titles, rows) + "\n" +
-                     context_table(report, sum);
+  std::string text =
+      fmt::format("\n## Loop {}\n\n", name_of(loop)) + markdown_table(titles, rows) + "\n" + context_table(report, sum);
   text += fmt::format("\nRequests: {}, hand-over {} ms each", sum.requests,
                       number(1e3 * sum.hand_over_seconds() / static_cast<double>(sum.requests), 3));
   if (sum.switches > 0) {
@@ -152,11 +152,11 @@ std::string policy_section(const ReplayReport& report, ReplayPolicy policy) {
 
 std::string workload_table(const ReplayReport& report) {
   std::vector<Row> rows;
-  for (const ReplayPolicy policy : kReplayPolicies) {
-    const std::optional<WorkloadSeconds> seconds = workload_seconds(report, policy);
+  for (const ReplayLoop loop : kReplayLoops) {
+    const std::optional<WorkloadSeconds> seconds = workload_seconds(report, loop);
     if (!seconds) continue;
-    rows.push_back({name_of(policy), number(seconds->mean, 3),
-                    seconds->computed ? "computed from the target's steps" : "measured"});
+    rows.push_back(
+        {name_of(loop), number(seconds->mean, 3), seconds->computed ? "computed from the target's steps" : "measured"});
   }
   if (rows.empty()) return "";
   return fmt::format("\n## Mean of {} workload{}\n\n", report.workloads.size(),
@@ -187,7 +187,7 @@ std::string memory_table(const ReplayReport& report) {
 
 std::string to_markdown(const ReplayReport& report) {
   std::string text = heading(report) + step_table(report) + prefill_table(report);
-  for (const ReplayPolicy policy : kReplayPolicies) text += policy_section(report, policy);
+  for (const ReplayLoop loop : kReplayLoops) text += loop_section(report, loop);
   return text + workload_table(report) + memory_table(report);
 }
 

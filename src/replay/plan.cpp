@@ -13,8 +13,8 @@ namespace specthink::inline replay {
 ReplayPlan make_replay_plan(const Settings& settings, const std::filesystem::path& file, Json run_settings,
                             bool has_draft) {
   ReplayPlan plan;
-  plan.policies = settings.replay.policies;
-  if (!has_draft && std::ranges::any_of(plan.policies, [](auto policy) { return policy != ReplayPolicy::target; })) {
+  plan.loops = settings.replay.loops;
+  if (!has_draft && std::ranges::any_of(plan.loops, [](auto loop) { return loop != ReplayLoop::target; })) {
     throw UserError("the loops original and fixed need a draft model: give --draft FOLDER, or use --loop target");
   }
   plan.traces = read_workloads(file);
@@ -27,8 +27,8 @@ ReplayPlan make_replay_plan(const Settings& settings, const std::filesystem::pat
 
 void check_context(const ReplayPlan& plan, std::int64_t limit, const char* what) {
   for (const std::size_t workload : plan.selected) {
-    for (const ReplayPolicy policy : plan.policies) {
-      const std::int64_t needed = replay_context(plan.traces[workload], policy);
+    for (const ReplayLoop loop : plan.loops) {
+      const std::int64_t needed = replay_context(plan.traces[workload], loop);
       if (needed <= limit) continue;
       throw UserError("workload {} needs a context of {} tokens, but {} is {}: choose shorter ones with --workloads",
                       workload, needed, what, limit);
@@ -37,16 +37,16 @@ void check_context(const ReplayPlan& plan, std::int64_t limit, const char* what)
 }
 
 bool run_workloads(Replayer& replayer, ReplayPlan& plan) {
-  const std::size_t total = plan.policies.size() * plan.selected.size();
+  const std::size_t total = plan.loops.size() * plan.selected.size();
   std::size_t count = 0;
-  for (const ReplayPolicy policy : plan.policies) {
+  for (const ReplayLoop loop : plan.loops) {
     for (const std::size_t workload : plan.selected) {
       ++count;
-      if (plan.log->find(policy, workload)) continue;
-      const std::optional<ReplayRecord> record = replayer.run(plan.traces[workload], workload, policy);
+      if (plan.log->find(loop, workload)) continue;
+      const std::optional<ReplayRecord> record = replayer.run(plan.traces[workload], workload, loop);
       if (!record) return false;
       plan.log->append(*record);
-      spdlog::info("[{}/{}] {}, workload {}: {} tokens in {:.2f} s, {:.1f} tokens/s", count, total, name_of(policy),
+      spdlog::info("[{}/{}] {}, workload {}: {} tokens in {:.2f} s, {:.1f} tokens/s", count, total, name_of(loop),
                    workload, record->times.tokens, record->times.seconds, record->times.tokens_per_second());
     }
   }
@@ -55,9 +55,9 @@ bool run_workloads(Replayer& replayer, ReplayPlan& plan) {
 
 std::vector<ReplayRecord> finished_records(const ReplayPlan& plan) {
   std::vector<ReplayRecord> records;
-  for (const ReplayPolicy policy : kReplayPolicies) {
+  for (const ReplayLoop loop : kReplayLoops) {
     for (const std::size_t workload : plan.selected) {
-      if (const ReplayRecord* record = plan.log->find(policy, workload)) records.push_back(*record);
+      if (const ReplayRecord* record = plan.log->find(loop, workload)) records.push_back(*record);
     }
   }
   return records;

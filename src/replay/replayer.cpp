@@ -87,14 +87,14 @@ void Replayer::warm_up() {
   }
 }
 
-std::optional<ReplayRecord> Replayer::run(const Trace& trace, std::size_t workload, ReplayPolicy policy) {
+std::optional<ReplayRecord> Replayer::run(const Trace& trace, std::size_t workload, ReplayLoop loop) {
   ReplayRecord record;
-  record.policy = policy;
+  record.loop = loop;
   record.workload = workload;
   record.problem = trace.problem;
   record.run = trace.run;
   record.prompt_tokens = trace.prompt_tokens;
-  const std::vector<ReplayRequest> requests = replay_requests(trace, policy);
+  const std::vector<ReplayRequest> requests = replay_requests(trace, loop);
   draw_ = {options_.seed, static_cast<std::uint32_t>(trace.problem), static_cast<std::uint32_t>(trace.run)};
   random_state_ = options_.seed + workload;  // a run has the same ids whichever runs came before
   engine_.reset(sequence_);

@@ -139,7 +139,7 @@ double ReplayTimes::hand_over_seconds() const {
 
 OrderedJson to_json(const ReplayRecord& record) {
   const ReplayTimes& times = record.times;
-  return {{"policy", name_of(record.policy)},
+  return {{"policy", name_of(record.loop)},
           {"workload", record.workload},
           {"problem", record.problem},
           {"run", record.run},
@@ -160,12 +160,12 @@ ReplayRecord parse_replay_record(const Json& object, std::string_view source) {
     return static_cast<int>(reader.count(key, std::numeric_limits<int>::max()));
   };
   ReplayRecord record;
-  const std::string policy = reader.text("policy");
+  const std::string loop = reader.text("policy");
   bool known = false;
-  for (const ReplayPolicy candidate : kReplayPolicies) {
-    const bool is_old_name = candidate == ReplayPolicy::original && policy == "seed";
-    if (policy != name_of(candidate) && !is_old_name) continue;
-    record.policy = candidate;
+  for (const ReplayLoop candidate : kReplayLoops) {
+    const bool is_old_name = candidate == ReplayLoop::original && loop == "seed";
+    if (loop != name_of(candidate) && !is_old_name) continue;
+    record.loop = candidate;
     known = true;
   }
   if (!known) reader.fail("policy", "original, fixed or target");

@@ -70,13 +70,13 @@ std::vector<ReplayRequest> recorded_requests(const Trace& trace, bool keep_neutr
 
 }  // namespace
 
-const char* name_of(ReplayPolicy policy) {
-  switch (policy) {
-    case ReplayPolicy::original:
+const char* name_of(ReplayLoop loop) {
+  switch (loop) {
+    case ReplayLoop::original:
       return "original";
-    case ReplayPolicy::fixed:
+    case ReplayLoop::fixed:
       return "fixed";
-    case ReplayPolicy::target:
+    case ReplayLoop::target:
       return "target";
   }
   return "unknown";
@@ -99,15 +99,15 @@ std::vector<std::size_t> select_workloads(const std::optional<std::vector<IndexR
   return selected;
 }
 
-std::vector<ReplayRequest> replay_requests(const Trace& trace, ReplayPolicy policy) {
-  if (policy == ReplayPolicy::target) return {{Purpose::takeover, trace.completion_tokens, trace.completion_tokens}};
-  return recorded_requests(trace, policy == ReplayPolicy::fixed);
+std::vector<ReplayRequest> replay_requests(const Trace& trace, ReplayLoop loop) {
+  if (loop == ReplayLoop::target) return {{Purpose::takeover, trace.completion_tokens, trace.completion_tokens}};
+  return recorded_requests(trace, loop == ReplayLoop::fixed);
 }
 
-std::int64_t replay_context(const Trace& trace, ReplayPolicy policy) {
+std::int64_t replay_context(const Trace& trace, ReplayLoop loop) {
   std::int64_t length = trace.prompt_tokens;
   std::int64_t longest = length;
-  for (const ReplayRequest& request : replay_requests(trace, policy)) {
+  for (const ReplayRequest& request : replay_requests(trace, loop)) {
     longest = std::max(longest, length + request.tokens);
     length += request.kept;
   }

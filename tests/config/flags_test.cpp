@@ -82,7 +82,7 @@ TEST(flags, index_lists) {
   EXPECT_EQ(parse({"replay"}).settings.replay.workloads, std::nullopt);
   const Invocation given = parse({"replay", "--workloads", "0, 3,5-9", "--loop", "all"});
   EXPECT_EQ(given.settings.replay.workloads, (Ranges{{0, 0}, {3, 3}, {5, 9}}));
-  EXPECT_EQ(given.settings.replay.policies.size(), 3u);
+  EXPECT_EQ(given.settings.replay.loops.size(), 3u);
   EXPECT_EQ(option_of(given, "workloads").value, "[0, 3, \"5-9\"]");
   EXPECT_EQ(parse({"replay", "--workloads", option_of(given, "workloads").value}).settings.replay.workloads,
             given.settings.replay.workloads);
@@ -103,10 +103,10 @@ TEST(flags, old_words_for_the_original_loop_are_taken) {
   for (const Invocation& given :
        {parse({"replay"}), parse({"replay", "--policy", "seed"}), parse({"replay", "--loop", "seed"}),
         parse({"replay", "--policy", "original"}), parse({"replay"}, {{"SPECTHINK_REPLAY_LOOP", "seed"}})}) {
-    EXPECT_EQ(given.settings.replay.policies, std::vector{ReplayPolicy::original});
+    EXPECT_EQ(given.settings.replay.loops, std::vector{ReplayLoop::original});
     EXPECT_EQ(option_of(given, "replay_loop").value, "\"original\"");
   }
-  EXPECT_EQ(parse({"replay", "--policy", "all"}).settings.replay.policies.size(), 3u);
+  EXPECT_EQ(parse({"replay", "--policy", "all"}).settings.replay.loops.size(), 3u);
   expect_contains(flag_error({"replay", "--loop", "old"}), "expected one of original, fixed, target, all");
 }
 

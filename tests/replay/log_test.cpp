@@ -7,8 +7,8 @@ namespace {
 
 const Json kSettings{{"target_model", "t"}, {"seed", 1}};
 
-ReplayRecord record(ReplayPolicy policy, std::size_t workload, double seconds) {
-  ReplayRecord result{policy, workload, 0, 0, 5, {}};
+ReplayRecord record(ReplayLoop loop, std::size_t workload, double seconds) {
+  ReplayRecord result{loop, workload, 0, 0, 5, {}};
   result.times.seconds = seconds;
   return result;
 }
@@ -18,17 +18,17 @@ TEST(replay_log, goes_on_where_it_ended) {
   ReplayLog first = ReplayLog::create(folder.path(), kSettings, "20300102_030405");
   EXPECT_EQ(first.path().filename(), "replay_20300102_030405.jsonl");
   EXPECT_EQ(first.result_path().filename(), "replay_20300102_030405.json");
-  first.append(record(ReplayPolicy::original, 2, 1.5));
-  first.append(record(ReplayPolicy::fixed, 2, 1.25));
+  first.append(record(ReplayLoop::original, 2, 1.5));
+  first.append(record(ReplayLoop::fixed, 2, 1.25));
 
   const auto log = ReplayLog::resume(folder.path(), kSettings);
   ASSERT_TRUE(log);
   EXPECT_EQ(log->path(), first.path());
-  ASSERT_NE(log->find(ReplayPolicy::original, 2), nullptr);
-  EXPECT_EQ(log->find(ReplayPolicy::original, 2)->times.seconds, 1.5);
-  EXPECT_EQ(log->find(ReplayPolicy::fixed, 2)->times.seconds, 1.25);
-  EXPECT_EQ(log->find(ReplayPolicy::target, 2), nullptr);
-  EXPECT_EQ(log->find(ReplayPolicy::original, 1), nullptr);
+  ASSERT_NE(log->find(ReplayLoop::original, 2), nullptr);
+  EXPECT_EQ(log->find(ReplayLoop::original, 2)->times.seconds, 1.5);
+  EXPECT_EQ(log->find(ReplayLoop::fixed, 2)->times.seconds, 1.25);
+  EXPECT_EQ(log->find(ReplayLoop::target, 2), nullptr);
+  EXPECT_EQ(log->find(ReplayLoop::original, 1), nullptr);
 }
 
 TEST(replay_log, goes_on_with_a_log_in_which_the_original_loop_is_called_seed) {
@@ -36,7 +36,7 @@ TEST(replay_log, goes_on_with_a_log_in_which_the_original_loop_is_called_seed) {
   Json settings = kSettings;
   settings["compat"] = "seed";
   ReplayLog old = ReplayLog::create(folder.path(), settings, "20300102_030405");
-  old.append(record(ReplayPolicy::original, 2, 1.5));
+  old.append(record(ReplayLoop::original, 2, 1.5));
   std::string text = slurp(old.path());
   const std::string written = "\"policy\":\"original\"";
   ASSERT_NE(text.find(written), std::string::npos) << text;
@@ -45,8 +45,8 @@ TEST(replay_log, goes_on_with_a_log_in_which_the_original_loop_is_called_seed) {
   settings["compat"] = "original";
   const auto log = ReplayLog::resume(folder.path(), settings);
   ASSERT_TRUE(log);
-  ASSERT_NE(log->find(ReplayPolicy::original, 2), nullptr);
-  EXPECT_EQ(log->find(ReplayPolicy::original, 2)->times.seconds, 1.5);
+  ASSERT_NE(log->find(ReplayLoop::original, 2), nullptr);
+  EXPECT_EQ(log->find(ReplayLoop::original, 2)->times.seconds, 1.5);
 }
 
 TEST(replay_log, a_taken_name_is_left_alone) {
@@ -60,18 +60,18 @@ TEST(replay_log, a_taken_name_is_left_alone) {
 TEST(replay_log, a_torn_last_line_is_cut_off) {
   const TemporaryFolder folder;
   ReplayLog log = ReplayLog::create(folder.path(), kSettings, "20300102_030405");
-  log.append(record(ReplayPolicy::original, 0, 1));
+  log.append(record(ReplayLoop::original, 0, 1));
   const std::string whole = slurp(log.path());
-  log.append(record(ReplayPolicy::original, 1, 2));
+  log.append(record(ReplayLoop::original, 1, 2));
   std::filesystem::resize_file(log.path(), std::filesystem::file_size(log.path()) - 10);
 
   auto resumed = ReplayLog::resume(folder.path(), kSettings);
   ASSERT_TRUE(resumed);
-  EXPECT_NE(resumed->find(ReplayPolicy::original, 0), nullptr);
-  EXPECT_EQ(resumed->find(ReplayPolicy::original, 1), nullptr);
+  EXPECT_NE(resumed->find(ReplayLoop::original, 0), nullptr);
+  EXPECT_EQ(resumed->find(ReplayLoop::original, 1), nullptr);
   EXPECT_EQ(slurp(log.path()), whole);
-  resumed->append(record(ReplayPolicy::original, 1, 3));
-  EXPECT_EQ(ReplayLog::resume(folder.path(), kSettings)->find(ReplayPolicy::original, 1)->times.seconds, 3);
+  resumed->append(record(ReplayLoop::original, 1, 3));
+  EXPECT_EQ(ReplayLog::resume(folder.path(), kSettings)->find(ReplayLoop::original, 1)->times.seconds, 3);
 }
 
 TEST(replay_log, damage_elsewhere_names_the_line) {

@@ -11,7 +11,7 @@ const Json kRunSettings{{"target_model", "t"}};
 Settings settings_for(const std::filesystem::path& folder) {
   Settings settings;
   settings.bench.output_dir = folder;
-  settings.replay.policies = {ReplayPolicy::fixed, ReplayPolicy::target};
+  settings.replay.loops = {ReplayLoop::fixed, ReplayLoop::target};
   return settings;
 }
 
@@ -31,7 +31,7 @@ TEST(replay_plan, without_a_draft_is_of_the_target_alone) {
   Settings settings = settings_for(folder.path());
   expect_contains(message_of<UserError>([&] { make_replay_plan(settings, kWorkloads, kRunSettings, false); }),
                   "need a draft model");
-  settings.replay.policies = {ReplayPolicy::target};
+  settings.replay.loops = {ReplayLoop::target};
   EXPECT_EQ(make_replay_plan(settings, kWorkloads, kRunSettings, false).selected.size(), 3u);
 }
 
@@ -47,8 +47,8 @@ TEST(replay_plan, names_what_a_workload_does_not_fit_into) {
 TEST(replay_plan, goes_on_in_the_log_of_the_same_settings) {
   const TemporaryFolder folder;
   ReplayLog log = ReplayLog::create(folder.path(), kRunSettings, "20300102_030405");
-  log.append({ReplayPolicy::original, 1, 0, 0, 5, {}});
-  log.append({ReplayPolicy::fixed, 0, 0, 0, 5, {}});
+  log.append({ReplayLoop::original, 1, 0, 0, 5, {}});
+  log.append({ReplayLoop::fixed, 0, 0, 0, 5, {}});
   Settings settings = settings_for(folder.path());
   settings.bench.resume = true;
   settings.replay.workloads = std::vector<IndexRange>{{1, 1}};
@@ -56,7 +56,7 @@ TEST(replay_plan, goes_on_in_the_log_of_the_same_settings) {
   ASSERT_TRUE(plan.log);
   const std::vector<ReplayRecord> records = finished_records(plan);
   ASSERT_EQ(records.size(), 1u) << "of the selected workload, under any policy";
-  EXPECT_EQ(records[0].policy, ReplayPolicy::original);
+  EXPECT_EQ(records[0].loop, ReplayLoop::original);
 }
 
 }  // namespace

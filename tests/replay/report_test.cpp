@@ -17,8 +17,8 @@ StepRow step(std::int64_t context, double draft, double target) {
   return row;
 }
 
-ReplayRecord record(ReplayPolicy policy, std::size_t workload, double seconds) {
-  ReplayRecord result{policy, workload, 0, static_cast<int>(workload), 1000, {}};
+ReplayRecord record(ReplayLoop loop, std::size_t workload, double seconds) {
+  ReplayRecord result{loop, workload, 0, static_cast<int>(workload), 1000, {}};
   result.times.tokens = 500;
   result.times.seconds = seconds;
   result.times.add({.role = Role::target,
@@ -46,7 +46,7 @@ ReplayReport made_up_report() {
   report.step_bytes[kDraft] = {1'720'000'000, 57344};
   report.workloads = {0, 4};
   report.traces = {{0, 0, 1024, 2, {{"target", 2, -1, -1}}}, {0, 4, 1024, 4, {{"target", 4, -1, -1}}}};
-  report.records = {record(ReplayPolicy::original, 0, 2), record(ReplayPolicy::original, 4, 4)};
+  report.records = {record(ReplayLoop::original, 0, 2), record(ReplayLoop::original, 4, 4)};
   report.steps = {step(1024, 0.7, 8), step(16384, 0.9, 9)};
   report.prefills = {{8192, 120, {3.0, 11.0}, {2.5, 10.5}}};
   report.memory = {{100, 99, 200}, {100, 101, 200}};
@@ -68,21 +68,21 @@ TEST(replay_report, target_alone_is_computed_from_its_steps) {
 
 TEST(replay_report, means_are_measured_or_computed) {
   ReplayReport report = made_up_report();
-  const auto original = workload_seconds(report, ReplayPolicy::original);
+  const auto original = workload_seconds(report, ReplayLoop::original);
   ASSERT_TRUE(original);
   EXPECT_DOUBLE_EQ(original->mean, 3);
   EXPECT_FALSE(original->computed);
-  EXPECT_FALSE(workload_seconds(report, ReplayPolicy::fixed));
-  const auto computed = workload_seconds(report, ReplayPolicy::target);
+  EXPECT_FALSE(workload_seconds(report, ReplayLoop::fixed));
+  const auto computed = workload_seconds(report, ReplayLoop::target);
   ASSERT_TRUE(computed);
   EXPECT_TRUE(computed->computed);
   EXPECT_NEAR(computed->mean, 3 * 0.008, 1e-5);
 
-  report.records.push_back(record(ReplayPolicy::target, 0, 7));
-  EXPECT_TRUE(workload_seconds(report, ReplayPolicy::target)->computed) << "one of two is not enough";
-  report.records.push_back(record(ReplayPolicy::target, 4, 9));
-  EXPECT_FALSE(workload_seconds(report, ReplayPolicy::target)->computed);
-  EXPECT_DOUBLE_EQ(workload_seconds(report, ReplayPolicy::target)->mean, 8);
+  report.records.push_back(record(ReplayLoop::target, 0, 7));
+  EXPECT_TRUE(workload_seconds(report, ReplayLoop::target)->computed) << "one of two is not enough";
+  report.records.push_back(record(ReplayLoop::target, 4, 9));
+  EXPECT_FALSE(workload_seconds(report, ReplayLoop::target)->computed);
+  EXPECT_DOUBLE_EQ(workload_seconds(report, ReplayLoop::target)->mean, 8);
 }
 
 TEST(replay_report, json_has_the_promised_keys) {

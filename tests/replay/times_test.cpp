@@ -123,7 +123,7 @@ TEST(replay_times, a_request_for_one_token) {
 }
 
 ReplayRecord made_up_record() {
-  ReplayRecord record{ReplayPolicy::fixed, 7, 2, 1, 99, {}};
+  ReplayRecord record{ReplayLoop::fixed, 7, 2, 1, 99, {}};
   record.times.tokens = 30;
   record.times.seconds = 1.25;
   record.times.add({.role = Role::draft,
@@ -143,7 +143,7 @@ TEST(replay_times, a_record_is_read_back_as_it_was_written) {
   const OrderedJson written = to_json(made_up_record());
   const ReplayRecord read = parse_replay_record(parse_json(to_line(written), "log:2"), "log:2");
   EXPECT_EQ(to_json(read), written);
-  EXPECT_EQ(read.policy, ReplayPolicy::fixed);
+  EXPECT_EQ(read.loop, ReplayLoop::fixed);
   EXPECT_EQ(read.times.of(Role::draft).by_context[1].steps, 3);
 }
 

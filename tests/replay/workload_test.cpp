@@ -41,8 +41,8 @@ TEST(replay_workload, seed_makes_a_request_of_each_segment) {
                                             {kProbe, 12, 0},      {kSegment, 15, 15},  {kProbe, 12, 0},
                                             {kAnswer, 12, 12},    {kTakeover, 20, 20}, {kSegment, 4, 4},
                                             {std::nullopt, 3, 3}, {kTakeover, 3, 3}};
-  EXPECT_EQ(replay_requests(trace, ReplayPolicy::original), expected);
-  EXPECT_EQ(replay_context(trace, ReplayPolicy::original), 20 + 95);
+  EXPECT_EQ(replay_requests(trace, ReplayLoop::original), expected);
+  EXPECT_EQ(replay_context(trace, ReplayLoop::original), 20 + 95);
 }
 
 // The first neutral probe covers its segment altogether, the second leaves three tokens of it.
@@ -51,7 +51,7 @@ TEST(replay_workload, fixed_keeps_neutral_probes) {
   const std::vector<ReplayRequest> expected{
       {kSegment, 30, 30}, {kProbe, 12, 8},     {kProbe, 12, 12}, {kSegment, 3, 3},     {kProbe, 12, 0},
       {kAnswer, 12, 12},  {kTakeover, 20, 20}, {kSegment, 4, 4}, {std::nullopt, 3, 3}, {kTakeover, 3, 3}};
-  EXPECT_EQ(replay_requests(trace, ReplayPolicy::fixed), expected);
+  EXPECT_EQ(replay_requests(trace, ReplayLoop::fixed), expected);
 }
 
 TEST(replay_workload, fixed_leaves_a_probe_behind_an_injected_word) {
@@ -59,25 +59,25 @@ TEST(replay_workload, fixed_leaves_a_probe_behind_an_injected_word) {
   const std::vector<ReplayRequest> expected{{kTakeover, 16, 16},  {kSegment, 20, 20}, {kSegment, 5, 5},
                                             {std::nullopt, 2, 2}, {kProbe, 7, 0},     {kSegment, 9, 9},
                                             {kProbe, 7, 7},       {kTakeover, 11, 11}};
-  EXPECT_EQ(replay_requests(trace, ReplayPolicy::fixed), expected);
+  EXPECT_EQ(replay_requests(trace, ReplayLoop::fixed), expected);
 }
 
 TEST(replay_workload, the_target_alone_writes_everything) {
   const Trace trace = read_workloads(kWorkloads)[0];
-  EXPECT_EQ(replay_requests(trace, ReplayPolicy::target), (std::vector<ReplayRequest>{{kTakeover, 95, 95}}));
+  EXPECT_EQ(replay_requests(trace, ReplayLoop::target), (std::vector<ReplayRequest>{{kTakeover, 95, 95}}));
 }
 
 TEST(replay_workload, a_probe_at_the_end_needs_context_of_its_own) {
   const Trace trace = read_workloads(kWorkloads)[1];
-  EXPECT_EQ(replay_context(trace, ReplayPolicy::original), 5 + 17 + 6);
-  EXPECT_EQ(replay_context(trace, ReplayPolicy::target), 5 + 17);
+  EXPECT_EQ(replay_context(trace, ReplayLoop::original), 5 + 17 + 6);
+  EXPECT_EQ(replay_context(trace, ReplayLoop::target), 5 + 17);
 }
 
 TEST(replay_workload, every_policy_keeps_what_was_recorded) {
   for (const Trace& trace : read_workloads(kWorkloads)) {
-    for (const auto policy : {ReplayPolicy::original, ReplayPolicy::fixed, ReplayPolicy::target}) {
-      const auto requests = replay_requests(trace, policy);
-      EXPECT_EQ(kept_tokens(requests), trace.completion_tokens) << name_of(policy);
+    for (const auto loop : {ReplayLoop::original, ReplayLoop::fixed, ReplayLoop::target}) {
+      const auto requests = replay_requests(trace, loop);
+      EXPECT_EQ(kept_tokens(requests), trace.completion_tokens) << name_of(loop);
       for (const ReplayRequest& request : requests) {
         EXPECT_GE(request.tokens, 1);
         EXPECT_LE(request.kept, request.tokens);
@@ -95,8 +95,8 @@ TEST(replay_workload, recorded_runs) {
   double saved = 0;
   double original_draft = 0;
   for (const Trace& trace : traces) {
-    const auto original = replay_requests(trace, ReplayPolicy::original);
-    const auto fixed = replay_requests(trace, ReplayPolicy::fixed);
+    const auto original = replay_requests(trace, ReplayLoop::original);
+    const auto fixed = replay_requests(trace, ReplayLoop::fixed);
     EXPECT_EQ(kept_tokens(original), trace.completion_tokens);
     EXPECT_EQ(kept_tokens(fixed), trace.completion_tokens);
     original_draft += draft_tokens(original);

@@ -24,7 +24,7 @@ enum class Format { automatic, text, json, jsonl };  ///< automatic: what the co
 enum class TestMode { large, spec, both, all };      ///< all: both, and the draft alone
 
 /// How a recorded run is replayed (bench/replay_workload.h).
-enum class ReplayPolicy : std::uint8_t { original, fixed, target };
+enum class ReplayLoop : std::uint8_t { original, fixed, target };
 
 /// The thinking schedule: the keys of the YAML files.
 struct ScheduleSettings {
@@ -144,7 +144,7 @@ struct IndexRange {
 struct ReplaySettings {
   std::string workload_file;                         ///< JSONL of traces; empty: the recorded ones of data_dir
   std::optional<std::vector<IndexRange>> workloads;  ///< lines of that file; none: all
-  std::vector<ReplayPolicy> policies;                ///< in the order in which they run
+  std::vector<ReplayLoop> loops;                     ///< in the order in which they run
   bool step_table = true;
   bool prefill_table = true;
 

@@ -1,5 +1,5 @@
 // The log of a replay: a JSONL whose first line says what is replayed on what, and to which every run is appended and
-// synced as it ends. Replays of other policies and workloads with the same settings go on in the same log.
+// synced as it ends. Replays of other loops and workloads with the same settings go on in the same log.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +29,7 @@ class ReplayLog {
   void append(const ReplayRecord& record);
 
   /// The record of a run, or null; of two the later one.
-  const ReplayRecord* find(ReplayPolicy policy, std::size_t workload) const;
+  const ReplayRecord* find(ReplayLoop loop, std::size_t workload) const;
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path result_path() const;  ///< the result file that belongs to it

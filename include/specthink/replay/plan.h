@@ -15,7 +15,7 @@
 namespace specthink::inline replay {
 
 struct ReplayPlan {
-  std::vector<ReplayPolicy> policies;
+  std::vector<ReplayLoop> loops;
   std::vector<Trace> traces;          ///< all of the file
   std::vector<std::size_t> selected;  ///< indices of those that are replayed
   Json settings;                      ///< ReplayLog::create

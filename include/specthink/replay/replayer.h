@@ -34,7 +34,7 @@ class Replayer {
   void warm_up();
 
   /// One run. None when a signal ended it.
-  std::optional<ReplayRecord> run(const Trace& trace, std::size_t workload, ReplayPolicy policy);
+  std::optional<ReplayRecord> run(const Trace& trace, std::size_t workload, ReplayLoop loop);
 
   /// Decode steps of each model at some contexts: of three runs the median.
   std::vector<StepRow> measure_steps();

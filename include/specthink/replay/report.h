@@ -47,7 +47,7 @@ struct ReplayReport {
   std::array<StepBytes, 2> step_bytes;        ///< by Role
   std::vector<std::size_t> workloads;         ///< the runs that were asked for
   std::vector<Trace> traces;                  ///< of these
-  std::vector<ReplayRecord> records;          ///< those of them that are finished, by policy
+  std::vector<ReplayRecord> records;          ///< those of them that are finished, by loop
   std::vector<StepRow> steps;
   std::vector<PrefillRow> prefills;
   std::vector<RankMemory> memory;  ///< by rank; empty on CPUs
@@ -60,7 +60,7 @@ struct ReplayReport {
 /// contexts.
 std::optional<double> target_alone_seconds(const Trace& trace, std::span<const StepRow> steps);
 
-/// Mean seconds of a run under this policy.
+/// Mean seconds of a run under this loop.
 struct WorkloadSeconds {
   double mean = 0;
   bool computed = false;  ///< from the target's steps (target_alone_seconds), not measured
@@ -68,7 +68,7 @@ struct WorkloadSeconds {
 
 /// Measured when each of the report's workloads has a record; for the target alone computed otherwise. None when
 /// neither is possible.
-std::optional<WorkloadSeconds> workload_seconds(const ReplayReport& report, ReplayPolicy policy);
+std::optional<WorkloadSeconds> workload_seconds(const ReplayReport& report, ReplayLoop loop);
 
 /// One object: {read_tb_s, target_ms: {"1024": …}, draft_ms: {…}, workload_s: {seed, fixed, target}, …}; figures that
 /// are not known are null.

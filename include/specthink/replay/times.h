@@ -85,7 +85,7 @@ struct ReplayTimes {
 
 /// One finished run.
 struct ReplayRecord {
-  ReplayPolicy policy = ReplayPolicy::original;
+  ReplayLoop loop = ReplayLoop::original;
   std::size_t workload = 0;  ///< index in the file
   int problem = 0;
   int run = 0;

@@ -15,9 +15,9 @@
 namespace specthink::inline replay {
 
 /// In the order of the reports.
-inline constexpr std::array kReplayPolicies{ReplayPolicy::original, ReplayPolicy::fixed, ReplayPolicy::target};
+inline constexpr std::array kReplayLoops{ReplayLoop::original, ReplayLoop::fixed, ReplayLoop::target};
 
-const char* name_of(ReplayPolicy policy);
+const char* name_of(ReplayLoop loop);
 
 /// The traces of a file of recorded runs, in its order; lines with the key `format` are no runs. Throws UserError that
 /// names line and field, also for a run without prompt, for an empty segment, and where the tokens that the loop of the
@@ -46,9 +46,9 @@ struct ReplayRequest {
 /// away with it in that loop: it is left as recorded.
 ///
 /// target: one request for all tokens.
-std::vector<ReplayRequest> replay_requests(const Trace& trace, ReplayPolicy policy);
+std::vector<ReplayRequest> replay_requests(const Trace& trace, ReplayLoop loop);
 
 /// Tokens of context that a replay needs: the longest text that any request leads to, prompt included.
-std::int64_t replay_context(const Trace& trace, ReplayPolicy policy);
+std::int64_t replay_context(const Trace& trace, ReplayLoop loop);
 
 }  // namespace specthink::inline replay
