@@ -38,7 +38,7 @@ TEST(decode_soak, ranks_stay_equal_and_memory_does_not_grow) {
       PeerSum::create(world(), device(), {.all_reduce = AllReduce::automatic, .bytes = 1024 * config.hidden_size * 2});
   Transformer::Options options;
   options.device = device();
-  options.capacity = kCapacity;
+  options.pages = (kCapacity + kPageTokens - 1) / kPageTokens;
   options.dummy_weights = true;
   options.prefill_rows = 1024;
   options.peer_sum = peer_sum.get();
@@ -50,6 +50,7 @@ TEST(decode_soak, ranks_stay_equal_and_memory_does_not_grow) {
   const auto step = DecodeStep::create(model.shard(), world(), *collectives, step_options);
   std::vector<std::int32_t> pages(static_cast<std::size_t>(model.shard().cache.size(2)));
   std::iota(pages.begin(), pages.end(), 0);
+  model.set_pages(0, pages);
   step->set_pages(0, pages);
 
   std::uint64_t hash = 0xcbf29ce484222325u;

@@ -63,11 +63,11 @@ class StepTest : public testing::TestWithParam<Shape> {
     Transformer::Options options;
     options.dtype = shape.dtype;
     options.device = device();
-    options.slots = slots_;
-    options.capacity = capacity_;
+    options.pages = slots_ * pages_of_slot();
     options.dummy_weights = true;
     options.dummy_seed = 7;
     transformer_ = std::make_unique<Transformer>("", config_of(shape), *collectives_, options);
+    for (int slot = 0; slot < slots_; ++slot) transformer_->set_pages(slot, pages_of(slot));
     const std::string obstacle = step_obstacle(transformer_->shard());
     // More than two ranks may have too small a part of these shapes.
     if (has_hopper_code(device().index()) && world().size() <= 2) {
@@ -87,9 +87,16 @@ class StepTest : public testing::TestWithParam<Shape> {
 
   /// Gives a slot of the step the pages of a slot of the model.
   void set_pages(DecodeStep& step, int slot, int of_model) {
-    std::vector<std::int32_t> pages(static_cast<std::size_t>(transformer_->shard().cache.size(2) / slots_));
-    std::iota(pages.begin(), pages.end(), static_cast<std::int32_t>(pages.size()) * of_model);
-    step.set_pages(slot, pages);
+    step.set_pages(slot, pages_of(of_model));
+  }
+
+  std::int64_t pages_of_slot() const { return (capacity_ + kPageTokens - 1) / kPageTokens; }
+
+  /// Pages of a slot of the model, one behind the other.
+  std::vector<std::int32_t> pages_of(int slot) const {
+    std::vector<std::int32_t> pages(static_cast<std::size_t>(pages_of_slot()));
+    std::iota(pages.begin(), pages.end(), static_cast<std::int32_t>(pages.size()) * slot);
+    return pages;
   }
 
   std::int64_t vocab_limit() const { return GetParam().vocab - 3; }  // the last ids are padding

@@ -149,7 +149,8 @@ void write_qwen3(const TemporaryFolder& folder) {
 at::Tensor logits_of(const TemporaryFolder& folder, DType dtype) {
   const auto collectives = Collectives::create(world(), device());
   Transformer model(folder.path(), ModelConfig::load(folder.path(), kFamilies), *collectives,
-                    {.dtype = dtype, .device = device(), .capacity = 128});
+                    {.dtype = dtype, .device = device(), .pages = 1});
+  model.set_pages(0, std::vector<std::int32_t>{0});
   const TokenIds ids{3, 14, 15, 92, 65, 35, 89, 79, 32, 38, 46, 26};
   const SlotRows rows[] = {{0, 0, ids}};
   return model.local_logits(model.forward(rows));
