@@ -57,7 +57,7 @@ bool contains(Runtime& runtime, const Value& container, const Value& item) {
 }
 
 // Integers of Python have no limit; here a result that does not fit is an error.
-std::int64_t checked(bool overflow, std::int64_t result) {
+std::int64_t checked(bool overflow, const std::int64_t& result) {
   if (overflow) fail("the result is too large for a 64-bit integer");
   return result;
 }
