@@ -37,7 +37,7 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, ignored);
 }
 
-bool is_there(const fs::path& path) {
+bool path_exists(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
 }
@@ -79,7 +79,7 @@ fs::path find_snapshot(const std::string& name) {
   std::string folder_name = "models--" + name;
   if (const std::size_t slash = folder_name.find('/'); slash != folder_name.npos) folder_name.replace(slash, 1, "--");
   const fs::path model = cache / folder_name;
-  if (!is_there(model / "refs" / "main")) {
+  if (!path_exists(model / "refs" / "main")) {
     throw UserError(
         "model {}: no such folder, and not in the hub cache {}; download it with `hf download {}`, or set "
         "HF_HOME to where it was downloaded",
@@ -98,12 +98,12 @@ fs::path find_snapshot(const std::string& name) {
 fs::path resolve_model(const std::string& name_or_folder, const std::string& needed) {
   if (is_folder(name_or_folder)) {
     const fs::path folder = name_or_folder;
-    if (!is_there(folder / needed)) {
+    if (!path_exists(folder / needed)) {
       throw UserError("model folder {}: expected a file {} in it, found none", folder.string(), needed);
     }
     return folder;
   }
-  if (is_there(name_or_folder)) {
+  if (path_exists(name_or_folder)) {
     throw UserError("model {}: expected a folder or a hub name, found a file; name the folder it is in",
                     name_or_folder);
   }
@@ -111,7 +111,7 @@ fs::path resolve_model(const std::string& name_or_folder, const std::string& nee
     throw UserError("model '{}': no such folder (and not a hub name like Qwen/Qwen3-32B)", name_or_folder);
   }
   const fs::path snapshot = find_snapshot(name_or_folder);
-  if (!is_there(snapshot / needed)) {
+  if (!path_exists(snapshot / needed)) {
     throw UserError("model {}: {} has no {}; complete it with `hf download {}`", name_or_folder, snapshot.string(),
                     needed, name_or_folder);
   }
