@@ -1,5 +1,7 @@
 #include "specthink/engine/engine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "engine/command.h"
@@ -54,7 +56,7 @@ void Engine::make_graph_decoder(ModelState& state) {
 std::string Engine::decode_path(Role role) const {
   const ModelState& state = state_of(role);
   if (state.graph) return state.graph->description();
-  return state.operators.description() + " (decode kernels: " + state.obstacle + ")";
+  return fmt::format("{} (decode kernels: {})", state.operators.description(), state.obstacle);
 }
 
 Engine::ModelState& Engine::state_of(Role role) const {

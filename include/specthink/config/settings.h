@@ -23,7 +23,7 @@ enum class AllReduce { automatic, fused, nccl };
 enum class Format { automatic, text, json, jsonl };  ///< automatic: what the command prints by default
 enum class TestMode { large, spec, both, all };      ///< all: both, and the draft alone
 
-/// How a recorded run is replayed (bench/replay_workload.h).
+/// How a recorded run is replayed (replay/workload.h).
 enum class ReplayLoop : std::uint8_t { original, fixed, target };
 
 /// The thinking schedule: the keys of the YAML files.
