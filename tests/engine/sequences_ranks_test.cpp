@@ -121,7 +121,7 @@ RunSetup normal_setup(const TokenIds& prompt, Role role, int max_tokens) {
 }
 
 TEST(run_schedules, a_batch_gives_each_run_what_it_gets_alone) {
-  LoadedModels models({}, 1024);
+  LoadedModels models({}, 12 * kPageTokens);  // four sequences of 300 tokens
   models.drive([](Engine& engine) {
     const std::vector<TokenIds> all = prompts();
     const auto options_of = [](std::size_t i) {
