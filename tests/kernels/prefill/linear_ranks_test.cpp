@@ -56,7 +56,7 @@ class prefill_linear : public GpuTest {
 
   /// body(linear layer, x, outputs, x · Wᵀ in float32) for all shapes and row counts.
   template <typename Body>
-  void each_product(Kind kind, Body&& body) {
+  void each_linear(Kind kind, Body&& body) {
     for (const Shape& shape : kShapes) {
       if (sanitizer() == "racecheck" && shape.outputs * shape.k > 3'000'000) continue;
       const std::int64_t weight_rows = kind == Kind::gated ? 2 * shape.outputs : shape.outputs;
@@ -76,20 +76,20 @@ class prefill_linear : public GpuTest {
 };
 
 TEST_P(prefill_linear, plain) {
-  each_product(Kind::plain,
+  each_linear(Kind::plain,
                [&](const PrefillLinear& linear, const at::Tensor& x, std::int64_t outputs, const at::Tensor& values) {
                  const at::Tensor bias = x.size(0) % 2 ? random({outputs}) : at::Tensor();
                  const at::Tensor expected = bias.defined() ? values + bias.to(at::kFloat) : values;
-                 expect_near(run(product, x, bias, outputs), expected, rounding() / 16, 2 * rounding(), "linear");
+                 expect_near(run(linear, x, bias, outputs), expected, rounding() / 16, 2 * rounding(), "linear");
                });
 }
 
 TEST_P(prefill_linear, gated) {
-  each_product(Kind::gated,
+  each_linear(Kind::gated,
                [&](const PrefillLinear& linear, const at::Tensor& x, std::int64_t outputs, const at::Tensor& both) {
                  const at::Tensor expected = at::silu(both.narrow(1, 0, outputs)) * both.narrow(1, outputs, outputs);
                  // Gate, its activation, the other part and their linear layer are each rounded.
-                 expect_near(run(product, x, {}, outputs), expected, rounding(), 6 * rounding(), "gated product");
+                 expect_near(run(linear, x, {}, outputs), expected, rounding(), 6 * rounding(), "gated product");
                });
 }
 

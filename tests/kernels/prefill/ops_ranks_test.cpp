@@ -150,8 +150,8 @@ TEST_P(prefill_ops_test, norms_and_products_off_the_alignment) {
   prefill_ops::add_rms_norm(residual, delta, {}, weight, kEps, output);
   EXPECT_TRUE(at::equal(residual, input + delta));
   expect_near(output, at::rms_norm(input + delta, {256}, weight, kEps), "add_rms_norm");
-  at::Tensor linear = at::empty({9, 128}, options());
-  prefill_ops::silu_mul(shifted(input), linear);
+  at::Tensor product = at::empty({9, 128}, options());
+  prefill_ops::silu_mul(shifted(input), product);
   expect_near(product, at::silu(input.narrow(1, 0, 128)) * input.narrow(1, 128, 128), "silu_mul");
 }
 
