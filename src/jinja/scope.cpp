@@ -23,7 +23,11 @@ bool Loop::has(std::size_t index) {
   return index < accepted_.size();
 }
 
-bool Loop::advance() { return has(++index_); }
+bool Loop::advance() {
+  if (!has(index_ + 1)) return false;  // behind the last item the loop stays there: a template may have kept it
+  ++index_;
+  return true;
+}
 
 std::int64_t Loop::length() {
   has(items_.size());

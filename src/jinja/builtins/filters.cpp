@@ -270,11 +270,13 @@ Getter mapping(Runtime& runtime, const CallArguments& args) {
       return call_function(runtime, *callee.function, item, callee.arguments);
     };
   }
+  const Value* path = nullptr;
   for (const auto& [name, value] : args.all().named) {
     if (name == "default") fail("the parameter 'default' of 'map' is not supported");
     if (name != "attribute") fail("map: unexpected keyword argument '{}'", name);
-    return attribute_getter(runtime, &value);
+    path = &value;
   }
+  if (path != nullptr) return attribute_getter(runtime, path);
   fail("map needs the name of a filter, or attribute=");
 }
 
