@@ -106,7 +106,6 @@ class StepLoop {
       SequenceRequest& request = sequence->request;
       if (request.ended) continue;
       const bool is_prefill = request.generation.ids.empty() && request.pending > 1;
-      group_.mark(is_prefill ? Phase::prefill : Phase::decode, static_cast<std::int64_t>(sequence->ids.size()));
       StepToken token;
       do {
         token = decoder_.result(slot_of(*sequence), static_cast<int>(request.generation.ids.size()));
