@@ -65,21 +65,23 @@ def loop_lines(replay, out):
 
 
 def kernel_table(kernels, out):
+    """A line for each kernel; with one row, and attention at each context. Shares are of overlapped launches."""
     for model in kernels["models"]:
-        out.append(f"| {model['name']} | rows or context | bytes | alone, µs | overlapped, µs | share of the limit |")
+        name = model["name"].split("/")[-1]
+        out.append(f"| {name} | rows | context | alone, µs | overlapped, µs | share of the limit |")
         out.append("| --- | --- | --- | --- | --- | --- |")
         for case in model["kernels"]:
-            where = case.get("context") or case.get("rows")
+            share = case["overlapped_share"]
             out.append(
-                f"| {case['kernel']} | {where} | {case['bytes']} | {number(case['alone_us'])} | "
-                f"{number(case.get('overlapped_us'))} | {share_of(case)} |"
+                f"| {case['kernel']} | {case['rows']} | {case['context'] or ''} | {number(case['alone_us'])} | "
+                f"{number(case['overlapped_us'])} | {'' if share is None else f'{100 * share:.0f} %'} |"
             )
         out.append("")
 
 
-def share_of(case):
-    value = case.get("share")
-    return "" if value is None else f"{100 * value:.0f} %"
+def device_name(text):
+    """Without the number of the one GPU that it was."""
+    return text.split(",")[0]
 
 
 def main():
@@ -97,7 +99,7 @@ def main():
         "",
         "```sh",
         "mpirun -np RANKS build/specthink replay --target configs/models/Qwen3-32B --draft configs/models/Qwen3-1.7B --dummy-weights \\",
-        "    --gpu-memory-utilization 0.75,0.15 --workload-file runs.jsonl --workloads 6,13,24 --loop original --format json",
+        "    --gpu-memory-utilization 0.7,0.2 --workload-file runs.jsonl --workloads 6,7,13,17,24 --loop original --format json",
         "build/specthink bench-kernels --target configs/models/Qwen3-32B --draft configs/models/Qwen3-1.7B --format json",
         "```",
         "",
@@ -106,15 +108,16 @@ def main():
         with open(path) as file:
             replay = json.load(file)
         ranks = replay["ranks"]
-        out.append(f"## {ranks} × {replay['device']}, {replay['read_tb_s']:.2f} TB/s read by each rank ({replay['timestamp']})")
+        out.append(f"## {ranks} × {device_name(replay['device'])}, {replay['read_tb_s']:.2f} TB/s read by each rank ({replay['timestamp']})")
         out.append("")
-        step_table(replay, out)
+        if replay["target_ms"]:
+            step_table(replay, out)
         prefill_table(replay, out)
         loop_lines(replay, out)
     if arguments.kernels:
         with open(arguments.kernels) as file:
             kernels = json.load(file)
-        out += [f"## Each kernel alone ({kernels['read_tb_s']:.2f} TB/s)", ""]
+        out += [f"## Each kernel alone, one rank of {kernels['ranks']}, {device_name(kernels['device'])} ({kernels['read_tb_s']:.2f} TB/s)", ""]
         kernel_table(kernels, out)
     print("\n".join(out).rstrip())
 
