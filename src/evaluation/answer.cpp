@@ -85,7 +85,7 @@ std::optional<std::string> last_boxed(std::string_view text) {
       const Brace brace = open.back();
       open.pop_back();
       const std::string_view content = trim(text.substr(brace.content, i - brace.content));
-      // Of boxes inside each other the inner one began last.
+      // The inner one of two nested boxes began last.
       if (brace.boxed && !content.empty() && brace.content > best_begin) {
         best = content;
         best_begin = brace.content;

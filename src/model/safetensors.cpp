@@ -97,7 +97,7 @@ class EntryReader {
     return entry;
   }
 
-  // Of a type whose size is known, the shape must fill the range exactly.
+  // Where the size of the type is known, the shape must fill the range exactly.
   void check_length(const Entry& entry, std::size_t item_size) const {
     std::uint64_t bytes = item_size;
     bool overflow = false;

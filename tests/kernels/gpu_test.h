@@ -39,7 +39,7 @@ class GpuTest : public testing::TestWithParam<at::ScalarType> {
   }
 
   ElementType type() const { return GetParam() == at::kBFloat16 ? ElementType::bfloat16 : ElementType::float16; }
-  /// Of rounding to the type: half a unit in the last place of 1.
+  /// The error of rounding to the type: half a unit in the last place of 1.
   double rounding() const { return GetParam() == at::kBFloat16 ? 1.0 / 256 : 1.0 / 2048; }
   at::TensorOptions options(at::ScalarType type) const { return at::TensorOptions(device()).dtype(type); }
   at::TensorOptions elements() const { return options(GetParam()); }

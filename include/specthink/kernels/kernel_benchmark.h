@@ -37,7 +37,7 @@ struct MatrixShape {
   friend bool operator==(const MatrixShape&, const MatrixShape&) = default;
 };
 
-/// Of 16-bit elements; gate_up: gate rows, then as many up rows. Empty for kernels that are no linear layers.
+/// The matrix of 16-bit elements; gate_up: gate rows, then as many up rows. Empty for kernels that are no linear layers.
 MatrixShape matrix_shape(const ModelDescription& part, DecodeKernel kernel);
 
 /// What time_kernels() measures, in the order of a step.

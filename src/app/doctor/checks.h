@@ -64,7 +64,7 @@ std::vector<Check> check_links(const std::vector<GpuLink>& links);
 /// may be (--oversubscribe-gpus).
 Check check_rank_gpus(const std::vector<RankFacts>& ranks, bool may_share);
 
-/// Of an all-reduce of 10 KB; microseconds.
+/// Times of an all-reduce of 10 KB, in microseconds.
 Check check_all_reduce(double microseconds, bool correct, const std::string& library, bool on_cpu, bool one_node);
 
 struct Limits {

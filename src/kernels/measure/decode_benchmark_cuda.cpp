@@ -120,7 +120,7 @@ class KernelTimer {
   std::int64_t pages(const KernelCase& which) const {
     return (which.context + which.rows + kPageTokens - 1) / kPageTokens;
   }
-  /// Of the keys, and as many of the values.
+  /// Bytes of the keys; the values have as many.
   std::int64_t cache_elements(const KernelCase& which) const { return pages(which) * kPageTokens * part_.kv_width(); }
 
   void fill_pool() {

@@ -23,7 +23,7 @@ constexpr int kTurn = 1;
 constexpr int kQueriesLoaded = kTurn + kGroups;
 constexpr int kAllConsumers = kQueriesLoaded + kGroups;
 
-/// Of the workspace, in floats: outputs before they are divided by their sum, [kPrefillTile, kHeadDim]; then (maximum
+/// A part in the workspace, in floats: outputs before they are divided by their sum, [kPrefillTile, kHeadDim]; then (maximum
 /// of the scores as an exponent of 2, sum) of each query.
 template <int kHeadDim>
 struct AttentionPart {

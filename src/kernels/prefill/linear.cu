@@ -33,7 +33,7 @@ struct Layout {
   static_assert(kStages >= 3 && 16 * kStages + 8 <= kBarrierBytes);
 };
 
-/// Of a stage: full when its bytes have arrived, empty when every warp has multiplied them.
+/// The barriers of a stage: full when its bytes have arrived, empty when every warp has multiplied them.
 template <int kWidth, int kSplits>
 struct Ring {
   using Shape = Layout<kWidth, kSplits>;

@@ -31,7 +31,7 @@ struct PrefillLinearParams {
 /// True where the kernel runs: compute capability 9.0.
 bool takes_prefill_linear(int device);
 
-/// Of the current device.
+/// The blocks that the current device runs.
 LinearBlocks prefill_linear_blocks();
 
 /// On the current device.

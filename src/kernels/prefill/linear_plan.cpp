@@ -11,7 +11,7 @@ std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b;
 
 /// What a column of x costs beside one of a weight row, which comes from memory and not from the L2 cache.
 constexpr double kCostOfX = 0.4;
-/// Of the exchange between the blocks of a cluster, in elements of the weights that a block reads meanwhile: its
+/// Cost of the exchange between the blocks of a cluster, in elements of the weights that a block reads meanwhile: its
 /// latency, and what each weight row whose sums go to another block adds.
 constexpr double kCostOfSplit = 17000;
 constexpr double kCostOfSentRow = 150;

@@ -54,7 +54,7 @@ __device__ __forceinline__ uint4 transpose_quad(const std::uint32_t (&words)[4])
   constexpr unsigned kAllLanes = 0xffffffffu;
   const bool odd = threadIdx.x & 1;
   const bool upper = threadIdx.x & 2;
-  // Of each pair of lanes the even one collects words 0 and 2, the odd one 1 and 3.
+  // The even lane of each pair collects words 0 and 2, the odd one 1 and 3.
   const std::uint32_t first = __shfl_xor_sync(kAllLanes, odd ? words[0] : words[1], 1);
   const std::uint32_t second = __shfl_xor_sync(kAllLanes, odd ? words[2] : words[3], 1);
   const uint2 low = odd ? uint2{first, words[1]} : uint2{words[0], first};

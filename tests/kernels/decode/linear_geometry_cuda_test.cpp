@@ -73,7 +73,7 @@ TEST(product_geometry, covers_the_rows_within_the_shared_memory) {
   }
 }
 
-// Of a small model's step, a kernel's block fits beside that of the next linear layer, whose ring fills meanwhile.
+// A block of a kernel of a small model's step fits beside that of the next linear layer, whose ring fills meanwhile.
 TEST(product_geometry, neighbours_of_a_small_model_share_an_sm) {
   const auto bytes = [](DecodeLinear which) { return geometry_of(k1_7b, which, 1).shared_bytes + 1024; };
   EXPECT_LE(bytes(DecodeLinear::output) + bytes(DecodeLinear::gate_up), kSharedOfSm);
