@@ -2,7 +2,7 @@
 # Installs what is missing and builds specthink into build/. Safe to run twice; says what it does.
 #
 #   launch/setup.sh              everything, tests included
-#   launch/setup.sh program      without the tests: half of the time
+#   launch/setup.sh program      without the tests
 #   launch/setup.sh packages     only the distribution's packages  \ steps of their own, so that an image
 #   launch/setup.sh libraries    only LibTorch, CMake and ninja    / (docker/) need not repeat them for each change
 #   launch/setup.sh runtime      only the packages that a built program needs to run, as the build found them
