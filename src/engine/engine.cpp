@@ -132,6 +132,10 @@ void Engine::reset(int slot) {
 void Engine::start(int slot, const Request& request, const SamplingParams& sampling, const DrawKey& key,
                    bool ignore_eos, std::function<void(TokenId)> sink) {
   Sequence& own = sequence(slot);
+  // Here, where the other ranks do not wait for a command yet.
+  check(!request.prefix.empty() && request.max_tokens > 0, "a request that continues something");
+  check(static_cast<std::int64_t>(request.prefix.size()) + request.max_tokens <= own.capacity,
+        "a request longer than its sequence has room for");
   own.request = {};
   own.request.sink = std::move(sink);
   own.request.prefix.assign(request.prefix.begin(), request.prefix.end());

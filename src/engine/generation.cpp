@@ -163,8 +163,6 @@ void Engine::start_requests(Role role, std::span<const RowWork> works, std::span
     own.replace_tail(work.truncate_to, payload.first(work.payload_length));
     payload = payload.subspan(work.payload_length);
     const auto length = static_cast<std::int64_t>(own.ids.size());
-    check(length > 0, "a request without a prefix");
-    check(length + work.max_tokens <= own.capacity, "a request longer than its sequence has room for");
     // The last id runs again when only its result is missing.
     const std::int64_t first = std::min(own.cached[static_cast<std::size_t>(role)], length - 1);
     own.request = {.work = work,

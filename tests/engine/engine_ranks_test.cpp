@@ -7,25 +7,13 @@
 namespace specthink {
 namespace {
 
+using testing_support::kGreedy;
+using testing_support::kSampled;
 using testing_support::LoadedModels;
+using testing_support::prompt_of;
+using testing_support::request_for;
 using testing_support::SingleSequence;
 using testing_support::world;
-
-constexpr SamplingParams kGreedy{};
-constexpr SamplingParams kSampled{.temperature = 1, .top_p = 0.95f, .top_k = 20};
-
-TokenIds prompt_of(int length, int seed = 1) {
-  TokenIds ids;
-  for (int i = 0; i < length; ++i) ids.push_back((i * 37 + seed * 11) % 199);
-  return ids;
-}
-
-Request request_for(Role role, std::span<const TokenId> prefix, int max_tokens) {
-  return {.role = role,
-          .purpose = role == Role::target ? Purpose::takeover : Purpose::segment,
-          .prefix = prefix,
-          .max_tokens = max_tokens};
-}
 
 TokenIds continue_with(SingleSequence& engine, Role role, const TokenIds& prefix, int max_tokens,
                        const SamplingParams& sampling = kGreedy) {

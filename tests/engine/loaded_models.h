@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 
 #include "ranks.h"
 #include "specthink/comm/collectives.h"
@@ -25,6 +26,23 @@ inline ModelConfig small_config(std::int64_t layers = 2) {
   config.max_position_embeddings = 512;
   config.qk_norm = true;
   return config;
+}
+
+inline constexpr SamplingParams kGreedy{};
+inline constexpr SamplingParams kSampled{.temperature = 1, .top_p = 0.95f, .top_k = 20};
+
+/// Ids of the small vocabulary.
+inline TokenIds prompt_of(int length, int seed = 1) {
+  TokenIds ids;
+  for (int i = 0; i < length; ++i) ids.push_back((i * 37 + seed * 11) % 199);
+  return ids;
+}
+
+inline Request request_for(Role role, std::span<const TokenId> prefix, int max_tokens) {
+  return {.role = role,
+          .purpose = role == Role::target ? Purpose::takeover : Purpose::segment,
+          .prefix = prefix,
+          .max_tokens = max_tokens};
 }
 
 /// One sequence of an engine, for tests that need no more.
