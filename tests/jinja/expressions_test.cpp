@@ -2,30 +2,12 @@
 // filters of Hugging Face transformers).
 #include <gtest/gtest.h>
 
-#include <string>
-#include <vector>
-
 #include "jinja/rendering.h"
 
 namespace specthink::jinja {
 namespace {
 
-using testing_support::render;
-
-struct Case {
-  const char* source;
-  const char* output;
-};
-
-void expect_outputs(const std::vector<Case>& cases) {
-  for (const Case& c : cases) {
-    try {
-      EXPECT_EQ(render(c.source), c.output) << c.source;
-    } catch (const std::exception& error) {
-      ADD_FAILURE() << c.source << "\n" << error.what();
-    }
-  }
-}
+using testing_support::expect_outputs;
 
 TEST(jinja_expressions, literals) {
   expect_outputs({
