@@ -74,7 +74,7 @@ TokenId OperatorDecoder::sample_row(const at::Tensor& logits, const Slot& slot, 
   const StepSampling& wanted = slot.request.sampling;
   std::vector<Candidate> candidates =
       gather_candidates(logits, context_.model.plan(), wanted.vocab_limit, wanted.params, collectives_);
-  return sample(candidates, wanted.params, uniform(wanted.draw, static_cast<std::uint32_t>(position), wanted.purpose));
+  return sample(candidates, wanted.params, {wanted.draw, wanted.purpose, static_cast<std::uint32_t>(position)});
 }
 
 void OperatorDecoder::step(const StepBatch& batch) {

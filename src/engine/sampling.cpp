@@ -23,11 +23,7 @@ void sort_first(std::span<Candidate> candidates, std::size_t count) {
 
 }  // namespace
 
-double uniform(const DrawKey& key, std::uint32_t position, Purpose purpose) {
-  return uniform_draw(key.seed, position, static_cast<std::uint32_t>(purpose), key.problem, key.run);
-}
-
-TokenId sample(std::span<Candidate> candidates, const SamplingParams& params, double draw) {
+TokenId sample(std::span<Candidate> candidates, const SamplingParams& params, const NoiseKey& key) {
   check(!candidates.empty(), "sampling from no candidates");
   for (const Candidate& candidate : candidates) {
     if (std::isnan(candidate.logit))
@@ -43,15 +39,15 @@ TokenId sample(std::span<Candidate> candidates, const SamplingParams& params, do
     candidates = candidates.first(kept);
   }
   const float highest = std::min_element(candidates.begin(), candidates.end(), more_probable)->logit;
-  const auto weight = [&](const Candidate& candidate) {
-    return std::exp((static_cast<double>(candidate.logit) - highest) / params.temperature);
+  // The exponent of a weight, and a log-probability but for a constant.
+  const auto exponent = [&](const Candidate& candidate) {
+    return (static_cast<double>(candidate.logit) - highest) / params.temperature;
   };
-  std::vector<double> weights(candidates.size());
-  std::transform(candidates.begin(), candidates.end(), weights.begin(), weight);
-  const auto sum = [&] { return sum_of(weights.data(), static_cast<int>(candidates.size())); };
-  double total = sum();
-
   if (params.top_p < 1) {
+    std::vector<double> weights(candidates.size());
+    const auto weight = [&](const Candidate& candidate) { return std::exp(exponent(candidate)); };
+    std::transform(candidates.begin(), candidates.end(), weights.begin(), weight);
+    const double total = sum_of(weights.data(), static_cast<int>(weights.size()));
     // The nucleus is small nearly always: sort a few, and all only when they do not reach top_p.
     for (std::size_t sorted = 64;; sorted *= 16) {
       sort_first(candidates, sorted);
@@ -62,11 +58,22 @@ TokenId sample(std::span<Candidate> candidates, const SamplingParams& params, do
       if (kept > 0) candidates = candidates.first(static_cast<std::size_t>(kept));
       break;
     }
-    total = sum();
   }
 
-  const int selected = select_by_draw(weights.data(), static_cast<int>(candidates.size()), total, draw);
-  return candidates[static_cast<std::size_t>(selected)].id;
+  const auto score = [&](const Candidate& candidate) {
+    return exponent(candidate) + gumbel_noise(key.draw.seed, key.position, key.draw.problem, key.draw.run,
+                                              static_cast<std::uint32_t>(key.purpose),
+                                              static_cast<std::uint32_t>(candidate.id));
+  };
+  TokenId chosen = candidates.front().id;
+  double best = score(candidates.front());
+  for (const Candidate& candidate : candidates.subspan(1)) {
+    const double own = score(candidate);
+    if (!is_better(own, candidate.id, best, chosen)) continue;
+    chosen = candidate.id;
+    best = own;
+  }
+  return chosen;
 }
 
 }  // namespace specthink::inline engine

@@ -52,19 +52,16 @@ inline SlotState request(const SamplingParams& params) {
   return state;
 }
 
-/// sample() over a row of logits. The most probable ids come first, as the device has them: where top_k and top_p keep
-/// every id, the order decides which one a draw selects.
+/// sample() over a row of logits.
 class HostSampler {
  public:
   explicit HostSampler(std::span<const float> logits) {
     for (std::size_t id = 0; id < logits.size(); ++id) candidates_.push_back({static_cast<TokenId>(id), logits[id]});
-    if (std::ranges::any_of(logits, [](float logit) { return std::isnan(logit); })) return;  // not in any order
-    std::ranges::stable_sort(candidates_, [](const Candidate& a, const Candidate& b) { return a.logit > b.logit; });
   }
 
   TokenId token(const SamplingParams& params, std::uint32_t position, const DrawKey& key = kKey) const {
     std::vector<Candidate> candidates = candidates_;
-    return sample(candidates, params, uniform(key, position, kPurpose));
+    return sample(candidates, params, {key, kPurpose, position});
   }
 
  private:

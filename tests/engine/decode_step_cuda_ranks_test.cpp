@@ -31,7 +31,7 @@ TEST_P(DecodeStepTest, LogitsOfEveryRowCountAgreeWithTheOperators) {
         const at::Tensor expected = by_operators(ids, length, rows);
         EXPECT_LT(relative_error(logits.narrow(1, 0, expected.size(1)), expected), 0.02)
             << rows << " rows after " << length << (step->fused() ? ", fused" : ", NCCL");
-        EXPECT_EQ(token.id, host_token(logits[rows - 1].narrow(0, 0, expected.size(1)), {}, 0));
+        EXPECT_EQ(token.id, host_token(logits[rows - 1].narrow(0, 0, expected.size(1)), {}, {}));
         EXPECT_EQ(token.end, EndReason::length);
       }
     }
@@ -51,9 +51,8 @@ TEST_P(DecodeStepTest, SamplesAsTheHostDoes) {
       begin(*step, request, part(ids, 40, 5));
       step->enqueue();
       const StepToken token = step->result(0, 0);
-      const double draw = uniform({seed, 3, 4}, 45, Purpose::answer);
       const at::Tensor row = step->logits(5)[4].narrow(0, 0, sampled_columns);
-      EXPECT_EQ(token.id, host_token(row, sampling, draw)) << "seed " << seed;
+      EXPECT_EQ(token.id, host_token(row, sampling, {{seed, 3, 4}, Purpose::answer, 45})) << "seed " << seed;
     }
   }
 }
@@ -147,7 +146,7 @@ TEST_P(DecodeStepTest, FirstTokenFromAHiddenStateEqualsThatOfAStep) {
   const StepToken first = step->result(0, 0);
   const at::Tensor expected = transformer_->local_logits(hidden.narrow(0, 299, 1));
   EXPECT_LT(relative_error(step->logits(1).narrow(1, 0, expected.size(1)), expected), 0.01);
-  EXPECT_EQ(first.id, host_token(step->logits(1)[0].narrow(0, 0, expected.size(1)), {}, 0));
+  EXPECT_EQ(first.id, host_token(step->logits(1)[0].narrow(0, 0, expected.size(1)), {}, {}));
   EXPECT_FALSE(first.end.has_value());
   step->enqueue();
   const StepToken second = step->result(0, 1);
@@ -155,7 +154,7 @@ TEST_P(DecodeStepTest, FirstTokenFromAHiddenStateEqualsThatOfAStep) {
   longer.push_back(first.id);
   const at::Tensor logits = step->logits(1).clone();
   EXPECT_LT(relative_error(logits.narrow(1, 0, expected.size(1)), by_operators(longer, 300, 1)), 0.02);
-  EXPECT_EQ(second.id, host_token(logits[0].narrow(0, 0, expected.size(1)), {}, 0));
+  EXPECT_EQ(second.id, host_token(logits[0].narrow(0, 0, expected.size(1)), {}, {}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, DecodeStepTest, kShapes,

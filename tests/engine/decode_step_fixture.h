@@ -86,9 +86,7 @@ class StepTest : public testing::TestWithParam<Shape> {
   }
 
   /// Gives a slot of the step the pages of a slot of the model.
-  void set_pages(DecodeStep& step, int slot, int of_model) {
-    step.set_pages(slot, pages_of(of_model));
-  }
+  void set_pages(DecodeStep& step, int slot, int of_model) { step.set_pages(slot, pages_of(of_model)); }
 
   std::int64_t pages_of_slot() const { return (capacity_ + kPageTokens - 1) / kPageTokens; }
 
@@ -148,10 +146,10 @@ class StepTest : public testing::TestWithParam<Shape> {
   }
 
   /// Collective: the token that the host chooses from a row of the step's logits.
-  TokenId host_token(const at::Tensor& row, const SamplingParams& sampling, double draw) {
+  TokenId host_token(const at::Tensor& row, const SamplingParams& sampling, const NoiseKey& key) {
     std::vector<Candidate> candidates =
         gather_candidates(row, transformer_->plan(), vocab_limit(), sampling, *collectives_);
-    return sample(candidates, sampling, draw);
+    return sample(candidates, sampling, key);
   }
 
   int slots_;

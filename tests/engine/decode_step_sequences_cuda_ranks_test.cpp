@@ -79,8 +79,8 @@ TEST_P(SequencesTest, LogitsAndTokensAgreeWithTheOperators) {
           row += count;
           const std::int64_t columns = by_operators(sequence.ids, position - 1, 1, sequence.of_model).size(1);
           const DrawKey key{5, static_cast<std::uint32_t>(sequence.slot), 1};
-          const double draw = uniform(key, static_cast<std::uint32_t>(position), Purpose::answer);
-          EXPECT_EQ(tokens[s].id, host_token(logits[row - 1].narrow(0, 0, columns), {0.7f, 0.9f, 30}, draw)) << what;
+          const NoiseKey noise{key, Purpose::answer, static_cast<std::uint32_t>(position)};
+          EXPECT_EQ(tokens[s].id, host_token(logits[row - 1].narrow(0, 0, columns), {0.7f, 0.9f, 30}, noise)) << what;
           EXPECT_EQ(tokens[s].end, i == kSteps - 1 ? std::optional(EndReason::length) : std::nullopt) << what;
           sequence.ids.push_back(tokens[s].id);
         }
@@ -139,7 +139,7 @@ TEST_P(SequencesTest, ProposalsAreVerifiedInOneStep) {
     for (bool more = true; more; ++emitted[s]) {
       const StepToken token = step->result(sequence.slot, static_cast<int>(emitted[s]));
       const auto row = static_cast<std::int64_t>(count) - 4 + static_cast<std::int64_t>(emitted[s]);
-      EXPECT_EQ(token.id, host_token(logits[row], {}, 0)) << "sequence " << s << ", token " << emitted[s];
+      EXPECT_EQ(token.id, host_token(logits[row], {}, {})) << "sequence " << s << ", token " << emitted[s];
       const bool kept = row + 1 < count && token.id == tokens[s][static_cast<std::size_t>(row + 1)];
       EXPECT_EQ(token.more, kept) << "sequence " << s << ", token " << emitted[s];
       more = token.more;

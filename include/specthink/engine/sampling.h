@@ -16,13 +16,19 @@ struct Candidate {
   float logit;
 };
 
-/// Uniform in [0, 1), from Philox 4x32-10 (Salmon et al. 2011) with the seed as key and (position, purpose, problem,
-/// run) as counter.
-double uniform(const DrawKey& key, std::uint32_t position, Purpose purpose);
+/// Names the noise of one position. Together with the logits this decides the token, whoever else proposes it and in
+/// whatever step it is computed.
+struct NoiseKey {
+  DrawKey draw;
+  Purpose purpose = Purpose::segment;
+  std::uint32_t position = 0;  ///< of the token that is chosen
+};
 
-/// The token that `draw` in [0, 1) selects. `candidates` are the whole vocabulary, or any part of it that holds the
-/// top_k highest logits; reordered. Among equal logits the smaller id comes first. top_p keeps the smallest set of the
-/// most probable tokens whose probability, renormalised after top_k, reaches top_p.
-TokenId sample(std::span<Candidate> candidates, const SamplingParams& params, double draw);
+/// Of `candidates` that top_k and top_p keep, the one with the greatest log-probability plus Gumbel noise, which draws
+/// from their distribution (kernels/sampling_rule.h); with temperature 0 the most probable one. `candidates` are the
+/// whole vocabulary, or any part of it that holds the top_k highest logits; reordered. Among equals the smaller id
+/// counts as the greater. top_p keeps the smallest set of the most probable tokens whose probability, renormalised
+/// after top_k, reaches top_p. Throws UserError for logits that are not numbers.
+TokenId sample(std::span<Candidate> candidates, const SamplingParams& params, const NoiseKey& key);
 
 }  // namespace specthink::inline engine

@@ -1,7 +1,8 @@
-// What decides a token, the same on the host and on the device: random draws, top-p over sorted weights, the choice,
+// What decides a token, the same on the host and on the device: noise, top-p over sorted weights, the order of scores,
 // and the bit of a trigger table that says "matched". Sums are taken in the order of the arguments.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "specthink/kernels/host_device.h"
@@ -31,12 +32,16 @@ SPECTHINK_HOST_DEVICE inline PhiloxBlock philox(const PhiloxBlock& counter, std:
   return block;
 }
 
-/// Uniform in [0, 1), with as many bits as a double holds: the seed is the key, the other arguments the counter.
-SPECTHINK_HOST_DEVICE inline double uniform_draw(std::uint64_t seed, std::uint32_t position, std::uint32_t purpose,
-                                                 std::uint32_t problem, std::uint32_t run) {
-  const PhiloxBlock block = philox({{position, purpose, problem, run}}, seed);
-  const std::uint64_t bits = (std::uint64_t{block.words[0]} << 32 | block.words[1]) >> 11;
-  return static_cast<double>(bits) * 0x1p-53;
+/// Standard Gumbel noise of a token at a position, -log(-log u): the seed is the key, everything else the counter. u
+/// lies in the open interval (0, 1) and has 52 bits. Adding it to the log-probabilities and taking the greatest sum
+/// draws from the distribution, and models of nearly equal distributions mostly take the same token.
+SPECTHINK_HOST_DEVICE inline double gumbel_noise(std::uint64_t seed, std::uint32_t position, std::uint32_t problem,
+                                                 std::uint32_t run, std::uint32_t purpose, std::uint32_t token) {
+  constexpr int kRunBits = 29;  // the purpose has the three above
+  const std::uint32_t run_and_purpose = (run & ((1u << kRunBits) - 1)) | purpose << kRunBits;
+  const PhiloxBlock block = philox({{position, problem, run_and_purpose, token}}, seed);
+  const std::uint64_t bits = (std::uint64_t{block.words[0]} << 32 | block.words[1]) >> 12;
+  return -log(-log((static_cast<double>(bits) + 0.5) * 0x1p-52));
 }
 
 SPECTHINK_HOST_DEVICE inline double sum_of(const double* weights, int count) {
@@ -55,27 +60,16 @@ SPECTHINK_HOST_DEVICE inline int nucleus_size(const double* weights, int count, 
   return 0;
 }
 
-/// Which of the weights, of this total, a draw in [0, 1) selects.
-SPECTHINK_HOST_DEVICE inline int select_by_draw(const double* weights, int count, double total, double draw) {
-  double left = draw * total;
-  for (int i = 0; i < count; ++i) {
-    left -= weights[i];
-    if (left < 0) return i;
-  }
-  // Rounding can leave a trace behind the last weight: the last one that can occur at all.
-  while (count > 1 && weights[count - 1] == 0) --count;
-  return count - 1;
+/// How many of the weights, the greatest first, top_p keeps.
+SPECTHINK_HOST_DEVICE inline int kept_by_top_p(const double* weights, int count, double top_p) {
+  if (top_p >= 1) return count;
+  const int kept = nucleus_size(weights, count, sum_of(weights, count), top_p);
+  return kept > 0 ? kept : count;
 }
 
-/// Which of the weights, the greatest first, a draw in [0, 1) selects within the nucleus of `top_p`.
-SPECTHINK_HOST_DEVICE inline int select_of_nucleus(const double* weights, int count, double top_p, double draw) {
-  double total = sum_of(weights, count);
-  if (top_p < 1) {
-    const int kept = nucleus_size(weights, count, total, top_p);
-    if (kept > 0) count = kept;
-    total = sum_of(weights, count);
-  }
-  return select_by_draw(weights, count, total, draw);
+/// Whether a token with this score is taken rather than the other one: the smaller id of equal scores.
+SPECTHINK_HOST_DEVICE inline bool is_better(double score, std::int32_t id, double other_score, std::int32_t other_id) {
+  return score > other_score || (score == other_score && id < other_id);
 }
 
 }  // namespace specthink::inline kernels

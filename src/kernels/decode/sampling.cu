@@ -221,6 +221,7 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
   __shared__ CandidateKey bests[kMaxBlocks];
   __shared__ CandidateKey top[kMaxCandidates];
   __shared__ double weights[kMaxCandidates];
+  __shared__ double scores[kMaxCandidates];
   __shared__ CandidateKey threshold;
   __shared__ int listed;
   __shared__ SlotState state;  // only the block that emits the slot's tokens writes it, after all have read it
@@ -276,23 +277,27 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
   }
   __syncthreads();
   const float temperature = state.temperature;
+  const auto position =
+      static_cast<std::uint32_t>(entry.position + row - entry.first_row + 1);  // where the new token stands
   if (thread < top_k) {
     const CandidateKey key = top[thread];
-    const double difference = static_cast<double>(logit_of(key)) - static_cast<double>(logit_of(top[0]));
-    weights[thread] = key == kNoKey ? 0 : temperature == 0 ? thread == 0 : exp(difference / temperature);
+    const double exponent = (static_cast<double>(logit_of(key)) - static_cast<double>(logit_of(top[0]))) / temperature;
+    weights[thread] = key == kNoKey ? 0 : exp(exponent);
+    scores[thread] = exponent + gumbel_noise(state.seed, position, state.problem, state.run, state.purpose,
+                                             static_cast<std::uint32_t>(id_of(key)));
   }
   __syncthreads();
-  record(p.choose_marks, Mark::third);  // their weights are there
+  record(p.choose_marks, Mark::third);  // their weights and scores are there
   if (thread != 0 || state.stopped) return;
   int count = 0;
   while (count < top_k && top[count] != kNoKey) ++count;
   const bool bad = count == 0 || is_nan(top[0]);
   int chosen = 0;
   if (!bad && temperature != 0) {
-    const auto position =
-        static_cast<std::uint32_t>(entry.position + row - entry.first_row + 1);  // where the new token stands
-    const double draw = uniform_draw(state.seed, position, state.purpose, state.problem, state.run);
-    chosen = select_of_nucleus(weights, count, state.top_p, draw);
+    const int kept = kept_by_top_p(weights, count, state.top_p);
+    for (int i = 1; i < kept; ++i) {
+      if (is_better(scores[i], id_of(top[i]), scores[chosen], id_of(top[chosen]))) chosen = i;
+    }
   }
   const std::uint64_t choice = encode_choice(id_of(top[chosen]), bad);
   if (proposals == 0) {
