@@ -6,11 +6,21 @@
 
 #include "specthink/base/types.h"
 #include "specthink/engine/sampling.h"
+#include "specthink/engine/speculation.h"
 #include "specthink/schedule/schedule.h"
 
 namespace specthink::inline engine {
 
-enum class Operation : std::uint32_t { open, close, reset, generate, score, install_stop_table, shutdown };
+enum class Operation : std::uint32_t {
+  open,
+  close,
+  reset,
+  generate,
+  score,
+  install_stop_table,
+  set_step_costs,
+  shutdown
+};
 
 struct CommandHeader {
   Operation operation = Operation::shutdown;
@@ -24,6 +34,7 @@ struct CommandHeader {
   std::int32_t exit_code = 0;      // shutdown
   std::uint64_t stop_vocab = 0;    // install_stop_table: columns; the table follows as raw bytes
   std::uint64_t stop_entries = 0;  // install_stop_table: rows · columns
+  StepCosts costs;                 // set_step_costs
 };
 static_assert(std::is_trivially_copyable_v<CommandHeader>, "commands travel as bytes");
 
@@ -32,11 +43,12 @@ struct RowWork {
   std::int32_t slot = 0;
   std::uint8_t continues = 0;  // 1: goes on with the request that the slot has; nothing below counts
   std::uint8_t ignore_eos = 0;
+  std::uint8_t speculates = 0;  // 1: with the proposers that the engine has
   std::uint16_t stop_state = 0;
   std::int32_t stop_table = -1;  // -1: triggers do not end the request
   std::int32_t max_tokens = 0;
   std::int32_t min_tokens = 0;   // before these are written, a completed trigger does not count
-  std::int32_t proposals = 0;    // of the last ids, how many are proposed rather than certain
+  std::int32_t num_forced = 0;   // the last ids of the payload: emitted instead of what is sampled
   std::uint32_t statistics = 0;  // TokenStatistics that are wanted of each token
   Purpose purpose = Purpose::takeover;
   std::int64_t truncate_to = 0;  // ids kept of the sequence so far; the work's share of the payload follows them

@@ -7,6 +7,7 @@
 #include "engine/command.h"
 #include "engine/model_state.h"
 #include "engine/sequence.h"
+#include "engine/speculator.h"
 #include "specthink/base/error.h"
 
 namespace specthink::inline engine {
@@ -26,6 +27,9 @@ PhaseTimes& PhaseTimes::operator+=(const PhaseTimes& other) {
   prefill_seconds += other.prefill_seconds;
   decode_steps += other.decode_steps;
   decode_seconds += other.decode_seconds;
+  proposal_prefilled += other.proposal_prefilled;
+  proposal_steps += other.proposal_steps;
+  proposal_seconds += other.proposal_seconds;
   return *this;
 }
 
@@ -35,6 +39,7 @@ Engine::Engine(const ProcessGroup& group, Collectives& collectives, Model target
   target_ = std::make_unique<ModelState>(std::move(target), group, collectives);
   if (draft.transformer) draft_ = std::make_unique<ModelState>(std::move(draft), group, collectives);
   for (const auto& [role, state] : models()) make_graph_decoder(*state);
+  speculator_ = std::make_unique<Speculator>(options_.speculation, group_, options_.forced_acceptance);
 }
 
 Engine::~Engine() = default;
@@ -129,26 +134,30 @@ void Engine::reset(int slot) {
   send(header);
 }
 
-void Engine::start(int slot, const Request& request, const SamplingParams& sampling, const DrawKey& key,
-                   bool ignore_eos, std::function<void(TokenId)> sink) {
+void Engine::start(int slot, const Request& request, const RequestOptions& options, std::function<void(TokenId)> sink) {
   Sequence& own = sequence(slot);
   // Here, where the other ranks do not wait for a command yet.
   check(!request.prefix.empty() && request.max_tokens > 0, "a request that continues something");
   check(static_cast<std::int64_t>(request.prefix.size()) + request.max_tokens <= own.capacity,
         "a request longer than its sequence has room for");
+  check(options.forced.empty() || options.forced.size() >= static_cast<std::size_t>(request.max_tokens),
+        "as many tokens as a request can emit are forced");
   own.request = {};
   own.request.sink = std::move(sink);
   own.request.prefix.assign(request.prefix.begin(), request.prefix.end());
+  own.request.forced.assign(options.forced.begin(), options.forced.end());
   own.request.role = request.role;
   RowWork& work = own.request.work;
   work.slot = slot;
-  work.ignore_eos = ignore_eos;
+  work.ignore_eos = options.ignore_eos;
+  const SpeculationOptions& proposers = options_.speculation;
+  work.speculates = options.speculates && (proposers.ngram || (proposers.draft && request.role == Role::target));
   work.stop_state = request.stop_state;
   if (request.stop_at_trigger && has_stop_table_) work.stop_table = kTriggerTable;
   work.max_tokens = request.max_tokens;
   work.purpose = request.purpose;
-  work.sampling = sampling;
-  work.draw = key;
+  work.sampling = options.sampling;
+  work.draw = options.draw;
 }
 
 std::vector<int> Engine::run(std::span<const int> slots) {
@@ -171,6 +180,9 @@ std::vector<int> Engine::run(std::span<const int> slots) {
       work.truncate_to = common;
       work.payload_length = request.prefix.size() - static_cast<std::size_t>(common);
       payload.insert(payload.end(), request.prefix.begin() + common, request.prefix.end());
+      work.num_forced = static_cast<std::int32_t>(request.forced.size());
+      work.payload_length += request.forced.size();
+      payload.insert(payload.end(), request.forced.begin(), request.forced.end());
     }
     works.push_back(work);
   }
@@ -191,9 +203,9 @@ Generation Engine::take(int slot) {
   return std::exchange(request.generation, {});
 }
 
-Generation Engine::generate(int slot, const Request& request, const SamplingParams& sampling, const DrawKey& key,
-                            bool ignore_eos, std::function<void(TokenId)> sink) {
-  start(slot, request, sampling, key, ignore_eos, std::move(sink));
+Generation Engine::generate(int slot, const Request& request, const RequestOptions& options,
+                            std::function<void(TokenId)> sink) {
+  start(slot, request, options, std::move(sink));
   run(std::span(&slot, 1));
   return take(slot);
 }
@@ -217,6 +229,13 @@ void Engine::install_stop_table(const StopTable& table) {
   header.stop_vocab = table.vocab_size();
   header.stop_entries = table.entries().size();
   stop_entries_.assign(table.entries().begin(), table.entries().end());
+  send(header);
+}
+
+void Engine::set_step_costs(const StepCosts& costs) {
+  CommandHeader header;
+  header.operation = Operation::set_step_costs;
+  header.costs = costs;
   send(header);
 }
 
@@ -265,6 +284,9 @@ void Engine::execute(const CommandHeader& header, std::span<const RowWork> works
       return execute_score(header, payload);
     case Operation::install_stop_table:
       return receive_stop_table(header);
+    case Operation::set_step_costs:
+      options_.speculation.costs = header.costs;
+      return;
     case Operation::shutdown:
       return;
   }

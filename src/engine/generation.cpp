@@ -3,140 +3,16 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
-#include <deque>
 
 #include "engine/command.h"
 #include "engine/model_state.h"
 #include "engine/sequence.h"
 #include "engine/sharded_vocabulary.h"
+#include "engine/step_loop.h"
 #include "specthink/base/error.h"
 #include "specthink/base/hash.h"
-#include "specthink/base/stopwatch.h"
 
 namespace specthink::inline engine {
-namespace {
-
-/// The steps of one generate command: which are under way, and what they bring.
-class StepLoop {
- public:
-  StepLoop(Decoder& decoder, const ProcessGroup& group, std::vector<Sequence*> sequences)
-      : decoder_(decoder), group_(group), sequences_(std::move(sequences)) {}
-
-  /// Steps until a request has ended and the results of all steps are read.
-  void run() {
-    for (const StepBatch& batch : first_steps()) enqueue(batch);
-    while (true) {
-      if (may_enqueue()) {
-        enqueue(rows_of_those_going_on());
-      } else if (!under_way_.empty()) {
-        collect();
-      } else {
-        return;
-      }
-    }
-  }
-
- private:
-  static int slot_of(const Sequence& sequence) { return sequence.request.work.slot; }
-
-  /// New requests first run the ids that the model has not seen. What fits goes into one step; a prefill of more rows
-  /// than a step has is one of its own.
-  std::vector<StepBatch> first_steps() const {
-    std::vector<StepBatch> steps;
-    StepBatch step;
-    for (const Sequence* sequence : sequences_) {
-      const SequenceRequest& request = sequence->request;
-      if (request.enqueued > 0) continue;
-      const auto pending = static_cast<std::size_t>(request.pending);
-      StepRows rows{slot_of(*sequence), std::span(sequence->ids).last(pending), request.work.proposals};
-      if (request.pending > kMaxStepRows) {
-        steps.push_back({{rows}});
-        continue;
-      }
-      if (step.num_rows() + request.pending > kMaxStepRows) steps.push_back(std::exchange(step, {}));
-      step.sequences.push_back(rows);
-    }
-    if (step.sequences.empty()) return steps;
-    // Requests that go on join it if there is room.
-    const StepBatch going_on = rows_of_those_going_on();
-    if (steps.empty() && step.num_rows() + going_on.num_rows() <= kMaxStepRows) {
-      step.sequences.insert(step.sequences.end(), going_on.sequences.begin(), going_on.sequences.end());
-    }
-    steps.push_back(std::move(step));
-    return steps;
-  }
-
-  /// Every rank decides alike, from what it has read: no step beyond an end that is known, none beyond max_tokens.
-  bool may_enqueue() const {
-    if (under_way_.size() >= static_cast<std::size_t>(decoder_.steps_ahead())) return false;
-    return std::ranges::all_of(sequences_, [](const Sequence* sequence) {
-      const SequenceRequest& request = sequence->request;
-      return !request.ended && request.enqueued < request.work.max_tokens;
-    });
-  }
-
-  StepBatch rows_of_those_going_on() const {
-    StepBatch step;
-    for (const Sequence* sequence : sequences_) {
-      if (sequence->request.enqueued > 0) step.sequences.push_back({slot_of(*sequence), {}, 0});
-    }
-    return step;
-  }
-
-  void enqueue(const StepBatch& batch) {
-    std::vector<Sequence*> members;
-    for (Sequence* sequence : sequences_) {
-      const auto has_rows = [&](const StepRows& rows) { return rows.slot == slot_of(*sequence); };
-      if (std::ranges::none_of(batch.sequences, has_rows)) continue;
-      members.push_back(sequence);
-      ++sequence->request.enqueued;
-    }
-    const SequenceRequest& first = members.front()->request;
-    const bool is_prefill = first.generation.ids.empty() && first.pending > 1;
-    group_.mark(is_prefill ? Phase::prefill : Phase::decode, static_cast<std::int64_t>(members.front()->ids.size()));
-    decoder_.step(batch);
-    under_way_.push_back(std::move(members));
-  }
-
-  /// Waits for the oldest step.
-  void collect() {
-    const std::vector<Sequence*> members = std::move(under_way_.front());
-    under_way_.pop_front();
-    for (Sequence* sequence : members) {
-      SequenceRequest& request = sequence->request;
-      if (request.ended) continue;
-      const bool is_prefill = request.generation.ids.empty() && request.pending > 1;
-      StepToken token;
-      do {
-        token = decoder_.result(slot_of(*sequence), static_cast<int>(request.generation.ids.size()));
-        sequence->ids.push_back(token.id);
-        request.generation.ids.push_back(token.id);
-        if (request.sink) request.sink(token.id);
-      } while (token.more);
-      PhaseTimes& times = request.generation.times;
-      if (is_prefill) {
-        times.prefilled += request.pending;
-        times.prefill_seconds += watch_.seconds();
-      } else {
-        times.decode_steps += 1;
-        times.decode_seconds += watch_.seconds();
-      }
-      if (!token.end) continue;
-      request.ended = true;
-      request.generation.reason = *token.end;
-    }
-    watch_ = Stopwatch();
-  }
-
-  Decoder& decoder_;
-  const ProcessGroup& group_;
-  std::vector<Sequence*> sequences_;
-  std::deque<std::vector<Sequence*>> under_way_;  // the sequences of each step whose results are not read yet
-  Stopwatch watch_;                               // since the last step's results were read
-};
-
-}  // namespace
-
 StepRequest Engine::step_request(const ModelState& state, const RowWork& work) const {
   StepRequest request;
   request.max_tokens = work.max_tokens;
@@ -160,7 +36,9 @@ void Engine::start_requests(Role role, std::span<const RowWork> works, std::span
     Sequence& own = sequence(work.slot);
     if (work.continues) continue;
     check(work.statistics == 0, "statistics of tokens do not exist yet");
-    own.replace_tail(work.truncate_to, payload.first(work.payload_length));
+    const auto num_added = work.payload_length - static_cast<std::uint64_t>(work.num_forced);
+    own.replace_tail(work.truncate_to, payload.first(num_added));
+    const auto forced = payload.subspan(num_added, static_cast<std::size_t>(work.num_forced));
     payload = payload.subspan(work.payload_length);
     const auto length = static_cast<std::int64_t>(own.ids.size());
     // The last id runs again when only its result is missing.
@@ -169,12 +47,13 @@ void Engine::start_requests(Role role, std::span<const RowWork> works, std::span
                    .role = role,
                    .prefix = {},
                    .sink = std::move(own.request.sink),
+                   .forced = {forced.begin(), forced.end()},
                    .pending = length - first,
-                   .enqueued = 0,
-                   .ended = false,
+                   .proposal = {},
                    .generation = {}};
     StepRequest wanted = step_request(state, work);
     wanted.position = first;
+    wanted.forced = own.request.forced;
     decoder_of(state, work).start(work.slot, wanted);
   }
 }
@@ -183,13 +62,23 @@ void Engine::run_requests(Role role, std::span<const RowWork> works) {
   const c10::InferenceMode no_gradients;
   std::vector<Sequence*> sequences;
   for (const RowWork& work : works) sequences.push_back(&sequence(work.slot));
-  StepLoop(decoder_of(state_of(role), works.front()), group_, sequences).run();
+  std::vector<DraftProposer> proposers;
+  for (const RowWork& work : works) proposers.push_back(draft_proposer(role, work));
+  StepLoop(decoder_of(state_of(role), works.front()), group_, sequences, *speculator_, std::move(proposers)).run();
   for (Sequence* own : sequences) {
-    // A step beyond the last token has run over it, or will before anything else does.
-    const bool is_complete = own->request.enqueued > static_cast<int>(own->request.generation.ids.size());
-    own->cached[static_cast<std::size_t>(role)] = static_cast<std::int64_t>(own->ids.size()) - (is_complete ? 0 : 1);
+    own->cached[static_cast<std::size_t>(role)] =
+        static_cast<std::int64_t>(own->ids.size()) - (own->request.ran_beyond ? 0 : 1);
   }
   compare_ranks(works);
+}
+
+/// Proposes with the noise of the request that it proposes for.
+DraftProposer Engine::draft_proposer(Role role, const RowWork& work) const {
+  if (role == Role::draft || !draft_ || !options_.speculation.draft || !work.speculates) return {};
+  StepRequest request;
+  if (!work.ignore_eos) request.eos_ids = state_of(role).model.eos_ids;
+  request.sampling = {work.sampling, work.draw, work.purpose, options_.vocab_size};
+  return {&decoder_of(*draft_, work), request};
 }
 
 void Engine::execute_score(const CommandHeader& header, std::span<const TokenId> ids) {

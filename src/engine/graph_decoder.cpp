@@ -28,8 +28,10 @@ void GraphDecoder::start(int slot, const StepRequest& request) {
          .by_prefill = false,
          .waiting = request,
          .eos_ids = {request.eos_ids.begin(), request.eos_ids.end()},
+         .forced = {request.forced.begin(), request.forced.end()},
          .started = false};
   own.waiting.eos_ids = own.eos_ids;
+  own.waiting.forced = own.forced;
 }
 
 /// Hands the request to the device, with the position of the first row that it runs.

@@ -32,6 +32,7 @@ class GraphDecoder final : public Decoder {
     bool by_prefill = false;    // its first token follows a prefill whose arrival is to be checked
     StepRequest waiting;        // set until the first step says how many tokens there are
     TokenIds eos_ids;           // what waiting.eos_ids points to
+    TokenIds forced;            // what waiting.forced points to
     bool started = false;
   };
 

@@ -35,12 +35,14 @@ void OperatorDecoder::start(int index, const StepRequest& request) {
   Slot& slot = slots_[static_cast<std::size_t>(index)];
   slot = {.request = request,
           .eos_ids = {request.eos_ids.begin(), request.eos_ids.end()},
+          .forced = {request.forced.begin(), request.forced.end()},
           .position = request.position,
           .last = 0,
           .stop_state = request.stop_state,
           .ended = false,
           .tokens = {}};
   slot.request.eos_ids = slot.eos_ids;
+  slot.request.forced = slot.forced;
 }
 
 /// The hidden states that are sampled from, sequence by sequence: [sum of (proposals + 1), hidden].
@@ -88,7 +90,8 @@ void OperatorDecoder::step(const StepBatch& batch) {
     const std::int64_t first = slot.position + rows_of(rows) - rows.proposals;
     std::int64_t emitted = 0;
     while (!slot.ended && emitted <= rows.proposals) {
-      const TokenId token = sample_row(logits[row + emitted], slot, first + emitted);
+      TokenId token = sample_row(logits[row + emitted], slot, first + emitted);
+      if (!slot.forced.empty()) token = slot.forced[slot.tokens.size()];
       emit(slot, token);
       ++emitted;
       if (emitted > rows.proposals || proposals[static_cast<std::size_t>(emitted - 1)] != token || slot.ended) break;

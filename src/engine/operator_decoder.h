@@ -28,8 +28,9 @@ class OperatorDecoder final : public Decoder {
 
  private:
   struct Slot {
-    StepRequest request;  // eos_ids: of the vector below
+    StepRequest request;  // eos_ids and forced: of the vectors below
     TokenIds eos_ids;
+    TokenIds forced;
     std::int64_t position = 0;  // of the next row
     TokenId last = 0;           // emitted last
     std::uint32_t stop_state = 0;

@@ -69,6 +69,8 @@ class ActiveRun {
   void resume() {
     const Generation generation = engine_.take(sequence_);
     (*role_ == Role::target ? outcome_.target : outcome_.draft) += generation.times;
+    proposals_.ngram += generation.ngram;
+    proposals_.draft_model += generation.draft_model;
     schedule_->resume(generation.ids, generation.reason);
     streamer_.settle(*schedule_);
     next_request();
@@ -80,6 +82,11 @@ class ActiveRun {
     if (out_of_context_) outcome_.result.finish_reason = FinishReason::length;
     outcome_.result.ledger.draft_prefilled = outcome_.draft.prefilled;
     outcome_.result.ledger.target_prefilled = outcome_.target.prefilled;
+    outcome_.result.ledger.draft_prefilled += outcome_.target.proposal_prefilled;
+    outcome_.result.ledger.draft_wasted +=
+        proposals_.draft_model.num_proposed() - proposals_.draft_model.num_accepted();
+    outcome_.result.ledger.ngram = proposals_.ngram;
+    outcome_.result.ledger.draft_model = proposals_.draft_model;
     outcome_.seconds = elapsed_();
     engine_.close(sequence_);
     run_.done(std::move(outcome_));
@@ -100,7 +107,8 @@ class ActiveRun {
       out_of_context_ = true;
       return schedule_->interrupt();
     }
-    engine_.start(sequence_, cut, run_.options.sampling, run_.options.draw, ignore_eos_,
+    const RunOptions& options = run_.options;
+    engine_.start(sequence_, cut, {options.sampling, options.draw, ignore_eos_, options.speculates},
                   streamer_.live(*request, prompt_size_));
     role_ = request->role;
   }
@@ -116,6 +124,7 @@ class ActiveRun {
   bool out_of_context_ = false;
   std::unique_ptr<Schedule> schedule_;
   std::optional<Role> role_;
+  Ledger proposals_;  // of its counts, those of the proposers
   EngineRun outcome_;
 };
 

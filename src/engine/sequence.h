@@ -1,4 +1,4 @@
-// What every rank knows of a sequence: its tokens, and what each model has of them.
+// What every rank knows of a sequence: its tokens, what each model has of them, and what is proposed behind them.
 #pragma once
 
 #include <algorithm>
@@ -8,9 +8,18 @@
 #include <vector>
 
 #include "engine/command.h"
+#include "engine/ngram_index.h"
+#include "engine/proposal_count.h"
 #include "specthink/engine/engine.h"
 
 namespace specthink::inline engine {
+
+/// Tokens that the coming step of a request verifies.
+struct Proposal {
+  Proposer by = Proposer::ngram;
+  int ngram_match = 0;  // tokens of the match that they followed
+  TokenIds ids;
+};
 
 /// A request from its first command to its end.
 struct SequenceRequest {
@@ -18,10 +27,15 @@ struct SequenceRequest {
   Role role = Role::target;
   TokenIds prefix;                    // rank 0: what it continues
   std::function<void(TokenId)> sink;  // rank 0
+  TokenIds forced;                    // instead of what is sampled, one after the other; empty: nothing is forced
   std::int64_t pending = 0;           // ids that the first step runs
   int enqueued = 0;                   // steps so far
   bool ended = false;
+  bool ran_beyond = false;  // a step after the end has completed the cache for the last token
+  Proposal proposal;        // of the step that is under way
   Generation generation;
+
+  int left() const { return work.max_tokens - static_cast<int>(generation.ids.size()); }
 };
 
 /// The sequence of a slot. Both models follow one token list.
@@ -32,9 +46,12 @@ struct Sequence {
   std::array<std::vector<std::int32_t>, 2> pages;
   std::int64_t capacity = 0;  // ids that the pages hold, rows of steps beyond an end left out
   SequenceRequest request;
+  NgramIndex ngrams;  // over leading ids
+  ProposalHistory history;
 
   /// Keeps the first `length` ids and puts `added` behind them.
   void replace_tail(std::int64_t length, std::span<const TokenId> added) {
+    ngrams.truncate(ids, length);
     ids.resize(static_cast<std::size_t>(length));
     ids.insert(ids.end(), added.begin(), added.end());
     for (std::int64_t& count : cached) count = std::min(count, length);

@@ -68,7 +68,7 @@ Generation Replayer::generate(Role role, Purpose purpose, std::span<const TokenI
   request.purpose = purpose;
   request.prefix = prefix;
   request.max_tokens = static_cast<int>(tokens);
-  return engine_.generate(sequence_, request, options_.sampling, draw_, /*ignore_eos=*/true);
+  return engine_.generate(sequence_, request, {options_.sampling, draw_, /*ignore_eos=*/true});
 }
 
 void Replayer::warm_up() {
@@ -124,7 +124,7 @@ std::optional<ReplayRecord> Replayer::run(const Trace& trace, std::size_t worklo
     std::function<void(TokenId)> sink;
     if (crosses) sink = [&](TokenId) { timing.token_seconds.push_back(watch.seconds()); };
     const Generation generation =
-        engine_.generate(sequence_, request, options_.sampling, draw_, /*ignore_eos=*/true, sink);
+        engine_.generate(sequence_, request, {options_.sampling, draw_, /*ignore_eos=*/true}, sink);
     timing.seconds = watch.seconds();
     check(std::cmp_equal(generation.ids.size(), asked.tokens), "a request without a stop is answered in full");
     timing.prefilled = generation.times.prefilled;

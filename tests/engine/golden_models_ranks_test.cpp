@@ -52,7 +52,7 @@ TEST_P(golden_models, float32_greedy_continuation) {
     const auto prompt = golden.at("prompt").get<TokenIds>();
     const Request request{.role = Role::target, .purpose = Purpose::takeover, .prefix = prompt, .max_tokens = 64};
     const int sequence = engine.open(200).value();
-    EXPECT_EQ(engine.generate(sequence, request, {}, {}, /*ignore_eos=*/true).ids, golden.at("greedy").get<TokenIds>());
+    EXPECT_EQ(engine.generate(sequence, request, {.ignore_eos = true}).ids, golden.at("greedy").get<TokenIds>());
   });
 }
 

@@ -51,7 +51,7 @@ class SingleSequence {
   explicit SingleSequence(Engine& engine) : engine_(engine), slot_(engine.open(engine.capacity()).value()) {}
 
   Generation generate(const Request& request, const SamplingParams& sampling, const DrawKey& key, bool ignore_eos) {
-    return engine_.generate(slot_, request, sampling, key, ignore_eos);
+    return engine_.generate(slot_, request, {sampling, key, ignore_eos});
   }
   void reset() { engine_.reset(slot_); }
   void close() { engine_.close(slot_); }
@@ -65,6 +65,11 @@ class SingleSequence {
 class LoadedModels {
  public:
   explicit LoadedModels(TokenIds eos = {}, std::int64_t capacity = 512, DType dtype = DType::float32)
+      : LoadedModels(std::move(eos), capacity, dtype, {}) {}
+
+  /// `draft_seed`: of the draft's weights; 1 makes it equal to the target.
+  LoadedModels(TokenIds eos, std::int64_t capacity, DType dtype, const SpeculationOptions& speculation,
+               std::uint64_t draft_seed = 2, double forced_acceptance = 1)
       : collectives_(Collectives::create(world(), device())) {
     Transformer::Options options;
     options.dtype = dtype;
@@ -73,11 +78,13 @@ class LoadedModels {
     options.dummy_weights = true;
     options.dummy_seed = 1;
     target_ = std::make_unique<Transformer>("", small_config(3), *collectives_, options);
-    options.dummy_seed = 2;
-    draft_ = std::make_unique<Transformer>("", small_config(2), *collectives_, options);
+    options.dummy_seed = draft_seed;
+    draft_ = std::make_unique<Transformer>("", small_config(draft_seed == 1 ? 3 : 2), *collectives_, options);
+    Engine::Options engine_options{.vocab_size = 199, .check_interval = 1};
+    engine_options.speculation = speculation;
+    engine_options.forced_acceptance = forced_acceptance;
     engine_ = std::make_unique<Engine>(world(), *collectives_, Engine::Model{target_.get(), eos},
-                                       Engine::Model{draft_.get(), eos},
-                                       Engine::Options{.vocab_size = 199, .check_interval = 1});
+                                       Engine::Model{draft_.get(), eos}, engine_options);
   }
 
   /// Rank 0 runs `root`, the others serve it.

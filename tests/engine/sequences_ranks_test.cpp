@@ -31,7 +31,7 @@ TEST_P(sequences, share_steps_and_get_the_tokens_that_they_have_alone) {
       const int sequence = engine.open(300).value();
       const DrawKey draw{3, 0, static_cast<std::uint32_t>(i)};
       alone.push_back(
-          engine.generate(sequence, request_for(Role::target, prompts()[i], lengths[i]), GetParam(), draw, false).ids);
+          engine.generate(sequence, request_for(Role::target, prompts()[i], lengths[i]), {GetParam(), draw}).ids);
       engine.close(sequence);
     }
 
@@ -40,7 +40,7 @@ TEST_P(sequences, share_steps_and_get_the_tokens_that_they_have_alone) {
     for (std::size_t i = 0; i < prompts().size(); ++i) {
       const int sequence = engine.open(300).value();
       const DrawKey draw{3, 0, static_cast<std::uint32_t>(i)};
-      engine.start(sequence, request_for(Role::target, prompts()[i], lengths[i]), GetParam(), draw, false);
+      engine.start(sequence, request_for(Role::target, prompts()[i], lengths[i]), {GetParam(), draw});
       running.push_back(sequence);
       index_of[sequence] = i;
     }
@@ -79,10 +79,10 @@ TEST(sequence_pages, are_given_back_and_used_again_in_any_order) {
     engine.close(small[0]);
     engine.close(small[2]);
     const int scattered = engine.open(400).value();  // pages 0, 2, 4 and 5
-    EXPECT_EQ(engine.generate(scattered, request_for(Role::draft, prompt, 40), kGreedy, {}, false).ids, expected);
+    EXPECT_EQ(engine.generate(scattered, request_for(Role::draft, prompt, 40), {kGreedy, {}}).ids, expected);
     const TokenIds other = prompt_of(20, 6);
-    const TokenIds beside = engine.generate(small[1], request_for(Role::draft, other, 20), kGreedy, {}, false).ids;
-    EXPECT_EQ(engine.generate(small[3], request_for(Role::draft, other, 20), kGreedy, {}, false).ids, beside);
+    const TokenIds beside = engine.generate(small[1], request_for(Role::draft, other, 20), {kGreedy, {}}).ids;
+    EXPECT_EQ(engine.generate(small[3], request_for(Role::draft, other, 20), {kGreedy, {}}).ids, beside);
   });
 }
 
@@ -92,7 +92,7 @@ TEST(sequence_pages, a_request_does_not_leave_its_sequence) {
     const int sequence = engine.open(20).value();
     const TokenIds prompt = prompt_of(15, 1);
     const auto generate = [&](std::span<const TokenId> prefix, int max_tokens) {
-      return engine.generate(sequence, request_for(Role::target, prefix, max_tokens), kGreedy, {}, false).ids.size();
+      return engine.generate(sequence, request_for(Role::target, prefix, max_tokens), {kGreedy, {}}).ids.size();
     };
     EXPECT_THROW(generate(prompt, 6), InternalError);
     EXPECT_THROW(generate({}, 6), InternalError);

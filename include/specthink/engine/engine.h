@@ -24,6 +24,7 @@
 #include "specthink/comm/process_group.h"
 #include "specthink/engine/decoder.h"
 #include "specthink/engine/sampling.h"
+#include "specthink/engine/speculation.h"
 #include "specthink/model/memory_plan.h"
 #include "specthink/model/page_allocator.h"
 #include "specthink/model/transformer.h"
@@ -32,16 +33,23 @@
 namespace specthink::inline engine {
 
 struct CommandHeader;
+struct DraftProposer;
 struct RowWork;
 struct Sequence;
+class Speculator;
 
 /// One model's work for a sequence, summed over requests. A step that several sequences share counts for each of them
 /// with its whole time: that is how long the sequence waited for it.
 struct PhaseTimes {
   std::int64_t prefilled = 0;  ///< positions run in steps of more than one row of the sequence
   double prefill_seconds = 0;
-  std::int64_t decode_steps = 0;  ///< with one row of the sequence
+  std::int64_t decode_steps = 0;  ///< with one row of the sequence, and the rows of what is proposed behind it
   double decode_seconds = 0;      ///< of these steps, sampling and host work included
+
+  // Of the draft, where it proposes for requests to the target.
+  std::int64_t proposal_prefilled = 0;  ///< positions that it caught up on, beyond one a step
+  std::int64_t proposal_steps = 0;
+  double proposal_seconds = 0;
 
   PhaseTimes& operator+=(const PhaseTimes& other);
   double milliseconds_per_step() const {
@@ -53,6 +61,17 @@ struct Generation {
   TokenIds ids;
   EndReason reason = EndReason::length;
   PhaseTimes times;
+  ProposalCounts ngram;
+  ProposalCounts draft_model;
+};
+
+/// How a request is answered.
+struct RequestOptions {
+  SamplingParams sampling{};
+  DrawKey draw{};
+  bool ignore_eos = false;
+  bool speculates = true;             ///< with the proposers that the engine has; changes no token
+  std::span<const TokenId> forced{};  ///< emitted instead of what is sampled: max_tokens ids; empty: none
 };
 
 class Engine {
@@ -68,6 +87,8 @@ class Engine {
     bool decode_kernels = true;   ///< use them where they can run a model; else LibTorch operators alone
     AllReduce all_reduce = AllReduce::automatic;  ///< of the decode kernels
     double wait_limit_seconds = 300;              ///< of the decode kernels, for another rank
+    SpeculationOptions speculation{};
+    double forced_acceptance = 1;  ///< of the draft's proposals where tokens are forced
   };
 
   /// Group, collectives and models must outlive the engine.
@@ -91,7 +112,7 @@ class Engine {
 
   /// Begins a request: continues request.prefix, of which what the caches hold already is used. The sequence has no
   /// other request under way. `sink` sees each token as it is sampled.
-  void start(int sequence, const Request& request, const SamplingParams& sampling, const DrawKey& key, bool ignore_eos,
+  void start(int sequence, const Request& request, const RequestOptions& options,
              std::function<void(TokenId)> sink = {});
 
   /// Runs requests of one model, started and not ended, in steps that they share, until at least one has ended; returns
@@ -103,8 +124,11 @@ class Engine {
   Generation take(int sequence);
 
   /// start(), run() and take() of one sequence.
-  Generation generate(int sequence, const Request& request, const SamplingParams& sampling, const DrawKey& key,
-                      bool ignore_eos, std::function<void(TokenId)> sink = {});
+  Generation generate(int sequence, const Request& request, const RequestOptions& options,
+                      std::function<void(TokenId)> sink = {});
+
+  /// Sets the costs that the number of proposals is chosen by, on every rank.
+  void set_step_costs(const StepCosts& costs);
 
   /// Log-probability of ids[i+1] after ids[0..i], for every i. Needs room for a sequence of them.
   std::vector<float> score(Role role, std::span<const TokenId> ids);
@@ -139,6 +163,7 @@ class Engine {
   void receive_stop_table(const CommandHeader& header);
   void start_requests(Role role, std::span<const RowWork> works, std::span<const TokenId> payload);
   void run_requests(Role role, std::span<const RowWork> works);
+  DraftProposer draft_proposer(Role role, const RowWork& work) const;
   void execute_score(const CommandHeader& header, std::span<const TokenId> ids);
   void compare_ranks(std::span<const RowWork> works) const;
   Decoder& decoder_of(ModelState& state, const RowWork& work) const;
@@ -151,7 +176,8 @@ class Engine {
   Collectives& collectives_;
   Options options_;
   std::unique_ptr<ModelState> target_;
-  std::unique_ptr<ModelState> draft_;        // null: there is none
+  std::unique_ptr<ModelState> draft_;  // null: there is none
+  std::unique_ptr<Speculator> speculator_;
   std::vector<Sequence> sequences_;          // by slot
   std::vector<std::uint16_t> stop_entries_;  // of the table that is being installed
   bool has_stop_table_ = false;

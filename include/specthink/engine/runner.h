@@ -10,12 +10,13 @@
 namespace specthink::inline engine {
 
 struct RunOptions {
-  SamplingParams sampling;
-  DrawKey draw;
+  SamplingParams sampling{};
+  DrawKey draw{};
+  bool speculates = true;  ///< with the engine's proposers; changes no token
   /// Sees every token that is certain to stay, once, in order, as early as it is known.
-  std::function<void(TokenId, Origin)> on_token;
+  std::function<void(TokenId, Origin)> on_token{};
   /// Asked between requests: true ends the run as interrupted.
-  std::function<bool()> interrupted;
+  std::function<bool()> interrupted{};
 };
 
 struct EngineRun {

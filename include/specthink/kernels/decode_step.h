@@ -60,6 +60,7 @@ struct StepRequest {
   int stop_table = -1;               ///< id of set_stop_table(); -1: triggers do not end the request
   std::uint32_t stop_state = 0;
   StepSampling sampling;
+  std::span<const TokenId> forced;  ///< emitted instead of what is sampled: at least max_tokens; empty: nothing is
 };
 
 /// The rows of one sequence in the coming step.

@@ -1,21 +1,39 @@
 // Who wrote what, and the work beside it.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
 namespace specthink::inline schedule {
+
+constexpr std::size_t kMaxProposals = 15;  ///< of a step: its rows but one
+
+/// What a proposer of token-level speculation proposed for a model to verify, and what of it was kept, by place in the
+/// step: index 0 is the token right behind the text.
+struct ProposalCounts {
+  std::array<std::int64_t, kMaxProposals> proposed{};
+  std::array<std::int64_t, kMaxProposals> accepted{};
+
+  std::int64_t num_proposed() const;
+  std::int64_t num_accepted() const;
+  ProposalCounts& operator+=(const ProposalCounts& other);
+  bool operator==(const ProposalCounts&) const = default;
+};
 
 /// Token counts of one run (or a sum of runs).
 struct Ledger {
   std::int64_t draft = 0;  ///< generated tokens that stayed, by origin
   std::int64_t target = 0;
   std::int64_t injected = 0;
-  std::int64_t draft_wasted = 0;     ///< discarded probes and proposals
+  std::int64_t draft_wasted = 0;     ///< discarded probes, refused proposals
   std::int64_t target_wasted = 0;    ///< rejected answers
   std::int64_t draft_prefilled = 0;  ///< positions a model had to catch up on
   std::int64_t target_prefilled = 0;
   std::int64_t nominal_target_tokens = 0;  ///< sum of nominal lengths in the log
+  ProposalCounts ngram;                    ///< proposals of n-grams, for either model
+  ProposalCounts draft_model;              ///< proposals of the draft, for the target
 
   std::int64_t generated() const { return draft + target + injected; }
   double target_share() const;          ///< target / generated, 0 for an empty run
