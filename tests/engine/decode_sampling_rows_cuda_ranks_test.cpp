@@ -194,6 +194,16 @@ TEST_P(proposals_test, are_kept_up_to_the_first_that_differs) {
   }
 }
 
+TEST_P(proposals_test, forced_ids_take_the_place_of_what_is_sampled) {
+  // Four tokens of the request are emitted already; of the six that are left, the step emits the next five.
+  const std::vector<std::int32_t> ids{11, 12, 13, 14, 21, 22, 23, 24, 25, 26};
+  const at::Tensor forced = at::tensor(at::ArrayRef<std::int32_t>(ids), at::kInt).to(device());
+  state_.left = 6;
+  state_.forced_end = forced.const_data_ptr<std::int32_t>() + 10;
+  EXPECT_EQ(verify({21, 22, 23, 24}).tokens, (std::vector<TokenId>{21, 22, 23, 24, 25}));
+  EXPECT_EQ(verify({21, 22, 99, 24}).tokens, (std::vector<TokenId>{21, 22, 23}));
+}
+
 TEST_P(proposals_test, end_at_eos) {
   state_.num_eos = 1;
   state_.eos[0] = chosen_[2];

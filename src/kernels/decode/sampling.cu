@@ -299,7 +299,8 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
       if (is_better(scores[i], id_of(top[i]), scores[chosen], id_of(top[chosen]))) chosen = i;
     }
   }
-  const std::uint64_t choice = encode_choice(id_of(top[chosen]), bad);
+  const std::int32_t token = state.forced_end ? __ldg(state.forced_end - state.left + sampled) : id_of(top[chosen]);
+  const std::uint64_t choice = encode_choice(token, bad);
   if (proposals == 0) {
     emit(p, state, entry, entry_index, 0, [&](int) { return choice; });
   } else {

@@ -22,6 +22,7 @@ struct SlotState {
   const std::uint16_t* stop_entries;  ///< [states, stop_vocab]: next state and kStopMatched; null: no triggers
   std::int64_t stop_vocab;            ///< ids without an entry leave the state as it is
   std::int64_t vocab_limit;           ///< ids from here on are never sampled
+  const std::int32_t* forced_end;     ///< end of the ids that the request emits whatever is sampled; null: none
   float temperature;                  ///< 0 is greedy
   float top_p;
 

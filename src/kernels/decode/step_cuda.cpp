@@ -98,6 +98,7 @@ class CudaDecodeStep final : public DecodeStep {
     std::uint32_t next_serial = 1;
     bool begun = false;    // a request
     bool started = false;  // its first step is enqueued: there is a token to go on with
+    at::Tensor forced;     // ids that the request emits
   };
   struct StopTable {
     at::Tensor entries;  // uint16 as int16
@@ -183,6 +184,12 @@ void CudaDecodeStep::begin(int slot, const StepRequest& request) {
     state.stop_vocab = table.vocab;
   }
   state.vocab_limit = sampling.vocab_limit;
+  if (!request.forced.empty()) {
+    check(request.forced.size() >= static_cast<std::size_t>(request.max_tokens), "fewer forced ids than can be emitted");
+    which.forced = at::from_blob(const_cast<TokenId*>(request.forced.data()), {request.max_tokens}, at::kInt)
+                       .to(model_.device());
+    state.forced_end = which.forced.const_data_ptr<std::int32_t>() + request.max_tokens;
+  }
   state.temperature = sampling.params.temperature;
   state.top_p = sampling.params.top_p;
   state.top_k = sampling.params.temperature == 0 ? 1 : sampling.params.top_k;
