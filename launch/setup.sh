@@ -5,6 +5,7 @@
 #   launch/setup.sh program      without the tests
 #   launch/setup.sh packages     only the distribution's packages  \ steps of their own, so that an image
 #   launch/setup.sh libraries    only LibTorch, CMake and ninja    / (docker/) need not repeat them for each change
+#   launch/setup.sh eval         only the Python packages of evaluations: math-verify and datasets
 #   launch/setup.sh runtime      only the packages that a built program needs to run, as the build found them
 #
 #   SPECTHINK_CUDA=ON|OFF|AUTO   build the CUDA code (default AUTO: when nvcc is found)
@@ -141,6 +142,24 @@ find_tools() {
   fi
 }
 
+# --- Evaluations ----------------------------------------------------------------------------------------------------------
+# math-verify, which the judge asks for what its own arithmetic leaves open, and datasets, with which get_task.py reads the
+# hub, in a virtual environment of their own beside the program. Newer releases of datasets run no loading scripts, which
+# some tasks need.
+install_evaluation() {
+  local eval_dir=$build_dir/eval
+  if ! "$eval_dir/bin/python3" -c 'import math_verify, datasets, yaml' 2>/dev/null; then
+    say "making a virtual environment in $eval_dir"
+    mkdir -p "$build_dir"
+    python3 -m venv "$eval_dir" || die "python3 -m venv failed: install python3-venv"
+    say "installing math-verify and datasets with pip"
+    "$eval_dir/bin/python3" -m pip install --quiet --disable-pip-version-check 'math-verify[antlr4_13_2]>=0.8,<1' \
+      'datasets>=2.19,<4' || die "pip could not install math-verify and datasets"
+  fi
+  cp "$source_dir/launch/math_verify_helper.py" "$eval_dir/"
+  say "evaluations are ready: $eval_dir"
+}
+
 # --- Build ----------------------------------------------------------------------------------------------------------------
 case $step in
   all | program | packages) install_packages "${packages[@]}" ;;
@@ -149,8 +168,12 @@ case $step in
     mapfile -t linked <"$runtime_list"
     install_packages "${runtime_packages[@]}" "${linked[@]}"
     ;;
+  eval)
+    install_evaluation
+    exit 0
+    ;;
   libraries) ;;
-  *) die "unknown step '$step', expected program, packages, libraries, runtime or nothing" ;;
+  *) die "unknown step '$step', expected program, packages, libraries, eval, runtime or nothing" ;;
 esac
 [[ $step != packages && $step != runtime ]] || exit 0
 

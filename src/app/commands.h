@@ -16,6 +16,7 @@ int run_tokenize(const Invocation& invocation);
 int run_plan(const Invocation& invocation);
 int run_bench_kernels(const Invocation& invocation);
 int run_config(const Invocation& invocation);
+int run_judge(const Invocation& invocation);
 int run_merge(const Invocation& invocation);
 int run_doctor(const Invocation& invocation);
 

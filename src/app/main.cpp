@@ -37,6 +37,8 @@ int run_command(const Invocation& invocation) {
       return run_replay(invocation);
     case kDoctor:
       return run_doctor(invocation);
+    case kJudge:
+      return run_judge(invocation);
     case kMerge:
       return run_merge(invocation);
     case kBenchKernels:

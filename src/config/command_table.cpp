@@ -45,6 +45,11 @@ const std::vector<CommandInfo>& command_table() {
        "shares of the read bandwidth as Markdown tables; with --format json one object. Needs one process and no "
        "weights.",
        ""},
+      {kJudge, RunsOn::rank_0, "judge", "judge answers of any texts",
+       "Reads lines {\"text\", \"gold\", \"dataset\"} and prints for each, in order, {\"correct\", \"answer\", "
+       "\"judge\", "
+       "\"reason\"}: whether the text's answer is the known one of that data set (math500, gsm8k, gpqa, ...).",
+       ""},
       {kConfig, RunsOn::rank_0, "config", "settings as they come out, and where each comes from",
        "Prints the resolved settings as a YAML file with the source of each; with --format json as one object.", ""},
   };
@@ -73,6 +78,10 @@ const char* title_of(Group group) {
       return "Machine";
     case Group::kernels:
       return "Kernels";
+    case Group::prompts:
+      return "Prompts";
+    case Group::judging:
+      return "Problems and answers";
     case Group::output:
       return "Output";
   }

@@ -61,6 +61,23 @@ class Resolver {
     }
   }
 
+  // The same variable of the chat template, set in two ways.
+  void check_thinking() const {
+    const std::string& text = settings_.evaluation.chat_template_kwargs;
+    if (text.empty()) return;
+    const Json kwargs = Json::parse(text);
+    for (const char* key : {"messages", "add_generation_prompt"}) {
+      if (kwargs.contains(key)) {
+        throw UserError("{}: '{}' is not for the user to set", source(*find_option("chat_template_kwargs")), key);
+      }
+    }
+    const auto thinking = kwargs.find("enable_thinking");
+    const std::string given = source(*find_option("thinking"));
+    if (thinking == kwargs.end() || given == "default" || *thinking == settings_.generate.thinking) return;
+    throw UserError("{} says enable_thinking: {}, {} says {}; leave out one of them",
+                    source(*find_option("chat_template_kwargs")), thinking->dump(), given, settings_.generate.thinking);
+  }
+
   Invocation finish(const CommandLine& line) const {
     const CommandInfo& command = *line.command;
     Invocation invocation{command.bit, command.runs_on, command.name, settings_, line.config.value_or(""), {}};
@@ -116,6 +133,7 @@ ParseResult parse_invocation(int argc, const char* const* argv, const Environmen
   resolver.read_environment(environment);
   resolver.read_flags(line.flags);
   resolver.check(*line.command);
+  resolver.check_thinking();
   return resolver.finish(line);
 }
 

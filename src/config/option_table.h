@@ -26,7 +26,7 @@ struct CommandInfo {
 const std::vector<CommandInfo>& command_table();
 
 /// A heading of the help.
-enum class Group { input, models, ranks, schedule, sampling, bench, replay, tokenize, plan, kernels, output };
+enum class Group { input, models, ranks, schedule, sampling, bench, replay, tokenize, plan, kernels, prompts, judging, output };
 const char* title_of(Group group);
 
 struct Option {

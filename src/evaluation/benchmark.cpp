@@ -56,7 +56,10 @@ Json plan_settings(const Task& task, const std::vector<Problem>& problems, const
 }  // namespace
 
 Benchmark::Benchmark(const Task& task, std::vector<Problem> problems, BenchmarkOptions options)
-    : answer_rule_(task.answer_rule), problems_(std::move(problems)), options_(std::move(options)) {
+    : answer_rule_(task.answer_rule),
+      judge_(options.judge),
+      problems_(std::move(problems)),
+      options_(std::move(options)) {
   check(!problems_.empty() && options_.num_runs > 0 && !options_.modes.empty(), "a benchmark has something to run");
   if (options_.output_dir.empty()) options_.output_dir = ".";
   plan_ = {.modes = options_.modes,
@@ -112,7 +115,7 @@ std::vector<RunKey> Benchmark::pending() const {
 }
 
 RunRecord Benchmark::record(RunRecord record) {
-  judge(record, problem(record.key), answer_rule_);
+  judge_.record(record, problem(record.key), answer_rule_);
   try {
     check(log_.has_value(), "a benchmark is started before runs are recorded");
     log_->append(record);

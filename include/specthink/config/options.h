@@ -28,6 +28,7 @@ enum Subcommand : unsigned {
   kDoctor = 128,
   kMerge = 256,
   kBenchKernels = 512,
+  kJudge = 4096,
 };
 
 /// Where a command runs.

@@ -23,6 +23,16 @@ enum class AllReduce { automatic, fused, nccl };
 enum class Format { automatic, text, json, jsonl };  ///< automatic: what the command prints by default
 enum class TestMode { large, spec, both, all };      ///< all: both, and the draft alone
 
+/// Who compares answers: this program's arithmetic, math-verify in a helper process, or the first and, for what it
+/// leaves open, the second where that is installed.
+enum class JudgeMode : std::uint8_t { exact, math_verify, both };
+
+/// In which order a question's options stand: shuffled by question and seed, or the right one first as in the original.
+enum class ChoiceOrder : std::uint8_t { shuffled, original };
+
+/// Whose system prompts and user templates go around problems.
+enum class ModelPromptsSource : std::uint8_t { none, original };
+
 /// How a recorded run is replayed (replay/workload.h).
 enum class ReplayLoop : std::uint8_t { original, fixed, target };
 
@@ -157,6 +167,20 @@ struct BenchKernelsSettings {
   friend bool operator==(const BenchKernelsSettings&, const BenchKernelsSettings&) = default;
 };
 
+/// What prompts consist of besides the problem, and how answers are judged.
+struct EvaluationSettings {
+  JudgeMode judge = JudgeMode::both;
+  ChoiceOrder choice_order = ChoiceOrder::shuffled;
+  std::string answers;                                ///< JSONL of texts to judge; empty: stdin
+  std::optional<std::string> system_prompt;           ///< text, or @file
+  std::optional<std::string> system_prompt_template;  ///< a name in model_configs
+  ModelPromptsSource model_prompts = ModelPromptsSource::none;
+  std::string model_configs;         ///< the original's model_configs.yaml; empty: of data_dir
+  std::string chat_template_kwargs;  ///< a JSON object; empty: none
+
+  friend bool operator==(const EvaluationSettings&, const EvaluationSettings&) = default;
+};
+
 struct Settings {
   ScheduleSettings schedule;
   SamplingSettings sampling;
@@ -167,6 +191,7 @@ struct Settings {
   PlanSettings plan;
   ReplaySettings replay;
   BenchKernelsSettings bench_kernels;
+  EvaluationSettings evaluation;
   std::string data_dir;  ///< where task files find their problems first, and recorded runs; empty when not given
   int max_tokens = 0;    ///< generated tokens at most
   Format format = Format::automatic;

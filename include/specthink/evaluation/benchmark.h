@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "specthink/evaluation/judge.h"
 #include "specthink/evaluation/task.h"
 #include "specthink/report/result_file.h"
 #include "specthink/report/run_log.h"
@@ -30,6 +31,8 @@ struct BenchmarkOptions {
   std::size_t num_runs = 1;
   Part part;  ///< which share of the problems; their numbers, and with them all draws, stay those of the whole
   BenchmarkConfig config;
+
+  JudgeMode judge = JudgeMode::exact;
 
   /// Everything else that decides what a run computes: compat, seed, the schedule, dtype, number of ranks ... It is
   /// added to the files' `config`, and a benchmark is resumed only with the same.
@@ -81,6 +84,7 @@ class Benchmark {
   [[noreturn]] void fail_safely(const std::string& message) const;
 
   AnswerRule answer_rule_;
+  Judge judge_;
   std::vector<Problem> problems_;
   BenchmarkOptions options_;
   RunPlan plan_;

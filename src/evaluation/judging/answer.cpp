@@ -9,6 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "evaluation/judging/boxes.h"
+#include "evaluation/judging/statements.h"
+#include "evaluation/math/compare.h"
 #include "specthink/base/error.h"
 #include "specthink/base/log.h"
 #include "specthink/base/strings.h"
@@ -26,16 +29,6 @@ std::string_view trim(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kBlank);
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
-
-// Length of a box command that begins `text`, its brace included; 0 when there is none.
-std::size_t box_command(std::string_view text) {
-  for (const std::string_view command : {"\\boxed", "\\fbox"}) {
-    if (!text.starts_with(command)) continue;
-    const std::size_t brace = text.find_first_not_of(kBlank, command.size());
-    if (brace != std::string_view::npos && text[brace] == '{') return brace + 1;
-  }
-  return 0;
 }
 
 std::string pcre_message(int code) {
@@ -61,39 +54,30 @@ std::size_t next_character(std::string_view text, std::size_t at) {
 
 PCRE2_SPTR as_pcre(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
 
+constexpr std::string_view kThinkingEnds = "</think>";
+
+// A box of a task with letters holds its letter, or no answer.
+std::optional<std::string> from_box(const std::string& content, int num_choices) {
+  if (num_choices == 0) return content;
+  const auto letter = leading_choice(content, num_choices);
+  return letter ? std::optional(std::string(1, *letter)) : std::nullopt;
+}
+
+std::optional<std::string> from_prose(std::string_view text, int num_choices) {
+  if (num_choices > 0) {
+    const auto letter = last_choice(text, num_choices);
+    return letter ? std::optional(std::string(1, *letter)) : std::nullopt;
+  }
+  auto stated = last_statement(text);
+  return stated ? stated : last_number(text);
+}
+
 }  // namespace
 
-std::optional<std::string> last_boxed(std::string_view text) {
-  struct Brace {
-    std::size_t content;  // where it begins
-    bool boxed;
-  };
-  std::vector<Brace> open;
-  std::string_view best;
-  std::size_t best_begin = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\') {
-      if (const std::size_t length = box_command(text.substr(i))) {
-        i += length - 1;
-        open.push_back({i + 1, true});
-      } else {
-        ++i;  // an escaped brace is none
-      }
-    } else if (text[i] == '{') {
-      open.push_back({i + 1, false});
-    } else if (text[i] == '}' && !open.empty()) {
-      const Brace brace = open.back();
-      open.pop_back();
-      const std::string_view content = trim(text.substr(brace.content, i - brace.content));
-      // The inner one of two nested boxes began last.
-      if (brace.boxed && !content.empty() && brace.content > best_begin) {
-        best = content;
-        best_begin = brace.content;
-      }
-    }
-  }
-  if (best.empty()) return std::nullopt;
-  return std::string(best);
+std::optional<std::string> last_boxed(std::string_view text) { return find_boxes(text).last; }
+
+bool same_answer(std::string_view given, std::string_view expected) {
+  return compare_answers(given, expected) == Same::yes;
 }
 
 struct AnswerRule::Pattern {
@@ -123,8 +107,33 @@ AnswerRule::AnswerRule(std::string_view pattern, std::string_view source) {
   pattern_ = std::move(compiled);
 }
 
+AnswerRule AnswerRule::choice(int num_choices) {
+  check(num_choices >= 2 && num_choices <= 26, "a choice is one of 2 to 26 letters");
+  AnswerRule rule;
+  rule.num_choices_ = num_choices;
+  return rule;
+}
+
 std::optional<std::string> AnswerRule::find(std::string_view text) const {
-  if (!pattern_) return last_boxed(text);
+  if (pattern_) return find_pattern(text);
+  const std::size_t end_of_thinking = text.rfind(kThinkingEnds);
+  const std::string_view part =
+      end_of_thinking == std::string_view::npos ? text : text.substr(end_of_thinking + kThinkingEnds.size());
+  const Boxes boxes = find_boxes(part);
+  if (boxes.last) return from_box(*boxes.last, num_choices_);
+  if (boxes.has_open) return std::nullopt;
+  if (auto stated = from_prose(part, num_choices_)) return stated;
+  const Boxes anywhere = find_boxes(text);
+  return anywhere.last ? from_box(*anywhere.last, num_choices_) : std::nullopt;
+}
+
+std::optional<bool> AnswerRule::compare(std::string_view given, std::string_view expected) const {
+  if (num_choices_ > 0) return given == expected;
+  const Same same = compare_answers(given, expected);
+  return same == Same::unknown ? std::nullopt : std::optional(same == Same::yes);
+}
+
+std::optional<std::string> AnswerRule::find_pattern(std::string_view text) const {
   const std::string valid = replace_invalid_utf8(text);
   const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> match(
       pcre2_match_data_create_from_pattern(pattern_->code.get(), nullptr), pcre2_match_data_free);

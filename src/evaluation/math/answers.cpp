@@ -1,0 +1,57 @@
+// Two answers as people write them.
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "evaluation/math/collections.h"
+#include "evaluation/math/compare.h"
+#include "evaluation/math/syntax/parser.h"
+#include "evaluation/math/words.h"
+
+namespace specthink::inline evaluation {
+namespace {
+
+constexpr std::size_t kMaxAnswer = 4096;  // bytes; what is longer is no answer
+
+std::string without_blanks(std::string text) {
+  std::erase_if(text, [](char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; });
+  return text;
+}
+
+bool is_listing(const std::optional<Node>& node) {
+  return node && (is_collection(*node) || node->kind == NodeKind::tuple);
+}
+
+Same compare_words(std::string_view given, const std::string& known_words) {
+  const auto words = words_of(given);
+  return same_if(words && *words == known_words);
+}
+
+}  // namespace
+
+Same compare_answers(std::string_view given, std::string_view known) {
+  if (given.size() > kMaxAnswer || known.size() > kMaxAnswer) return same_if(given == known);
+  const std::string plain_given = without_blanks(visible_text(given));
+  const std::string plain_known = without_blanks(visible_text(known));
+  if (plain_given.empty() || plain_known.empty()) return Same::no;
+  if (is_option(known)) {
+    const auto letter = option_letter(given);
+    return same_if(letter && letter == option_letter(known));
+  }
+  if (const auto words = words_of(known)) return compare_words(given, *words);
+  const auto a = parse_answer(given);
+  const auto b = parse_answer(known);
+  if (!a || !b) return plain_given == plain_known ? Same::yes : Same::unknown;
+  Same same = same_value(*a, *b);
+  if (same == Same::yes) return same;
+  // 1,234 is a number, or two in a list where the other answer is one.
+  const bool has_comma = given.find(',') != std::string_view::npos || known.find(',') != std::string_view::npos;
+  if (has_comma && is_listing(a) != is_listing(b)) {
+    const auto c = is_listing(a) ? a : parse_answer(given, Comma::separates);
+    const auto d = is_listing(b) ? b : parse_answer(known, Comma::separates);
+    if (c && d) same = same_value(*c, *d);
+  }
+  return same;
+}
+
+}  // namespace specthink::inline evaluation

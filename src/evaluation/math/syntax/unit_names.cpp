@@ -1,0 +1,105 @@
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+
+#include "evaluation/math/syntax/names.h"
+
+namespace specthink::inline evaluation {
+
+std::string_view canonical_unit(std::string_view name) {
+  static const std::unordered_map<std::string_view, std::string_view> map{{"cm", "cm"},
+                                                                          {"centimeter", "cm"},
+                                                                          {"centimetre", "cm"},
+                                                                          {"m", "m"},
+                                                                          {"meter", "m"},
+                                                                          {"metre", "m"},
+                                                                          {"mm", "mm"},
+                                                                          {"millimeter", "mm"},
+                                                                          {"millimetre", "mm"},
+                                                                          {"km", "km"},
+                                                                          {"kilometer", "km"},
+                                                                          {"kilometre", "km"},
+                                                                          {"in", "in"},
+                                                                          {"inch", "in"},
+                                                                          {"inche", "in"},
+                                                                          {"ft", "ft"},
+                                                                          {"foot", "ft"},
+                                                                          {"feet", "ft"},
+                                                                          {"yd", "yd"},
+                                                                          {"yard", "yd"},
+                                                                          {"mile", "mi"},
+                                                                          {"mi", "mi"},
+                                                                          {"kg", "kg"},
+                                                                          {"kilogram", "kg"},
+                                                                          {"g", "g"},
+                                                                          {"gram", "g"},
+                                                                          {"mg", "mg"},
+                                                                          {"milligram", "mg"},
+                                                                          {"lb", "lb"},
+                                                                          {"pound", "lb"},
+                                                                          {"oz", "oz"},
+                                                                          {"ounce", "oz"},
+                                                                          {"s", "s"},
+                                                                          {"sec", "s"},
+                                                                          {"second", "s"},
+                                                                          {"min", "min"},
+                                                                          {"minute", "min"},
+                                                                          {"mins", "min"},
+                                                                          {"h", "h"},
+                                                                          {"hr", "h"},
+                                                                          {"hour", "h"},
+                                                                          {"day", "day"},
+                                                                          {"week", "week"},
+                                                                          {"month", "month"},
+                                                                          {"year", "year"},
+                                                                          {"yr", "year"},
+                                                                          {"mph", "mph"},
+                                                                          {"degree", "degree"},
+                                                                          {"deg", "degree"},
+                                                                          {"cent", "cent"},
+                                                                          {"dollar", "dollar"},
+                                                                          {"usd", "dollar"},
+                                                                          {"euro", "euro"},
+                                                                          {"percent", "percent"},
+                                                                          {"liter", "l"},
+                                                                          {"litre", "l"},
+                                                                          {"ml", "ml"},
+                                                                          {"milliliter", "ml"},
+                                                                          {"unit", "unit"},
+                                                                          {"newton", "n"},
+                                                                          {"joule", "j"},
+                                                                          {"j", "j"},
+                                                                          {"watt", "w"},
+                                                                          {"volt", "v"},
+                                                                          {"ampere", "a"},
+                                                                          {"hz", "hz"},
+                                                                          {"hertz", "hz"},
+                                                                          {"pa", "pa"},
+                                                                          {"pascal", "pa"},
+                                                                          {"mol", "mol"},
+                                                                          {"mole", "mol"},
+                                                                          {"k", "k"},
+                                                                          {"kelvin", "k"},
+                                                                          {"ev", "ev"},
+                                                                          {"kj", "kj"},
+                                                                          {"nm", "nm"},
+                                                                          {"radian", "radian"},
+                                                                          {"rad", "radian"},
+                                                                          {"c", "celsius"},
+                                                                          {"f", "fahrenheit"},
+                                                                          {"celsius", "celsius"},
+                                                                          {"fahrenheit", "fahrenheit"},
+                                                                          {"kmh", "kmh"},
+                                                                          {"erg", "erg"},
+                                                                          {"n", "n"}};
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  auto found = map.find(lower);
+  if (found == map.end() && lower.size() > 2 && lower.back() == 's') {
+    found = map.find(std::string_view(lower).substr(0, lower.size() - 1));
+  }
+  return found == map.end() ? std::string_view() : found->second;
+}
+
+}  // namespace specthink::inline evaluation

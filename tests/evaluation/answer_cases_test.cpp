@@ -1,0 +1,89 @@
+// Judged answers of many kinds: text, stored answer and verdict.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "fixtures.h"
+#include "specthink/base/json.h"
+#include "specthink/evaluation/gold.h"
+#include "specthink/evaluation/judge.h"
+
+namespace specthink {
+namespace {
+
+struct Score {
+  std::size_t cases = 0;
+  std::size_t wrong = 0;
+  std::size_t false_accepts = 0;
+};
+
+Score judge_cases(const std::filesystem::path& path) {
+  const Judge judge;
+  Score score;
+  std::ifstream in(path);
+  for (std::string line; std::getline(in, line);) {
+    const Json c = parse_json(line, path.string());
+    const auto form = answer_form_of(c.at("dataset").get<std::string>());
+    if (!form) ADD_FAILURE() << line;
+    if (!form) continue;
+    const std::string known = known_answer(c.at("gold"), *form, path.string());
+    const Verdict verdict = judge.text(c.at("text").get<std::string>(), known, form->rule());
+    ++score.cases;
+    if (verdict.correct == c.at("expected").get<bool>()) continue;
+    ++score.wrong;
+    if (verdict.correct) ++score.false_accepts;
+    std::cout << known << " | " << verdict.answer.value_or("(none)") << " | " << c.at("why") << "\n";
+  }
+  std::cout << "checked " << score.cases << " judged answers, " << score.wrong << " judged otherwise\n";
+  return score;
+}
+
+TEST(answer_cases, own_cases_are_all_right) {
+  const Score score = judge_cases(own_data() / "answer_cases" / "cases.jsonl");
+  EXPECT_GE(score.cases, 150u);
+  EXPECT_EQ(score.wrong, 0u);
+}
+
+TEST(answer_cases, shared_cases) {
+  const auto path = shared_data() / "answer_cases" / "cases.jsonl";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no shared data in " << shared_data();
+  const Score score = judge_cases(path);
+  EXPECT_EQ(score.false_accepts, 0u);
+  EXPECT_LE(static_cast<double>(score.wrong), 0.03 * static_cast<double>(score.cases));
+}
+
+TEST(answer_cases, gold_of_another_form_is_refused) {
+  const auto message = [](const char* dataset, const Json& gold) {
+    return message_of<UserError>([&] { known_answer(gold, *answer_form_of(dataset), "f:1"); });
+  };
+  expect_contains(message("gsm8k", "no mark"), "f:1: expected a solution with its answer behind ####");
+  expect_contains(message("minerva", "no box"), "\\boxed{}");
+  expect_contains(message("mmlu", 4), "found 4");
+  expect_contains(message("mmlu", "yes"), "letter");
+  expect_contains(message("arc", "5"), "found \"5\"");
+  expect_contains(message("gpqa", "E"), "found \"E\"");
+  expect_contains(message("math500", Json::array()), "string or a number");
+  expect_contains(message("olympiadbench", Json::array()), "list of answers");
+  EXPECT_FALSE(answer_form_of("livecodebench"));
+}
+
+TEST(answer_cases, gold_forms) {
+  const auto known = [](const char* dataset, const Json& gold) {
+    return known_answer(gold, *answer_form_of(dataset), "f:1");
+  };
+  EXPECT_EQ(known("amc23", 27.0), "27");
+  EXPECT_EQ(known("amc23", -6), "-6");
+  EXPECT_EQ(known("gsm8k", "2*3=<<2*3=6>>6\n#### 1,250"), "1,250");
+  EXPECT_EQ(known("minervamath", "so $\\boxed{\\frac{1}{2}}$."), "\\frac{1}{2}");
+  EXPECT_EQ(known("olympiadbench_math_en", Json::array({"$1$", "$-2$"})), "$1$, $-2$");
+  EXPECT_EQ(known("mmlu", 2), "C");
+  EXPECT_EQ(known("mmlu_pro", "J"), "J");
+  EXPECT_EQ(known("arc_c", "4"), "D");
+  EXPECT_EQ(known("arc_c", 1), "A");
+}
+
+}  // namespace
+}  // namespace specthink
