@@ -48,6 +48,7 @@ BenchmarkOptions benchmark_options(const Invocation& invocation, int ranks) {
   options.modes = run_modes(test_mode_of(invocation));
   options.part = settings.bench.part;
   options.num_runs = static_cast<std::size_t>(settings.bench.num_runs);
+  options.judge = settings.evaluation.judge;
   options.config.config_path = invocation.config_path.string();
   options.config.target_model = settings.models.target;
   options.config.speculative_model = settings.models.draft;
@@ -121,7 +122,8 @@ class BenchCommand {
     if (!is_first()) return;
     const Task task = load_task(task_file(settings_));
     std::vector<Problem> problems =
-        load_problems(task, settings_.data_dir, static_cast<std::size_t>(settings_.bench.num_problems));
+        load_problems(task, settings_.data_dir, static_cast<std::size_t>(settings_.bench.num_problems),
+                      {.choice_order = settings_.evaluation.choice_order, .seed = settings_.sampling.seed});
     benchmark_.emplace(task, std::move(problems), benchmark_options(invocation_, groups_.own().size()));
     benchmark_->prepare();
   }

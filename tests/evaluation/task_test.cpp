@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "evaluation/prompt_template.h"
+#include "evaluation/tasks/prompt_template.h"
 #include "fixtures.h"
 
 namespace specthink {

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "evaluation/prompt_template.h"
+#include "evaluation/tasks/original_task.h"
+#include "evaluation/tasks/prompt_template.h"
 #include "specthink/base/error.h"
 #include "specthink/base/strings.h"
 #include "specthink/config/yaml.h"
@@ -42,6 +43,7 @@ void check_template(const Task& task, const std::string& where) {
 
 Task load_task(const std::filesystem::path& path) {
   const YamlValue root = read_yaml(path);
+  if (root.kind == YamlValue::Kind::map && root.find("handler")) return read_original_task(root, path);
   if (root.kind != YamlValue::Kind::map) {
     throw UserError("{}:{}: expected a map with the keys name, template and data, found {}", path.string(),
                     std::max(root.line, 1), root.describe());

@@ -1,4 +1,4 @@
-#include "evaluation/prompt_template.h"
+#include "evaluation/tasks/prompt_template.h"
 
 #include <cstddef>
 
