@@ -198,7 +198,10 @@ std::string ChatTemplate::render(const OrderedJson& messages, const Options& opt
     variables.emplace_back("tools", Value());  // none, but defined, as in the reference
     variables.emplace_back("documents", Value());
     variables.emplace_back("add_generation_prompt", options.add_generation_prompt);
-    variables.emplace_back("enable_thinking", options.enable_thinking);
+    if (!options.kwargs.contains("enable_thinking")) {
+      variables.emplace_back("enable_thinking", options.enable_thinking);
+    }
+    for (const auto& [name, value] : options.kwargs.items()) variables.emplace_back(name, to_value(value));
     return impl_->parsed.render(variables);
   } catch (const jinja::TemplateError& error) {
     throw user_error(impl_->name, error);

@@ -21,6 +21,7 @@ class ChatTemplate {
   struct Options {
     bool add_generation_prompt = true;
     bool enable_thinking = true;
+    OrderedJson kwargs = OrderedJson::object();  ///< more variables; `enable_thinking` in it takes precedence
   };
 
   /// `folder`/chat_template.jinja, else `chat_template` of tokenizer_config.json (a string, or a list of named

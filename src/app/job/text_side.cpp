@@ -19,8 +19,44 @@ bool same_file_content(const std::filesystem::path& a, const std::filesystem::pa
 TextSide::TextSide(const ProcessGroup& world, const LoadedModels& models, const Settings& settings)
     : models_(models), settings_(settings) {
   together(world, [&] {
-    if (models_.is_root()) load();
+    if (!models_.is_root()) return;
+    load_prompts();
+    load();
   });
+}
+
+void TextSide::load_prompts() {
+  const EvaluationSettings& settings = settings_.evaluation;
+  if (settings.system_prompt && settings.system_prompt_template) {
+    throw UserError("--system-prompt and --system-prompt-template are both given; leave out one of them");
+  }
+  if (!settings.chat_template_kwargs.empty()) {
+    kwargs_ = parse_messages(settings.chat_template_kwargs, "chat_template_kwargs");
+  }
+  const bool is_original = settings.model_prompts == ModelPromptsSource::original;
+  if (is_original || settings.system_prompt_template) {
+    const std::filesystem::path file = find_model_configs(settings.model_configs, settings_.data_dir);
+    if (is_original) prompts_ = prompts_of_model(file, settings_.models.target);
+    if (settings.system_prompt_template)
+      prompts_.system_prompt = system_prompt_named(file, *settings.system_prompt_template);
+  }
+  if (!settings.system_prompt) return;
+  const std::string& text = *settings.system_prompt;
+  prompts_.system_prompt = text.starts_with('@') ? read_file(text.substr(1)) : text;
+}
+
+OrderedJson TextSide::with_prompts(OrderedJson messages) const {
+  const auto role_of = [](const OrderedJson& message) { return message.value("role", ""); };
+  for (OrderedJson& message : messages) {
+    const auto content = message.find("content");
+    if (role_of(message) == "user" && content != message.end() && content->is_string()) {
+      *content = prompts_.user_message(content->get<std::string>());
+    }
+  }
+  if (!prompts_.system_prompt || (!messages.empty() && role_of(messages[0]) == "system")) return messages;
+  const OrderedJson system{{"role", "system"}, {"content", *prompts_.system_prompt}};
+  messages.insert(messages.begin(), system);
+  return messages;
 }
 
 void TextSide::load() {
@@ -64,8 +100,10 @@ const Tokenizer& TextSide::require_tokenizer() const {
 TokenIds TextSide::encode_messages(const OrderedJson& messages, bool enable_thinking) {
   const Tokenizer& tokenizer = require_tokenizer();
   if (!chat_template_) chat_template_.emplace(ChatTemplate::load(models_.target_folder()));
-  const ChatTemplate::Options options{.add_generation_prompt = true, .enable_thinking = enable_thinking};
-  return tokenizer.encode(chat_template_->render(messages, options));
+  const ChatTemplate::Options options{.add_generation_prompt = true,
+                                      .enable_thinking = enable_thinking && settings_.generate.thinking,
+                                      .kwargs = kwargs_};
+  return tokenizer.encode(chat_template_->render(with_prompts(messages), options));
 }
 
 void TextSide::install_triggers(Engine& engine) const {

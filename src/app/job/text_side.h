@@ -5,6 +5,7 @@
 #include <string>
 
 #include "app/job/loaded_models.h"
+#include "specthink/evaluation/model_prompts.h"
 #include "specthink/report/jsonl.h"
 #include "specthink/schedule/schedule.h"
 #include "specthink/text/chat_template.h"
@@ -23,7 +24,8 @@ class TextSide {
   const Tokenizer* tokenizer() const { return tokenizer_ ? &*tokenizer_ : nullptr; }  ///< null: the folder has none
   const Tokenizer& require_tokenizer() const;                                         ///< throws UserError
 
-  /// Ids of a prompt: the chat template over `messages`, encoded.
+  /// Ids of a prompt: the chat template over `messages`, encoded, with the system prompt, user template and variables
+  /// of the template that the settings name. A system message of `messages` itself stays alone.
   TokenIds encode_messages(const OrderedJson& messages, bool enable_thinking);
 
   /// Gives the engine the triggers that requests of the schedule stop at.
@@ -35,12 +37,16 @@ class TextSide {
 
  private:
   void load();
+  void load_prompts();
+  OrderedJson with_prompts(OrderedJson messages) const;
 
   const LoadedModels& models_;
   const Settings& settings_;
   std::optional<Tokenizer> tokenizer_;
   std::optional<ChatTemplate> chat_template_;  // read when it is needed first
   std::optional<StopTable> triggers_;
+  ModelPrompts prompts_;
+  OrderedJson kwargs_ = OrderedJson::object();  // of the chat template
 };
 
 }  // namespace specthink::inline app
