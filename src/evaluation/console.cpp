@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 #include <utility>
@@ -75,25 +76,31 @@ std::string statistics_text(std::span<const ModeSummary> modes) {
   return table.to_string();
 }
 
-std::string format_accuracy(const ModeSummary& mode) {
-  if (!mode.accuracy) return "-";
-  return fmt::format("{:.1f} [{:.1f}, {:.1f}]", 100 * mode.accuracy->mean, 100 * mode.accuracy->low,
-                     100 * mode.accuracy->high);
+std::string percent_with_interval(const Proportion& share) {
+  return fmt::format("{:.1f} [{:.1f}, {:.1f}]", 100 * share.mean, 100 * share.low, 100 * share.high);
 }
 
 void add_accuracy(Table& table, std::span<const ModeSummary> modes) {
-  bool known = false;
-  std::vector<std::string> accuracy{"right, 95 % interval"};
-  std::vector<std::string> counts{"runs"};
-  for (const ModeSummary& mode : modes) {
-    known = known || mode.accuracy.has_value();
-    accuracy.push_back(format_accuracy(mode));
-    counts.push_back(mode.accuracy ? fmt::format("{}", mode.accuracy->n) : "-");
-  }
-  if (!known) return;
+  const auto known = std::find_if(modes.begin(), modes.end(), [](const ModeSummary& mode) { return mode.accuracy; });
+  if (known == modes.end()) return;
+  const auto add_row = [&](std::string name, auto cell) {
+    std::vector<std::string> cells{std::move(name)};
+    for (const ModeSummary& mode : modes) cells.push_back(mode.accuracy ? cell(mode) : "-");
+    table.add_row(std::move(cells));
+  };
   table.add_section("Accuracy (%)");
-  table.add_row(std::move(accuracy));
-  table.add_row(std::move(counts));
+  add_row("right, 95 % interval by problem", [](const ModeSummary& mode) { return percent_with_interval(*mode.accuracy); });
+  for (std::size_t i = 1; i < known->accuracy_at_k.size(); ++i) {
+    const auto add_at_k = [&](const char* name, Proportion ProportionAtK::*share) {
+      add_row(fmt::format("{}@{}", name, known->accuracy_at_k[i].k), [&](const ModeSummary& mode) {
+        return i < mode.accuracy_at_k.size() ? percent_with_interval(mode.accuracy_at_k[i].*share) : std::string("-");
+      });
+    };
+    add_at_k("pass", &ProportionAtK::pass);
+    add_at_k("maj", &ProportionAtK::majority);
+  }
+  add_row("problems", [](const ModeSummary& mode) { return std::to_string(mode.accuracy->problems); });
+  add_row("runs", [](const ModeSummary& mode) { return std::to_string(mode.accuracy->n); });
 }
 
 void add_ledger(Table& table, std::span<const ModeSummary> modes) {
@@ -127,12 +134,19 @@ void add_ledger(Table& table, std::span<const ModeSummary> modes) {
 
 std::string comparison_text(const ModeSummary& large, const ModeSummary& spec) {
   const Comparison comparison = compare(large, spec);
-  return fmt::format(
+  std::string text = fmt::format(
       "\nOverall speed-up:            {:.2f}x\n"
       "Throughput improvement:      {:.2f}x\n"
       "Reduction of target tokens:  {:.1f} % (nominal), {:.1f} % (decoded, rejected answers included)\n",
       comparison.speedup, comparison.throughput_improvement, 100 * comparison.large_model_reduction,
       100 * comparison.target_work_reduction);
+  if (comparison.accuracy) {
+    const PairedDifference& difference = *comparison.accuracy;
+    text += fmt::format("Accuracy, difference:        {:+.1f} points [{:+.1f}, {:+.1f}], p = {:.2g} ({})\n",
+                        100 * difference.mean, 100 * difference.low, 100 * difference.high, difference.p_value,
+                        difference.is_mcnemar ? "McNemar, exact" : "signs of the problems' differences flipped");
+  }
+  return text;
 }
 
 }  // namespace

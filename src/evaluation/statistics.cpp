@@ -1,6 +1,7 @@
 #include "specthink/evaluation/statistics.h"
 
 #include <algorithm>
+#include <boost/math/distributions/normal.hpp>
 #include <cmath>
 #include <numeric>
 #include <vector>
@@ -28,19 +29,21 @@ Statistics summarize(std::span<const double> values) {
   return result;
 }
 
-Proportion wilson(std::size_t successes, std::size_t n) {
-  check(successes <= n, "there are no more successes than trials");
-  if (n == 0) return {};
-  constexpr double kZ = 1.959963984540054;  // the normal distribution's 97.5 % quantile
-  const auto trials = static_cast<double>(n);
-  const double share = static_cast<double>(successes) / trials;
-  const double scale = 1 + kZ * kZ / trials;
-  const double centre = (share + kZ * kZ / (2 * trials)) / scale;
-  const double half_width = kZ * std::sqrt(share * (1 - share) / trials + kZ * kZ / (4 * trials * trials)) / scale;
+Interval wilson_interval(double share, double trials) {
+  check(share >= 0 && share <= 1 && trials >= 0, "a share of trials lies between 0 and 1");
+  if (trials == 0) return {};
+  const double z = boost::math::quantile(boost::math::normal(), 0.975);
+  const double scale = 1 + z * z / trials;
+  const double centre = (share + z * z / (2 * trials)) / scale;
+  const double half_width = z * std::sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / scale;
   // Rounding must not leave the interval just short of a share of 0 or 1.
-  const double low = successes == 0 ? 0 : std::max(0.0, centre - half_width);
-  const double high = successes == n ? 1 : std::min(1.0, centre + half_width);
-  return {share, low, high, n};
+  return {share == 0 ? 0 : std::max(0.0, centre - half_width), share == 1 ? 1 : std::min(1.0, centre + half_width)};
+}
+
+double standard_error(std::span<const double> values) {
+  if (values.size() < 2) return 0;
+  const auto n = static_cast<double>(values.size());
+  return summarize(values).std / std::sqrt(n - 1);
 }
 
 }  // namespace specthink::inline evaluation

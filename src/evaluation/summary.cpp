@@ -1,8 +1,10 @@
 #include "specthink/evaluation/summary.h"
 
 #include <cmath>
-#include <map>
+#include <string>
+#include <utility>
 
+#include "specthink/evaluation/answer.h"
 #include "specthink/report/ledger.h"
 
 namespace specthink::inline evaluation {
@@ -31,7 +33,35 @@ OrderedJson to_json(const Statistics& statistics, bool is_count = false) {
           {"median", statistics.median}};
 }
 
+OrderedJson interval_json(const Proportion& proportion) {
+  return {{"mean", proportion.mean}, {"low", proportion.low}, {"high", proportion.high}};
+}
+
 }  // namespace
+
+std::map<std::size_t, ProblemSamples> samples_by_problem(RunMode mode, std::span<const RunRecord> records) {
+  std::map<std::size_t, ProblemSamples> problems;
+  std::map<std::size_t, std::vector<std::string>> wrong_answers;  // one of each class
+  for (const RunRecord& record : records) {
+    if (record.key.mode != mode || !record.correct) continue;
+    ProblemSamples& samples = problems[record.key.problem];
+    if (*record.correct) {
+      ++samples.right;
+    } else if (!record.answer) {
+      ++samples.silent;
+    } else {
+      std::vector<std::string>& known = wrong_answers[record.key.problem];
+      std::size_t index = 0;
+      while (index < known.size() && !same_answer(*record.answer, known[index])) ++index;
+      if (index == known.size()) {
+        known.push_back(*record.answer);
+        samples.wrong.push_back(0);
+      }
+      ++samples.wrong[index];
+    }
+  }
+  return problems;
+}
 
 ModeSummary summarize_mode(RunMode mode, std::span<const RunRecord> records) {
   std::vector<const RunRecord*> runs;
@@ -49,15 +79,12 @@ ModeSummary summarize_mode(RunMode mode, std::span<const RunRecord> records) {
   summary.takeovers = statistics_of(runs, [](const RunRecord& run) { return run.takeovers; });
   summary.nominal_target_tokens = statistics_of(
       runs, [mode](const RunRecord& run) { return mode == RunMode::large ? run.num_tokens : run.large_model_tokens; });
-  std::size_t correct = 0;
-  std::size_t answered = 0;
-  for (const RunRecord* run : runs) {
-    summary.ledger += run->ledger;
-    if (!run->correct) continue;
-    ++answered;
-    if (*run->correct) ++correct;
-  }
-  if (answered > 0) summary.accuracy = wilson(correct, answered);
+  for (const RunRecord* run : runs) summary.ledger += run->ledger;
+  summary.samples = samples_by_problem(mode, records);
+  std::vector<ProblemSamples> samples;
+  for (const auto& [problem, of_problem] : summary.samples) samples.push_back(of_problem);
+  if (!samples.empty()) summary.accuracy = accuracy(samples);
+  summary.accuracy_at_k = accuracy_at_k(samples);
   return summary;
 }
 
@@ -70,8 +97,11 @@ OrderedJson to_json(const ModeSummary& summary) {
   object["target_share"] = to_json(summary.target_share);
   if (summary.mode == RunMode::spec) object["takeovers"] = to_json(summary.takeovers, true);
   if (summary.accuracy) {
-    const Proportion& accuracy = *summary.accuracy;
-    object["accuracy"] = {{"mean", accuracy.mean}, {"low", accuracy.low}, {"high", accuracy.high}, {"n", accuracy.n}};
+    object["accuracy"] = to_json(*summary.accuracy);
+    for (const ProportionAtK& at : summary.accuracy_at_k) {
+      object["pass_at_k"][std::to_string(at.k)] = interval_json(at.pass);
+      object["maj_at_k"][std::to_string(at.k)] = interval_json(at.majority);
+    }
   }
   object["ledger"] = OrderedJson(to_json(summary.ledger));
   return object;
@@ -86,14 +116,51 @@ Comparison compare(const ModeSummary& large, const ModeSummary& spec) {
   comparison.throughput_improvement = ratio(spec.throughput.mean, large.throughput.mean);
   comparison.large_model_reduction = 1 - ratio(spec.nominal_target_tokens.mean, large.tokens.mean);
   comparison.target_work_reduction = 1 - ratio(decoded(spec), decoded(large));
+  comparison.accuracy = compare_accuracy(large.samples, spec.samples);
   return comparison;
 }
 
+std::optional<PairedDifference> compare_accuracy(const std::map<std::size_t, ProblemSamples>& first,
+                                                 const std::map<std::size_t, ProblemSamples>& second) {
+  std::vector<ProblemSamples> of_first;
+  std::vector<ProblemSamples> of_second;
+  for (const auto& [problem, samples] : first) {
+    const auto found = second.find(problem);
+    if (found == second.end()) continue;
+    of_first.push_back(samples);
+    of_second.push_back(found->second);
+  }
+  if (of_first.empty()) return std::nullopt;
+  return paired_difference(of_first, of_second);
+}
+
+OrderedJson to_json(const Proportion& proportion) {
+  return {{"mean", proportion.mean},
+          {"low", proportion.low},
+          {"high", proportion.high},
+          {"n", proportion.n},
+          {"problems", proportion.problems},
+          {"standard_error", proportion.standard_error},
+          {"effective_n", proportion.effective_n}};
+}
+
+OrderedJson to_json(const PairedDifference& difference) {
+  return {{"mean", difference.mean},
+          {"low", difference.low},
+          {"high", difference.high},
+          {"problems", difference.problems},
+          {"standard_error", difference.standard_error},
+          {"p_value", difference.p_value},
+          {"test", difference.is_mcnemar ? "mcnemar" : "sign flips"}};
+}
+
 OrderedJson to_json(const Comparison& comparison) {
-  return {{"speedup", comparison.speedup},
-          {"throughput_improvement", comparison.throughput_improvement},
-          {"large_model_reduction", comparison.large_model_reduction},
-          {"target_work_reduction", comparison.target_work_reduction}};
+  OrderedJson object{{"speedup", comparison.speedup},
+                     {"throughput_improvement", comparison.throughput_improvement},
+                     {"large_model_reduction", comparison.large_model_reduction},
+                     {"target_work_reduction", comparison.target_work_reduction}};
+  if (comparison.accuracy) object["accuracy_difference"] = to_json(*comparison.accuracy);
+  return object;
 }
 
 void add_figures(BenchmarkData& data) {

@@ -26,10 +26,10 @@ TEST(statistics, does_not_need_sorted_values) {
   EXPECT_EQ(summarize(std::vector<double>{7}).std, 0);
 }
 
-// Computed from the formula with 40 decimal digits.
+// statsmodels: proportion_confint(successes, n, method="wilson").
 TEST(statistics, wilson_interval) {
   struct Case {
-    std::size_t successes, n;
+    double successes, n;
     double low, high;
   };
   for (const Case& c : std::vector<Case>{{191, 200, 0.9167033, 0.9761475},
@@ -38,15 +38,18 @@ TEST(statistics, wilson_interval) {
                                          {23, 25, 0.7503389, 0.9777796},
                                          {0, 10, 0.0, 0.2775328},
                                          {1, 1, 0.2065493, 1.0}}) {
-    const Proportion result = wilson(c.successes, c.n);
-    EXPECT_NEAR(result.low, c.low, 1e-6) << c.successes << " of " << c.n;
-    EXPECT_NEAR(result.high, c.high, 1e-6) << c.successes << " of " << c.n;
-    EXPECT_DOUBLE_EQ(result.mean, static_cast<double>(c.successes) / static_cast<double>(c.n));
-    EXPECT_EQ(result.n, c.n);
+    const Interval interval = wilson_interval(c.successes / c.n, c.n);
+    EXPECT_NEAR(interval.low, c.low, 1e-6) << c.successes << " of " << c.n;
+    EXPECT_NEAR(interval.high, c.high, 1e-6) << c.successes << " of " << c.n;
   }
-  EXPECT_EQ(wilson(0, 10).low, 0.0);
-  EXPECT_EQ(wilson(10, 10).high, 1.0);
-  EXPECT_EQ(wilson(0, 0).n, 0u);
+  EXPECT_EQ(wilson_interval(0, 10).low, 0.0);
+  EXPECT_EQ(wilson_interval(1, 10).high, 1.0);
+  EXPECT_EQ(wilson_interval(0, 0).high, 1.0);
+}
+
+TEST(statistics, standard_error_divides_by_n_minus_1) {
+  EXPECT_DOUBLE_EQ(standard_error(std::vector<double>{1, 2, 3, 4}), std::sqrt(5.0 / 3 / 4));
+  EXPECT_EQ(standard_error(std::vector<double>{1}), 0);
 }
 
 }  // namespace

@@ -170,6 +170,31 @@ TEST(summary, accuracy_counts_runs_with_answers) {
   EXPECT_FALSE(to_json(summarize_mode(RunMode::spec, records)).contains("accuracy"));
 }
 
+// Ten runs of one problem say as much of other problems as one does; equal wrong answers outvote a right one.
+TEST(summary, accuracy_clusters_by_problem) {
+  std::vector<RunRecord> records(6);
+  const char* answers[] = {"1/2", "0.5", "7", "3", "3", "3"};
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    records[i].key = {RunMode::large, i / 3, i % 3};
+    records[i].answer = answers[i];
+    records[i].correct = i >= 3;
+  }
+  records.push_back(records[0]);
+  records.back().key = {RunMode::spec, 0, 0};
+  records.back().correct = true;
+  const ModeSummary large = summarize_mode(RunMode::large, records);
+  EXPECT_EQ(large.samples.at(0).wrong, (std::vector<std::size_t>{2, 1}));
+  EXPECT_EQ(large.accuracy->problems, 2u);
+  EXPECT_EQ(large.accuracy->effective_n, 2);
+  ASSERT_EQ(large.accuracy_at_k.size(), 2u);
+  EXPECT_EQ(large.accuracy_at_k[1].k, 3u);
+  EXPECT_EQ(to_json(large).at("maj_at_k").at("3").at("mean"), 0.5);
+  const std::optional<PairedDifference> difference = compare(large, summarize_mode(RunMode::spec, records)).accuracy;
+  ASSERT_TRUE(difference);
+  EXPECT_EQ(difference->problems, 1u) << "the other one has no run of spec";
+  EXPECT_EQ(difference->mean, 1);
+}
+
 TEST(summary, console_has_all_sections) {
   std::vector<RunRecord> records;
   const std::vector<Problem> problems = made_up_problems();
@@ -186,7 +211,8 @@ TEST(summary, console_has_all_sections) {
        {"Latency (s)", "Throughput (tokens/s)", "Tokens", "Target share (nominal, %)", "ratio", "0.48x",
         "Overall speed-up:            2.09x", "Throughput improvement:      2.09x",
         "Reduction of target tokens:  74.0 % (nominal), 68.0 %", "Accuracy (%)", "100.0 [34.2, 100.0]",
-        "target share, real (%)", "takeovers", "wasted steps of the draft", "tokens the target caught up"}) {
+        "Accuracy, difference:        +0.0 points", "McNemar", "target share, real (%)", "takeovers",
+        "wasted steps of the draft", "tokens the target caught up"}) {
     expect_contains(text, part);
   }
   const std::string alone = summary_text(std::span(both).subspan(1));

@@ -17,15 +17,17 @@ struct Statistics {
 /// All zero without values.
 Statistics summarize(std::span<const double> values);
 
-struct Proportion {
-  double mean = 0;
-  double low = 0;  ///< 95 % confidence interval
+/// A 95 % confidence interval.
+struct Interval {
+  double low = 0;
   double high = 1;
-  std::size_t n = 0;
 };
 
-/// Share of `successes` in `n` trials with its Wilson score interval (E. B. Wilson, JASA 22, 1927). Without trials
-/// nothing is known: the interval is [0, 1].
-Proportion wilson(std::size_t successes, std::size_t n);
+/// The Wilson score interval (E. B. Wilson, JASA 22, 1927) of a share that was seen in `trials` independent trials;
+/// their number need not be whole. Never of width 0. Without trials nothing is known: [0, 1].
+Interval wilson_interval(double share, double trials);
+
+/// The standard error of the mean of independent values; 0 for fewer than two.
+double standard_error(std::span<const double> values);
 
 }  // namespace specthink::inline evaluation
