@@ -1,5 +1,6 @@
 #include "specthink/evaluation/benchmark.h"
 
+#include <map>
 #include <set>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "specthink/evaluation/summary.h"
 #include "specthink/report/log_file.h"
 #include "specthink/report/output_folder.h"
+#include "specthink/report/run_log_file.h"
 
 namespace specthink::inline evaluation {
 namespace {
@@ -70,7 +72,6 @@ Benchmark::Benchmark(const Task& task, std::vector<Problem> problems, BenchmarkO
            .for_merge = {}};
   options_.settings["task"] = task.name;
   if (plan_.part.is_whole()) return;
-  plan_.for_merge = describe_for_merge(options_.config, options_.settings, problems_);
   options_.settings[kPartKey] = part_name(plan_.part);
 }
 
@@ -82,7 +83,7 @@ void Benchmark::prepare() {
   const fs::path& folder = options_.output_dir;
   prepare_output_folder(folder);
   if (!options_.resume) return;
-  log_ = RunLog::resume(folder, plan_);
+  log_ = RunLog::resume(folder, plan_, options_.how_to_start_anew);
   if (!log_) {
     spdlog::info("nothing to resume in {}: a new benchmark begins", folder.string());
   } else if (finished() == total()) {
@@ -94,6 +95,11 @@ void Benchmark::prepare() {
 
 void Benchmark::start() {
   if (log_) return;
+  if (!plan_.part.is_whole()) {
+    Json of_whole = options_.settings;
+    of_whole.erase(kPartKey);
+    plan_.for_merge = describe_for_merge(options_.config, of_whole, problems_);
+  }
   log_ =
       RunLog::create(options_.output_dir, plan_, options_.timestamp.empty() ? current_timestamp() : options_.timestamp);
 }
@@ -133,6 +139,25 @@ void Benchmark::write_results() const {
   } catch (const EnvironmentError& error) {
     fail_safely(error.what());
   }
+}
+
+std::optional<std::vector<RunRecord>> Benchmark::all_records() const {
+  if (plan_.part.is_whole()) return log().records();
+  RunPlan whole = plan_;
+  whole.part = {};
+  std::map<RunKey, RunRecord> runs;
+  for (const LogName& name : list_run_logs(options_.output_dir)) {
+    const std::optional<Json> header = read_header(name.path);
+    if (!header || !is_other_part(header->at("settings"), plan_.settings)) continue;
+    // A part is some of the problems of the whole.
+    for (RunRecord& record : load_run_log(name.path, whole, TornLine::skip))
+      runs.emplace(record.key, std::move(record));
+  }
+  for (const RunRecord& record : log().records()) runs.insert_or_assign(record.key, record);
+  if (runs.size() < whole.total()) return std::nullopt;
+  std::vector<RunRecord> records;
+  for (auto& [key, record] : runs) records.push_back(std::move(record));
+  return records;
 }
 
 std::size_t Benchmark::finished() const { return log().records().size(); }

@@ -47,13 +47,21 @@ Progress::~Progress() {
   if (line_open_) std::fputc('\n', out_);
 }
 
-void Progress::report(const RunRecord& record, const Json& problem_id, std::span<const RunKey> pending) {
+void Progress::report(const RunRecord& record, const Json& problem_id, std::span<const RunKey> pending,
+                      const std::string& label) {
   estimate_.add(record.key.mode, record.latency);
   if (record.is_finished()) ++finished_;
-  std::string line = fmt::format("[{}/{}] {} problem {} run {}: {:.2f} s, {} tokens, {:.2f} tokens/s", finished_,
-                                 total_, name_of(record.key.mode), excerpt(problem_id), record.key.run, record.latency,
-                                 record.num_tokens, record.throughput);
-  if (record.correct) line += *record.correct ? ", right" : ", wrong";
+  std::string line =
+      fmt::format("[{}/{}] {}{} problem {} run {}: {:.2f} s, {} tokens, {:.2f} tokens/s", finished_, total_,
+                  label.empty() ? "" : label + " ", name_of(record.key.mode), excerpt(problem_id), record.key.run,
+                  record.latency, record.num_tokens, record.throughput);
+  if (record.correct) {
+    auto& [right, all] = judged_[{label, record.key.mode}];
+    ++all;
+    if (*record.correct) ++right;
+    line += fmt::format(", {} ({} of {} right so far, {:.1f} %)", *record.correct ? "right" : "wrong", right, all,
+                        100.0 * static_cast<double>(right) / static_cast<double>(all));
+  }
   if (!record.is_finished()) line += ", interrupted";
   if (!pending.empty()) {
     line += ", ETA " + format_duration(estimate_.remaining(pending) / static_cast<double>(workers_));

@@ -5,6 +5,7 @@
 
 #include "specthink/base/error.h"
 #include "specthink/base/log.h"
+#include "specthink/text/detokenizer.h"
 
 namespace specthink::inline evaluation {
 namespace {
@@ -19,6 +20,24 @@ Json phase_json(const PhaseTimes& times) {
           {"ms_per_step", times.milliseconds_per_step()},
           {"prefilled", times.prefilled},
           {"prefill_seconds", times.prefill_seconds}};
+}
+
+// The text in pieces of one writer each: [WRITER, characters] in order.
+Json origins_json(const RunResult& result, const Tokenizer& tokenizer) {
+  constexpr const char* kNames[] = {"draft", "target", "injected"};  // by Origin
+  IncrementalDetokenizer detokenizer(tokenizer);
+  Json pieces = Json::array();
+  const auto add = [&](const std::string& text, Origin origin) {
+    const auto characters = static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }));
+    if (characters == 0) return;
+    const char* name = kNames[static_cast<std::size_t>(origin)];
+    if (pieces.empty() || pieces.back()[0] != name) pieces.push_back({name, 0});
+    pieces.back()[1] = pieces.back()[1].get<std::size_t>() + characters;
+  };
+  for (std::size_t i = 0; i < result.ids.size(); ++i) add(detokenizer.push(result.ids[i]), result.origins[i]);
+  if (!result.origins.empty()) add(detokenizer.flush(), result.origins.back());
+  return pieces;
 }
 
 std::optional<Role> model_alone(RunMode mode) {
@@ -49,11 +68,16 @@ ScheduledRun Solver::prepare(const Work& work, WorkSource& source) {
   ScheduledRun run;
   run.setup = options_.make_setup(work.problem.prompt, model_alone(work.key.mode));
   run.options.sampling = options_.sampling;
+  run.options.sampling.temperature = work.temperature;
   run.options.draw = {options_.seed, static_cast<std::uint32_t>(work.key.problem),
                       static_cast<std::uint32_t>(work.key.run)};
   run.options.interrupted = [this, &source] { return options_.stop_requested() || source.is_stopped(); };
-  run.done = [this, &source, key = work.key, prompt_tokens = run.setup.prompt.size()](EngineRun done) {
-    source.deliver(make_record(key, outcome_of(key.mode, prompt_tokens, std::move(done))));
+  run.done = [this, &source, key = work.key, stage = work.stage, prompt_tokens = run.setup.prompt.size(),
+              tokenizer = run.setup.tokenizer](EngineRun done) {
+    const Json origins = key.mode == RunMode::spec ? origins_json(done.result, *tokenizer) : Json();
+    RunOutcome outcome = outcome_of(key.mode, prompt_tokens, std::move(done));
+    if (!origins.is_null()) outcome.extra["origins"] = origins;
+    source.deliver(stage, make_record(key, outcome));
   };
   return run;
 }

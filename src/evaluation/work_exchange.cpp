@@ -14,18 +14,17 @@ constexpr std::chrono::milliseconds kEndPoll{100};
 
 // Messages are JSON objects with one of these keys.
 constexpr const char* kAsk = "ask";        // to rank 0: {"ask": true when a signal asks this rank to stop}
-constexpr const char* kRecord = "record";  // to rank 0: a line of the run log; needs no answer
-constexpr const char* kRun = "run";        // from rank 0: [mode, problem, run], with "prompt"
+constexpr const char* kRecord = "record";  // to rank 0: a line of the run log, with its stage; needs no answer
+constexpr const char* kRun = "run";        // from rank 0: [mode, problem, run], with "prompt", "temperature", "stage"
+constexpr const char* kStage = "stage";    // which benchmark the run belongs to
 constexpr const char* kWait = "wait";      // from rank 0: nothing to hand out, but others are at work
 constexpr const char* kEnd = "end";        // from rank 0: all runs are recorded
 
 }  // namespace
 
 std::optional<Work> LocalWork::next() {
-  if (stop_requested_()) queue_.stop();
-  const std::optional<RunKey> key = queue_.next();
-  if (!key) return std::nullopt;
-  return Work{*key, benchmark_.problem(*key)};
+  if (stop_requested_()) stages_.stop();
+  return stages_.next();
 }
 
 Json RemoteWork::ask() {
@@ -42,10 +41,14 @@ std::optional<Work> RemoteWork::next() {
   Work work;
   work.key = {static_cast<RunMode>(run.at(0).get<int>()), run.at(1).get<std::size_t>(), run.at(2).get<std::size_t>()};
   work.problem.prompt = answer.at("prompt").get<std::string>();
+  work.temperature = answer.at("temperature").get<double>();
+  work.stage = answer.at(kStage).get<std::size_t>();
   return work;
 }
 
-void RemoteWork::deliver(RunRecord record) { mailbox_.send(0, to_line(OrderedJson{{kRecord, log_json(record)}})); }
+void RemoteWork::deliver(std::size_t stage, RunRecord record) {
+  mailbox_.send(0, to_line(OrderedJson{{kRecord, log_json(record)}, {kStage, stage}}));
+}
 
 void RemoteWork::wait_for_end() {
   while (!ended_) {
@@ -54,8 +57,8 @@ void RemoteWork::wait_for_end() {
   }
 }
 
-WorkServer::WorkServer(const Mailbox& mailbox, WorkQueue& queue, const Benchmark& benchmark, const RankGroups& groups)
-    : mailbox_(mailbox), queue_(queue), benchmark_(benchmark), clients_(groups.roots().size() - 1) {
+WorkServer::WorkServer(const Mailbox& mailbox, WorkStages& stages, const RankGroups& groups)
+    : mailbox_(mailbox), stages_(stages), clients_(groups.roots().size() - 1) {
   thread_ = start_quiet_thread([this] { run(); });
 }
 
@@ -71,7 +74,7 @@ void WorkServer::run() {
     try {
       while (const auto message = mailbox_.try_receive()) handle(*message);
     } catch (...) {
-      queue_.fail(std::current_exception());  // the main thread ends the job
+      stages_.fail(std::current_exception());  // the main thread ends the job
       return;
     }
     std::this_thread::sleep_for(kServerPoll);
@@ -82,7 +85,7 @@ void WorkServer::handle(const Mailbox::Message& message) {
   const std::string source = fmt::format("message of rank {}", message.from);
   const Json object = parse_json(message.text, source);
   if (object.contains(kRecord)) {
-    queue_.deliver(parse_record(object.at(kRecord), source));
+    stages_.deliver(object.at(kStage).get<std::size_t>(), parse_record(object.at(kRecord), source));
     return;
   }
   const Json reply = answer(object.at(kAsk).get<bool>());
@@ -91,11 +94,14 @@ void WorkServer::handle(const Mailbox::Message& message) {
 }
 
 Json WorkServer::answer(bool stop) {
-  if (stop) queue_.stop();
-  if (const std::optional<RunKey> key = queue_.next()) {
-    return {{kRun, {static_cast<int>(key->mode), key->problem, key->run}}, {"prompt", benchmark_.problem(*key).prompt}};
+  if (stop) stages_.stop();
+  if (const std::optional<Work> work = stages_.next()) {
+    return {{kRun, {static_cast<int>(work->key.mode), work->key.problem, work->key.run}},
+            {"prompt", work->problem.prompt},
+            {"temperature", work->temperature},
+            {kStage, work->stage}};
   }
-  return {{queue_.is_drained() ? kEnd : kWait, true}};
+  return {{stages_.is_drained() ? kEnd : kWait, true}};
 }
 
 }  // namespace specthink::inline evaluation

@@ -7,8 +7,13 @@
 
 namespace specthink::inline evaluation {
 
-WorkQueue::WorkQueue(Benchmark& benchmark, Progress* progress, std::function<void()> before_record)
-    : benchmark_(benchmark), progress_(progress), before_record_(std::move(before_record)) {
+WorkQueue::WorkQueue(Benchmark& benchmark, Progress* progress, std::function<void()> before_record, std::string label,
+                     std::vector<RunKey> later)
+    : benchmark_(benchmark),
+      progress_(progress),
+      before_record_(std::move(before_record)),
+      label_(std::move(label)),
+      later_(std::move(later)) {
   const std::vector<RunKey> keys = benchmark.pending();
   pending_.assign(keys.begin(), keys.end());
 }
@@ -40,7 +45,8 @@ void WorkQueue::deliver(RunRecord delivered) {
     std::vector<RunKey> to_come(in_work_.begin(), in_work_.end());
     to_come.insert(to_come.end(), pending_.begin(), pending_.end());
     if (!record.is_finished()) to_come.push_back(record.key);
-    progress_->report(record, benchmark_.problem(record.key).id, to_come);
+    to_come.insert(to_come.end(), later_.begin(), later_.end());
+    progress_->report(record, benchmark_.problem(record.key).id, to_come, label_);
   } catch (...) {
     failure_ = std::current_exception();
     stopped_ = true;

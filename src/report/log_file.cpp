@@ -71,10 +71,10 @@ std::string describe_changes(const Json& before, const Json& now) {
   return fmt::format("{}{}", fmt::join(changes, "; "), more > 0 ? fmt::format("; and {} more", more) : "");
 }
 
-std::string describe_other_settings(const fs::path& path, const Json& before, const Json& now) {
-  return fmt::format(
-      "cannot resume {}: the settings have changed ({}); use the same ones, or leave out --resume to start anew",
-      path.string(), describe_changes(before, now));
+std::string describe_other_settings(const fs::path& path, const Json& before, const Json& now,
+                                    const std::string& how_to_start_anew) {
+  return fmt::format("cannot resume {}: the settings have changed ({}); use the same ones, or {}", path.string(),
+                     describe_changes(before, now), how_to_start_anew);
 }
 
 void fail_at_line(const std::string& problem) {

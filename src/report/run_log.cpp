@@ -18,14 +18,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+}  // namespace
+
 bool is_other_part(Json settings, Json mine) {
   if (!settings.contains(kPartKey) || !mine.contains(kPartKey) || settings == mine) return false;
   settings.erase(kPartKey);
   mine.erase(kPartKey);
   return settings == mine;
 }
-
-}  // namespace
 
 bool RunPlan::has_problem(std::size_t problem) const {
   return problem < num_problems &&
@@ -65,7 +65,8 @@ RunLog RunLog::create(const fs::path& folder, const RunPlan& plan, std::string t
   return log;
 }
 
-std::optional<RunLog> RunLog::resume(const fs::path& folder, const RunPlan& plan) {
+std::optional<RunLog> RunLog::resume(const fs::path& folder, const RunPlan& plan,
+                                     const std::string& how_to_start_anew) {
   const auto open_log = [&](const LogName& name) {
     RunLog log;
     log.path_ = name.path;
@@ -92,7 +93,7 @@ std::optional<RunLog> RunLog::resume(const fs::path& folder, const RunPlan& plan
       if (unfinished) return open_log(name);
       if (is_newest) newest = name;
     } else if (unfinished && !difference) {
-      difference = describe_other_settings(name.path, state->settings, plan.settings);
+      difference = describe_other_settings(name.path, state->settings, plan.settings, how_to_start_anew);
     }
     is_newest = false;
   }

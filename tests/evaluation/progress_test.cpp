@@ -53,7 +53,8 @@ std::string output_of(bool is_terminal) {
 
 TEST(progress, one_line_a_run) {
   EXPECT_EQ(output_of(false),
-            "[2/3] speculative_thinking problem \"x\" run 1: 2.00 s, 100 tokens, 50.00 tokens/s, right, ETA 2 s\n"
+            "[2/3] speculative_thinking problem \"x\" run 1: 2.00 s, 100 tokens, 50.00 tokens/s, right "
+            "(1 of 1 right so far, 100.0 %), ETA 2 s\n"
             "[3/3] speculative_thinking problem 7 run 1: 2.00 s, 100 tokens, 50.00 tokens/s\n");
 }
 

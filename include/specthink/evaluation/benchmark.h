@@ -40,6 +40,9 @@ struct BenchmarkOptions {
 
   /// YYYYmmdd_HHMMSS of the file names; empty: now.
   std::string timestamp;
+
+  /// What to do instead of going on with a benchmark of other settings.
+  std::string how_to_start_anew = "leave out --resume to start anew";
 };
 
 class Benchmark {
@@ -52,6 +55,9 @@ class Benchmark {
 
   /// True after prepare() when all runs of the benchmark to resume are finished: no model is needed.
   bool is_complete() const { return log_ && finished() == total(); }
+
+  /// Adds to the files' `config` what does not decide what runs compute, such as the machine. Before start().
+  void describe(const Json& description) { options_.settings.update(description); }
 
   /// Creates the run log unless one is resumed. Throws EnvironmentError.
   void start();
@@ -68,6 +74,11 @@ class Benchmark {
   /// Writes the result file, when nothing is pending; a part has none (evaluation/merge.h). Throws EnvironmentError, as
   /// record() does.
   void write_results() const;
+
+  const std::vector<Problem>& problems() const { return problems_; }
+
+  /// The finished runs; of a part, those of all parts in the folder, once each has all of its own; else none.
+  std::optional<std::vector<RunRecord>> all_records() const;
 
   std::size_t total() const { return plan_.total(); }
   std::size_t finished() const;

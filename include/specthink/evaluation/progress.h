@@ -6,6 +6,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "specthink/report/run_record.h"
 
@@ -41,7 +42,9 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   /// A run ended; `problem_id` names its problem, `pending` are those to come.
-  void report(const RunRecord& record, const Json& problem_id, std::span<const RunKey> pending);
+  /// The line tells how many answers were right so far, of the record's mode under the same label.
+  void report(const RunRecord& record, const Json& problem_id, std::span<const RunKey> pending,
+              const std::string& label = "");
 
  private:
   std::FILE* out_;
@@ -51,6 +54,7 @@ class Progress {
   std::size_t workers_;
   bool line_open_ = false;
   TimeEstimate estimate_;
+  std::map<std::pair<std::string, RunMode>, std::pair<std::size_t, std::size_t>> judged_;  // right, all
 };
 
 }  // namespace specthink::inline evaluation

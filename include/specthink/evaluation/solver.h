@@ -19,7 +19,7 @@ namespace specthink::inline evaluation {
 class Solver {
  public:
   struct Options {
-    SamplingParams sampling;
+    SamplingParams sampling;  ///< but for the temperature, which the work says (of the warm-up: this one)
     std::uint64_t seed = 0;
     /// The run over a user's message, by one model alone or by the schedule. Throws UserError for one that does not
     /// fit.

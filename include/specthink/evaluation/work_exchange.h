@@ -10,15 +10,9 @@
 
 #include "specthink/comm/mailbox.h"
 #include "specthink/comm/rank_groups.h"
-#include "specthink/evaluation/work_queue.h"
+#include "specthink/evaluation/work_stages.h"
 
 namespace specthink::inline evaluation {
-
-/// A run to be done.
-struct Work {
-  RunKey key;
-  Problem problem;  ///< on ranks other than 0 without its answer: rank 0 judges
-};
 
 /// What rank 0 of a group sees of the queue.
 class WorkSource {
@@ -27,7 +21,8 @@ class WorkSource {
 
   /// The next run; null when this group has nothing left to do.
   virtual std::optional<Work> next() = 0;
-  virtual void deliver(RunRecord record) = 0;
+  /// `stage` is that of the run's Work.
+  virtual void deliver(std::size_t stage, RunRecord record) = 0;
 
   /// True when the run that is being done shall be cut off.
   virtual bool is_stopped() const = 0;
@@ -37,15 +32,14 @@ class WorkSource {
 class LocalWork final : public WorkSource {
  public:
   /// `stop_requested` is asked before each run is handed out.
-  LocalWork(WorkQueue& queue, const Benchmark& benchmark, std::function<bool()> stop_requested)
-      : queue_(queue), benchmark_(benchmark), stop_requested_(std::move(stop_requested)) {}
+  LocalWork(WorkStages& stages, std::function<bool()> stop_requested)
+      : stages_(stages), stop_requested_(std::move(stop_requested)) {}
   std::optional<Work> next() override;
-  void deliver(RunRecord record) override { queue_.deliver(std::move(record)); }
-  bool is_stopped() const override { return queue_.is_stopped(); }
+  void deliver(std::size_t stage, RunRecord record) override { stages_.deliver(stage, std::move(record)); }
+  bool is_stopped() const override { return stages_.is_stopped(); }
 
  private:
-  WorkQueue& queue_;
-  const Benchmark& benchmark_;
+  WorkStages& stages_;
   std::function<bool()> stop_requested_;
 };
 
@@ -56,7 +50,7 @@ class RemoteWork final : public WorkSource {
   RemoteWork(const Mailbox& mailbox, std::function<bool()> stop_requested)
       : mailbox_(mailbox), stop_requested_(std::move(stop_requested)) {}
   std::optional<Work> next() override;
-  void deliver(RunRecord record) override;
+  void deliver(std::size_t stage, RunRecord record) override;
   bool is_stopped() const override { return false; }
 
   /// Waits until the runs of all groups are recorded.
@@ -73,7 +67,7 @@ class RemoteWork final : public WorkSource {
 /// Answers the RemoteWork of `groups`, in a thread. It never waits for rank 0's own runs.
 class WorkServer {
  public:
-  WorkServer(const Mailbox& mailbox, WorkQueue& queue, const Benchmark& benchmark, const RankGroups& groups);
+  WorkServer(const Mailbox& mailbox, WorkStages& stages, const RankGroups& groups);
   ~WorkServer();
   WorkServer(const WorkServer&) = delete;
   WorkServer& operator=(const WorkServer&) = delete;
@@ -87,8 +81,7 @@ class WorkServer {
   Json answer(bool stop);
 
   const Mailbox& mailbox_;
-  WorkQueue& queue_;
-  const Benchmark& benchmark_;
+  WorkStages& stages_;
   std::size_t clients_;
   std::size_t ended_ = 0;
   std::atomic<bool> closing_{false};

@@ -8,6 +8,8 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "specthink/evaluation/benchmark.h"
 #include "specthink/evaluation/progress.h"
@@ -19,8 +21,10 @@ namespace specthink::inline evaluation {
 class WorkQueue {
  public:
   /// `benchmark` has been started and is used by nobody else meanwhile; `progress` may be null. `before_record` is
-  /// called before each run is recorded, by one thread at a time; what it throws is a failure to record.
-  WorkQueue(Benchmark& benchmark, Progress* progress, std::function<void()> before_record = {});
+  /// called before each run is recorded, by one thread at a time; what it throws is a failure to record. `later` are
+  /// runs of other queues that come behind these: they count in what progress expects.
+  WorkQueue(Benchmark& benchmark, Progress* progress, std::function<void()> before_record = {}, std::string label = "",
+            std::vector<RunKey> later = {});
 
   /// The next run, in the order of Benchmark::pending(); null when none is left to hand out or the queue was stopped.
   std::optional<RunKey> next();
@@ -44,6 +48,8 @@ class WorkQueue {
   Benchmark& benchmark_;
   Progress* progress_;
   std::function<void()> before_record_;
+  std::string label_;
+  std::vector<RunKey> later_;
   mutable std::mutex mutex_;
   std::deque<RunKey> pending_;
   std::set<RunKey> in_work_;

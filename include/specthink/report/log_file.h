@@ -27,7 +27,8 @@ void cut_log(const std::filesystem::path& path, std::size_t size);
 std::string describe_changes(const Json& before, const Json& now);
 
 /// Why a log that was begun with the settings `before` is not resumed with `now`.
-std::string describe_other_settings(const std::filesystem::path& path, const Json& before, const Json& now);
+std::string describe_other_settings(const std::filesystem::path& path, const Json& before, const Json& now,
+                                    const std::string& how_to_start_anew = "leave out --resume to start anew");
 
 /// Throws UserError with `problem`, a message about one line, and what to do about it.
 [[noreturn]] void fail_at_line(const std::string& problem);

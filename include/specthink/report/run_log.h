@@ -33,6 +33,9 @@ struct RunPlan {
 /// The key of the settings that names the part; missing for a whole benchmark.
 constexpr const char* kPartKey = "part";
 
+/// True for the settings of two parts of the same benchmark.
+bool is_other_part(Json settings, Json mine);
+
 class RunLog {
  public:
   /// Starts `folder`/KIND_benchmark_TIMESTAMP.jsonl and locks it. Where that name is taken (another job started within
@@ -43,9 +46,10 @@ class RunLog {
   /// if it is complete and has these settings. Null when there is nothing to resume. Logs of other parts of the same
   /// benchmark are none of its business.
   /// A torn last line is cut off with a warning, its run is done again. Throws UserError when there are unfinished logs
-  /// but only with other settings (it names what changed), when another process is writing the log, and for a log that
-  /// is damaged elsewhere.
-  static std::optional<RunLog> resume(const std::filesystem::path& folder, const RunPlan& plan);
+  /// but only with other settings (it names what changed and `how_to_start_anew`), when another process is writing the
+  /// log, and for a log that is damaged elsewhere.
+  static std::optional<RunLog> resume(const std::filesystem::path& folder, const RunPlan& plan,
+                                      const std::string& how_to_start_anew);
 
   RunLog(RunLog&&) noexcept;
   RunLog& operator=(RunLog&&) noexcept;

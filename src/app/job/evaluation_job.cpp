@@ -1,0 +1,120 @@
+#include "app/job/evaluation_job.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <span>
+#include <thread>
+#include <utility>
+
+#include "app/commands.h"
+#include "app/job/job.h"
+#include "app/job/signals.h"
+#include "specthink/comm/device.h"
+
+namespace specthink::inline app {
+namespace {
+
+constexpr std::chrono::milliseconds kDrainPoll{20};
+
+/// One value of rank 0 for all ranks.
+std::int64_t share(const ProcessGroup& world, std::int64_t value) {
+  world.broadcast(std::as_writable_bytes(std::span(&value, 1)));
+  return value;
+}
+
+bool any_but_target(const std::vector<RunMode>& modes) {
+  return std::any_of(modes.begin(), modes.end(), [](RunMode mode) { return mode != RunMode::large; });
+}
+
+}  // namespace
+
+EvaluationJob::EvaluationJob(const ProcessGroup& world, const Invocation& invocation, std::vector<RunMode> modes)
+    : world_(world),
+      settings_(invocation.settings),
+      modes_(std::move(modes)),
+      groups_(world, settings_.models.tp),
+      models_(world, groups_.own(), invocation, any_but_target(modes_)),
+      text_(world, models_, settings_) {}
+
+int EvaluationJob::run(const Steps& steps) {
+  together(world_, [&] {
+    if (models_.is_root()) text_.require_tokenizer();
+    if (is_first()) stages_ = steps.prepare();
+  });
+  const bool complete = std::all_of(stages_.begin(), stages_.end(),
+                                    [](const WorkStage& stage) { return stage.benchmark->is_complete(); });
+  // What is finished needs no models.
+  if (share(world_, is_first() && complete)) return end(steps);
+  if (groups_.count() > 1) mailbox_.emplace(world_);
+  models_.load();
+  const int exit_code = models_.drive([this] { return is_first() ? do_own_runs() : do_remote_runs(); });
+  if (exit_code != kExitSuccess) return exit_code;
+  world_.mark(Phase::idle);
+  if (server_) {
+    while (!work_->is_drained()) std::this_thread::sleep_for(kDrainPoll);
+    server_->finish();
+  }
+  if (remote_) remote_->wait_for_end();
+  return end(steps);
+}
+
+// What result files say besides the settings.
+Json EvaluationJob::describe() const {
+  Json parameters{{"target", models_.target_config().num_parameters()}};
+  if (models_.draft_config()) parameters["draft"] = models_.draft_config()->num_parameters();
+  return {{"parameters", std::move(parameters)},
+          {"machine", {{"device", specthink::describe(models_.device())}, {"ranks", world_.size()}}}};
+}
+
+int EvaluationJob::do_own_runs() {
+  std::size_t finished = 0;
+  std::size_t total = 0;
+  for (WorkStage& stage : stages_) {
+    stage.benchmark->describe(describe());
+    stage.benchmark->start();
+    finished += stage.benchmark->finished();
+    total += stage.benchmark->total();
+  }
+  const auto at_a_time = static_cast<std::size_t>(groups_.count() * settings_.bench.batch);
+  progress_.emplace(stderr, ::isatty(STDERR_FILENO) != 0, finished, total, at_a_time);
+  work_.emplace(stages_, &*progress_, [this] { world_.reach(FaultPhase::write); });
+  if (mailbox_) server_.emplace(*mailbox_, *work_, groups_);
+  LocalWork work(*work_, stop_requested);
+  return do_group_runs(work);
+}
+
+int EvaluationJob::do_remote_runs() {
+  remote_.emplace(*mailbox_, stop_requested);
+  return do_group_runs(*remote_);
+}
+
+int EvaluationJob::do_group_runs(WorkSource& source) {
+  text_.install_triggers(models_.engine());
+  Solver solver(models_.engine(),
+                {.sampling = sampling_params(settings_),
+                 .seed = settings_.sampling.seed,
+                 .make_setup = [this](const auto& message, auto alone) { return setup_of(message, alone); },
+                 .stop_requested = stop_requested,
+                 .batch = settings_.bench.batch});
+  solver.warm_up(modes_);
+  solver.do_runs(source);
+  solver.log_step_times();
+  return kExitSuccess;
+}
+
+RunSetup EvaluationJob::setup_of(const std::string& message, std::optional<Role> alone) {
+  const OrderedJson messages = OrderedJson::array({{{"role", "user"}, {"content", message}}});
+  TokenIds prompt = text_.encode_messages(messages, /*enable_thinking=*/true);
+  models_.check_prompt(prompt);
+  return text_.make_setup(std::move(prompt), alone);
+}
+
+int EvaluationJob::end(const Steps& steps) {
+  progress_.reset();  // ends its line
+  const int exit_code = is_first() ? steps.conclude(stages_) : kExitSuccess;
+  return static_cast<int>(share(world_, exit_code));
+}
+
+}  // namespace specthink::inline app

@@ -1,0 +1,59 @@
+// The runs of benchmarks on all groups of a job: models, tokenizer, queue and progress.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "app/job/loaded_models.h"
+#include "app/job/text_side.h"
+#include "specthink/comm/rank_groups.h"
+#include "specthink/evaluation/progress.h"
+#include "specthink/evaluation/solver.h"
+#include "specthink/evaluation/work_exchange.h"
+
+namespace specthink::inline app {
+
+class EvaluationJob {
+ public:
+  /// Reads the models' configurations and, on rank 0 of each group, the tokenizer. World and invocation must outlive
+  /// this. Collective.
+  EvaluationJob(const ProcessGroup& world, const Invocation& invocation, std::vector<RunMode> modes);
+
+  struct Steps {
+    /// On rank 0 of the world, before models are loaded: the benchmarks, prepared.
+    std::function<std::vector<WorkStage>()> prepare;
+    /// There, when all runs are recorded or a signal has stopped them. Returns the exit code.
+    std::function<int(const std::vector<WorkStage>&)> conclude;
+  };
+
+  /// Collective; returns the exit code on every rank. Models are loaded only when runs are pending.
+  int run(const Steps& steps);
+
+  int ranks() const { return groups_.own().size(); }  ///< that share the models
+  bool has_draft() const { return models_.has_draft(); }
+
+ private:
+  bool is_first() const { return world_.rank() == 0; }
+  Json describe() const;
+  int do_own_runs();
+  int do_remote_runs();
+  int do_group_runs(WorkSource& source);
+  RunSetup setup_of(const std::string& message, std::optional<Role> alone);
+  int end(const Steps& steps);
+
+  const ProcessGroup& world_;
+  const Settings& settings_;
+  std::vector<RunMode> modes_;
+  RankGroups groups_;
+  LoadedModels models_;
+  TextSide text_;
+  std::optional<Mailbox> mailbox_;  // with several groups
+  std::vector<WorkStage> stages_;   // on rank 0, as all that follow but the last
+  std::optional<Progress> progress_;
+  std::optional<WorkStages> work_;
+  std::optional<WorkServer> server_;
+  std::optional<RemoteWork> remote_;  // on rank 0 of the other groups
+};
+
+}  // namespace specthink::inline app
