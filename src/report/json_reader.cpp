@@ -23,6 +23,11 @@ std::int64_t JsonReader::count(const char* key, std::int64_t max) const {
   return count;
 }
 
+std::optional<std::int64_t> JsonReader::optional_count(const char* key) const {
+  if (!has(key) || value(key).is_null()) return std::nullopt;
+  return count(key);
+}
+
 double JsonReader::number(const char* key, double min) const {
   const Json& json = value(key);
   if (!json.is_number()) fail(key, "a number");

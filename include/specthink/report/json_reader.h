@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,7 @@ class JsonReader {
   const Json& value(const char* key) const;  ///< of any type
 
   std::int64_t count(const char* key, std::int64_t max = kMaxCount) const;  ///< from 0
+  std::optional<std::int64_t> optional_count(const char* key) const;             ///< none: it is missing or null
   double number(const char* key, double min = 0) const;
   std::string text(const char* key) const;
   const Json& list(const char* key) const;

@@ -1,0 +1,181 @@
+// One run: its text by who wrote it, what happened when, and its ledger.
+
+const writers = ['prompt', 'draft', 'target', 'injected', 'not known'];
+const segmentColors = { draft: 'var(--draft-strong)', probe: 'var(--probe-strong)', target: 'var(--target-strong)', inject: 'var(--injected-strong)' };
+
+const timelineChart = (segments) => (width) => {
+  const timed = segments.every((segment) => segment.length === 4);
+  let tokens = 0;
+  const spans = segments.map(([by, count, start, length]) => {
+    const span = timed ? { by, count, from: start, to: start + length } : { by, count, from: tokens, to: tokens + count };
+    tokens += count;
+    return span;
+  });
+  const end = Math.max(...spans.map((span) => span.to), 1);
+  const height = 88;
+  const lanes = { target: 8, draft: 34, probe: 34, inject: 21 };
+  const ticks = niceTicks(timed ? end / 1000 : end, width < 380 ? 3 : 6).filter((tick) => (timed ? tick * 1000 : tick) <= end);
+  const left = 46;
+  const x = (value) => left + (value / end) * (width - left - 10);
+  const chart = svg('svg', { viewBox: `0 0 ${width} ${height}`, height, role: 'img' });
+  chart.append(svg('text', { x: 0, y: 22 }, 'target'), svg('text', { x: 0, y: 48 }, 'draft'));
+  for (const tick of ticks) {
+    const at = x(timed ? tick * 1000 : tick);
+    chart.append(svg('line', { class: 'axis', x1: at, x2: at, y1: 4, y2: 58 }));
+    chart.append(svg('text', { x: at, y: 72, 'text-anchor': 'middle' }, formatTick(tick)));
+  }
+  chart.append(svg('text', { x: width - 10, y: 86, 'text-anchor': 'end' }, timed ? 'seconds' : 'tokens, wasted ones included'));
+  for (const span of spans) {
+    const rect = svg('rect', { x: x(span.from), y: lanes[span.by] ?? 34, width: Math.max(0.8, x(span.to) - x(span.from)), height: 20, fill: segmentColors[span.by] ?? 'var(--unjudged)' });
+    chart.append(withTitle(rect, `${span.by}: ${span.count} tokens${timed ? `, ${formatNumber(span.to - span.from)} ms` : ''}`));
+  }
+  return chart;
+};
+
+// How often the other model takes over.
+const countHandOvers = (segments) => {
+  let model = null;
+  let count = 0;
+  for (const [by] of segments) {
+    if (by === 'inject') continue;
+    const next = by === 'target' ? 'target' : 'draft';
+    if (model !== null && next !== model) ++count;
+    model = next;
+  }
+  return count;
+};
+
+const fact = (name, value) => (value === null || value === undefined || value === '' ? null : el('li', {}, `${name} `, el('b', {}, String(value))));
+
+const runFacts = (system, row, detail) => {
+  const rows = systems[system].rows;
+  const correct = rows.correct[row];
+  const kept = detail?.passages.filter((passage) => passage[2] !== null).length;
+  return el('ul', { class: 'facts' },
+    correct === null ? null : el('li', { class: correct ? 'right' : 'wrong' }, el('b', {}, correct ? 'right' : 'wrong')),
+    fact('answer', rows.answer[row]), fact('expected', problems[rows.problem[row]][2]),
+    fact('seconds', rows.seconds[row] === null ? null : formatNumber(rows.seconds[row])), fact('tokens', formatNumber(rows.tokens[row])),
+    fact('target tokens', rows.target[row] === null ? null : formatNumber(rows.target[row])), fact('ended by', rows.finish[row]),
+    fact('prompt tokens', detail?.prompt_tokens), fact('target asked', detail?.validations),
+    detail?.segments.length ? fact('hand-overs', countHandOvers(detail.segments)) : null,
+    detail?.passages.length ? fact('passages of the target', detail.passages.length) : null, kept ? fact('of them instead of a probe', kept) : null);
+};
+
+const ledgerTable = (ledger) => {
+  const names = { draft: 'written by the draft', target: 'written by the target', injected: 'injected', draft_wasted: 'wasted by the draft', target_wasted: 'wasted by the target', draft_prefilled: 'caught up by the draft', target_prefilled: 'caught up by the target' };
+  const rows = Object.entries(ledger).map(([key, value]) => ({
+    cells: [names[key] ?? key.replaceAll('_', ' '), key.endsWith('share') ? `${(100 * value).toFixed(1)} %` : formatNumber(value)],
+  }));
+  return sortableTable([{ title: 'ledger', text: true }, { title: 'tokens' }], rows);
+};
+
+const passageTable = (passages) =>
+  sortableTable([{ title: 'at token' }, { title: 'tokens' }, { title: 'the draft had', text: true, wide: true }, { title: 'the target wrote', text: true, wide: true }],
+    passages.map((cells) => ({ cells: cells.map((cell, i) => (i < 2 && cell !== null ? { node: String(cell), value: cell } : cell)) })), 20);
+
+const answerText = (pieces) =>
+  el('div', { class: 'answer-text', tabindex: '0' }, pieces.map(([writer, text]) => el('span', { class: `w${writer}`, title: writers[writer] }, text)));
+
+const runSection = () => {
+  const systemSelect = el('select', { 'aria-label': 'system' }, systems.map((system, i) => el('option', { value: i }, system.name)));
+  const problemSelect = el('select', { 'aria-label': 'problem' });
+  const runSelect = el('select', { 'aria-label': 'run' });
+  const holder = el('div');
+  let redrawTimeline = null;
+
+  const show = () => {
+    const system = Number(systemSelect.value);
+    const row = Number(runSelect.value);
+    if (runSelect.value === '') {
+      holder.replaceChildren(el('p', { class: 'note' }, 'This system has no run of this problem.'));
+      return;
+    }
+    const detail = details.get(`${system}/${row}`);
+    const parts = [runFacts(system, row, detail)];
+    redrawTimeline = null;
+    if (!detail) {
+      parts.push(el('p', { class: 'note' }, 'The text of this run is not in this report: --texts names the runs whose texts are.'));
+    } else {
+      if (detail.segments.length) {
+        const timeline = el('div');
+        redrawTimeline = () => timeline.replaceChildren(timelineChart(detail.segments)(Math.max(260, timeline.clientWidth)));
+        parts.push(el('h3', {}, 'Timeline'), el('figure', {}, timeline),
+          legend([['var(--draft-strong)', 'draft'], ['var(--probe-strong)', 'probe'], ['var(--target-strong)', 'target'], ['var(--injected-strong)', 'injected']]));
+      }
+      const present = new Set(detail.pieces.map(([writer]) => writer));
+      const colors = ['var(--soft)', 'var(--draft)', 'var(--target)', 'var(--injected)', 'transparent'];
+      parts.push(el('h3', {}, 'Text by who wrote it'), legend([...present].sort().map((writer) => [colors[writer], writers[writer]])), answerText(detail.pieces));
+      if (present.has(4)) parts.push(el('p', { class: 'note' }, 'The file of this run does not say who wrote which part.'));
+      if (detail.ledger) parts.push(el('h3', {}, 'Ledger'), ledgerTable(detail.ledger));
+      if (detail.passages.length) parts.push(el('h3', {}, 'Passages of the target'), passageTable(detail.passages));
+    }
+    holder.replaceChildren(...parts);
+    redrawTimeline?.();
+  };
+
+  const fillRuns = () => {
+    const system = Number(systemSelect.value);
+    const rows = runsByProblem[system].get(Number(problemSelect.value)) ?? [];
+    runSelect.replaceChildren(...rows.map((row) => {
+      const { run, correct } = systems[system].rows;
+      const verdict = correct[row] === null ? '' : correct[row] ? ', right' : ', wrong';
+      return el('option', { value: row }, `${run[row]}${verdict}${details.has(`${system}/${row}`) ? '' : ', no text'}`);
+    }));
+    show();
+  };
+
+  const fillProblems = () => {
+    const chosen = problemSelect.value;
+    const known = [...runsByProblem[Number(systemSelect.value)].keys()].sort((a, b) => a - b);
+    problemSelect.replaceChildren(...known.map((problem) => el('option', { value: problem }, `${problem}: ${(problems[problem][1] || `problem ${problems[problem][0]}`).slice(0, 60)}`)));
+    if (known.includes(Number(chosen)) && chosen !== '') problemSelect.value = chosen;
+    fillRuns();
+  };
+
+  systemSelect.addEventListener('change', fillProblems);
+  problemSelect.addEventListener('change', fillRuns);
+  runSelect.addEventListener('change', show);
+  const openRun = (problem) => {
+    const system = runsByProblem[Number(systemSelect.value)].has(problem) ? Number(systemSelect.value) : runsByProblem.findIndex((runs) => runs.has(problem));
+    if (system < 0) return;
+    systemSelect.value = system;
+    fillProblems();
+    problemSelect.value = problem;
+    fillRuns();
+    document.getElementById('run').scrollIntoView();
+  };
+  // The first run that has a text.
+  const [first] = details.values();
+  if (first) {
+    systemSelect.value = first.system;
+    fillProblems();
+    problemSelect.value = systems[first.system].rows.problem[first.row];
+    fillRuns();
+    runSelect.value = first.row;
+    show();
+  } else {
+    fillProblems();
+  }
+  drawn.push(() => redrawTimeline?.());
+  const node = el('div', {}, el('div', { class: 'controls' }, el('label', {}, 'System', systemSelect), el('label', {}, 'Problem', problemSelect), el('label', {}, 'Run', runSelect)), holder);
+  return { node, openRun };
+};
+
+// Runs without a text, by system and problem.
+const leftOut = () => {
+  const lines = [];
+  let count = 0;
+  systems.forEach((system, index) => {
+    for (const [problem, rows] of runsByProblem[index]) {
+      const missing = rows.filter((row) => !details.has(`${index}/${row}`)).map((row) => system.rows.run[row]);
+      if (!missing.length) continue;
+      count += missing.length;
+      lines.push(`${system.name}, problem ${problem}: run ${missing.join(', ')}`);
+    }
+  });
+  if (!count) return null;
+  const body = el('pre', { class: 'answer-text' });
+  const box = el('details', {}, el('summary', {}, `Texts of ${count} runs are left out`), body);
+  box.addEventListener('toggle', () => { if (!body.textContent) body.textContent = lines.join('\n'); });
+  return box;
+};
