@@ -11,6 +11,10 @@ namespace {
 
 namespace po = boost::program_options;
 
+// Flags of the original's eval.py that are more than another name of one option.
+constexpr const char* kOldConfig = "spe-config";  // of its script, whose --model has no effect beside it
+constexpr const char* kModel = "model";           // the target, alone
+
 const CommandInfo& find_command(const std::string& word) {
   std::vector<std::string> names;
   for (const CommandInfo& command : command_table()) {
@@ -40,10 +44,12 @@ const Option* find_flag(std::string_view flag, Subcommand command) {
 po::options_description describe_flags(Subcommand command) {
   po::options_description flags;
   flags.add_options()("help,h", "")("version", "")("config", po::value<std::string>());
+  if (command == kEval) flags.add_options()(kOldConfig, po::value<std::string>())(kModel, po::value<std::string>());
   for (const Option& option : option_table()) {
     if (!option.belongs_to(command)) continue;
     for (const std::string& flag : flags_of(option)) {
-      flags.add_options()(flag.c_str(), po::value<std::string>());
+      const bool has_letter = option.letter != 0 && flag == option.flag;
+      flags.add_options()((has_letter ? flag + "," + option.letter : flag).c_str(), po::value<std::string>());
       if (option.is_boolean()) flags.add_options()(("no-" + flag).c_str(), "");
     }
   }
@@ -80,10 +86,25 @@ po::options_description describe_flags(Subcommand command) {
                   did_you_mean(longer == candidates.end() ? "--" + flag : *longer, candidates), advice, command.name);
 }
 
+// The original's flags have underscores: --spe_config, --max_tokens.
+std::vector<std::string> with_dashes(std::span<const std::string> arguments, const CommandInfo& command) {
+  std::vector<std::string> result(arguments.begin(), arguments.end());
+  for (std::string& argument : result) {
+    if (argument == "--") break;
+    if (!argument.starts_with("--")) continue;
+    const std::size_t end = std::min(argument.find('='), argument.size());
+    const std::string flag = flag_spelling(argument.substr(2, end - 2));
+    if (find_flag(flag, command.bit) || (command.bit == kEval && (flag == kOldConfig || flag == kModel))) {
+      argument.replace(2, end - 2, flag);
+    }
+  }
+  return result;
+}
+
 std::vector<po::option> split(std::span<const std::string> arguments, const CommandInfo& command) {
   using Style = po::command_line_style::style_t;
   constexpr int kStyle = Style::allow_long | Style::long_allow_adjacent | Style::long_allow_next | Style::allow_short |
-                         Style::allow_dash_for_short | Style::short_allow_adjacent;
+                         Style::allow_dash_for_short | Style::short_allow_adjacent | Style::short_allow_next;
   const po::options_description flags = describe_flags(command.bit);
   // A boolean flag alone takes nothing from what follows it; versions of the library differ in that.
   const auto boolean_alone = [&](const std::string& token) -> std::pair<std::string, std::string> {
@@ -92,7 +113,7 @@ std::vector<po::option> split(std::span<const std::string> arguments, const Comm
     return option && option->is_boolean() ? std::pair(token.substr(2), "true") : std::pair("", "");
   };
   try {
-    return po::command_line_parser({arguments.begin(), arguments.end()})
+    return po::command_line_parser(with_dashes(arguments, command))
         .options(flags)
         .style(kStyle)
         .extra_parser(boolean_alone)
@@ -114,6 +135,22 @@ void check_value(const po::option& given, const CommandInfo& command) {
   }
 }
 
+[[noreturn]] void fail_two_texts(const CommandInfo& command) {
+  throw UserError("'{}' takes one text, found an argument and --{}; leave out one of them", command.name,
+                  flag_spelling(command.argument_key));
+}
+
+void add_argument(const std::string& text, std::vector<std::string>& texts, const CommandInfo& command) {
+  if (command.argument.empty()) {
+    throw UserError("unexpected argument {}: '{}' takes flags only; see 'specthink {} --help'", quote(text),
+                    command.name, command.name);
+  }
+  if (!texts.empty() && !command.takes_many) {
+    throw UserError("unexpected argument {}: '{}' takes one text, put it in quotes", quote(text), command.name);
+  }
+  texts.push_back(text);
+}
+
 }  // namespace
 
 CommandLine parse_command_line(std::span<const std::string> arguments) {
@@ -129,21 +166,18 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
   }
   line.command = &find_command(first);
 
-  bool has_argument = false;
-  bool has_prompt_flag = false;
+  std::vector<std::string> texts;  // arguments
+  std::optional<std::string> model;
+  bool is_old_config = false;
   for (const po::option& given : split(arguments.subspan(1), *line.command)) {
     if (given.unregistered) fail_unknown_flag(given.original_tokens.front(), *line.command);
     if (given.position_key >= 0) {
       const std::string& text = given.value.front();
-      if (line.command->argument.empty()) {
-        throw UserError("unexpected argument {}: '{}' takes flags only; see 'specthink {} --help'", quote(text),
-                        line.command->name, line.command->name);
+      if (line.command->argument.empty() && !line.flags.empty() && line.flags.back().option->takes_more) {
+        line.flags.back().text += "," + text;
+        continue;
       }
-      if (std::exchange(has_argument, true)) {
-        throw UserError("unexpected argument {}: '{}' takes one text, put it in quotes", quote(text),
-                        line.command->name);
-      }
-      line.flags.push_back({find_option("prompt"), text, Location::in_argument()});
+      add_argument(text, texts, *line.command);
       continue;
     }
     const std::string& flag = given.string_key;
@@ -151,19 +185,32 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
       line.help = true;
     } else if (flag == "version") {
       line.version = true;
-    } else if (flag == "config") {
+    } else if (flag == "config" || (flag == kOldConfig && line.command->bit == kEval)) {
       line.config = given.value.front();
+      is_old_config = flag == kOldConfig;
+    } else if (flag == kModel && line.command->bit == kEval) {
+      model = given.value.front();
     } else {
       const bool turned_off = given.value.empty();  // --no-flag
       if (!turned_off) check_value(given, *line.command);
       const Option* option = find_flag(turned_off ? flag.substr(3) : flag, line.command->bit);
       check(option != nullptr, "a described flag is in the table");
-      has_prompt_flag |= option->key == "prompt";
       line.flags.push_back({option, turned_off ? "false" : given.value.front(), Location::in_flag("--" + flag)});
     }
   }
-  if (has_argument && has_prompt_flag) {
-    throw UserError("'{}' takes one text, found an argument and --prompt; leave out one of them", line.command->name);
+  const Option* argument = texts.empty() ? nullptr : find_option(line.command->argument_key);
+  for (const GivenFlag& flag : line.flags) {
+    if (argument && flag.option == argument) fail_two_texts(*line.command);
+  }
+  if (argument) {
+    const std::string text = line.command->takes_many ? Json(texts).dump() : texts.front();
+    line.flags.push_back({argument, text, Location::in_argument()});
+  }
+  if (model && !is_old_config) {
+    // In front of the others: --draft still adds one.
+    const Location location = Location::in_flag(std::string("--") + kModel);
+    line.flags.insert(line.flags.begin(), {{find_option("target_model_name"), *model, location},
+                                           {find_option("speculative_model_name"), "none", location}});
   }
   return line;
 }

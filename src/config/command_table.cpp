@@ -16,6 +16,20 @@ const std::vector<CommandInfo>& command_table() {
        "Runs the problems of a task, prints statistics, and writes result files. Each run is recorded as it ends, so "
        "that --resume can go on with an interrupted benchmark.",
        ""},
+      {kEval, RunsOn::engine, "eval", "answer the problems of tasks and judge the answers, as the original's eval.py",
+       "Answers the problems of one or several tasks, n times at each temperature, with speculative thinking or, "
+       "without a "
+       "draft, with the target alone; judges the answers and writes the original's files into --result-dir. Each run "
+       "is "
+       "recorded as it ends: the same command goes on with an interrupted evaluation.",
+       ""},
+      {kReport, RunsOn::rank_0, "report", "result files as one HTML page, or as Markdown",
+       "Makes a page from result files of bench, eval and replay, those of the original program included: accuracy "
+       "with "
+       "intervals, comparisons, charts, each problem, and for chosen runs the text by who wrote it. The page needs no "
+       "other file and no network. With --format markdown the tables go to stdout (or --output), with json as one "
+       "object.",
+       "FILE", "report_files", true},
       {kReplay, RunsOn::engine, "replay", "time recorded runs on any models, random weights included",
        "Runs the requests of recorded runs with their lengths: what is written does not matter, so that models with "
        "random weights (--dummy-weights) do and no tokenizer is needed. Prints where the time goes, milliseconds a "
@@ -70,6 +84,10 @@ const char* title_of(Group group) {
       return "Sampling";
     case Group::bench:
       return "Benchmark";
+    case Group::eval:
+      return "Evaluation";
+    case Group::report:
+      return "Report";
     case Group::replay:
       return "Replay";
     case Group::tokenize:

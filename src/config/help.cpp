@@ -49,7 +49,9 @@ std::string entry(const std::string& left, std::string_view text, std::size_t co
 }
 
 std::string left_of(const Option& option) {
-  return option.is_boolean() ? "--[no-]" + option.flag : fmt::format("--{} {}", option.flag, option.metavar);
+  if (option.is_boolean()) return "--[no-]" + option.flag;
+  return fmt::format("{}--{} {}", option.letter ? fmt::format("-{}, ", option.letter) : "", option.flag,
+                     option.metavar);
 }
 
 std::string text_of(const Option& option) {
@@ -88,8 +90,9 @@ std::string general_help() {
 }
 
 std::string command_help(const CommandInfo& command) {
-  std::string help = fmt::format("Usage: specthink {} [FLAG]...{}\n\n", command.name,
-                                 command.argument.empty() ? "" : fmt::format(" [{}]", command.argument));
+  std::string help = fmt::format(
+      "Usage: specthink {} [FLAG]...{}\n\n", command.name,
+      command.argument.empty() ? "" : fmt::format(" [{}]{}", command.argument, command.takes_many ? "..." : ""));
   help += paragraph(command.description);
   help += "\n";
   help += paragraph(
@@ -107,6 +110,11 @@ std::string command_help(const CommandInfo& command) {
   }
   help += "\nOther:\n";
   help += entry("--config FILE", "YAML file with settings", kTextColumn);
+  if (command.bit == kEval) {
+    help +=
+        entry("--spe-config FILE", "the same, with the original's name; --model has no effect beside it", kTextColumn);
+    help += entry("--model DIR|HUB_NAME", "the same as --target, without a draft", kTextColumn);
+  }
   help += entry("-h, --help", "this text", kTextColumn);
   if (command.runs_on == RunsOn::engine) {
     help += entry("SPECTHINK_FAULT=RANK:PHASE[:ACTION[:COUNT]]",

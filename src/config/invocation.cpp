@@ -55,10 +55,13 @@ class Resolver {
       throw UserError("expected one input for '{}', found {} ({}); leave out all but one", command.name, inputs.size(),
                       fmt::join(inputs, ", "));
     }
-    if (settings_.format == Format::jsonl && command.bit != kTokenize) {
-      throw UserError("{}: jsonl is a format of 'tokenize' only, expected text or json for '{}'",
-                      source(*find_option("format")), command.name);
-    }
+    const auto require_format = [&](Format format, const char* word, Subcommand only, const char* its_name) {
+      if (settings_.format != format || command.bit == only) return;
+      throw UserError("{}: {} is a format of '{}' only, expected text or json for '{}'", source(*find_option("format")),
+                      word, its_name, command.name);
+    };
+    require_format(Format::jsonl, "jsonl", kTokenize, "tokenize");
+    require_format(Format::markdown, "markdown", kReport, "report");
   }
 
   // The same variable of the chat template, set in two ways.

@@ -21,6 +21,7 @@ struct Row {
   const char* flag = "";  // empty: the key with dashes
   const char* alias = "";
   const char* environment = "";  // empty: SPECTHINK_ and the key in capitals
+  char letter = 0;               // of a short flag
 };
 
 /// The same name in other spellings: max_tokens, max-tokens, SPECTHINK_MAX_TOKENS.
@@ -68,6 +69,12 @@ std::string default_text(const Type& type, const typename Type::Value& value) {
   }
 }
 
+class TableBuilder;
+
+/// The rows of eval and report.
+void add_eval(TableBuilder& table);
+void add_report(TableBuilder& table);
+
 class TableBuilder {
  public:
   void begin(Group group) { group_ = group; }
@@ -80,6 +87,8 @@ class TableBuilder {
     option.key = row.key;
     option.flag = *row.flag ? row.flag : flag_spelling(row.key);
     option.alias = row.alias;
+    option.letter = row.letter;
+    option.takes_more = requires { Type::kTakesMore; };
     option.environment = *row.environment ? row.environment : variable_spelling(row.key);
     option.group = group_;
     option.commands = commands;

@@ -34,7 +34,7 @@ void add_input(TableBuilder& table) {
 void add_models(TableBuilder& table) {
   using Part = ModelSettings;
   constexpr auto kPart = &Settings::models;
-  constexpr unsigned kRuns = kGenerate | kScore | kBench | kReplay | kDoctor | kConfig;
+  constexpr unsigned kRuns = kGenerate | kScore | kBench | kEval | kReplay | kDoctor | kConfig;
   const Text model{.form = Form::model, .name = "DIR|HUB_NAME"};
   Text draft = model;
   draft.none_is_null = true;
@@ -45,7 +45,7 @@ void add_models(TableBuilder& table) {
              .flag = "target",
              .alias = "target-model-name"},
             model, {}, kPart, &Part::target);
-  table.add(kGenerate | kBench | kReplay | kPlan | kDoctor | kBenchKernels | kConfig, tokens,
+  table.add(kGenerate | kBench | kEval | kReplay | kPlan | kDoctor | kBenchKernels | kConfig, tokens,
             {.key = "speculative_model_name",
              .help = "the small model that writes the chain of thought; none (in YAML null): the target alone",
              .flag = "draft",
@@ -75,10 +75,10 @@ void add_models(TableBuilder& table) {
             {"gpu_memory_utilization",
              "share of a GPU's memory that target and draft may take for weights, cache and workspace"},
             Shares{}, {0.4, 0.4}, kPart, &Part::gpu_memory_utilization);
-  table.add(kGenerate | kBench | kConfig, nothing,
+  table.add(kGenerate | kBench | kEval | kConfig, nothing,
             {"target_model_gpu", "accepted from old files without effect: both models run on every rank", "GPUs"},
             Integer{}, 2, kPart, &Part::target_model_gpu);
-  table.add(kGenerate | kBench | kConfig, nothing,
+  table.add(kGenerate | kBench | kEval | kConfig, nothing,
             {"speculative_model_gpu", "accepted from old files without effect, as target_model_gpu", "GPUs"}, Integer{},
             1, kPart, &Part::speculative_model_gpu);
 }
@@ -86,7 +86,7 @@ void add_models(TableBuilder& table) {
 void add_ranks(TableBuilder& table) {
   using Part = ModelSettings;
   constexpr auto kPart = &Settings::models;
-  constexpr unsigned kRuns = kGenerate | kScore | kBench | kReplay | kConfig;
+  constexpr unsigned kRuns = kGenerate | kScore | kBench | kEval | kReplay | kConfig;
   table.begin(Group::ranks);
   table.add(kRuns | kDoctor, nothing,
             {"tp",
@@ -109,7 +109,7 @@ void add_ranks(TableBuilder& table) {
 void add_schedule(TableBuilder& table) {
   using Part = ScheduleSettings;
   constexpr auto kPart = &Settings::schedule;
-  constexpr unsigned kRuns = kGenerate | kBench | kConfig;
+  constexpr unsigned kRuns = kGenerate | kBench | kEval | kConfig;
   table.begin(Group::schedule);
   table.add(kRuns, tokens,
             {"mode", "vllm: the models share token ids; vllm_p: they share text; hf: the draft goes token by token"},
@@ -173,9 +173,10 @@ void add_schedule(TableBuilder& table) {
 void add_sampling(TableBuilder& table) {
   using Part = SamplingSettings;
   constexpr auto kPart = &Settings::sampling;
-  constexpr unsigned kRuns = kGenerate | kBench | kConfig;
+  constexpr unsigned kRuns = kGenerate | kBench | kEval | kConfig;
   table.begin(Group::sampling);
-  table.add(kRuns | kReplay, tokens, {"temperature", "0 is greedy"}, Number{.min = 0}, 0.6, kPart, &Part::temperature);
+  table.add((kRuns & ~kEval) | kReplay, tokens, {"temperature", "0 is greedy"}, Number{.min = 0}, 0.6, kPart,
+            &Part::temperature);
   table.add(kRuns | kReplay, tokens, {"top_p", "the most likely tokens with this probability together; 1 is off"},
             Number{.min = 0, .max = 1, .excludes_min = true}, 0.95, kPart, &Part::top_p);
   table.add(
@@ -195,10 +196,10 @@ void add_bench(TableBuilder& table) {
   constexpr unsigned kRuns = kBench | kConfig;
   table.begin(Group::bench);
   table.add(
-      kRuns, tokens,
+      kRuns | kReport, tokens,
       {.key = "task", .help = "task file (YAML): template and problems; without one, AIME25", .alias = "aime-config"},
       Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::task);
-  table.add(kRuns | kReplay, nothing,
+  table.add(kRuns | kEval | kReport | kReplay, nothing,
             {.key = "data_dir",
              .help = "where a task's problems are looked for first, and recorded runs",
              .environment = "SPECTHINK_DATA"},
@@ -207,11 +208,11 @@ void add_bench(TableBuilder& table) {
             &Part::num_problems);
   table.add(kRuns, nothing, {"num_runs", "of each problem", "runs"}, Integer{}, 5, kPart, &Part::num_runs);
   table.add(
-      kRuns, times,
+      kRuns | kEval, times,
       {"batch", "at a time: they share the steps of a model, where their tokens differ from those alone by rounding",
        "runs"},
       Integer{.max = kMaxBatch}, 1, kPart, &Part::batch);
-  table.add(kRuns, nothing,
+  table.add(kRuns | kEval, nothing,
             {"part", "only this share of the problems: every N-th from the K-th on; `merge` joins the parts"},
             PartOfWhole{}, {}, kPart, &Part::part);
   table.add(
@@ -222,9 +223,10 @@ void add_bench(TableBuilder& table) {
       TestMode::both, kPart, &Part::test_mode);
   table.add(kRuns, nothing, {"use_2gpu", "of the old script, without effect: all ranks are used"}, Boolean{}, true,
             kPart, &Part::use_2gpu);
-  table.add(kRuns | kReplay, nothing,
-            {"resume", "go on with an interrupted benchmark or replay of the same settings in output_dir"}, Boolean{},
-            false, kPart, &Part::resume);
+  table.add(
+      kRuns | kEval | kReplay, nothing,
+      {"resume", "go on with an interrupted benchmark or replay of the same settings in output_dir; eval always does"},
+      Boolean{}, false, kPart, &Part::resume);
   table.add(kRuns | kReplay | kMerge, nothing, {"output_dir", "folder of the result files"},
             Text{.form = Form::path, .name = "DIR", .null_allowed = false}, "benchmark_results", kPart,
             &Part::output_dir);
@@ -332,9 +334,13 @@ void add_output(TableBuilder& table) {
             Choice<std::string>{{{"auto", "auto"}, {"always", "always"}, {"never", "never"}}}, "auto",
             &Settings::generate, &GenerateSettings::color);
   table.add(
-      kEveryCommand, nothing, {"format", "of the result on stdout; auto: as suits the command; jsonl is for tokenize"},
-      Choice<Format>{
-          {{"auto", Format::automatic}, {"text", Format::text}, {"json", Format::json}, {"jsonl", Format::jsonl}}},
+      kEveryCommand, nothing,
+      {"format", "of the result on stdout; auto: as suits the command; jsonl is for tokenize, markdown for report"},
+      Choice<Format>{{{"auto", Format::automatic},
+                      {"text", Format::text},
+                      {"json", Format::json},
+                      {"jsonl", Format::jsonl},
+                      {"markdown", Format::markdown}}},
       Format::automatic, &Settings::format);
 }
 
@@ -349,6 +355,8 @@ const std::vector<Option>& option_table() {
     add_schedule(builder);
     add_sampling(builder);
     add_bench(builder);
+    add_eval(builder);
+    add_report(builder);
     add_replay(builder);
     add_tools(builder);
     add_prompts(builder);

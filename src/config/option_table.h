@@ -19,20 +19,40 @@ struct CommandInfo {
   Subcommand bit;
   RunsOn runs_on;
   std::string name;
-  std::string summary;      ///< one line
-  std::string description;  ///< what it prints, for its own help
-  std::string argument;     ///< the prompt's name in the help; empty: takes no argument
+  std::string summary;                  ///< one line
+  std::string description;              ///< what it prints, for its own help
+  std::string argument;                 ///< the argument's name in the help; empty: takes none
+  std::string argument_key = "prompt";  ///< of the option that it sets
+  bool takes_many = false;              ///< arguments
 };
 const std::vector<CommandInfo>& command_table();
 
 /// A heading of the help.
-enum class Group { input, models, ranks, schedule, sampling, bench, replay, tokenize, plan, kernels, prompts, judging, output };
+enum class Group {
+  input,
+  prompts,
+  models,
+  ranks,
+  schedule,
+  sampling,
+  bench,
+  eval,
+  report,
+  judging,
+  replay,
+  tokenize,
+  plan,
+  kernels,
+  output,
+};
 const char* title_of(Group group);
 
 struct Option {
   std::string key;          ///< YAML key
   std::string flag;         ///< without the dashes
   std::string alias;        ///< a second flag of the same meaning, or empty
+  char letter;              ///< a short flag of the same meaning, or 0
+  bool takes_more;          ///< further values may follow the flag, each by itself
   std::string environment;  ///< variable
   Group group;
   unsigned commands;  ///< that take the flag; YAML keys and variables may be set for any

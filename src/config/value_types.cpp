@@ -293,6 +293,46 @@ Json IndexList::write(const Value& value) const {
   return list;
 }
 
+std::vector<std::string> NameList::read(const YamlValue& value, const Location& location) const {
+  if (value.kind == Kind::null) return {};
+  const YamlValue list = as_comma_list(value, location);
+  const std::string expected = "names with commas between";
+  if (list.kind != Kind::list || list.items.empty()) location.fail(expected, value);
+  std::vector<std::string> names;
+  for (const YamlValue& item : list.items) {
+    if (!item.is_scalar() || item.text.empty()) location.fail(expected, value);
+    names.push_back(item.text);
+  }
+  return names;
+}
+
+std::vector<double> NumberList::read(const YamlValue& value, const Location& location) const {
+  const YamlValue list = as_comma_list(value, location);
+  const std::string expected = "numbers from 0 on such as 0.6,0.8";
+  if (list.kind != Kind::list || list.items.empty()) location.fail(expected, value);
+  std::vector<double> numbers;
+  for (const YamlValue& item : list.items) {
+    const std::optional<double> number = parse_number<double>(item);
+    if (!number || !(*number >= 0 && *number <= 1e6)) location.fail(expected, item);
+    if (std::find(numbers.begin(), numbers.end(), *number) != numbers.end()) {
+      throw UserError("{}: {} is given twice", location.subject(), *number);
+    }
+    numbers.push_back(*number);
+  }
+  return numbers;
+}
+
+Json NumberList::write(const Value& value) const {
+  Json list = Json::array();
+  for (const double number : value) list.push_back(Number{}.write(number));
+  return list;
+}
+
+std::optional<int> OptionalInteger::read(const YamlValue& value, const Location& location) const {
+  if (value.kind == Kind::null) return std::nullopt;
+  return Integer{.min = min}.read(value, location);
+}
+
 Part PartOfWhole::read(const YamlValue& value, const Location& location) const {
   const std::string_view text = value.text;
   const std::size_t slash = std::min(text.find('/'), text.size());

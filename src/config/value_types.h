@@ -207,6 +207,39 @@ struct IndexList {
   std::string range() const { return ""; }
 };
 
+/// Names: a,b,c or a YAML list.
+struct NameList {
+  std::string name = "NAME";  ///< of one of them, in the help
+
+  using Value = std::vector<std::string>;
+  Value read(const YamlValue& value, const Location& location) const;
+  Json write(const Value& value) const { return value.empty() ? Json() : Json(value); }
+  std::string metavar() const { return name + ",..."; }
+  std::string range() const { return ""; }
+};
+
+/// Numbers from 0 on: 0.6,0.8, or on a command line 0.6 0.8, or a YAML list.
+struct NumberList {
+  static constexpr bool kTakesMore = true;
+
+  using Value = std::vector<double>;
+  Value read(const YamlValue& value, const Location& location) const;
+  Json write(const Value& value) const;
+  std::string metavar() const { return "X,..."; }
+  std::string range() const { return "each from 0 on"; }
+};
+
+/// A whole number that need not be given.
+struct OptionalInteger {
+  int min = 0;
+
+  using Value = std::optional<int>;
+  Value read(const YamlValue& value, const Location& location) const;
+  Json write(const Value& value) const { return value ? Json(*value) : Json(); }
+  std::string metavar() const { return "N"; }
+  std::string range() const { return Integer{.min = min}.range(); }
+};
+
 /// Shares of one whole, for the target and the draft: 0.4,0.4 or a YAML list.
 struct Shares {
   using Value = std::array<double, 2>;

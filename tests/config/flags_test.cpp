@@ -300,5 +300,51 @@ TEST(flags, commands) {
   for (const CommandInfo& command : command_table()) EXPECT_EQ(parse({command.name}).command, command.name);
 }
 
+// The command lines of the original's eval.py.
+TEST(flags, of_eval) {
+  const Invocation given =
+      parse({"eval", "--evals", "math500,aime24", "--temperatures", "0.6", "1.0", "--n", "3", "--max_tokens", "100",
+             "--top_p=0.9", "--filter-difficulty", "--math-difficulty-lower-bound", "2"});
+  EXPECT_EQ(given.settings.eval.evals, (std::vector<std::string>{"math500", "aime24"}));
+  EXPECT_EQ(given.settings.eval.temperatures, (std::vector<double>{0.6, 1.0}));
+  EXPECT_EQ(given.settings.eval.n, 3);
+  EXPECT_EQ(given.settings.max_tokens, 100);
+  EXPECT_EQ(given.settings.sampling.top_p, 0.9);
+  EXPECT_TRUE(given.settings.eval.filter_difficulty);
+  EXPECT_EQ(given.settings.eval.math_difficulty_lower_bound, 2);
+  EXPECT_EQ(given.settings.eval.math_difficulty_upper_bound, std::nullopt);
+  EXPECT_EQ(given.settings.eval.end, -1);
+  expect_contains(flag_error({"eval", "0.6"}), "unexpected argument \"0.6\"");
+  expect_contains(flag_error({"eval", "--temperatures", "0.6,-1"}), "numbers from 0 on");
+  expect_contains(flag_error({"eval", "--temperatures", "0.6", "0.6"}), "given twice");
+  expect_contains(flag_error({"eval", "--evals", "a,,b"}), "names with commas between");
+  expect_contains(flag_error({"eval", "--math-difficulty-upper-bound", "x"}), "found \"x\"");
+  expect_contains(flag_error({"eval", "--n", "0"}), "--n");
+}
+
+TEST(flags, of_eval_model_is_the_target_alone) {
+  const Invocation alone = parse({"eval", "--model", "M"});
+  EXPECT_EQ(alone.settings.models.target, "M");
+  EXPECT_EQ(alone.settings.models.draft, std::nullopt);
+  EXPECT_EQ(parse({"eval", "--model", "M", "--draft", "D"}).settings.models.draft, "D");
+  const TemporaryFolder folder;
+  const std::string config = folder.write("pair.yml", "target_model_name: T\nspeculative_model_name: D\n");
+  EXPECT_EQ(parse({"eval", "--config", config, "--model", "M"}).settings.models.draft, std::nullopt);
+  const Invocation old = parse({"eval", "--model", "M", "--spe_config", config});
+  EXPECT_EQ(old.settings.models.target, "T") << "as the original: the configuration names the models";
+  EXPECT_EQ(old.settings.models.draft, "D");
+  expect_contains(flag_error({"bench", "--spe-config", "x"}), "unknown flag --spe-config");
+}
+
+TEST(flags, of_report) {
+  const Invocation given = parse({"report", "a.json", "-o", "page.html", "b,c.json", "--texts", "0,3/1"});
+  EXPECT_EQ(given.settings.report.files, (std::vector<std::string>{"a.json", "b,c.json"}));
+  EXPECT_EQ(given.settings.report.output, "page.html");
+  EXPECT_EQ(given.settings.report.texts, "0,3/1");
+  EXPECT_EQ(parse({"report", "--output=x.html"}).settings.report.output, "x.html");
+  expect_contains(flag_error({"report", "a.json", "--report-files", "b.json"}), "leave out one of them");
+  expect_contains(flag_error({"bench", "--format", "markdown"}), "flag --format: markdown");
+}
+
 }  // namespace
 }  // namespace specthink

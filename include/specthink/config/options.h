@@ -28,6 +28,8 @@ enum Subcommand : unsigned {
   kDoctor = 128,
   kMerge = 256,
   kBenchKernels = 512,
+  kEval = 1024,
+  kReport = 2048,
   kJudge = 4096,
 };
 

@@ -20,8 +20,8 @@ enum class Device { automatic, cpu, cuda };
 /// How the decode kernels add the partial sums of the ranks: pushed by one product and received by the next (fused),
 /// or by NCCL between them; automatic: fused where every pair of ranks can map each other's memory.
 enum class AllReduce { automatic, fused, nccl };
-enum class Format { automatic, text, json, jsonl };  ///< automatic: what the command prints by default
-enum class TestMode { large, spec, both, all };      ///< all: both, and the draft alone
+enum class Format { automatic, text, json, jsonl, markdown };  ///< automatic: what the command prints by default
+enum class TestMode { large, spec, both, all };                ///< all: both, and the draft alone
 
 /// Who compares answers: this program's arithmetic, math-verify in a helper process, or the first and, for what it
 /// leaves open, the second where that is installed.
@@ -116,6 +116,35 @@ struct BenchSettings {
   friend bool operator==(const BenchSettings&, const BenchSettings&) = default;
 };
 
+/// The original's evaluation: tasks, temperatures and which problems.
+struct EvalSettings {
+  std::vector<std::string> evals;  ///< task names or files
+  int n = 0;                       ///< samples of a problem
+  std::vector<double> temperatures;
+  int start = 0;                     ///< first problem of those that the filters leave
+  int end = -1;                      ///< the one behind the last; -1: all
+  std::optional<std::string> split;  ///< of the data set; empty here and below: as the task file says
+  std::optional<std::string> subset;
+  std::optional<std::string> difficulty;
+  std::optional<std::string> source;
+  bool filter_difficulty = false;
+  std::optional<int> math_difficulty_lower_bound;
+  std::optional<int> math_difficulty_upper_bound;
+  std::string result_dir;
+  bool check = false;      ///< judge saved answers anew
+  bool inference = false;  ///< generate, judge nothing
+
+  friend bool operator==(const EvalSettings&, const EvalSettings&) = default;
+};
+
+struct ReportSettings {
+  std::vector<std::string> files;
+  std::optional<std::string> output;  ///< none: report.html
+  std::string texts;                  ///< auto, none, all or a list (evaluation/report_data.h)
+
+  friend bool operator==(const ReportSettings&, const ReportSettings&) = default;
+};
+
 struct GenerateSettings {             // at most one of the first four is set
   std::optional<std::string> prompt;  ///< the positional argument (of score and tokenize: the text)
   std::optional<std::string> prompt_file;
@@ -186,6 +215,8 @@ struct Settings {
   SamplingSettings sampling;
   ModelSettings models;
   BenchSettings bench;
+  EvalSettings eval;
+  ReportSettings report;
   GenerateSettings generate;
   TokenizeSettings tokenize;
   PlanSettings plan;
