@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/math/distributions/normal.hpp>
+#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <numeric>
 #include <vector>
@@ -44,6 +45,14 @@ double standard_error(std::span<const double> values) {
   if (values.size() < 2) return 0;
   const auto n = static_cast<double>(values.size());
   return summarize(values).std / std::sqrt(n - 1);
+}
+
+Interval mean_interval(std::span<const double> values) {
+  const double mean = summarize(values).mean;
+  if (values.size() < 2) return {mean, mean};
+  const boost::math::students_t distribution(static_cast<double>(values.size() - 1));
+  const double half_width = boost::math::quantile(distribution, 0.975) * standard_error(values);
+  return {mean - half_width, mean + half_width};
 }
 
 }  // namespace specthink::inline evaluation

@@ -39,28 +39,34 @@ OrderedJson interval_json(const Proportion& proportion) {
 
 }  // namespace
 
+void add_sample(ProblemSamples& samples, bool correct, const std::optional<std::string>& answer,
+                std::vector<std::string>& wrong_answers) {
+  if (correct) {
+    ++samples.right;
+    return;
+  }
+  if (!answer) {
+    ++samples.silent;
+    return;
+  }
+  std::size_t index = 0;
+  while (index < wrong_answers.size() && !same_answer(*answer, wrong_answers[index])) ++index;
+  if (index == wrong_answers.size()) {
+    wrong_answers.push_back(*answer);
+    samples.wrong.push_back(0);
+  }
+  ++samples.wrong[index];
+}
+
 std::map<std::size_t, ProblemSamples> samples_by_problem(RunMode mode, std::span<const RunRecord> records) {
-  std::map<std::size_t, ProblemSamples> problems;
-  std::map<std::size_t, std::vector<std::string>> wrong_answers;  // one of each class
+  std::map<std::size_t, ProblemSamples> samples;
+  std::map<std::size_t, std::vector<std::string>> wrong_answers;
   for (const RunRecord& record : records) {
     if (record.key.mode != mode || !record.correct) continue;
-    ProblemSamples& samples = problems[record.key.problem];
-    if (*record.correct) {
-      ++samples.right;
-    } else if (!record.answer) {
-      ++samples.silent;
-    } else {
-      std::vector<std::string>& known = wrong_answers[record.key.problem];
-      std::size_t index = 0;
-      while (index < known.size() && !same_answer(*record.answer, known[index])) ++index;
-      if (index == known.size()) {
-        known.push_back(*record.answer);
-        samples.wrong.push_back(0);
-      }
-      ++samples.wrong[index];
-    }
+    const std::size_t problem = record.key.problem;
+    add_sample(samples[problem], *record.correct, record.answer, wrong_answers[problem]);
   }
-  return problems;
+  return samples;
 }
 
 ModeSummary summarize_mode(RunMode mode, std::span<const RunRecord> records) {

@@ -52,5 +52,13 @@ TEST(statistics, standard_error_divides_by_n_minus_1) {
   EXPECT_EQ(standard_error(std::vector<double>{1}), 0);
 }
 
+// scipy: stats.t.interval(0.95, 4, loc=mean, scale=sem).
+TEST(statistics, mean_interval_is_students) {
+  const Interval interval = mean_interval(std::vector<double>{179.1, 341.4, 91.6, 849.6, 358.4});
+  EXPECT_NEAR(interval.low, -0.4984025133959449, 1e-6);
+  EXPECT_NEAR(interval.high, 728.5384025133959, 1e-6);
+  EXPECT_EQ(mean_interval(std::vector<double>{3}).high, 3);
+}
+
 }  // namespace
 }  // namespace specthink

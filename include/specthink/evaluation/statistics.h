@@ -30,4 +30,7 @@ Interval wilson_interval(double share, double trials);
 /// The standard error of the mean of independent values; 0 for fewer than two.
 double standard_error(std::span<const double> values);
 
+/// Student's interval of the mean of independent values. Of fewer than two the spread is not known: [mean, mean].
+Interval mean_interval(std::span<const double> values);
+
 }  // namespace specthink::inline evaluation
