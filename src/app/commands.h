@@ -18,6 +18,7 @@ int run_bench_kernels(const Invocation& invocation);
 int run_config(const Invocation& invocation);
 int run_judge(const Invocation& invocation);
 int run_merge(const Invocation& invocation);
+int run_eval(const Invocation& invocation);
 int run_report(const Invocation& invocation);
 int run_doctor(const Invocation& invocation);
 

@@ -39,6 +39,8 @@ int run_command(const Invocation& invocation) {
       return run_doctor(invocation);
     case kJudge:
       return run_judge(invocation);
+    case kEval:
+      return run_eval(invocation);
     case kReport:
       return run_report(invocation);
     case kMerge:
