@@ -86,17 +86,17 @@ po::options_description describe_flags(Subcommand command) {
                   did_you_mean(longer == candidates.end() ? "--" + flag : *longer, candidates), advice, command.name);
 }
 
-// The original's flags have underscores: --spe_config, --max_tokens.
+// The flags of the original's eval.py have underscores: --spe_config, --max_tokens.
 std::vector<std::string> with_dashes(std::span<const std::string> arguments, const CommandInfo& command) {
   std::vector<std::string> result(arguments.begin(), arguments.end());
+  if (command.bit != kEval) return result;
   for (std::string& argument : result) {
     if (argument == "--") break;
     if (!argument.starts_with("--")) continue;
     const std::size_t end = std::min(argument.find('='), argument.size());
-    const std::string flag = flag_spelling(argument.substr(2, end - 2));
-    if (find_flag(flag, command.bit) || (command.bit == kEval && (flag == kOldConfig || flag == kModel))) {
-      argument.replace(2, end - 2, flag);
-    }
+    std::string flag = argument.substr(2, end - 2);
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    if (find_flag(flag, command.bit) || flag == kOldConfig) argument.replace(2, end - 2, flag);
   }
   return result;
 }

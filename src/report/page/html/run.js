@@ -63,9 +63,16 @@ const runFacts = (system, row, detail) => {
 
 const ledgerTable = (ledger) => {
   const names = { draft: 'written by the draft', target: 'written by the target', injected: 'injected', draft_wasted: 'wasted by the draft', target_wasted: 'wasted by the target', draft_prefilled: 'caught up by the draft', target_prefilled: 'caught up by the target' };
-  const rows = Object.entries(ledger).map(([key, value]) => ({
-    cells: [names[key] ?? key.replaceAll('_', ' '), key.endsWith('share') ? `${(100 * value).toFixed(1)} %` : formatNumber(value)],
-  }));
+  const rows = [];
+  const add = (entries, prefix) => {
+    for (const [key, value] of Object.entries(entries)) {
+      const name = `${prefix}${names[key] ?? key.replaceAll('_', ' ')}`;
+      if (Array.isArray(value)) rows.push({ cells: [`${name}, by place`, value.join(' ')] });
+      else if (value !== null && typeof value === 'object') add(value, `${name}: `);
+      else if (typeof value === 'number') rows.push({ cells: [name, key.endsWith('share') ? `${(100 * value).toFixed(1)} %` : formatNumber(value)] });
+    }
+  };
+  add(ledger, '');
   return sortableTable([{ title: 'ledger', text: true }, { title: 'tokens' }], rows);
 };
 
