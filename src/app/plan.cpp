@@ -58,6 +58,7 @@ Plan make_plan(const Settings& settings) {
   }
   plan.gpu_bytes = std::max<std::int64_t>(1, std::llround(settings.plan.gpu_memory_gib * kGiB));
   for (PlannedModel& model : plan.models) {
+    model.config.set_context(plan.wanted.max_model_len);
     model.memory = plan_memory(model.config, plan.wanted.gpus, plan.gpu_bytes, model.utilization, given.dtype,
                                plan.wanted.max_model_len, static_cast<int>(plan.models.size()));
   }

@@ -23,12 +23,18 @@ std::int64_t activation_bytes_per_row(const ModelDescription& part, std::int64_t
   return hidden * (3 * element + 2 * kFloat) + (qkv * 5 + queries + feed_forward) * element;
 }
 
+/// Whether the library's masked attention does the work: it copies keys and values for each query head and takes a
+/// mask.
+bool attends_by_mask(const ModelDescription& model, DType dtype) {
+  return dtype == DType::float32 || model.has_windows();
+}
+
 std::int64_t bytes_per_context_token(const ModelDescription& part, bool uniform_groups, DType dtype) {
   const std::int64_t element = size_of(dtype);
-  const bool full_precision = dtype == DType::float32;
+  const bool masked = attends_by_mask(part, dtype);
   std::int64_t bytes = part.head_dim * 2 * element;  // cos and sin
-  if (full_precision || !uniform_groups) bytes += part.query_width() * 2 * element;
-  if (full_precision) bytes += kPrefillChunk * (1 + kFloat);
+  if (masked || !uniform_groups) bytes += part.query_width() * 2 * element;
+  if (masked) bytes += kPrefillChunk * (1 + kFloat);
   return bytes;
 }
 
@@ -111,7 +117,7 @@ ModelMemory plan_memory(const ModelDescription& model, int ranks, std::int64_t g
     return plan_with_chunk(model, ranks, gpu_bytes, utilization, dtype, max_model_len, models, sequences, chunk);
   };
   ModelMemory memory = with_chunk(kPrefillChunk);
-  if (dtype == DType::float32) return memory;
+  if (attends_by_mask(model, dtype)) return memory;
   // No step is longer than the context; a larger one must not cost any of it.
   for (std::int64_t chunk = 2 * kPrefillChunk; chunk <= kLargePrefillChunk && chunk / 2 < memory.wanted_tokens;
        chunk *= 2) {

@@ -10,8 +10,8 @@
 //               libraries' own
 //
 // where heads, KV heads, intermediate size and vocabulary are the rank's own part. A prefill step has kPrefillChunk
-// rows, or, in the 16-bit types, up to kLargePrefillChunk where the whole context fits beside them. One row's
-// activations are, in the 16-bit types,
+// rows, or, in the 16-bit types and without windows, up to kLargePrefillChunk where the whole context fits beside them.
+// One row's activations are, in the 16-bit types,
 //
 //   hidden × 5 elements (residual, norm, two block outputs that take turns, result)
 //   + (heads + 2 KV heads) × head_dim elements (q, k, v)
@@ -29,8 +29,8 @@
 //
 //   head_dim × 2 elements (tables of cos and sin)
 //   + heads × head_dim × 2 elements (K and V, copied for each query head) where the library's attention cannot take
-//     groups: when they are uneven (ShardPlan::uniform_groups), and in float32
-//   + kPrefillChunk × 5 bytes (the mask, as booleans and as floats) in float32.
+//     groups: when they are uneven (ShardPlan::uniform_groups), in float32, and with windows
+//   + kPrefillChunk × 5 bytes (the mask, as booleans and as floats) in float32 and with windows.
 #pragma once
 
 #include <array>

@@ -57,7 +57,8 @@ std::vector<Check> check_model(Role role, const std::string& name, const ModelSe
   const std::string title = specthink::name_of(role);
   try {
     const std::filesystem::path folder = resolve_model(name);
-    const ModelConfig config = ModelConfig::load(folder);
+    ModelConfig config = ModelConfig::load(folder);
+    config.set_context(std::min<std::int64_t>(settings.max_model_len, config.max_position_embeddings));
     const ShardPlan plan(config, 0, machine.ranks);
     if (!settings.dummy_weights) Transformer::check_folder(folder, config, plan);
     Check found{title, State::ok,

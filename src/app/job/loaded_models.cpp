@@ -55,8 +55,9 @@ LoadedModels::LoadedModels(const ProcessGroup& world, const ProcessGroup& group,
     target_ = find_model(Role::target, models.target, models.gpu_memory_utilization[0]);
     if (with_draft && models.draft) draft_ = find_model(Role::draft, *models.draft, models.gpu_memory_utilization[1]);
     // What is wrong with a folder or does not divide by the ranks is found out here, before anything is loaded.
-    for (const ModelFiles* model : {&target_, draft_ ? &*draft_ : nullptr}) {
+    for (ModelFiles* model : {&target_, draft_ ? &*draft_ : nullptr}) {
       if (!model) continue;
+      model->config.set_context(context_limit());
       const ShardPlan plan(model->config, group_.rank(), group_.size());
       if (!models.dummy_weights) Transformer::check_folder(model->folder, model->config, plan);
     }
