@@ -129,7 +129,7 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
   }
   line.command = &find_command(first);
 
-  bool has_argument = false;
+  std::size_t num_arguments = 0;
   bool has_prompt_flag = false;
   for (const po::option& given : split(arguments.subspan(1), *line.command)) {
     if (given.unregistered) fail_unknown_flag(given.original_tokens.front(), *line.command);
@@ -139,11 +139,12 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
         throw UserError("unexpected argument {}: '{}' takes flags only; see 'specthink {} --help'", quote(text),
                         line.command->name, line.command->name);
       }
-      if (std::exchange(has_argument, true)) {
-        throw UserError("unexpected argument {}: '{}' takes one text, put it in quotes", quote(text),
-                        line.command->name);
+      const std::vector<std::string>& keys = line.command->argument_keys;
+      if (num_arguments == keys.size()) {
+        throw UserError("unexpected argument {}: '{}' takes {}", quote(text), line.command->name,
+                        keys.size() == 1 ? "one text, put it in quotes" : line.command->argument);
       }
-      line.flags.push_back({find_option("prompt"), text, Location::in_argument()});
+      line.flags.push_back({find_option(keys[num_arguments++]), text, Location::in_argument()});
       continue;
     }
     const std::string& flag = given.string_key;
@@ -162,7 +163,7 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
       line.flags.push_back({option, turned_off ? "false" : given.value.front(), Location::in_flag("--" + flag)});
     }
   }
-  if (has_argument && has_prompt_flag) {
+  if (num_arguments > 0 && has_prompt_flag) {
     throw UserError("'{}' takes one text, found an argument and --prompt; leave out one of them", line.command->name);
   }
   return line;

@@ -26,6 +26,15 @@ const std::vector<CommandInfo>& command_table() {
        "Prints the token ids of a text (the argument, a file, or stdin). With --format jsonl each line {\"text\": ...} "
        "of the input becomes a line {\"ids\": [...]}. With --decode the reverse.",
        "TEXT"},
+      {kImport,
+       RunsOn::rank_0,
+       "import",
+       "a GGUF file as a model folder",
+       "Writes the model of a GGUF file into a new folder as the other commands take it: weights dequantised to "
+       "--dtype, "
+       "config.json, tokenizer and chat template. Takes the memory of one tensor, not of the model.",
+       "FILE.gguf DIR",
+       {"gguf_file", "import_folder"}},
       {kPlan, RunsOn::rank_0, "plan", "memory of both models on given GPUs",
        "Prints weights, cache and workspace of both models per rank, whether they fit, and if not, which settings "
        "would make them fit. Loads no weights.",
@@ -69,6 +78,8 @@ const char* title_of(Group group) {
       return "Replay";
     case Group::tokenize:
       return "Tokenizer";
+    case Group::import:
+      return "Import";
     case Group::plan:
       return "Machine";
     case Group::kernels:

@@ -21,12 +21,13 @@ struct CommandInfo {
   std::string name;
   std::string summary;      ///< one line
   std::string description;  ///< what it prints, for its own help
-  std::string argument;     ///< the prompt's name in the help; empty: takes no argument
+  std::string argument;     ///< the arguments' names in the help; empty: takes none
+  std::vector<std::string> argument_keys = {"prompt"};  ///< the settings that they are, in order
 };
 const std::vector<CommandInfo>& command_table();
 
 /// A heading of the help.
-enum class Group { input, models, ranks, schedule, sampling, bench, replay, tokenize, plan, kernels, output };
+enum class Group { input, models, ranks, schedule, sampling, bench, replay, tokenize, import, plan, kernels, output };
 const char* title_of(Group group);
 
 struct Option {

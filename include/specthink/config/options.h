@@ -28,6 +28,7 @@ enum Subcommand : unsigned {
   kDoctor = 128,
   kMerge = 256,
   kBenchKernels = 512,
+  kImport = 1024,
 };
 
 /// Where a command runs.

@@ -126,6 +126,13 @@ struct TokenizeSettings {
   friend bool operator==(const TokenizeSettings&, const TokenizeSettings&) = default;
 };
 
+struct ImportSettings {
+  std::string gguf_file;  ///< the first argument
+  std::string folder;     ///< the second one
+
+  friend bool operator==(const ImportSettings&, const ImportSettings&) = default;
+};
+
 struct PlanSettings {
   int gpus = 0;               ///< ranks
   double gpu_memory_gib = 0;  ///< GiB (2^30 bytes) of one GPU: an "80 GB" GPU has about 80
@@ -164,6 +171,7 @@ struct Settings {
   BenchSettings bench;
   GenerateSettings generate;
   TokenizeSettings tokenize;
+  ImportSettings import;
   PlanSettings plan;
   ReplaySettings replay;
   BenchKernelsSettings bench_kernels;
