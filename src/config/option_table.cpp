@@ -73,8 +73,9 @@ void add_models(TableBuilder& table) {
             Integer{}, 32768, kPart, &Part::max_model_len);
   table.add(kRuns | kPlan, nothing,
             {"gpu_memory_utilization",
-             "share of a GPU's memory that target and draft may take for weights, cache and workspace"},
-            Shares{}, {0.4, 0.4}, kPart, &Part::gpu_memory_utilization);
+             "share of a GPU's memory that target and draft may take for weights, cache and workspace; auto: 0.9 in "
+             "all, divided as the models need it"},
+            Shares{}, {}, kPart, &Part::gpu_memory_utilization);
   table.add(kGenerate | kBench | kConfig, nothing,
             {"target_model_gpu", "accepted from old files without effect: both models run on every rank", "GPUs"},
             Integer{}, 2, kPart, &Part::target_model_gpu);

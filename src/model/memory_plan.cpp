@@ -155,6 +155,31 @@ std::optional<std::array<double, 2>> least_split(const ModelDescription& target,
   return std::array{target_share / 100.0, draft_share / 100.0};
 }
 
+std::array<double, 2> automatic_split(const ModelDescription& target, const ModelDescription* draft, int ranks,
+                                      std::int64_t gpu_bytes, DType dtype, std::int64_t max_model_len, double whole) {
+  if (!draft) return {whole, 0};
+  const auto need = [&](const ModelDescription& model) {
+    return plan_memory(model, ranks, gpu_bytes, whole, dtype, max_model_len);
+  };
+  const std::array<ModelMemory, 2> needs{need(target), need(*draft)};
+  const double total = whole * static_cast<double>(gpu_bytes);
+  const auto fixed = [&](int i) {  // with prefill steps of the smallest size, as needed_bytes has it
+    const ModelMemory& memory = needs[static_cast<std::size_t>(i)];
+    const std::int64_t cache = pages_for(memory.wanted_tokens) * kPageTokens * memory.kv_bytes_per_token;
+    return static_cast<double>(memory.needed_bytes - cache);
+  };
+  const auto all = [&](int i) { return static_cast<double>(needs[static_cast<std::size_t>(i)].needed_bytes); };
+
+  double target_bytes = total * all(0) / (all(0) + all(1));
+  const double left = total - fixed(0) - fixed(1);
+  if (all(0) + all(1) > total && left > 0) {
+    const double target_cache = all(0) - fixed(0);
+    target_bytes = fixed(0) + left * target_cache / (target_cache + all(1) - fixed(1));
+  }
+  const double share = std::round(target_bytes / static_cast<double>(gpu_bytes) * 1e4) / 1e4;
+  return {share, whole - share};
+}
+
 int ranks_that_fit(const ModelDescription& target, const ModelDescription* draft, int ranks, std::int64_t gpu_bytes,
                    DType dtype, std::int64_t max_model_len) {
   for (; ranks <= kMaxRanks; ++ranks) {

@@ -107,6 +107,15 @@ std::optional<std::array<double, 2>> least_split(const ModelDescription& target,
                                                  int ranks, std::int64_t gpu_bytes, DType dtype,
                                                  std::int64_t max_model_len);
 
+constexpr double kAutomaticUtilization = 0.9;  ///< of a GPU, where the settings do not divide it
+
+/// Shares (target, draft) that add up to `whole` of a GPU: what each model needs for a cache of max_model_len tokens,
+/// and of what is left as much as it needs. Where not all of that fits, both get their weights and workspace and as
+/// many tokens of cache as the rest has room for. A null draft is the target alone, with all of it.
+std::array<double, 2> automatic_split(const ModelDescription& target, const ModelDescription* draft, int ranks,
+                                      std::int64_t gpu_bytes, DType dtype, std::int64_t max_model_len,
+                                      double whole = kAutomaticUtilization);
+
 /// The smallest number of ranks (at least `ranks`, dividing the heads of both) for which both models fit; 0 for none up
 /// to 64. A null draft is the target alone.
 int ranks_that_fit(const ModelDescription& target, const ModelDescription* draft, int ranks, std::int64_t gpu_bytes,
