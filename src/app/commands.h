@@ -13,6 +13,7 @@ int run_score(const Invocation& invocation);
 int run_bench(const Invocation& invocation);
 int run_replay(const Invocation& invocation);
 int run_tokenize(const Invocation& invocation);
+int run_import(const Invocation& invocation);
 int run_plan(const Invocation& invocation);
 int run_bench_kernels(const Invocation& invocation);
 int run_config(const Invocation& invocation);

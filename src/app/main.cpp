@@ -29,6 +29,8 @@ int run_command(const Invocation& invocation) {
       return run_bench(invocation);
     case kTokenize:
       return run_tokenize(invocation);
+    case kImport:
+      return run_import(invocation);
     case kPlan:
       return run_plan(invocation);
     case kConfig:

@@ -30,6 +30,7 @@ struct Plan {
   Deployment wanted;  // max_model_len cut to what the models can
   std::int64_t gpu_bytes = 0;
   std::int64_t asked_model_len = 0;
+  bool automatic = false;            // the split of the memory
   std::vector<PlannedModel> models;  // target, then the draft if there is one
   std::vector<Deployment> suggestions;
 
@@ -45,23 +46,29 @@ Plan make_plan(const Settings& settings) {
     throw UserError("no target model: give --target FOLDER, or --config FILE with target_model_name");
   }
   Plan plan;
-  const auto add_model = [&](Role role, const std::string& name, double utilization) {
-    plan.models.push_back({role, name, ModelConfig::load(resolve_model(name)), utilization, {}});
+  const auto add_model = [&](Role role, const std::string& name) {
+    plan.models.push_back({role, name, ModelConfig::load(resolve_model(name)), 0, {}});
   };
-  add_model(Role::target, given.target, given.gpu_memory_utilization[0]);
-  if (given.draft) add_model(Role::draft, *given.draft, given.gpu_memory_utilization[1]);
+  add_model(Role::target, given.target);
+  if (given.draft) add_model(Role::draft, *given.draft);
 
   plan.asked_model_len = given.max_model_len;
-  plan.wanted = {settings.plan.gpus, given.gpu_memory_utilization, given.max_model_len};
+  plan.wanted = {settings.plan.gpus, {}, given.max_model_len};
   for (const PlannedModel& model : plan.models) {
     plan.wanted.max_model_len = std::min(plan.wanted.max_model_len, model.config.max_position_embeddings);
   }
   plan.gpu_bytes = std::max<std::int64_t>(1, std::llround(settings.plan.gpu_memory_gib * kGiB));
+  for (PlannedModel& model : plan.models) model.config.set_context(plan.wanted.max_model_len);
+  const ModelConfig* draft = given.draft ? &plan.models[1].config : nullptr;
+  plan.automatic = !given.gpu_memory_utilization;
+  plan.wanted.utilization = plan.automatic ? automatic_split(plan.models[0].config, draft, plan.wanted.gpus,
+                                                             plan.gpu_bytes, given.dtype, plan.wanted.max_model_len)
+                                           : *given.gpu_memory_utilization;
   for (PlannedModel& model : plan.models) {
+    model.utilization = plan.wanted.utilization[model.role == Role::target ? 0 : 1];
     model.memory = plan_memory(model.config, plan.wanted.gpus, plan.gpu_bytes, model.utilization, given.dtype,
                                plan.wanted.max_model_len, static_cast<int>(plan.models.size()));
   }
-  const ModelConfig* draft = given.draft ? &plan.models[1].config : nullptr;
   plan.suggestions = suggest_deployments(plan.models[0].config, draft, plan.wanted, plan.gpu_bytes, given.dtype);
   return plan;
 }
@@ -115,7 +122,7 @@ std::string memory_table(const Plan& plan) {
   add_texts("  prefill rows", [](const PlannedModel& model) { return std::to_string(model.memory.prefill_rows); });
   add_amounts("total", [](const ModelMemory& memory) { return memory.total_bytes(); });
   add_amounts("budget", [](const ModelMemory& memory) { return memory.budget_bytes; });
-  add_texts("  share", [](const PlannedModel& model) { return fmt::format("{}", model.utilization); });
+  add_texts("  share", [](const PlannedModel& model) { return fmt::format("{:.4g}", model.utilization); });
   return table.to_string();
 }
 
@@ -156,6 +163,7 @@ std::string advice(const Plan& plan) {
 std::string plan_as_text(const Plan& plan) {
   std::string text = heading(plan) + "\n" + memory_table(plan) + "\n";
   for (const PlannedModel& model : plan.models) text += verdict(model);
+  if (plan.automatic) text += "The shares are chosen by need; --gpu-memory-utilization T,D sets others.\n";
   return text + advice(plan);
 }
 
@@ -197,6 +205,7 @@ std::string plan_as_json(const Plan& plan) {
   }
   const Json json{{"gpus", plan.wanted.gpus},
                   {"gpu_memory_bytes", plan.gpu_bytes},
+                  {"automatic_split", plan.automatic},
                   {"max_model_len", plan.wanted.max_model_len},
                   {"models", models},
                   {"fits", plan.fits()},

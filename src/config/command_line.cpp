@@ -137,7 +137,7 @@ void check_value(const po::option& given, const CommandInfo& command) {
 
 [[noreturn]] void fail_two_texts(const CommandInfo& command) {
   throw UserError("'{}' takes one text, found an argument and --{}; leave out one of them", command.name,
-                  flag_spelling(command.argument_key));
+                  flag_spelling(command.argument_keys.front()));
 }
 
 void add_argument(const std::string& text, std::vector<std::string>& texts, const CommandInfo& command) {
@@ -145,8 +145,10 @@ void add_argument(const std::string& text, std::vector<std::string>& texts, cons
     throw UserError("unexpected argument {}: '{}' takes flags only; see 'specthink {} --help'", quote(text),
                     command.name, command.name);
   }
-  if (!texts.empty() && !command.takes_many) {
-    throw UserError("unexpected argument {}: '{}' takes one text, put it in quotes", quote(text), command.name);
+  const std::size_t most = command.argument_keys.size();
+  if (texts.size() == most && !command.takes_many) {
+    throw UserError("unexpected argument {}: '{}' takes {}", quote(text), command.name,
+                    most == 1 ? "one text, put it in quotes" : command.argument);
   }
   texts.push_back(text);
 }
@@ -198,13 +200,16 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
       line.flags.push_back({option, turned_off ? "false" : given.value.front(), Location::in_flag("--" + flag)});
     }
   }
-  const Option* argument = texts.empty() ? nullptr : find_option(line.command->argument_key);
-  for (const GivenFlag& flag : line.flags) {
-    if (argument && flag.option == argument) fail_two_texts(*line.command);
-  }
-  if (argument) {
-    const std::string text = line.command->takes_many ? Json(texts).dump() : texts.front();
-    line.flags.push_back({argument, text, Location::in_argument()});
+  const std::vector<std::string>& keys = line.command->argument_keys;
+  const std::vector<std::string> values =
+      line.command->takes_many && !texts.empty() ? std::vector{Json(texts).dump()} : texts;
+  const std::size_t num_flags = line.flags.size();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Option* const argument = find_option(keys[i]);
+    for (std::size_t flag = 0; flag < num_flags; ++flag) {
+      if (line.flags[flag].option == argument) fail_two_texts(*line.command);
+    }
+    line.flags.push_back({argument, values[i], Location::in_argument()});
   }
   if (model && !is_old_config) {
     // In front of the others: --draft still adds one.

@@ -23,13 +23,18 @@ const std::vector<CommandInfo>& command_table() {
        "is "
        "recorded as it ends: the same command goes on with an interrupted evaluation.",
        ""},
-      {kReport, RunsOn::rank_0, "report", "result files as one HTML page, or as Markdown",
+      {kReport,
+       RunsOn::rank_0,
+       "report",
+       "result files as one HTML page, or as Markdown",
        "Makes a page from result files of bench, eval and replay, those of the original program included: accuracy "
        "with "
        "intervals, comparisons, charts, each problem, and for chosen runs the text by who wrote it. The page needs no "
        "other file and no network. With --format markdown the tables go to stdout (or --output), with json as one "
        "object.",
-       "FILE", "report_files", true},
+       "FILE",
+       {"report_files"},
+       true},
       {kReplay, RunsOn::engine, "replay", "time recorded runs on any models, random weights included",
        "Runs the requests of recorded runs with their lengths: what is written does not matter, so that models with "
        "random weights (--dummy-weights) do and no tokenizer is needed. Prints where the time goes, milliseconds a "
@@ -40,6 +45,15 @@ const std::vector<CommandInfo>& command_table() {
        "Prints the token ids of a text (the argument, a file, or stdin). With --format jsonl each line {\"text\": ...} "
        "of the input becomes a line {\"ids\": [...]}. With --decode the reverse.",
        "TEXT"},
+      {kImport,
+       RunsOn::rank_0,
+       "import",
+       "a GGUF file as a model folder",
+       "Writes the model of a GGUF file into a new folder as the other commands take it: weights dequantised to "
+       "--dtype, "
+       "config.json, tokenizer and chat template. Takes the memory of one tensor, not of the model.",
+       "FILE.gguf DIR",
+       {"gguf_file", "import_folder"}},
       {kPlan, RunsOn::rank_0, "plan", "memory of both models on given GPUs",
        "Prints weights, cache and workspace of both models per rank, whether they fit, and if not, which settings "
        "would make them fit. Loads no weights.",
@@ -92,6 +106,8 @@ const char* title_of(Group group) {
       return "Replay";
     case Group::tokenize:
       return "Tokenizer";
+    case Group::import:
+      return "Import";
     case Group::plan:
       return "Machine";
     case Group::kernels:

@@ -51,7 +51,8 @@ void add_models(TableBuilder& table) {
              .flag = "draft",
              .alias = "speculative-model-name"},
             draft, {}, kPart, &Part::draft);
-  table.add(kRuns | kPlan | kBenchKernels, tokens, {"dtype", "compute type of both models"},
+  table.add(kRuns | kPlan | kBenchKernels | kImport, tokens,
+            {"dtype", "compute type of both models; of the weights that are written"},
             Choice<DType>{{{"bfloat16", DType::bfloat16}, {"float16", DType::float16}, {"float32", DType::float32}}},
             DType::bfloat16, kPart, &Part::dtype);
   table.add(kRuns, tokens, {"device", "where the models run; auto: on a GPU if there is one"},
@@ -73,8 +74,9 @@ void add_models(TableBuilder& table) {
             Integer{}, 32768, kPart, &Part::max_model_len);
   table.add(kRuns | kPlan, nothing,
             {"gpu_memory_utilization",
-             "share of a GPU's memory that target and draft may take for weights, cache and workspace"},
-            Shares{}, {0.4, 0.4}, kPart, &Part::gpu_memory_utilization);
+             "share of a GPU's memory that target and draft may take for weights, cache and workspace; auto: 0.9 in "
+             "all, divided as the models need it"},
+            Shares{}, {}, kPart, &Part::gpu_memory_utilization);
   table.add(kGenerate | kBench | kEval | kConfig, nothing,
             {"target_model_gpu", "accepted from old files without effect: both models run on every rank", "GPUs"},
             Integer{}, 2, kPart, &Part::target_model_gpu);
@@ -271,6 +273,13 @@ void add_tools(TableBuilder& table) {
             &TokenizeSettings::decode);
   table.add(kTokenize, tokens, {"skip_special", "leave special tokens out of decoded text"}, Boolean{}, false,
             &Settings::tokenize, &TokenizeSettings::skip_special);
+
+  const auto path = [](const char* name) { return Text{.form = Text::Form::path, .name = name}; };
+  table.begin(Group::import);
+  table.add(kImport, nothing, {"gguf_file", "what is imported; the same as the first argument"}, path("FILE"), {},
+            &Settings::import, &ImportSettings::gguf_file);
+  table.add(kImport, nothing, {"import_folder", "the folder that is made; the same as the second argument"},
+            path("DIR"), {}, &Settings::import, &ImportSettings::folder);
 
   table.begin(Group::plan);
   table.add(kPlan, nothing, {"gpus", "how many, one rank each", "GPUs"}, Integer{}, 2, &Settings::plan,

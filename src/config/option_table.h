@@ -19,11 +19,11 @@ struct CommandInfo {
   Subcommand bit;
   RunsOn runs_on;
   std::string name;
-  std::string summary;                  ///< one line
-  std::string description;              ///< what it prints, for its own help
-  std::string argument;                 ///< the argument's name in the help; empty: takes none
-  std::string argument_key = "prompt";  ///< of the option that it sets
-  bool takes_many = false;              ///< arguments
+  std::string summary;                                  ///< one line
+  std::string description;                              ///< what it prints, for its own help
+  std::string argument;                                 ///< the arguments' names in the help; empty: takes none
+  std::vector<std::string> argument_keys = {"prompt"};  ///< the settings that they are, in order
+  bool takes_many = false;                              ///< arguments, which the first setting lists
 };
 const std::vector<CommandInfo>& command_table();
 
@@ -41,6 +41,7 @@ enum class Group {
   judging,
   replay,
   tokenize,
+  import,
   plan,
   kernels,
   output,

@@ -346,9 +346,10 @@ Part PartOfWhole::read(const YamlValue& value, const Location& location) const {
 
 Json PartOfWhole::write(const Value& value) const { return fmt::format("{}/{}", value.number, value.of); }
 
-std::array<double, 2> Shares::read(const YamlValue& value, const Location& location) const {
+Shares::Value Shares::read(const YamlValue& value, const Location& location) const {
   constexpr double kRounding = 1e-9;  // 0.7 + 0.3 may add up to a little more than 1
-  const std::string expected = "two numbers T,D for target and draft (" + range() + ")";
+  if (value.is_scalar() && value.text == "auto") return std::nullopt;
+  const std::string expected = "two numbers T,D for target and draft (" + range() + "), or auto";
   const YamlValue list = as_comma_list(value, location);
   if (list.kind != Kind::list || list.items.size() != 2) location.fail(expected, value);
   std::array<double, 2> shares{};
@@ -364,6 +365,9 @@ std::array<double, 2> Shares::read(const YamlValue& value, const Location& locat
   return shares;
 }
 
-Json Shares::write(const Value& value) const { return {Number{}.write(value[0]), Number{}.write(value[1])}; }
+Json Shares::write(const Value& value) const {
+  if (!value) return "auto";
+  return {Number{}.write((*value)[0]), Number{}.write((*value)[1])};
+}
 
 }  // namespace specthink::inline config

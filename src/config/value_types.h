@@ -240,12 +240,12 @@ struct OptionalInteger {
   std::string range() const { return Integer{.min = min}.range(); }
 };
 
-/// Shares of one whole, for the target and the draft: 0.4,0.4 or a YAML list.
+/// Shares of one whole, for the target and the draft: 0.4,0.4 or a YAML list; auto is none.
 struct Shares {
-  using Value = std::array<double, 2>;
+  using Value = std::optional<std::array<double, 2>>;
   Value read(const YamlValue& value, const Location& location) const;
   Json write(const Value& value) const;
-  std::string metavar() const { return "T,D"; }
+  std::string metavar() const { return "T,D|auto"; }
   std::string range() const { return "both above 0, sum at most 1"; }
 };
 

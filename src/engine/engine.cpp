@@ -46,7 +46,9 @@ Engine::~Engine() = default;
 
 void Engine::make_graph_decoder(ModelState& state) {
   const LoadedShard& shard = state.model.transformer->shard();
-  state.obstacle = options_.decode_kernels ? step_obstacle(shard) : "switched off";
+  state.obstacle = !options_.decode_kernels   ? "switched off"
+                   : shard.part.has_windows() ? "its layers attend to a window of positions"
+                                              : step_obstacle(shard);
   // All ranks decode alike: shards can differ in what the kernels take.
   for (const std::int64_t refused : group_.all_gather(static_cast<std::int64_t>(!state.obstacle.empty()))) {
     if (refused && state.obstacle.empty()) state.obstacle = "another rank's shard does not fit them";

@@ -9,20 +9,30 @@ namespace {
 at::Tensor by_head(const at::Tensor& tensor) { return tensor.transpose(0, 1).unsqueeze(0); }
 
 /// [rows, length], true where a row may look: rows are the last positions of `length`.
-at::Tensor allowed(std::int64_t rows, std::int64_t length, c10::Device device) {
-  return at::ones({rows, length}, at::TensorOptions(device).dtype(at::kBool)).tril_(length - rows);
+at::Tensor allowed(std::int64_t rows, std::int64_t length, std::int64_t window, c10::Device device) {
+  at::Tensor mask = at::ones({rows, length}, at::TensorOptions(device).dtype(at::kBool)).tril_(length - rows);
+  if (window > 0) mask.triu_(length - rows - window + 1);
+  return mask;
 }
 
 }  // namespace
 
 at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
-                            const at::Tensor& kv_head_of, bool uniform) {
+                            const at::Tensor& kv_head_of, bool uniform, std::int64_t window) {
   const std::int64_t rows = queries.size(0);
+  const std::int64_t length = keys.size(0);
+  if (window > 0 && length >= rows + window) {  // what the first row does not see no row does
+    const std::int64_t seen = rows + window - 1;
+    return causal_attention(queries, keys.narrow(0, length - seen, seen), values.narrow(0, length - seen, seen),
+                            kv_head_of, uniform, window);
+  }
+  const bool masked = window > 0 && rows > 1 && length > window;  // more than by position alone
   const std::int64_t heads = queries.size(1);
   const std::int64_t kv_heads = keys.size(1);
   const std::int64_t head_dim = queries.size(2);
 
-  const bool flash = queries.is_cuda() && queries.scalar_type() != at::kFloat && head_dim % 8 == 0 && head_dim <= 256;
+  const bool flash =
+      !masked && queries.is_cuda() && queries.scalar_type() != at::kFloat && head_dim % 8 == 0 && head_dim <= 256;
   if (flash) {
     // The flash kernel takes fewer KV heads than query heads and aligns the causal mask with the last position.
     const at::Tensor k = uniform ? keys : keys.index_select(1, kv_head_of);
@@ -39,7 +49,7 @@ at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys, c
   }
   const at::Tensor k = keys.index_select(1, kv_head_of);
   const at::Tensor v = values.index_select(1, kv_head_of);
-  const at::Tensor mask = allowed(rows, keys.size(0), queries.device());
+  const at::Tensor mask = allowed(rows, length, masked ? window : 0, queries.device());
   return at::scaled_dot_product_attention(by_head(queries), by_head(k), by_head(v), mask).squeeze(0).transpose(0, 1);
 }
 

@@ -68,33 +68,33 @@ void Checkpoint::open_single(const std::filesystem::path& file) {
 }
 
 void Checkpoint::open_shards(const std::filesystem::path& index) {
-  const auto weight_map = read_weight_map(index);
-  std::map<std::string, std::vector<std::string>> tensors_of;  // shard -> tensors
-  for (const auto& [tensor, file] : weight_map) tensors_of[file].push_back(tensor);
-
-  for (const auto& [file, tensors] : tensors_of) {
+  promised_ = read_weight_map(index);
+  std::map<std::string, std::size_t> shards;  // file name -> index into files_
+  for (const auto& [tensor, file] : promised_) {
+    if (shards.contains(file)) continue;
     const std::filesystem::path path = folder_ / file;
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored)) {
       throw UserError("{}: the shard {} of weight_map is missing in the folder; download the model again",
                       index.string(), quoted(file));
     }
-    const SafetensorsFile& shard = files_.emplace_back(path);
-    std::vector<std::string> stored = shard.names();
-    std::ranges::sort(stored);
-    for (const std::string& tensor : tensors) {
-      if (!std::ranges::binary_search(stored, tensor)) {
-        throw UserError("{}: no tensor {}, which {} promises in this file; download the model again", path.string(),
-                        quoted(tensor), kIndexName);
-      }
-      file_of_.emplace(tensor, files_.size() - 1);
-    }
+    shards.emplace(file, files_.size());
+    for (const std::string& name : files_.emplace_back(path).names()) file_of_.emplace(name, files_.size() - 1);
+  }
+  // Of several files with a tensor the one that the index names counts.
+  for (const auto& [tensor, file] : promised_) {
+    const std::size_t shard = shards.at(file);
+    if (files_[shard].contains(tensor)) file_of_[tensor] = shard;
   }
 }
 
 const StoredTensor& Checkpoint::require(const std::string& name, const std::vector<std::int64_t>& shape) const {
   const auto it = file_of_.find(name);
   if (it == file_of_.end()) {
+    if (const auto promise = promised_.find(name); promise != promised_.end()) {
+      throw UserError("{}: no tensor {}, which {} promises in this file; download the model again",
+                      (folder_ / promise->second).string(), quoted(name), kIndexName);
+    }
     throw UserError(
         "{}: no tensor {} in the weights: expected one of shape {}; do config.json and the weights belong "
         "to the same model?",
@@ -110,5 +110,11 @@ const StoredTensor& Checkpoint::require(const std::string& name, const std::vect
 }
 
 bool Checkpoint::contains(const std::string& name) const { return file_of_.contains(name); }
+
+std::vector<std::string> Checkpoint::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, file] : file_of_) names.push_back(name);
+  return names;
+}
 
 }  // namespace specthink::inline model

@@ -103,6 +103,10 @@ fs::path resolve_model(const std::string& name_or_folder, const std::string& nee
     }
     return folder;
   }
+  if (name_or_folder.ends_with(".gguf") && path_exists(name_or_folder)) {
+    throw UserError("model {}: a GGUF file is imported first: specthink import {} NEW_FOLDER", name_or_folder,
+                    name_or_folder);
+  }
   if (path_exists(name_or_folder)) {
     throw UserError("model {}: expected a folder or a hub name, found a file; name the folder it is in",
                     name_or_folder);

@@ -23,12 +23,18 @@ std::int64_t activation_bytes_per_row(const ModelDescription& part, std::int64_t
   return hidden * (3 * element + 2 * kFloat) + (qkv * 5 + queries + feed_forward) * element;
 }
 
+/// Whether the library's masked attention does the work: it copies keys and values for each query head and takes a
+/// mask.
+bool attends_by_mask(const ModelDescription& model, DType dtype) {
+  return dtype == DType::float32 || model.has_windows();
+}
+
 std::int64_t bytes_per_context_token(const ModelDescription& part, bool uniform_groups, DType dtype) {
   const std::int64_t element = size_of(dtype);
-  const bool full_precision = dtype == DType::float32;
+  const bool masked = attends_by_mask(part, dtype);
   std::int64_t bytes = part.head_dim * 2 * element;  // cos and sin
-  if (full_precision || !uniform_groups) bytes += part.query_width() * 2 * element;
-  if (full_precision) bytes += kPrefillChunk * (1 + kFloat);
+  if (masked || !uniform_groups) bytes += part.query_width() * 2 * element;
+  if (masked) bytes += kPrefillChunk * (1 + kFloat);
   return bytes;
 }
 
@@ -111,7 +117,7 @@ ModelMemory plan_memory(const ModelDescription& model, int ranks, std::int64_t g
     return plan_with_chunk(model, ranks, gpu_bytes, utilization, dtype, max_model_len, models, sequences, chunk);
   };
   ModelMemory memory = with_chunk(kPrefillChunk);
-  if (dtype == DType::float32) return memory;
+  if (attends_by_mask(model, dtype)) return memory;
   // No step is longer than the context; a larger one must not cost any of it.
   for (std::int64_t chunk = 2 * kPrefillChunk; chunk <= kLargePrefillChunk && chunk / 2 < memory.wanted_tokens;
        chunk *= 2) {
@@ -147,6 +153,31 @@ std::optional<std::array<double, 2>> least_split(const ModelDescription& target,
   const std::int64_t draft_share = draft ? hundredths(*draft) : 1;
   if (target_share + draft_share > 100) return std::nullopt;
   return std::array{target_share / 100.0, draft_share / 100.0};
+}
+
+std::array<double, 2> automatic_split(const ModelDescription& target, const ModelDescription* draft, int ranks,
+                                      std::int64_t gpu_bytes, DType dtype, std::int64_t max_model_len, double whole) {
+  if (!draft) return {whole, 0};
+  const auto need = [&](const ModelDescription& model) {
+    return plan_memory(model, ranks, gpu_bytes, whole, dtype, max_model_len);
+  };
+  const std::array<ModelMemory, 2> needs{need(target), need(*draft)};
+  const double total = whole * static_cast<double>(gpu_bytes);
+  const auto fixed = [&](int i) {  // with prefill steps of the smallest size, as needed_bytes has it
+    const ModelMemory& memory = needs[static_cast<std::size_t>(i)];
+    const std::int64_t cache = pages_for(memory.wanted_tokens) * kPageTokens * memory.kv_bytes_per_token;
+    return static_cast<double>(memory.needed_bytes - cache);
+  };
+  const auto all = [&](int i) { return static_cast<double>(needs[static_cast<std::size_t>(i)].needed_bytes); };
+
+  double target_bytes = total * all(0) / (all(0) + all(1));
+  const double left = total - fixed(0) - fixed(1);
+  if (all(0) + all(1) > total && left > 0) {
+    const double target_cache = all(0) - fixed(0);
+    target_bytes = fixed(0) + left * target_cache / (target_cache + all(1) - fixed(1));
+  }
+  const double share = std::round(target_bytes / static_cast<double>(gpu_bytes) * 1e4) / 1e4;
+  return {share, whole - share};
 }
 
 int ranks_that_fit(const ModelDescription& target, const ModelDescription* draft, int ranks, std::int64_t gpu_bytes,

@@ -6,6 +6,7 @@
 #include "model/config_reader.h"
 #include "model/families/family.h"
 #include "model/rope_config.h"
+#include "model/window_config.h"
 #include "specthink/base/error.h"
 #include "specthink/base/log.h"
 
@@ -54,25 +55,6 @@ const Family& find_family(const ConfigReader& config, std::span<const Family> fa
 void check_activation(const ConfigReader& config) {
   const std::string activation = config.text("hidden_act", "silu");
   if (activation != "silu" && activation != "swish") config.fail("hidden_act", "silu (or swish, its other name)");
-}
-
-// layer_types, where there is one, says which layers slide; the older use_sliding_window says whether any may.
-void check_full_attention(const ConfigReader& config, std::int64_t num_layers) {
-  const Json* layer_types = config.find("layer_types");
-  if (!layer_types) {
-    if (config.boolean("use_sliding_window", false)) {
-      config.fail("use_sliding_window", "false (sliding-window attention is not supported)");
-    }
-    return;
-  }
-  if (!layer_types->is_array() || layer_types->size() != static_cast<std::size_t>(num_layers)) {
-    config.fail("layer_types", fmt::format("a list of {} layer types", num_layers));
-  }
-  for (const Json& type : *layer_types) {
-    if (type != "full_attention") {
-      throw UserError("{}: layer_types: only full_attention is supported, found {}", config.file(), excerpt(type));
-    }
-  }
 }
 
 void check_not_quantized(const ConfigReader& config) {
@@ -167,10 +149,11 @@ ModelConfig ModelConfig::parse(const Json& config_json, const Json& generation_c
   model.max_position_embeddings =
       config.integer("max_position_embeddings", 1, kMaxContext, family.default_max_position_embeddings);
   parse_attention_sizes(config, family, model);
-  check_full_attention(config, model.num_layers);
-  model.rms_norm_eps = config.number_above(0, "rms_norm_eps", model.rms_norm_eps);
+  model.windows = parse_windows(config, family, model.num_layers);
+  model.rms_norm_eps = config.number_above(0, "rms_norm_eps", family.default_rms_norm_eps);
   model.tie_word_embeddings = config.boolean("tie_word_embeddings", false);
-  model.rope = parse_rope(config, model.max_position_embeddings);
+  model.rope = parse_rope(config, family, model.head_dim, model.max_position_embeddings);
+  model.max_position_embeddings = longest_context(model.rope, model.max_position_embeddings);
   family.describe(config, model);
 
   if (!generation_config.is_null()) {
@@ -181,7 +164,17 @@ ModelConfig ModelConfig::parse(const Json& config_json, const Json& generation_c
     }
   }
   model.eos_ids = parse_eos_ids(config, model.vocab_size);
+  if (!config.contains("eos_token_id") && family.default_eos_id.value_or(model.vocab_size) < model.vocab_size) {
+    model.eos_ids = {*family.default_eos_id};
+  }
   return model;
+}
+
+void ModelConfig::set_context(std::int64_t tokens) {
+  rope.context = tokens;
+  for (std::int64_t& window : windows) {
+    if (window >= tokens) window = 0;
+  }
 }
 
 }  // namespace specthink::inline model

@@ -11,14 +11,22 @@
 namespace specthink::inline model {
 namespace {
 
-// theta^(2i / head_dim) for each pair i
-std::vector<float> wave_factors(const RopeConfig& rope, std::int64_t head_dim) {
+// theta^(2i / dim) for each pair i
+std::vector<float> wave_factors(double theta, std::int64_t dim) {
   std::vector<float> factors;
-  for (std::int64_t i = 0; i < head_dim; i += 2) {
-    const float exponent = static_cast<float>(i) / static_cast<float>(head_dim);
-    factors.push_back(std::pow(static_cast<float>(rope.theta), exponent));
+  for (std::int64_t i = 0; i < dim; i += 2) {
+    const float exponent = static_cast<float>(i) / static_cast<float>(dim);
+    factors.push_back(std::pow(static_cast<float>(theta), exponent));
   }
   return factors;
+}
+
+// The base with which a context beyond the original one is reached.
+double dynamic_theta(const RopeConfig& rope, std::int64_t dim) {
+  const auto original = static_cast<double>(rope.original_max_position_embeddings);
+  const double length = std::max(static_cast<double>(rope.context), original);
+  const double stretch = rope.factor * length / original - (rope.factor - 1);
+  return rope.theta * std::pow(stretch, static_cast<double>(dim) / static_cast<double>(dim - 2));
 }
 
 // Long waves are stretched by `factor`, short ones stay, those between are blended.
@@ -37,10 +45,11 @@ float scale_llama3(const RopeConfig& rope, float inverse) {
 }
 
 // The dimensions between which yarn changes from "as trained" to "stretched by factor".
-std::pair<double, double> yarn_ramp(const RopeConfig& rope, std::int64_t head_dim) {
+std::pair<double, double> yarn_ramp(const RopeConfig& rope, std::int64_t dim) {
   const auto dimension_of = [&](double rotations) {  // the dimension that makes so many turns within the old context
     const auto length = static_cast<double>(rope.original_max_position_embeddings);
-    return head_dim * std::log(length / (rotations * 2 * std::numbers::pi)) / (2 * std::log(rope.theta));
+    return static_cast<double>(dim) * std::log(length / (rotations * 2 * std::numbers::pi)) /
+           (2 * std::log(rope.theta));
   };
   double low = dimension_of(rope.beta_fast);
   double high = dimension_of(rope.beta_slow);
@@ -49,13 +58,13 @@ std::pair<double, double> yarn_ramp(const RopeConfig& rope, std::int64_t head_di
     high = std::ceil(high);
   }
   low = std::max(low, 0.0);
-  high = std::min(high, static_cast<double>(head_dim - 1));
+  high = std::min(high, static_cast<double>(dim - 1));
   if (low == high) high += 0.001;  // transformers' way around a division by zero
   return {low, high};
 }
 
-std::vector<float> yarn_frequencies(const RopeConfig& rope, const std::vector<float>& waves, std::int64_t head_dim) {
-  const auto [low, high] = yarn_ramp(rope, head_dim);
+std::vector<float> yarn_frequencies(const RopeConfig& rope, const std::vector<float>& waves, std::int64_t dim) {
+  const auto [low, high] = yarn_ramp(rope, dim);
   std::vector<float> result;
   for (std::size_t i = 0; i < waves.size(); ++i) {
     const float position = (static_cast<float>(i) - static_cast<float>(low)) / static_cast<float>(high - low);
@@ -70,11 +79,21 @@ std::vector<float> yarn_frequencies(const RopeConfig& rope, const std::vector<fl
 
 RopeFrequencies rope_frequencies(const ModelDescription& model) {
   const RopeConfig& rope = model.rope;
-  const std::vector<float> waves = wave_factors(rope, model.head_dim);
+  const std::int64_t dim = model.rotary_dim();
+  const std::vector<float> waves = wave_factors(rope.type == "dynamic" ? dynamic_theta(rope, dim) : rope.theta, dim);
+  RopeFrequencies result{{}, static_cast<float>(rope.attention_factor)};
   if (rope.type == "yarn") {
-    return {yarn_frequencies(rope, waves, model.head_dim), static_cast<float>(rope.attention_factor)};
+    result.inverse = yarn_frequencies(rope, waves, dim);
+    return result;
   }
-  RopeFrequencies result;
+  if (rope.type == "longrope") {
+    const bool is_long = rope.context > rope.original_max_position_embeddings;
+    const std::vector<double>& factors = is_long ? rope.long_factor : rope.short_factor;
+    for (std::size_t i = 0; i < waves.size(); ++i) {
+      result.inverse.push_back(1 / (static_cast<float>(factors[i]) * waves[i]));
+    }
+    return result;
+  }
   for (const float wave : waves) {
     float inverse = 1 / wave;
     if (rope.type == "linear") inverse /= static_cast<float>(rope.factor);

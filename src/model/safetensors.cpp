@@ -25,6 +25,7 @@ constexpr std::array kTypes{
     TypeName{"BF16", StoredType::bfloat16, 2},
     TypeName{"F16", StoredType::float16, 2},
     TypeName{"F32", StoredType::float32, 4},
+    TypeName{"F64", StoredType::float64, 8},
 };
 
 const TypeName& entry_of(StoredType type) {
@@ -60,6 +61,7 @@ std::string_view header_of(const MappedFile& file) {
 }
 
 void check_metadata(const Json& metadata, const std::string& path) {
+  if (metadata.is_null()) return;
   const auto is_text = [](const Json& value) { return value.is_string(); };
   if (!metadata.is_object() || !std::ranges::all_of(metadata, is_text)) {
     throw UserError("{}: __metadata__: expected an object of strings, found {}", path, excerpt(metadata));
@@ -209,7 +211,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(std:
 const StoredTensor* SafetensorsFile::find(const std::string& name) const {
   if (const auto it = tensors_.find(name); it != tensors_.end()) return &it->second;
   if (const auto it = unsupported_.find(name); it != unsupported_.end()) {
-    throw UserError("{}, tensor {}: expected dtype BF16, F16 or F32, found {}", path().string(), quoted(name),
+    throw UserError("{}, tensor {}: expected dtype BF16, F16, F32 or F64, found {}", path().string(), quoted(name),
                     quoted(it->second));
   }
   return nullptr;

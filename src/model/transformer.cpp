@@ -5,6 +5,7 @@
 #include "model/attention.h"
 #include "model/fused_forward.h"
 #include "model/kv_cache.h"
+#include "model/stored_names.h"
 #include "model/weights.h"
 #include "specthink/base/error.h"
 #include "specthink/model/memory_plan.h"
@@ -12,16 +13,22 @@
 namespace specthink::inline model {
 namespace {
 
+ModelConfig settled(const std::filesystem::path& folder, ModelConfig config, bool dummy_weights) {
+  if (!dummy_weights) settle_names(config, Checkpoint::open(folder));
+  return config;
+}
+
 /// cos and sin of every position, in the form that rotate() takes: both halves of a head, the sine negated in the
-/// first.
+/// first. Pairs that do not rotate have an angle of zero (model/weights.cpp puts them behind those that do).
 RopeTables rope_tables(const ModelDescription& model, std::int64_t positions, at::TensorOptions options) {
   const RopeFrequencies frequencies = rope_frequencies(model);
   const auto count = static_cast<std::int64_t>(frequencies.inverse.size());
   const at::Tensor inverse = at::tensor(at::ArrayRef<float>(frequencies.inverse.data(), frequencies.inverse.size()));
   const at::Tensor angles =
-      at::arange(positions, at::kFloat).unsqueeze(1) * inverse.view({1, count});  // [positions, head_dim / 2]
-  const at::Tensor cos = angles.cos() * frequencies.attention_factor;
-  const at::Tensor sin = angles.sin() * frequencies.attention_factor;
+      at::arange(positions, at::kFloat).unsqueeze(1) * inverse.view({1, count});  // [positions, rotary_dim / 2]
+  const at::Tensor still = at::zeros({positions, model.head_dim / 2 - count});
+  const at::Tensor cos = at::cat({angles.cos() * frequencies.attention_factor, still + 1}, 1);
+  const at::Tensor sin = at::cat({angles.sin() * frequencies.attention_factor, still}, 1);
   return {at::cat({cos, cos}, 1).to(options), at::cat({-sin, sin}, 1).to(options)};
 }
 
@@ -35,7 +42,7 @@ at::Tensor rotate(const at::Tensor& heads, const at::Tensor& cos, const at::Tens
 
 Transformer::Transformer(const std::filesystem::path& folder, ModelConfig config, Collectives& collectives,
                          const Options& options)
-    : config_(std::move(config)),
+    : config_(settled(folder, std::move(config), options.dummy_weights)),
       plan_(config_, collectives.rank(), collectives.ranks()),
       options_(options),
       collectives_(collectives) {
@@ -54,7 +61,7 @@ Transformer::Transformer(const std::filesystem::path& folder, ModelConfig config
             .weights = std::move(weights),
             .rope = rope_tables(config_, positions, at::TensorOptions(options.device).dtype(type)),
             .cache = cache_->storage()};
-  if (options.fused_prefill && prefill_ops::available(options.device, type)) {
+  if (options.fused_prefill && !config_.has_windows() && prefill_ops::available(options.device, type)) {
     fused_ = std::make_unique<FusedForward>(shard_, *cache_, collectives_, options.peer_sum);
     fused_->reserve(options.prefill_rows);
   }
@@ -62,8 +69,10 @@ Transformer::Transformer(const std::filesystem::path& folder, ModelConfig config
 
 Transformer::~Transformer() = default;
 
-void Transformer::check_folder(const std::filesystem::path& folder, const ModelConfig& config, const ShardPlan& plan) {
-  check_weights(Checkpoint::open(folder), config, plan);
+void Transformer::check_folder(const std::filesystem::path& folder, ModelConfig& config, const ShardPlan& plan) {
+  const Checkpoint checkpoint = Checkpoint::open(folder);
+  settle_names(config, checkpoint);
+  check_weights(checkpoint, config, plan);
 }
 
 std::int64_t Transformer::num_pages() const { return cache_->num_pages(); }
@@ -171,7 +180,7 @@ at::Tensor Transformer::attend(std::int64_t layer, const at::Tensor& hidden, std
 at::Tensor Transformer::attend_slot(std::int64_t layer, const at::Tensor& queries, const SlotRows& rows) const {
   const std::int64_t length = rows.first_position + queries.size(0);
   return causal_attention(queries, cache_->keys(layer, rows.slot, length), cache_->values(layer, rows.slot, length),
-                          shard_.kv_head_of, shard_.uniform_groups);
+                          shard_.kv_head_of, shard_.uniform_groups, config_.window(layer));
 }
 
 at::Tensor Transformer::feed_forward(std::int64_t layer, const at::Tensor& hidden) const {

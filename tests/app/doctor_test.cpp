@@ -163,7 +163,7 @@ TEST(doctor_checks, a_model_is_held_against_the_memory) {
   const ModelSettings settings = [] {
     ModelSettings result;
     result.max_model_len = 1000;
-    result.gpu_memory_utilization = {0.5, 0.4};
+    result.gpu_memory_utilization = std::array{0.5, 0.4};
     return result;
   }();
   const std::string target = (random_pair() / "target").string();

@@ -55,7 +55,7 @@ TEST(resolution, defaults) {
   EXPECT_EQ(settings.max_tokens, 32768);
   EXPECT_EQ(settings.models.max_model_len, 32768);
   EXPECT_EQ(settings.models.dtype, DType::bfloat16);
-  EXPECT_EQ(settings.models.gpu_memory_utilization, (std::array{0.4, 0.4}));
+  EXPECT_EQ(settings.models.gpu_memory_utilization, std::nullopt);
   EXPECT_EQ(settings.models.target, "");
   EXPECT_EQ(settings.models.draft, std::nullopt);
   EXPECT_EQ(settings.bench.num_problems, 5);
@@ -261,6 +261,7 @@ TEST(resolution, yaml_forms_of_lists) {
             (std::array{0.5, 0.25}));
   EXPECT_EQ(parse_file("gpu_memory_utilization: [0.5, 0.25]").settings.models.gpu_memory_utilization,
             (std::array{0.5, 0.25}));
+  EXPECT_EQ(parse_file("gpu_memory_utilization: auto").settings.models.gpu_memory_utilization, std::nullopt);
   EXPECT_EQ(parse_file("prompt_ids: [5, 17]").settings.generate.prompt_ids, (TokenIds{5, 17}));
   EXPECT_EQ(parse_file("prompt_ids: 5,17").settings.generate.prompt_ids, (TokenIds{5, 17}));
   EXPECT_EQ(parse_file("prompt_ids: 5").settings.generate.prompt_ids, TokenIds{5});

@@ -19,7 +19,9 @@ std::filesystem::path golden_folder() { return "tests/model/golden"; }
 /// Runs `check` on rank 0 with an engine over the folder's model alone.
 template <typename Check>
 void with_engine(const std::filesystem::path& folder, DType dtype, Check&& check) {
-  const ModelConfig config = ModelConfig::load(folder);
+  ModelConfig config = ModelConfig::load(folder);
+  const Json golden = read_json(folder / "golden.json");
+  config.set_context(golden.value("max_model_len", std::int64_t{256}));
   if (config.num_heads % world().size() != 0) {
     EXPECT_THROW(ShardPlan(config, world().rank(), world().size()), UserError);
     return;
@@ -32,7 +34,7 @@ void with_engine(const std::filesystem::path& folder, DType dtype, Check&& check
     engine.serve();
     return;
   }
-  check(engine, read_json(folder / "golden.json"));
+  check(engine, golden);
   engine.shutdown(0);
 }
 
@@ -69,7 +71,9 @@ TEST_P(golden_models, bfloat16_is_near) {
 
 INSTANTIATE_TEST_SUITE_P(folders, golden_models,
                          testing::Values("heads_6_2_tied", "heads_12_4_untied", "heads_4_1_sharded",
-                                         "heads_4_4_bias_old_spelling", "heads_12_2_yarn"));
+                                         "heads_4_4_bias_old_spelling", "heads_12_2_yarn", "qwen2_untied_old_spelling",
+                                         "qwen2_tied_windows", "llama_rope_llama3", "llama_bias_dynamic",
+                                         "mistral_window", "phi3_longrope", "phi3_window"));
 
 }  // namespace
 }  // namespace specthink

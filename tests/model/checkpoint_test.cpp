@@ -49,7 +49,8 @@ TEST(checkpoint, reads_shards_through_the_index) {
   EXPECT_EQ(&before, &checkpoint.require("a", {2})) << "a move must not invalidate tensors";
   EXPECT_EQ(first_byte(checkpoint.require("b", {2})), 'b');
   EXPECT_EQ(first_byte(checkpoint.require("c", {2})), 'c');
-  EXPECT_FALSE(checkpoint.contains("not in the index"));
+  EXPECT_TRUE(checkpoint.contains("not in the index")) << "the index need not name every tensor of its files";
+  EXPECT_EQ(checkpoint.names(), (std::vector<std::string>{"a", "b", "c", "not in the index"}));
 }
 
 TEST(checkpoint, prefers_the_single_file_to_the_index) {
@@ -101,7 +102,19 @@ TEST(checkpoint, missing_shards_and_tensors_are_named) {
   folder.write(kIndex, R"({"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}})");
   expect_user_error([&] { Checkpoint::open(folder.path()); }, {kIndex, "\"two.safetensors\"", "missing"});
   folder.write("two.safetensors", shard({"c"}));
-  expect_user_error([&] { Checkpoint::open(folder.path()); }, {"two.safetensors", "\"b\""});
+  const Checkpoint checkpoint = Checkpoint::open(folder.path());  // a promise counts where the tensor is needed
+  expect_user_error([&] { checkpoint.require("b", {2}); }, {"two.safetensors", "\"b\"", "promises"});
+}
+
+TEST(checkpoint, of_two_files_with_a_tensor_the_one_that_the_index_names_counts) {
+  for (const char* file : {"one.safetensors", "two.safetensors"}) {
+    const TemporaryFolder folder;
+    folder.write("one.safetensors", shard({"a", "b"}));
+    folder.write("two.safetensors", shard({"a", "c"}));
+    folder.write(kIndex, R"({"weight_map": {"b": "one.safetensors", "c": "two.safetensors", "a": ")" +
+                             std::string(file) + "\"}}");
+    EXPECT_EQ(Checkpoint::open(folder.path()).require("a", {2}).file->path().filename(), file);
+  }
 }
 
 TEST(checkpoint, dangling_links_are_missing_files) {

@@ -191,7 +191,7 @@ TEST(families, that_are_not_supported_are_told_which_are) {
   Json config = common_config();
   config["model_type"] = "lumen";
   expect_user_error([&] { ModelConfig::parse(config, {}, "folder"); },
-                    {"\"lumen\" is not supported", "supported model types: qwen3"});
+                    {"\"lumen\" is not supported", "supported model types: llama, mistral, phi3, qwen2, qwen3"});
   config["model_type"] = "ember";
   expect_user_error([&] { ModelConfig::parse(config, {}, "folder", kFamilies); },
                     {"\"ember\" is not supported", "supported model types: qwen3, lumen"});
@@ -202,7 +202,7 @@ TEST(families, errors_name_tensors_as_the_folder_does) {
   names.key = "attention.k";
   const TemporaryFolder folder;
   write_lumen(folder, WeightFile(names));
-  const ModelConfig config = ModelConfig::load(folder.path(), kFamilies);
+  ModelConfig config = ModelConfig::load(folder.path(), kFamilies);
   const ShardPlan plan(config, world().rank(), world().size());
   expect_user_error([&] { Transformer::check_folder(folder.path(), config, plan); },
                     {"\"decoder.blocks.0.attention.key.weight\""});

@@ -89,13 +89,15 @@ TEST(model_config, the_architecture_stands_in_for_a_missing_model_type) {
   json.erase("model_type");
   EXPECT_EQ(parse(json).model_type, "qwen3");
   json["architectures"] = {"LlamaForCausalLM"};
-  expect_user_error([&] { parse(json); }, {"folder/config.json", "architectures", "LlamaForCausalLM", "qwen3"});
+  EXPECT_EQ(parse(json).model_type, "llama");
+  json["architectures"] = {"GemmaForCausalLM"};
+  expect_user_error([&] { parse(json); }, {"folder/config.json", "architectures", "GemmaForCausalLM", "qwen3"});
   json.erase("architectures");
   expect_user_error([&] { parse(json); }, {"folder/config.json", "model_type", "qwen3"});
 }
 
 TEST(model_config, other_model_types_name_the_supported_ones) {
-  for (const char* type : {"llama", "qwen3_moe", "Qwen3", ""}) {
+  for (const char* type : {"gemma", "qwen3_moe", "Qwen3", ""}) {
     expect_user_error(
         [&] {
           parse_with({{"model_type", type}});
@@ -161,7 +163,9 @@ TEST(model_config, inconsistent_and_unsupported_settings_are_user_errors) {
       {{{"tie_word_embeddings", 1}}, {"tie_word_embeddings", "true or false", "1"}},
       {{{"attention_bias", "no"}}, {"attention_bias", "true or false"}},
       {{{"model_type", 3}}, {"model_type", "3"}},
-      {{{"use_sliding_window", true}}, {"use_sliding_window", "false", "true"}},
+      {{{"use_sliding_window", true}, {"sliding_window", 0}}, {"sliding_window", "0"}},
+      {{{"use_sliding_window", true}, {"sliding_window", 64}, {"max_window_layers", -1}}, {"max_window_layers", "-1"}},
+      {{{"layer_types", {"full_attention", "chunked_attention"}}}, {"layer_types", "chunked_attention"}},
       {{{"layer_types", {"full_attention", "sliding_attention"}}}, {"layer_types", "sliding_attention"}},
       {{{"layer_types", {"full_attention"}}}, {"layer_types", "2"}},
       {{{"layer_types", "full_attention"}}, {"layer_types"}},
@@ -171,7 +175,7 @@ TEST(model_config, inconsistent_and_unsupported_settings_are_user_errors) {
       {{{"rope_theta", 0}}, {"rope_theta", "0"}},
       {{{"rope_theta", "1e6"}}, {"rope_theta"}},
       {{{"rope_scaling", "linear"}}, {"rope_scaling", "an object"}},
-      {{{"rope_scaling", {{"rope_type", "dynamic"}, {"factor", 2}}}}, {"rope_scaling.rope_type", "yarn", "dynamic"}},
+      {{{"rope_scaling", {{"rope_type", "dynamic"}}}}, {"rope_scaling.factor", "no such key"}},
       {{{"rope_scaling", {{"type", "mrope"}}}}, {"rope_scaling.type", "mrope"}},
       {{{"rope_scaling", {{"rope_type", 1}}}}, {"rope_scaling.rope_type", "1"}},
       {{{"rope_scaling", {{"rope_type", "linear"}}}}, {"rope_scaling.factor", "no such key"}},
@@ -210,6 +214,87 @@ TEST(model_config, settings_without_effect_are_accepted) {
   EXPECT_NO_THROW(parse_with({{"quantization_config", nullptr}}));
   EXPECT_NO_THROW(parse_with({{"partial_rotary_factor", 1.0}}));
   EXPECT_NO_THROW(parse_with({{"hidden_act", "swish"}}));
+}
+
+ModelConfig parse_family(const std::string& type, const Json& changes) {
+  Json config = small_config();
+  for (const char* key :
+       {"sliding_window", "use_sliding_window", "max_window_layers", "rms_norm_eps", "eos_token_id"}) {
+    config.erase(key);
+  }
+  config["model_type"] = type;
+  config.update(changes);
+  return parse(config);
+}
+
+TEST(model_config, families_have_the_defaults_of_their_classes) {
+  const ModelConfig qwen2 = parse_family("qwen2", Json::object());
+  EXPECT_TRUE(qwen2.qkv_bias);
+  EXPECT_FALSE(qwen2.output_bias);
+  EXPECT_FALSE(qwen2.qk_norm);
+  EXPECT_TRUE(qwen2.eos_ids.empty());
+  const ModelConfig llama = parse_family("llama", {{"attention_bias", true}});
+  EXPECT_TRUE(llama.qkv_bias);
+  EXPECT_TRUE(llama.output_bias);
+  EXPECT_EQ(llama.eos_ids, TokenIds{2});
+  EXPECT_EQ(llama.rms_norm_eps, 1e-6);
+  expect_user_error([] { parse_family("llama", {{"mlp_bias", true}}); }, {"mlp_bias", "true"});
+  EXPECT_EQ(parse_family("mistral", Json::object()).windows, (std::vector<std::int64_t>{4096, 4096}));
+  EXPECT_FALSE(parse_family("mistral", {{"sliding_window", nullptr}}).has_windows());
+  const ModelConfig phi3 = parse_family("phi3", Json::object());
+  EXPECT_EQ(phi3.rms_norm_eps, 1e-5);
+  EXPECT_TRUE(phi3.eos_ids.empty()) << "the default is outside this small vocabulary";
+  EXPECT_FALSE(phi3.has_windows());
+  EXPECT_EQ(phi3.tensors.fused_qkv, "self_attn.qkv_proj");
+}
+
+TEST(model_config, windows_are_those_of_the_layers_that_slide) {
+  using Windows = std::vector<std::int64_t>;
+  const Json slides{{"use_sliding_window", true}, {"sliding_window", 64}, {"max_window_layers", 1}};
+  EXPECT_EQ(parse_family("qwen2", slides).windows, (Windows{0, 64}));
+  Json types = slides;
+  types["layer_types"] = {"sliding_attention", "full_attention"};
+  EXPECT_EQ(parse_family("qwen2", types).windows, (Windows{64, 0}));
+  for (const char* key : {"sliding_window", "max_window_layers"}) {
+    Json none = slides;
+    none[key] = std::string(key) == "sliding_window" ? Json() : Json(2);
+    EXPECT_TRUE(parse_family("qwen2", none).windows.empty()) << key;
+  }
+  EXPECT_TRUE(parse_family("llama", slides).windows.empty()) << "Llama has no such key";
+
+  ModelConfig config = parse_family("qwen2", slides);
+  config.set_context(65);
+  EXPECT_TRUE(config.has_windows());
+  config.set_context(64);
+  EXPECT_FALSE(config.has_windows()) << "no sequence is longer than the window";
+}
+
+TEST(model_config, a_dynamic_rope_stretches_the_context) {
+  const Json rope{{"rope_scaling", {{"type", "dynamic"}, {"factor", 2.5}}}};
+  EXPECT_EQ(parse_family("llama", rope).max_position_embeddings, 10240);
+  EXPECT_EQ(parse_family("llama", rope).rope.original_max_position_embeddings, 4096);
+}
+
+TEST(model_config, phi3_ropes) {
+  const Json list(std::vector<double>(12, 1.5));
+  const Json rope{{"type", "su"}, {"short_factor", list}, {"long_factor", list}};
+  Json changes{{"partial_rotary_factor", 0.75}, {"rope_scaling", rope}};
+  EXPECT_EQ(parse_family("phi3", changes).rope.type, "longrope");
+  EXPECT_EQ(parse_family("phi3", changes).rotary_dim(), 24);
+  EXPECT_EQ(parse_family("phi3", changes).rope.original_max_position_embeddings, 4096) << "the class has a default";
+  for (const char* key : {"short_factor", "long_factor"}) {
+    for (const Json& bad : {Json(), Json(1), Json::array({1.0, 2.0}), Json(std::vector<double>(12, 0)),
+                            Json(std::vector<std::string>(12, "1"))}) {
+      Json wrong = changes;
+      wrong["rope_scaling"][key] = bad;
+      expect_user_error([&] { parse_family("phi3", wrong); }, {std::string("rope_scaling.") + key, "12"});
+    }
+  }
+  changes["rope_scaling"]["type"] = "linear";
+  expect_user_error([&] { parse_family("phi3", changes); }, {"rope_scaling.type", "longrope", "linear"});
+  for (const Json& bad : {Json(0.03), Json(1.5), Json("0.5"), Json(0)}) {
+    expect_user_error([&] { parse_family("phi3", {{"partial_rotary_factor", bad}}); }, {"partial_rotary_factor"});
+  }
 }
 
 TEST(model_config, attention_bias_of_qwen3_is_for_all_four_projections) {

@@ -22,7 +22,29 @@ struct RopeCase {
   Json changes;
   float attention_factor;
   std::vector<float> inverse;
+  std::int64_t context = 0;
 };
+
+/// Heads of 16 elements, of which a long rope rotates 12.
+Json long_rope() {
+  return {{"model_type", "phi3"},
+          {"head_dim", 16},
+          {"max_position_embeddings", 1024},
+          {"original_max_position_embeddings", 256},
+          {"partial_rotary_factor", 0.75},
+          {"rope_theta", 10000},
+          {"rope_scaling",
+           {{"type", "longrope"},
+            {"short_factor", {1, 1.1, 1.2, 1.3, 1.5, 1.7}},
+            {"long_factor", {1, 1.5, 2.5, 3, 4.5, 5}}}}};
+}
+
+Json dynamic_rope() {
+  return {{"head_dim", 16},
+          {"max_position_embeddings", 1024},
+          {"rope_theta", 10000},
+          {"rope_scaling", {{"type", "dynamic"}, {"factor", 4}}}};
+}
 
 // inv_freq and attention_scaling of transformers' Qwen3RotaryEmbedding for the same settings.
 TEST(rope_frequencies, agree_with_transformers) {
@@ -143,10 +165,34 @@ TEST(rope_frequencies, agree_with_transformers) {
                "original_max_position_embeddings": 256}})"),
        1.27725887F,
        {1.0F, 0.0167996008F, 6.2500003e-05F, 1.97642339e-06F}},
+      {"dynamic, beyond the declared context",
+       dynamic_rope(),
+       1.0F,
+       {1.0F, 0.232086256F, 0.0538640246F, 0.0125010991F, 0.00290133292F, 0.000673359493F, 0.000156277471F,
+        3.6269852e-05F},
+       3000},
+      {"dynamic, within it",
+       dynamic_rope(),
+       1.0F,
+       {1.0F, 0.316227764F, 0.100000001F, 0.0316227786F, 0.00999999978F, 0.00316227786F, 0.00100000005F,
+        0.000316227786F},
+       500},
+      {"longrope, within the original context",
+       long_rope(),
+       1.11803399F,
+       {1.0F, 0.195857689F, 0.0386799015F, 0.0076923077F, 0.00143628952F, 0.000273034675F},
+       256},
+      {"longrope, beyond it",
+       long_rope(),
+       1.11803399F,
+       {1.0F, 0.14362897F, 0.0185663532F, 0.00333333341F, 0.000478763191F, 9.28317895e-05F},
+       257},
   };
   for (const RopeCase& expected : cases) {
     SCOPED_TRACE(expected.what);
-    const RopeFrequencies found = rope_frequencies(parse_with(expected.changes));
+    ModelConfig config = parse_with(expected.changes);
+    config.set_context(expected.context);
+    const RopeFrequencies found = rope_frequencies(config);
     EXPECT_NEAR(found.attention_factor / expected.attention_factor, 1, 1e-6);
     ASSERT_EQ(found.inverse.size(), expected.inverse.size());
     for (std::size_t i = 0; i < found.inverse.size(); ++i) {

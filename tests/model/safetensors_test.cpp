@@ -15,14 +15,15 @@ using test::TemporaryFolder;
 
 TEST(safetensors, reads_tensors_of_all_types) {
   const TemporaryFolder folder;
-  const std::string data = "aaaabbbbccccccccdd";
+  const std::string data = "aaaabbbbccccccccddeeeeeeee";
   const std::string header = R"({
-    "__metadata__": {"format": "pt"},
+    "__metadata__": null,
     "half": {"dtype": "F16", "shape": [2], "data_offsets": [4, 8]},
     "brain": {"dtype": "BF16", "shape": [1, 2], "data_offsets": [0, 4]},
     "full": {"dtype": "F32", "shape": [2, 1], "data_offsets": [8, 16]},
     "empty": {"dtype": "F32", "shape": [3, 0], "data_offsets": [8, 8]},
-    "scalar": {"dtype": "F16", "shape": [], "data_offsets": [16, 18]}
+    "scalar": {"dtype": "F16", "shape": [], "data_offsets": [16, 18]},
+    "double": {"dtype": "F64", "shape": [1], "data_offsets": [18, 26]}
   }  )";
   const auto path = folder.write("x.safetensors", safetensors_bytes(header, data));
   const SafetensorsFile file(path);
@@ -41,6 +42,7 @@ TEST(safetensors, reads_tensors_of_all_types) {
   expect("half", StoredType::float16, {2}, "bbbb");
   expect("full", StoredType::float32, {2, 1}, "cccccccc");
   expect("scalar", StoredType::float16, {}, "dd");
+  expect("double", StoredType::float64, {1}, "eeeeeeee");
   ASSERT_NE(file.find("empty"), nullptr);
   EXPECT_TRUE(file.find("empty")->bytes.empty());
   EXPECT_EQ(file.find("other"), nullptr);

@@ -31,6 +31,7 @@ enum Subcommand : unsigned {
   kEval = 1024,
   kReport = 2048,
   kJudge = 4096,
+  kImport = 8192,
 };
 
 /// Where a command runs.

@@ -81,7 +81,8 @@ struct ModelSettings {
   bool decode_kernels = true;                      ///< on GPUs, where they fit a model; else LibTorch operators
   bool dummy_weights = false;                      ///< random weights of the folder's shapes
   int max_model_len = 0;                           ///< tokens, prompt included
-  std::array<double, 2> gpu_memory_utilization{};  ///< target, draft: share of a GPU's memory each may take
+  /// Target, draft: share of a GPU's memory each may take; none: as they need (model/memory_plan.h).
+  std::optional<std::array<double, 2>> gpu_memory_utilization;
   int target_model_gpu = 0;         ///< GPUs in the layout of old files, which nothing uses: both models are sharded
   int speculative_model_gpu = 0;    ///< over every rank
   int tp = 0;                       ///< ranks that share the models; 0: all
@@ -165,6 +166,13 @@ struct TokenizeSettings {
   friend bool operator==(const TokenizeSettings&, const TokenizeSettings&) = default;
 };
 
+struct ImportSettings {
+  std::string gguf_file;  ///< the first argument
+  std::string folder;     ///< the second one
+
+  friend bool operator==(const ImportSettings&, const ImportSettings&) = default;
+};
+
 struct PlanSettings {
   int gpus = 0;               ///< ranks
   double gpu_memory_gib = 0;  ///< GiB (2^30 bytes) of one GPU: an "80 GB" GPU has about 80
@@ -219,6 +227,7 @@ struct Settings {
   ReportSettings report;
   GenerateSettings generate;
   TokenizeSettings tokenize;
+  ImportSettings import;
   PlanSettings plan;
   ReplaySettings replay;
   BenchKernelsSettings bench_kernels;

@@ -2,23 +2,31 @@
 // depends on the model's family; a rank's part of a model is described like a model of its own.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace specthink::inline kernels {
 
 /// Rotary position embedding, with transformers' defaults filled in.
 struct RopeConfig {
-  std::string type = "default";  ///< default, linear, llama3 or yarn
+  std::string type = "default";  ///< default, linear, dynamic, llama3, yarn or longrope
   double theta = 10000;
-  double factor = 1;                                  ///< linear, llama3, yarn
-  std::int64_t original_max_position_embeddings = 0;  ///< llama3, yarn: the context before it was stretched
+  std::int64_t rotary_dim = 0;                        ///< elements of a head that rotate, the first ones; 0: all
+  double factor = 1;                                  ///< linear, dynamic, llama3, yarn
+  std::int64_t original_max_position_embeddings = 0;  ///< all but linear: the context before it was stretched
   double low_freq_factor = 1;                         ///< llama3
   double high_freq_factor = 4;                        ///< llama3
   double beta_fast = 32;                              ///< yarn
   double beta_slow = 1;                               ///< yarn
   bool truncate = true;                               ///< yarn: round the ends of the ramp to whole dimensions
-  double attention_factor = 1;                        ///< yarn: on cos and sin; from mscale or factor when not given
+  double attention_factor = 1;        ///< yarn, longrope: on cos and sin; from mscale or factor when not given
+  std::vector<double> short_factor;   ///< longrope, [rotary_dim / 2]: for contexts within the original one
+  std::vector<double> long_factor;    ///< the same for longer ones
+  /// Dynamic, longrope: the longest sequence that will be run. The angles depend on it and are chosen once, so that
+  /// no cached key is ever of other angles. 0: within the original context.
+  std::int64_t context = 0;
 
   friend bool operator==(const RopeConfig&, const RopeConfig&) = default;
 };
@@ -39,7 +47,14 @@ struct ModelDescription {
   bool qkv_bias = false;             ///< biases of the q, k and v projections
   bool output_bias = false;          ///< bias of the attention's output projection
   RopeConfig rope = {};
+  /// For each layer, how many positions a token sees, itself included; 0: all before it. Empty: no layer has a window.
+  std::vector<std::int64_t> windows = {};
 
+  std::int64_t window(std::int64_t layer) const {
+    return windows.empty() ? 0 : windows[static_cast<std::size_t>(layer)];
+  }
+  bool has_windows() const { return std::ranges::any_of(windows, [](std::int64_t window) { return window > 0; }); }
+  std::int64_t rotary_dim() const { return rope.rotary_dim > 0 ? rope.rotary_dim : head_dim; }
   std::int64_t group_size() const { return num_heads / num_kv_heads; }  ///< query heads that share a KV head
   std::int64_t query_width() const { return num_heads * head_dim; }     ///< columns of the output projection
   std::int64_t kv_width() const { return num_kv_heads * head_dim; }     ///< elements of a token's keys in a layer

@@ -16,8 +16,11 @@ class Checkpoint {
   /// As transformers does, prefers model.safetensors where both are present. An index may name files in the folder
   /// only, by plain names; each may be a link to somewhere else, as in the hub cache.
   ///
-  /// Throws UserError: no weights in the folder, an index that names a missing shard or a path, a shard without a
-  /// tensor that the index promises, and all that SafetensorsFile throws.
+  /// Of an index only the files count: tensors that it promises in vain matter where they are needed, those that it
+  /// leaves out are found.
+  ///
+  /// Throws UserError: no weights in the folder, an index that names a missing shard or a path, and all that
+  /// SafetensorsFile throws.
   static Checkpoint open(const std::filesystem::path& folder);
 
   /// The tensor, with the shape checked; valid as long as the checkpoint, also after a move of it. Throws UserError
@@ -25,6 +28,7 @@ class Checkpoint {
   const StoredTensor& require(const std::string& name, const std::vector<std::int64_t>& shape) const;
 
   bool contains(const std::string& name) const;
+  std::vector<std::string> names() const;  ///< in alphabetical order
   const std::filesystem::path& folder() const { return folder_; }
 
  private:
@@ -33,7 +37,8 @@ class Checkpoint {
 
   std::filesystem::path folder_;
   std::vector<SafetensorsFile> files_;
-  std::map<std::string, std::size_t> file_of_;  // tensor name -> index into files_
+  std::map<std::string, std::size_t> file_of_;   // tensor name -> index into files_
+  std::map<std::string, std::string> promised_;  // by the index: tensor name -> file name
 };
 
 }  // namespace specthink::inline model

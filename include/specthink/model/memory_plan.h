@@ -10,8 +10,8 @@
 //               libraries' own
 //
 // where heads, KV heads, intermediate size and vocabulary are the rank's own part. A prefill step has kPrefillChunk
-// rows, or, in the 16-bit types, up to kLargePrefillChunk where the whole context fits beside them. One row's
-// activations are, in the 16-bit types,
+// rows, or, in the 16-bit types and without windows, up to kLargePrefillChunk where the whole context fits beside them.
+// One row's activations are, in the 16-bit types,
 //
 //   hidden × 5 elements (residual, norm, two block outputs that take turns, result)
 //   + (heads + 2 KV heads) × head_dim elements (q, k, v)
@@ -29,8 +29,8 @@
 //
 //   head_dim × 2 elements (tables of cos and sin)
 //   + heads × head_dim × 2 elements (K and V, copied for each query head) where the library's attention cannot take
-//     groups: when they are uneven (ShardPlan::uniform_groups), and in float32
-//   + kPrefillChunk × 5 bytes (the mask, as booleans and as floats) in float32.
+//     groups: when they are uneven (ShardPlan::uniform_groups), in float32, and with windows
+//   + kPrefillChunk × 5 bytes (the mask, as booleans and as floats) in float32 and with windows.
 #pragma once
 
 #include <array>
@@ -106,6 +106,15 @@ StepBytes step_bytes(const ModelDescription& model, int ranks, DType dtype);
 std::optional<std::array<double, 2>> least_split(const ModelDescription& target, const ModelDescription* draft,
                                                  int ranks, std::int64_t gpu_bytes, DType dtype,
                                                  std::int64_t max_model_len);
+
+constexpr double kAutomaticUtilization = 0.9;  ///< of a GPU, where the settings do not divide it
+
+/// Shares (target, draft) that add up to `whole` of a GPU: what each model needs for a cache of max_model_len tokens,
+/// and of what is left as much as it needs. Where not all of that fits, both get their weights and workspace and as
+/// many tokens of cache as the rest has room for. A null draft is the target alone, with all of it.
+std::array<double, 2> automatic_split(const ModelDescription& target, const ModelDescription* draft, int ranks,
+                                      std::int64_t gpu_bytes, DType dtype, std::int64_t max_model_len,
+                                      double whole = kAutomaticUtilization);
 
 /// The smallest number of ranks (at least `ranks`, dividing the heads of both) for which both models fit; 0 for none up
 /// to 64. A null draft is the target alone.

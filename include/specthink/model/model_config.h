@@ -19,7 +19,7 @@ struct Family;  // model/families/family.h
 /// The description with what else the folder says. Every field of the rope is checked, so that rope_frequencies()
 /// cannot fail.
 struct ModelConfig : ModelDescription {
-  std::string model_type;  ///< the family's: qwen3
+  std::string model_type;  ///< the family's: qwen3, llama
   TensorNames tensors;     ///< under which the folder stores the weights
   /// generation_config.json's eos_token_id, else config.json's; a number or a list, empty when neither has one.
   /// Ids outside the vocabulary are left out with a warning: no model can produce them.
@@ -38,12 +38,16 @@ struct ModelConfig : ModelDescription {
   static ModelConfig parse(const Json& config, const Json& generation_config, const std::string& folder);
   static ModelConfig parse(const Json& config, const Json& generation_config, const std::string& folder,
                            std::span<const Family> families);
+
+  /// Settles what depends on the longest sequence that will be run: the angles of a dynamic or long rope, and windows
+  /// that no sequence reaches, which are dropped.
+  void set_context(std::int64_t tokens);
 };
 
-/// Angle per position of each rotated pair, and the factor on cos and sin (1 but for yarn).
+/// Angle per position of each rotated pair, and the factor on cos and sin (1 but for yarn and longrope).
 /// As transformers' ROPE_INIT_FUNCTIONS compute them, in float32.
 struct RopeFrequencies {
-  std::vector<float> inverse;  // [head_dim / 2]
+  std::vector<float> inverse;  // [rotary_dim / 2]
   float attention_factor = 1;
 };
 RopeFrequencies rope_frequencies(const ModelDescription& model);

@@ -13,7 +13,7 @@
 
 namespace specthink::inline model {
 
-enum class StoredType { bfloat16, float16, float32 };
+enum class StoredType { bfloat16, float16, float32, float64 };
 const char* name_of(StoredType type);
 std::size_t size_of(StoredType type);
 
@@ -37,6 +37,7 @@ class SafetensorsFile {
 
   /// Null when there is no such tensor. Throws UserError when it has a type that is not supported.
   const StoredTensor* find(const std::string& name) const;
+  bool contains(const std::string& name) const { return tensors_.contains(name) || unsupported_.contains(name); }
   std::vector<std::string> names() const;
   const std::filesystem::path& path() const { return file_->path(); }
 

@@ -16,12 +16,14 @@ struct TensorNames {
   std::string query = "self_attn.q_proj";
   std::string key = "self_attn.k_proj";
   std::string value = "self_attn.v_proj";
+  std::string fused_qkv = {};  ///< not empty: one matrix of the query, key and value rows, in place of the three
   std::string query_norm = "self_attn.q_norm";
   std::string key_norm = "self_attn.k_norm";
   std::string output = "self_attn.o_proj";
   std::string post_norm = "post_attention_layernorm";
   std::string gate = "mlp.gate_proj";
   std::string up = "mlp.up_proj";
+  std::string fused_gate_up = {};  ///< not empty: one matrix of the gate rows, then the up rows
   std::string down = "mlp.down_proj";
 };
 

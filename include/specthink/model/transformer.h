@@ -53,7 +53,7 @@ class Transformer {
   ~Transformer();
 
   /// Throws what the constructor would throw for weights that are missing or have a wrong shape; reads no weights.
-  static void check_folder(const std::filesystem::path& folder, const ModelConfig& config, const ShardPlan& plan);
+  static void check_folder(const std::filesystem::path& folder, ModelConfig& config, const ShardPlan& plan);
 
   Transformer(const Transformer&) = delete;
   Transformer& operator=(const Transformer&) = delete;

@@ -19,6 +19,7 @@
 #include "specthink/comm/device.h"
 #include "specthink/comm/launcher.h"
 #include "specthink/comm/rank_groups.h"
+#include "specthink/model/memory_plan.h"
 
 namespace specthink::inline app {
 namespace {
@@ -79,7 +80,8 @@ std::vector<Check> check_node(const RankGroups& groups, const Settings& settings
   const ProcessGroup& world = groups.world();
   std::vector<Check> checks{doctor::check_cuda(cuda, SPECTHINK_CUDA_ARCHITECTURES, settings.models.device)};
   const ModelSettings& models = settings.models;
-  const double share = models.gpu_memory_utilization[0] + (models.draft ? models.gpu_memory_utilization[1] : 0);
+  const auto& shares = models.gpu_memory_utilization;
+  const double share = shares ? (*shares)[0] + (models.draft ? (*shares)[1] : 0) : kAutomaticUtilization;
   std::int64_t gpu_memory = 0;
   for (std::size_t i = 0; i < cuda.gpus.size(); ++i) {
     const GpuInfo& gpu = cuda.gpus[i];

@@ -15,7 +15,9 @@ Check check_memory(Role role, const ModelConfig& config, const ModelSettings& se
                    const Machine& machine) {
   Check check{std::string(specthink::name_of(role)) + " fits", State::ok, "", ""};
   const bool on_cpu = machine.gpu_memory == 0;
-  const double utilization = settings.gpu_memory_utilization[role == Role::target ? 0 : 1];
+  // Chosen by need the shares fit if any do; `plan` says exactly.
+  const auto& shares = settings.gpu_memory_utilization;
+  const double utilization = shares ? (*shares)[role == Role::target ? 0 : 1] : kAutomaticUtilization;
   const std::int64_t whole = on_cpu ? std::max<std::int64_t>(1, machine.host_memory) : machine.gpu_memory;
   const ModelMemory memory =
       plan_memory(config, machine.ranks, whole, utilization, settings.dtype, settings.max_model_len, models);
@@ -57,7 +59,8 @@ std::vector<Check> check_model(Role role, const std::string& name, const ModelSe
   const std::string title = specthink::name_of(role);
   try {
     const std::filesystem::path folder = resolve_model(name);
-    const ModelConfig config = ModelConfig::load(folder);
+    ModelConfig config = ModelConfig::load(folder);
+    config.set_context(std::min<std::int64_t>(settings.max_model_len, config.max_position_embeddings));
     const ShardPlan plan(config, 0, machine.ranks);
     if (!settings.dummy_weights) Transformer::check_folder(folder, config, plan);
     Check found{title, State::ok,

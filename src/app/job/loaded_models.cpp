@@ -13,6 +13,7 @@
 #include "specthink/base/stopwatch.h"
 #include "specthink/base/strings.h"
 #include "specthink/comm/device.h"
+#include "specthink/comm/gpu_info.h"
 #include "specthink/model/hub.h"
 #include "specthink/model/memory_plan.h"
 
@@ -52,20 +53,36 @@ LoadedModels::LoadedModels(const ProcessGroup& world, const ProcessGroup& group,
     if (models.target.empty()) {
       throw UserError("no target model: give --target FOLDER, or --config FILE with target_model_name");
     }
-    target_ = find_model(Role::target, models.target, models.gpu_memory_utilization[0]);
-    if (with_draft && models.draft) draft_ = find_model(Role::draft, *models.draft, models.gpu_memory_utilization[1]);
+    target_ = find_model(Role::target, models.target);
+    if (with_draft && models.draft) draft_ = find_model(Role::draft, *models.draft);
     // What is wrong with a folder or does not divide by the ranks is found out here, before anything is loaded.
-    for (const ModelFiles* model : {&target_, draft_ ? &*draft_ : nullptr}) {
+    for (ModelFiles* model : {&target_, draft_ ? &*draft_ : nullptr}) {
       if (!model) continue;
+      model->config.set_context(context_limit());
       const ShardPlan plan(model->config, group_.rank(), group_.size());
       if (!models.dummy_weights) Transformer::check_folder(model->folder, model->config, plan);
     }
   });
 }
 
-LoadedModels::ModelFiles LoadedModels::find_model(Role role, const std::string& name, double utilization) const {
+LoadedModels::ModelFiles LoadedModels::find_model(Role role, const std::string& name) const {
   const std::filesystem::path folder = resolve_model(name);
-  return {role, name, folder, ModelConfig::load(folder), utilization, nullptr};
+  return {role, name, folder, ModelConfig::load(folder), 0, nullptr};
+}
+
+/// The shares of the GPU's memory: as the settings say, else by need, in as many parts as groups share the GPU.
+void LoadedModels::divide_memory() {
+  const ModelSettings& models = settings_.models;
+  int sharing = 1;
+  if (models.oversubscribe_gpus) {
+    const int gpus = std::max(1, static_cast<int>(inspect_cuda().gpus.size()));
+    sharing = std::max(1, (world_.local_size() + gpus - 1) / gpus);
+  }
+  const std::array<double, 2> shares = models.gpu_memory_utilization.value_or(
+      automatic_split(target_.config, draft_ ? &draft_->config : nullptr, group_.size(), gpu_memory_, models.dtype,
+                      context_limit(), kAutomaticUtilization / sharing));
+  target_.utilization = shares[0];
+  if (draft_) draft_->utilization = shares[1];
 }
 
 void LoadedModels::check_prompt(std::span<const TokenId> ids) const {
@@ -166,6 +183,7 @@ void LoadedModels::load() {
     share_cores(world_);
   } else {  // ranks that planned with different GPUs would prefill in different steps
     gpu_memory_ = std::ranges::min(group_.all_gather(total_memory(device_)));
+    divide_memory();
   }
   const int groups = world_.size() / group_.size();
   spdlog::info("{} rank{}{}, rank 0 on {}", world_.size(), world_.size() == 1 ? "" : "s",

@@ -68,11 +68,12 @@ class LoadedModels {
     std::string name;  // as the user gave it
     std::filesystem::path folder;
     ModelConfig config;
-    double utilization;
+    double utilization = 0;  // of the GPU's memory; of GPUs alone
     std::unique_ptr<Transformer> transformer;
   };
 
-  ModelFiles find_model(Role role, const std::string& name, double utilization) const;
+  ModelFiles find_model(Role role, const std::string& name) const;
+  void divide_memory();
   int drive_group(const std::function<int()>& root);
   double wait_limit_seconds() const;
   std::int64_t prefill_rows(const ModelFiles& model) const;

@@ -5,7 +5,7 @@
 namespace specthink::inline model {
 
 std::span<const Family> supported_families() {
-  static const std::array families{qwen3()};
+  static const std::array families{llama(), mistral(), phi3(), qwen2(), qwen3()};
   return families;
 }
 

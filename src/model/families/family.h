@@ -8,10 +8,19 @@
 #include <string>
 
 #include "model/config_reader.h"
+#include "specthink/base/types.h"
 #include "specthink/kernels/model_description.h"
 #include "specthink/model/tensor_names.h"
 
 namespace specthink::inline model {
+
+/// How a family says which of its layers see only a window of positions.
+enum class Windows {
+  none,            ///< it has no such key
+  all_layers,      ///< sliding_window counts for every layer
+  by_layer_types,  ///< sliding_window counts with use_sliding_window, for the layers of layer_types, else from
+                   ///< max_window_layers on
+};
 
 struct Family {
   std::string model_type;    ///< of config.json
@@ -22,6 +31,16 @@ struct Family {
   std::optional<std::int64_t> default_kv_heads = {};  ///< none: as many as query heads
   std::optional<std::int64_t> default_head_dim = {};  ///< none: hidden size / query heads
   std::int64_t default_max_position_embeddings = 0;
+  double default_rms_norm_eps = 1e-6;
+  std::optional<TokenId> default_eos_id = {};
+  std::optional<std::int64_t> default_window = {};
+
+  Windows windows = Windows::by_layer_types;
+  bool rotates_part_of_head = false;  ///< takes partial_rotary_factor
+  bool longrope_alone = false;        ///< the only scaled rope is longrope, which su and yarn are older names of
+  /// The context before it was stretched, for a config.json that does not say it at the top; none: the settings of the
+  /// rope do.
+  std::optional<std::int64_t> default_original_context = {};
 
   TensorNames tensors = {};
 
@@ -33,6 +52,10 @@ struct Family {
 /// The families that this program runs.
 std::span<const Family> supported_families();
 
+Family llama();
+Family mistral();
+Family phi3();
+Family qwen2();
 Family qwen3();
 
 }  // namespace specthink::inline model

@@ -18,6 +18,7 @@ Family qwen3() {
           .default_kv_heads = 32,
           .default_head_dim = 128,
           .default_max_position_embeddings = 32768,
+          .default_window = 4096,
           .describe = describe};
 }
 

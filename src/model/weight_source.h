@@ -1,0 +1,53 @@
+// Where weights come from: a checkpoint or a random generator. Each call gives this rank's part of one tensor.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/TensorBody.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "specthink/model/checkpoint.h"
+
+namespace specthink::inline model {
+
+/// Rows or columns [first, first + count) of a whole matrix; what lies beyond its end is padding with zeros.
+struct Range {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+};
+
+/// Part of `range` that exists in a dimension of `size`.
+Range clip(Range range, std::int64_t size);
+
+/// The rows that a rank wants of a module, whose rows are all of a stored tensor or some of a fused one.
+struct ModuleRows {
+  std::string module;            ///< name in the checkpoint, without ".weight"
+  std::int64_t rows = 0;         ///< of the module
+  Range here = {};               ///< of this rank, counted within the module
+  std::int64_t first = 0;        ///< row of the stored tensor where the module begins
+  std::int64_t stored_rows = 0;  ///< of the stored tensor; 0: it holds this module alone
+
+  std::int64_t all_rows() const { return stored_rows > 0 ? stored_rows : rows; }
+};
+
+class WeightSource {
+ public:
+  virtual ~WeightSource() = default;
+  /// [here.count, column.count] of the module's weight with `columns` columns.
+  virtual at::Tensor matrix(const ModuleRows& part, std::int64_t columns, Range column) = 0;
+  virtual at::Tensor bias(const ModuleRows& part) = 0;                          ///< [here.count]
+  virtual at::Tensor vector(const std::string& module, std::int64_t size) = 0;  ///< a whole weight: [size]
+};
+
+/// Reads the tensors in the type and on the device of `options`. `checkpoint` must outlive the source.
+std::unique_ptr<WeightSource> checkpoint_source(const Checkpoint& checkpoint, at::TensorOptions options);
+
+/// Looks the tensors up and reads nothing: what it returns has no rows.
+std::unique_ptr<WeightSource> shape_check_source(const Checkpoint& checkpoint);
+
+/// Random weights; the same for any number of ranks.
+std::unique_ptr<WeightSource> random_source(at::TensorOptions options, std::uint64_t seed);
+
+}  // namespace specthink::inline model
