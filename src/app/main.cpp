@@ -55,9 +55,11 @@ void flush_stdout() {
 
 int run(const ParseResult& parsed) {
   int exit_code = kExitSuccess;
+  // Of the ranks of a job one prints what needs no models; what only looks like a rank prints it, too.
+  const bool speaks = launcher_rank() == 0 || !is_joined();
   if (const auto* invocation = std::get_if<Invocation>(&parsed)) {
-    if (invocation->runs_on != RunsOn::rank_0 || launcher_rank() == 0) exit_code = run_command(*invocation);
-  } else if (launcher_rank() == 0) {
+    if (invocation->runs_on != RunsOn::rank_0 || speaks) exit_code = run_command(*invocation);
+  } else if (speaks) {
     const auto* help = std::get_if<HelpText>(&parsed);
     std::cout << (help ? help->text : version_text());
   }
@@ -90,7 +92,7 @@ int main(int argc, char** argv) {
   try {
     parsed = parse_invocation(argc, argv, [](const char* name) { return std::getenv(name); });
   } catch (...) {
-    return started_by_launcher() ? fail_together(std::current_exception()) : report_current_exception();
+    return is_joined() ? fail_together(std::current_exception()) : report_current_exception();
   }
   try {
     return run(*parsed);
