@@ -37,8 +37,9 @@ Json read_id(const Task& task, const Json& object, std::size_t index, const std:
   const std::string key = task.id_key.value_or("id");
   if (!task.id_key && !object.contains(key)) return index;
   const Json& id = require(object, key, "its id", source);
-  if (id.is_string() || id.is_number_integer()) return id;
-  throw UserError("{}: expected a string or an integer in the field '{}' (its id), found {}", source, key, excerpt(id));
+  if (id.is_primitive()) return id;  // null too: the id is written as it is, and nothing is looked up by it
+  throw UserError("{}: expected a string, a number or null in the field '{}' (its id), found {}", source, key,
+                  excerpt(id));
 }
 
 std::string render(const std::vector<PromptPiece>& pieces, const Task& task, const Json& object,
