@@ -13,6 +13,7 @@
 #include "app/commands.h"
 #include "app/job/job.h"
 #include "specthink/base/error.h"
+#include "specthink/base/log.h"
 #include "specthink/comm/launcher.h"
 #include "specthink/comm/process_group.h"
 
@@ -53,10 +54,12 @@ void flush_stdout() {
   }
 }
 
+/// Of the ranks of a job one prints what needs no models; what only looks like a rank prints it, too.
+bool speaks_for_all() { return launcher_rank() == 0 || !is_joined(); }
+
 int run(const ParseResult& parsed) {
   int exit_code = kExitSuccess;
-  // Of the ranks of a job one prints what needs no models; what only looks like a rank prints it, too.
-  const bool speaks = launcher_rank() == 0 || !is_joined();
+  const bool speaks = speaks_for_all();
   if (const auto* invocation = std::get_if<Invocation>(&parsed)) {
     if (invocation->runs_on != RunsOn::rank_0 || speaks) exit_code = run_command(*invocation);
   } else if (speaks) {
@@ -88,6 +91,8 @@ int main(int argc, char** argv) {
   using namespace specthink;
   // A closed pipe must not kill one rank in silence: the write fails instead, and that is reported.
   std::signal(SIGPIPE, SIG_IGN);
+  // Before anything can warn, also in commands without ranks: the default logger writes to stdout.
+  init_logging(speaks_for_all() ? 0 : 1);
   std::optional<ParseResult> parsed;
   try {
     parsed = parse_invocation(argc, argv, [](const char* name) { return std::getenv(name); });
