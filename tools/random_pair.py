@@ -102,10 +102,10 @@ def bf16_bytes(shape, generator):
     return b"".join(struct.pack("<H", bits >> 16) for bits in array.array("I", floats.tobytes()))
 
 
-def write_safetensors(path, config, seed):
+def write_safetensors(path, shapes, seed):
     generator = random.Random(seed)
     header, parts, offset = {}, [], 0
-    for name, shape in tensor_shapes(config):
+    for name, shape in shapes:
         data = bf16_bytes(shape, generator)
         header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [offset, offset + len(data)]}
         parts.append(data)
@@ -126,7 +126,7 @@ def write_model(folder, seed, vocab_size, shape):
     write_json(folder / "generation_config.json", {"eos_token_id": [ids["<|im_end|>"], ids["<|endoftext|>"]]})
     write_json(folder / "tokenizer.json", tokenizer)
     write_json(folder / "tokenizer_config.json", {"eos_token": "<|im_end|>", "chat_template": TEMPLATE})
-    write_safetensors(folder / "model.safetensors", config, seed)
+    write_safetensors(folder / "model.safetensors", tensor_shapes(config), seed)
 
 
 def main():
@@ -143,4 +143,5 @@ def main():
                      head_dim=8, tie_word_embeddings=True))
 
 
-main()
+if __name__ == "__main__":
+    main()

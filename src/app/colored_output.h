@@ -17,6 +17,7 @@ class ColoredOutput {
   ColoredOutput(const Tokenizer* tokenizer, const std::string& color);
 
   void push(TokenId id, Origin origin);
+  void push(const TextPiece& piece) { write(piece.text, piece.origin); }
 
   /// Ends the text with a newline.
   void finish();

@@ -20,15 +20,21 @@
 namespace specthink::inline app {
 namespace {
 
-TokenIds read_prompt(TextSide& text, const GenerateSettings& settings) {
-  if (settings.prompt_ids) return *settings.prompt_ids;
-  return text.encode_messages(read_messages(settings), settings.thinking);
+TextSide::Prompt read_prompt(TextSide& text, const GenerateSettings& settings) {
+  if (settings.prompt_ids) return text.make_prompt(*settings.prompt_ids);
+  return text.make_prompt(read_messages(settings), settings.thinking);
 }
 
-void print_json(const EngineRun& run, const Tokenizer* tokenizer) {
+/// The text behind the prompt. In mode vllm_p ids of two tokenizers follow each other, and the run has the text.
+std::string answer_text(const RunResult& result, const RunSetup& setup) {
+  if (setup.draft_tokenizer) return result.text.substr(setup.prompt_text.size());
+  return setup.tokenizer->decode(result.ids, /*skip_special_tokens=*/true);
+}
+
+void print_json(const EngineRun& run, const RunSetup& setup) {
   Json output;
   output["ids"] = run.result.ids;
-  output["text"] = tokenizer ? Json(tokenizer->decode(run.result.ids, /*skip_special_tokens=*/true)) : Json(nullptr);
+  output["text"] = setup.tokenizer ? Json(answer_text(run.result, setup)) : Json(nullptr);
   output["finish_reason"] = name_of(run.result.finish_reason);
   output["ledger"] = to_json(run.result.ledger);
   fmt::print("{}\n", output.dump());
@@ -68,13 +74,13 @@ int run_generate(const Invocation& invocation) {
     require_one_group(group, invocation);
     LoadedModels models(group, invocation, /*with_draft=*/true);
     TextSide text(group, models, settings);
-    TokenIds prompt;
+    TextSide::Prompt prompt;
     together(group, [&] {
       if (!models.is_root()) return;
       group.mark(Phase::input);
       prompt = read_prompt(text, settings.generate);
       group.mark(Phase::start);
-      models.check_prompt(prompt);
+      models.check_prompt(prompt.ids);
     });
     models.load();
     return models.drive([&] {
@@ -88,11 +94,12 @@ int run_generate(const Invocation& invocation) {
       options.interrupted = stop_requested;
       if (!as_json && tokenizer) {
         options.on_token = [&](TokenId id, Origin origin) { output.push(id, origin); };
+        options.on_text = [&](const TextPiece& piece) { output.push(piece); };
       }
-      const std::size_t prompt_tokens = prompt.size();
-      const EngineRun run = run_schedule(models.engine(), text.make_setup(std::move(prompt)), options);
+      const RunSetup setup = text.make_setup(std::move(prompt));
+      const EngineRun run = run_schedule(models.engine(), setup, options);
       if (as_json) {
-        print_json(run, tokenizer);
+        print_json(run, setup);
       } else if (tokenizer) {
         output.finish();
       } else {
@@ -100,7 +107,7 @@ int run_generate(const Invocation& invocation) {
       }
       print_summary(run);
       if (settings.generate.trace) {
-        append_line(*settings.generate.trace, to_json(trace_of(run, prompt_tokens)).dump());
+        append_line(*settings.generate.trace, to_json(trace_of(run, setup.prompt.size())).dump());
       }
       return run.result.finish_reason == FinishReason::interrupted ? kExitInterrupted : kExitSuccess;
     });

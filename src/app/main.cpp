@@ -13,6 +13,7 @@
 #include "app/commands.h"
 #include "app/job/job.h"
 #include "specthink/base/error.h"
+#include "specthink/base/log.h"
 #include "specthink/comm/launcher.h"
 #include "specthink/comm/process_group.h"
 
@@ -61,11 +62,15 @@ void flush_stdout() {
   }
 }
 
+/// Of the ranks of a job one prints what needs no models; what only looks like a rank prints it, too.
+bool speaks_for_all() { return launcher_rank() == 0 || !is_joined(); }
+
 int run(const ParseResult& parsed) {
   int exit_code = kExitSuccess;
+  const bool speaks = speaks_for_all();
   if (const auto* invocation = std::get_if<Invocation>(&parsed)) {
-    if (invocation->runs_on != RunsOn::rank_0 || launcher_rank() == 0) exit_code = run_command(*invocation);
-  } else if (launcher_rank() == 0) {
+    if (invocation->runs_on != RunsOn::rank_0 || speaks) exit_code = run_command(*invocation);
+  } else if (speaks) {
     const auto* help = std::get_if<HelpText>(&parsed);
     std::cout << (help ? help->text : version_text());
   }
@@ -94,11 +99,13 @@ int main(int argc, char** argv) {
   using namespace specthink;
   // A closed pipe must not kill one rank in silence: the write fails instead, and that is reported.
   std::signal(SIGPIPE, SIG_IGN);
+  // Before anything can warn, also in commands without ranks: the default logger writes to stdout.
+  init_logging(speaks_for_all() ? 0 : 1);
   std::optional<ParseResult> parsed;
   try {
     parsed = parse_invocation(argc, argv, [](const char* name) { return std::getenv(name); });
   } catch (...) {
-    return started_by_launcher() ? fail_together(std::current_exception()) : report_current_exception();
+    return is_joined() ? fail_together(std::current_exception()) : report_current_exception();
   }
   try {
     return run(*parsed);

@@ -36,9 +36,9 @@ int run_score(const Invocation& invocation) {
       if (!models.is_root()) return;
       group.mark(Phase::input);
       ids = settings.generate.prompt_ids ? *settings.generate.prompt_ids
-                                         : text.require_tokenizer().encode(read_text_input(settings.generate));
+                                         : text.require_tokenizer().encode_framed(read_text_input(settings.generate));
       group.mark(Phase::start);
-      models.check_prompt(ids);
+      models.check_prompt(ids, /*answer_tokens=*/0);
     });
     models.load();
     return models.drive([&] {

@@ -97,7 +97,7 @@ class Converter {
   explicit Converter(const Settings& settings)
       : tokenizer_(load_tokenizer(settings)), skip_special_(settings.tokenize.skip_special) {}
 
-  TokenIds encode(std::string_view text) const { return tokenizer_.encode(text); }
+  TokenIds encode(std::string_view text) const { return tokenizer_.encode_framed(text); }
   std::string decode(const TokenIds& ids) const { return tokenizer_.decode(ids, skip_special_); }
 
   // {"text": …} → {"ids": […]}

@@ -1,12 +1,16 @@
 #include "specthink/comm/launcher.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <map>
+#include <sstream>
 
 namespace specthink::inline comm {
 namespace {
@@ -48,6 +52,25 @@ std::optional<Asked> asked_world(const LauncherEnvironment& environment) {
 
 const char* process_variable(const char* name) { return std::getenv(name); }
 
+/// Names of the processes above this one, as far as /proc shows them.
+std::vector<std::string> ancestors_of_this_process() {
+  constexpr int kMaxLevels = 64;
+  std::vector<std::string> names;
+  for (long pid = ::getppid(); pid > 0 && names.size() < kMaxLevels;) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string stat;
+    std::getline(file, stat);
+    const std::size_t begin = stat.find('('), end = stat.rfind(')');  // the name may hold either
+    if (begin == stat.npos || end == stat.npos) break;
+    names.push_back(stat.substr(begin + 1, end - begin - 1));
+    std::istringstream rest(stat.substr(end + 1));
+    std::string state;
+    pid = 0;
+    rest >> state >> pid;
+  }
+  return names;
+}
+
 }  // namespace
 
 LauncherEnvironment remember_launcher() {
@@ -70,6 +93,17 @@ int launcher_rank(const LauncherEnvironment& environment) {
 }
 
 int launcher_rank() { return launcher_rank(process_variable); }
+
+bool is_joined(const LauncherEnvironment& environment, const std::vector<std::string>& ancestors) {
+  static constexpr std::array<std::string_view, 8> kLaunchers{"mpirun",  "mpiexec", "orterun",         "orted",
+                                                              "prterun", "prted",   "hydra_pmi_proxy", "mpiexec.hydra"};
+  if (!knows_mpi(environment)) return false;
+  return std::ranges::any_of(ancestors, [](const std::string& name) {
+    return name == "slurmstepd" || std::ranges::find(kLaunchers, name) != kLaunchers.end();
+  });
+}
+
+bool is_joined() { return is_joined(process_variable, ancestors_of_this_process()); }
 
 bool started_by_launcher() {
   return knows_mpi(process_variable) || number(process_variable, "SLURM_STEP_NUM_TASKS").value_or(1) > 1;

@@ -1,5 +1,8 @@
 #include "specthink/comm/process_group.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +21,26 @@ std::chrono::nanoseconds spin_time(int ranks_on_node) {
   const unsigned cores = std::thread::hardware_concurrency();  // that this process may use
   return static_cast<unsigned>(ranks_on_node) > cores ? std::chrono::nanoseconds(0) : kSpinTime;
 }
+
+/// While it lives, what libraries print to stdout goes to stderr: stdout is for results.
+class StdoutToStderr {
+ public:
+  StdoutToStderr() : saved_(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)) {
+    std::fflush(stdout);
+    if (saved_ >= 0) ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  }
+  ~StdoutToStderr() {
+    if (saved_ < 0) return;
+    std::fflush(stdout);
+    ::dup2(saved_, STDOUT_FILENO);
+    ::close(saved_);
+  }
+  StdoutToStderr(const StdoutToStderr&) = delete;
+  StdoutToStderr& operator=(const StdoutToStderr&) = delete;
+
+ private:
+  int saved_;
+};
 
 }  // namespace
 
@@ -153,7 +176,10 @@ void ProcessGroup::abort(int exit_code) const {
   std::_Exit(exit_code);
 }
 
-MpiSession::Start::Start() {
+MpiSession::Start::Start(bool joined) {
+  const StdoutToStderr guard;
+  // Without a launcher Open MPI would start a daemon of its own, and fail where that or a remote shell is not on PATH.
+  if (!joined) ::setenv("OMPI_MCA_ess_singleton_isolated", "1", /*overwrite=*/0);
   int provided = MPI_THREAD_SINGLE;
   // Several threads: the watchdog ends the job while the main thread waits in a collective, and rank 0 serves the
   // groups of a benchmark while it computes.
@@ -162,7 +188,7 @@ MpiSession::Start::Start() {
   }
 }
 
-MpiSession::MpiSession() : world_(MPI_COMM_WORLD, false, nullptr) {}
+MpiSession::MpiSession(bool joined) : start_(joined), world_(MPI_COMM_WORLD, false, nullptr) {}
 
 MpiSession::~MpiSession() {
   int finalized = 0;

@@ -2,9 +2,12 @@
 
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 
+#include "config/yaml_number.h"
 #include "specthink/base/strings.h"
 
 namespace specthink::inline config {
@@ -30,10 +33,23 @@ std::optional<T> parse_whole(std::string_view text) {
   return number;
 }
 
-// A number of YAML is a scalar without quotes.
+// A number of a file is a scalar without quotes, in one of YAML's spellings; a flag's has digits alone.
 template <class T>
-std::optional<T> parse_number(const YamlValue& value) {
-  return value.kind == Kind::plain ? parse_whole<T>(value.text) : std::nullopt;
+std::optional<T> parse_number(const YamlValue& value, const Location& location) {
+  if (value.kind != Kind::plain) return std::nullopt;
+  if (!location.in_file()) return parse_whole<T>(value.text);
+  if constexpr (std::is_floating_point_v<T>) {
+    return read_yaml_real(value.text);
+  } else {
+    const std::optional<YamlInteger> number = read_yaml_integer(value.text);
+    if (!number) return std::nullopt;
+    const auto limit = static_cast<std::uint64_t>(std::numeric_limits<T>::max());
+    if (number->magnitude > limit || (number->is_negative && number->magnitude > 0 && std::is_unsigned_v<T>)) {
+      return std::nullopt;
+    }
+    const T magnitude = static_cast<T>(number->magnitude);
+    return number->is_negative ? static_cast<T>(-magnitude) : magnitude;
+  }
 }
 
 // What a flag or variable gives is split up like the value of a YAML file.
@@ -138,7 +154,7 @@ std::string Integer::range() const {
 }
 
 int Integer::read(const YamlValue& value, const Location& location) const {
-  const std::optional<int> number = parse_number<int>(value);
+  const std::optional<int> number = parse_number<int>(value, location);
   if (!number || *number < min || *number > max) {
     location.fail(fmt::format("an integer ({} to {})", min, max), value);
   }
@@ -146,7 +162,7 @@ int Integer::read(const YamlValue& value, const Location& location) const {
 }
 
 std::uint64_t Seed::read(const YamlValue& value, const Location& location) const {
-  const std::optional<std::uint64_t> number = parse_number<std::uint64_t>(value);
+  const std::optional<std::uint64_t> number = parse_number<std::uint64_t>(value, location);
   if (!number) location.fail(with_range("an integer", range()), value);
   return *number;
 }
@@ -161,7 +177,7 @@ std::string Number::range() const {
 
 double Number::read(const YamlValue& value, const Location& location) const {
   if (value.kind == Kind::null && if_null) return *if_null;
-  const std::optional<double> number = parse_number<double>(value);
+  const std::optional<double> number = parse_number<double>(value, location);
   if (!number || !std::isfinite(*number) || *number < min || *number > max || (excludes_min && *number == min)) {
     location.fail(with_range("a finite number", range()), value);
   }
@@ -250,7 +266,7 @@ std::optional<TokenIds> IdList::read(const YamlValue& value, const Location& loc
   if (list.kind != Kind::list || list.items.empty()) location.fail(expected, value);
   TokenIds ids;
   for (const YamlValue& item : list.items) {
-    const std::optional<TokenId> id = parse_number<TokenId>(item);
+    const std::optional<TokenId> id = parse_number<TokenId>(item, location);
     if (!id || *id < 0) {
       throw UserError("{}: expected {}, found {} as item {}", location.subject(), expected, item.describe(),
                       ids.size() + 1);
@@ -354,7 +370,7 @@ Shares::Value Shares::read(const YamlValue& value, const Location& location) con
   if (list.kind != Kind::list || list.items.size() != 2) location.fail(expected, value);
   std::array<double, 2> shares{};
   for (std::size_t i = 0; i < 2; ++i) {
-    const std::optional<double> share = parse_number<double>(list.items[i]);
+    const std::optional<double> share = parse_number<double>(list.items[i], location);
     if (!share || !(*share > 0 && *share <= 1)) location.fail(expected, list.items[i]);
     shares[i] = *share;
   }

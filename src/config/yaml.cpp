@@ -6,12 +6,12 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <numeric>
 #include <optional>
 #include <sstream>
 
+#include "config/yaml_number.h"
 #include "specthink/base/error.h"
 #include "specthink/base/file.h"
 #include "specthink/base/strings.h"
@@ -230,14 +230,7 @@ YamlValue read_yaml(const std::filesystem::path& path) {
   return parse_yaml(read_file(path, kMaxFileBytes), path.string());
 }
 
-bool is_plain_number(std::string_view text) {
-  if (text.size() > 1 && text.front() == '+' && text[1] != '-') text.remove_prefix(1);
-  if (text == ".inf" || text == "-.inf" || text == ".nan") return true;
-  const bool has_digit = text.find_first_of("0123456789") != text.npos;  // from_chars takes "inf" and "nan", too
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return has_digit && error != std::errc::invalid_argument && end == text.data() + text.size();
-}
+bool is_plain_number(std::string_view text) { return read_yaml_real(text).has_value(); }
 
 bool is_plain_boolean(std::string_view text) {
   for (const char* word : {"true", "True", "TRUE", "false", "False", "FALSE"}) {

@@ -30,6 +30,7 @@ struct CommandHeader {
   std::uint64_t payload_length = 0;  // token ids in the body, behind the works
   std::uint64_t serial = 0;
   std::int64_t tokens = 0;         // open: that the sequence has room for
+  std::int32_t alone = -1;         // open: the only model that runs it, as Role; -1: both do
   std::int32_t stop_table = 0;     // install_stop_table: its id
   std::int32_t exit_code = 0;      // shutdown
   std::uint64_t stop_vocab = 0;    // install_stop_table: columns; the table follows as raw bytes

@@ -107,15 +107,16 @@ void Engine::send(CommandHeader& header, std::span<const RowWork> works, std::sp
   busy_ = false;
 }
 
-std::optional<int> Engine::open(std::int64_t tokens) {
+std::optional<int> Engine::open(std::int64_t tokens, std::optional<Role> alone) {
   check(tokens >= 0 && tokens <= capacity(), "a sequence longer than the KV cache");
   const auto free = std::ranges::find_if(sequences_, [](const Sequence& sequence) { return !sequence.open; });
   if (free == sequences_.end()) return std::nullopt;
   for (const auto& [role, state] : models()) {
-    if (state->pages.num_free() < pages_for(tokens)) return std::nullopt;
+    if (alone.value_or(role) == role && state->pages.num_free() < pages_for(tokens)) return std::nullopt;
   }
   CommandHeader header;
   header.operation = Operation::open;
+  if (alone) header.alone = static_cast<std::int32_t>(*alone);
   header.slot = static_cast<std::int32_t>(free - sequences_.begin());
   header.tokens = tokens;
   send(header);
@@ -301,6 +302,7 @@ void Engine::open_sequence(const CommandHeader& header) {
   opened.open = true;
   opened.capacity = header.tokens;
   for (const auto& [role, state] : models()) {
+    if (header.alone >= 0 && header.alone != static_cast<std::int32_t>(role)) continue;
     auto pages = state->pages.allocate(pages_for(header.tokens));
     check(pages.has_value(), "rank 0 opens a sequence only when there is room");
     if (state->graph) {

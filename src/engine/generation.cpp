@@ -20,7 +20,8 @@ StepRequest Engine::step_request(const ModelState& state, const RowWork& work) c
   if (!work.ignore_eos) request.eos_ids = state.model.eos_ids;
   request.stop_table = work.stop_table;
   request.stop_state = work.stop_state;
-  request.sampling = {work.sampling, work.draw, work.purpose, options_.vocab_size};
+  const std::int64_t vocab_size = state.model.vocab_size > 0 ? state.model.vocab_size : options_.vocab_size;
+  request.sampling = {work.sampling, work.draw, work.purpose, vocab_size};
   return request;
 }
 

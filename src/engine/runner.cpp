@@ -1,6 +1,7 @@
 #include "specthink/engine/runner.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -15,9 +16,16 @@ namespace {
 /// sampled, all others when the schedule has settled them.
 class Streamer {
  public:
-  explicit Streamer(const RunOptions& options) : options_(options) {}
+  Streamer(const RunOptions& options, bool as_text) : options_(options), as_text_(as_text) {}
 
   void settle(const Schedule& schedule) {
+    if (as_text_) {
+      const auto pieces = schedule.settled_text();
+      for (; shown_ < pieces.size(); ++shown_) {
+        if (options_.on_text) options_.on_text(pieces[shown_]);
+      }
+      return;
+    }
     const auto ids = schedule.settled_ids();
     const auto origins = schedule.settled_origins();
     for (; shown_ < ids.size(); ++shown_) emit(ids[shown_], origins[shown_]);
@@ -27,7 +35,7 @@ class Streamer {
   std::function<void(TokenId)> live(const Request& request, std::size_t prompt_size) {
     const bool stays = request.purpose == Purpose::segment || request.purpose == Purpose::takeover;
     const bool at_end = request.prefix.size() == prompt_size + shown_;
-    if (!options_.on_token || !stays || !at_end) return {};
+    if (!options_.on_token || !stays || !at_end || as_text_) return {};
     const Origin origin = request.role == Role::target ? Origin::target : Origin::draft;
     return [this, origin](TokenId id) {
       ++shown_;
@@ -41,14 +49,25 @@ class Streamer {
   }
 
   const RunOptions& options_;
-  std::size_t shown_ = 0;
+  bool as_text_;
+  std::size_t shown_ = 0;  // tokens, or pieces of text
 };
+
+/// Whether each model has ids of its own for the text.
+bool has_own_ids(const RunSetup& setup) { return setup.settings.mode == Mode::vllm_p && !setup.normal_mode; }
+
+/// A run's sequences by Role: one for both models, or one for each.
+using Sequences = std::array<int, 2>;
 
 /// A run and its sequence, from its first request to its result.
 class ActiveRun {
  public:
-  ActiveRun(Engine& engine, int sequence, std::int64_t room, ScheduledRun run)
-      : engine_(engine), sequence_(sequence), room_(room), run_(std::move(run)), streamer_(run_.options) {
+  ActiveRun(Engine& engine, const Sequences& sequences, std::int64_t room, ScheduledRun run)
+      : engine_(engine),
+        sequences_(sequences),
+        room_(room),
+        run_(std::move(run)),
+        streamer_(run_.options, has_own_ids(run_.setup)) {
     const auto start = std::chrono::steady_clock::now();
     elapsed_ = [start] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
     prompt_size_ = run_.setup.prompt.size();
@@ -60,14 +79,14 @@ class ActiveRun {
   ActiveRun(const ActiveRun&) = delete;
   ActiveRun& operator=(const ActiveRun&) = delete;
 
-  int sequence() const { return sequence_; }
+  int sequence(Role role) const { return sequences_[static_cast<std::size_t>(role)]; }
 
   /// The model that the run waits for; none when it is over.
   std::optional<Role> waits_for() const { return role_; }
 
   /// The request has ended.
   void resume() {
-    const Generation generation = engine_.take(sequence_);
+    const Generation generation = engine_.take(sequence(*role_));
     (*role_ == Role::target ? outcome_.target : outcome_.draft) += generation.times;
     proposals_.ngram += generation.ngram;
     proposals_.draft_model += generation.draft_model;
@@ -88,7 +107,8 @@ class ActiveRun {
     outcome_.result.ledger.ngram = proposals_.ngram;
     outcome_.result.ledger.draft_model = proposals_.draft_model;
     outcome_.seconds = elapsed_();
-    engine_.close(sequence_);
+    engine_.close(sequences_[0]);
+    if (sequences_[1] != sequences_[0]) engine_.close(sequences_[1]);
     run_.done(std::move(outcome_));
   }
 
@@ -108,13 +128,13 @@ class ActiveRun {
       return schedule_->interrupt();
     }
     const RunOptions& options = run_.options;
-    engine_.start(sequence_, cut, {options.sampling, options.draw, ignore_eos_, options.speculates},
+    engine_.start(sequence(request->role), cut, {options.sampling, options.draw, ignore_eos_, options.speculates},
                   streamer_.live(*request, prompt_size_));
     role_ = request->role;
   }
 
   Engine& engine_;
-  int sequence_;
+  Sequences sequences_;
   std::int64_t room_;  // tokens that the sequence can have
   ScheduledRun run_;
   Streamer streamer_;
@@ -171,14 +191,32 @@ class RunPool {
       // compat original may reach beyond its limit, into what the context has left.
       const std::int64_t room =
           batch_ == 1 ? engine_.capacity() : std::min(engine_.capacity(), most_tokens(waiting_->setup));
-      const std::optional<int> sequence = engine_.open(room);
-      if (!sequence) {
+      const std::optional<Sequences> sequences = open(room, has_own_ids(waiting_->setup));
+      if (!sequences) {
         check(!active_.empty(), "a run that is alone has room");
         return;
       }
-      active_.push_back(std::make_unique<ActiveRun>(engine_, *sequence, room, std::move(*waiting_)));
+      active_.push_back(std::make_unique<ActiveRun>(engine_, *sequences, room, std::move(*waiting_)));
       waiting_.reset();
     }
+  }
+
+  std::optional<Sequences> open(std::int64_t room, bool one_each) {
+    if (!one_each) {
+      const std::optional<int> both = engine_.open(room);
+      return both ? std::optional<Sequences>({*both, *both}) : std::nullopt;
+    }
+    Sequences sequences{};
+    const std::optional<int> of_target = engine_.open(room, Role::target);
+    if (!of_target) return std::nullopt;
+    const std::optional<int> of_draft = engine_.open(room, Role::draft);
+    if (!of_draft) {
+      engine_.close(*of_target);
+      return std::nullopt;
+    }
+    sequences[static_cast<std::size_t>(Role::target)] = *of_target;
+    sequences[static_cast<std::size_t>(Role::draft)] = *of_draft;
+    return sequences;
   }
 
   /// With what the requests of compat original can reach beyond max_tokens: a segment, a takeover, recap words.
@@ -192,12 +230,12 @@ class RunPool {
   void run_waiting(Role role) {
     std::vector<int> sequences;
     for (const auto& run : active_) {
-      if (run->waits_for() == role) sequences.push_back(run->sequence());
+      if (run->waits_for() == role) sequences.push_back(run->sequence(role));
     }
     if (sequences.empty()) return;
     const std::vector<int> ended = engine_.run(sequences);
     for (const auto& run : active_) {
-      if (std::ranges::find(ended, run->sequence()) != ended.end()) run->resume();
+      if (run->waits_for() == role && std::ranges::find(ended, run->sequence(role)) != ended.end()) run->resume();
     }
   }
 

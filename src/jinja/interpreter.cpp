@@ -15,7 +15,8 @@
 namespace specthink::jinja {
 namespace {
 
-// Depth of statements and expressions, through macro calls. Python's own limit lets a macro call itself about 300 times.
+// Depth of statements and expressions, through macro calls. Python's own limit lets a macro call itself about 300
+// times.
 constexpr int kMaxDepth = 1000;
 constexpr std::size_t kWorkPerNode = 32;
 constexpr std::size_t kWorkPerStep = 16;

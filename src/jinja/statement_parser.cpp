@@ -66,7 +66,7 @@ class Parser {
     return {line, refuse(line, name)};
   }
 
-  // Tags that are not supported. Those without a body are an error only where they are reached, as in the reference.
+  // Tags that are not supported: an error where they are surely reached; inside a condition, only when they are.
   Refusal refuse(int line, const std::string& name) {
     constexpr std::string_view kWithBody[] = {"autoescape", "block", "call", "filter", "with"};
     constexpr std::string_view kWithoutBody[] = {"extends", "from", "import", "include", "print"};
@@ -75,9 +75,17 @@ class Parser {
       fail_at(line, "unknown or misplaced tag '{}'", name);
     }
     std::string message = fmt::format("the tag '{}' is not supported", name);
-    if (!has_no_body || stream_.conditions == 0) throw TemplateError(line, message);
-    while (stream_.current().type != TokenType::kBlockEnd && stream_.current().type != TokenType::kEnd) stream_.next();
+    if (stream_.conditions == 0) throw TemplateError(line, message);
+    skip_to_tag_end();
+    if (!has_no_body) {
+      parse_function_body("end" + name);
+      skip_to_tag_end();  // {% endblock name %}
+    }
     return {std::move(message)};
+  }
+
+  void skip_to_tag_end() {
+    while (stream_.current().type != TokenType::kBlockEnd && stream_.current().type != TokenType::kEnd) stream_.next();
   }
 
   If parse_if() {

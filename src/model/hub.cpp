@@ -1,6 +1,10 @@
 #include "specthink/model/hub.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <string_view>
 #include <system_error>
@@ -19,17 +23,55 @@ const char* environment(const char* name) {
   return value && *value ? value : nullptr;
 }
 
-fs::path expand_home(const std::string& path) {
-  const char* home = environment("HOME");
-  if (home && (path == "~" || path.starts_with("~/"))) return fs::path(home + path.substr(1));
-  return path;
+/// The home folder of `user`, or of the one who runs this where it is empty.
+std::string home_folder(const std::string& user) {
+  if (user.empty()) {
+    if (const char* home = environment("HOME")) return home;
+  }
+  const passwd* entry = user.empty() ? ::getpwuid(::getuid()) : ::getpwnam(user.c_str());
+  return entry && entry->pw_dir ? entry->pw_dir : "";
 }
 
+/// A leading ~ or ~user, as os.path.expanduser; one that names nobody stays.
+std::string expand_home(const std::string& path) {
+  if (!path.starts_with('~')) return path;
+  const std::size_t end = std::min(path.find('/'), path.size());
+  const std::string home = home_folder(path.substr(1, end - 1));
+  return home.empty() ? path : home + path.substr(end);
+}
+
+/// $NAME and ${NAME}, as os.path.expandvars: once, and what is not set stays.
+std::string expand_variables(const std::string& path) {
+  std::string result;
+  for (std::size_t at = 0; at < path.size();) {
+    const bool braces = path.compare(at, 2, "${") == 0;
+    const std::size_t begin = at + (braces ? 2 : 1);
+    std::size_t end = begin;
+    if (path[at] == '$') {
+      const auto in_name = [&](char c) {
+        return braces ? c != '}' : c == '_' || std::isalnum(static_cast<unsigned char>(c));
+      };
+      while (end < path.size() && in_name(path[end])) ++end;
+    }
+    const bool is_variable = path[at] == '$' && end > begin && (!braces || end < path.size());
+    const std::size_t next = is_variable ? end + (braces ? 1 : 0) : at + 1;
+    const char* value = is_variable ? std::getenv(path.substr(begin, end - begin).c_str()) : nullptr;
+    result += value ? std::string(value) : path.substr(at, next - at);
+    at = next;
+  }
+  return result;
+}
+
+fs::path expand(const std::string& path) { return expand_variables(expand_home(path)); }
+
+/// As huggingface_hub finds it, the older names of variables included.
 fs::path cache_folder() {
-  if (const char* cache = environment("HF_HUB_CACHE")) return expand_home(cache);
-  if (const char* home = environment("HF_HOME")) return expand_home(home) / "hub";
-  if (const char* cache = environment("XDG_CACHE_HOME")) return expand_home(cache) / "huggingface" / "hub";
-  return expand_home("~/.cache/huggingface/hub");
+  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
+    if (const char* cache = environment(name)) return expand(cache);
+  }
+  if (const char* home = environment("HF_HOME")) return expand(home) / "hub";
+  if (const char* cache = environment("XDG_CACHE_HOME")) return expand(cache) / "huggingface" / "hub";
+  return expand("~/.cache/huggingface/hub");
 }
 
 bool is_folder(const fs::path& path) {

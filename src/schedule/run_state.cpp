@@ -48,7 +48,28 @@ RunState::Answer RunState::ask(Request request, std::span<const TokenId> ahead) 
     return Answer{this};
   }
   ids_.insert(ids_.end(), ahead.begin(), ahead.end());
-  request.prefix = ids_;
+  return wait_for(request, ids_);
+}
+
+RunState::Answer RunState::ask_after(Purpose purpose, int max_tokens, TokenIds prefix, bool stop_at_trigger) {
+  check(!request_, "a loop asks for one request at a time");
+  if (finished()) return Answer{this};
+  const int room = setup_.max_model_len - static_cast<int>(prefix.size());
+  if (room <= 0) {
+    finish(FinishReason::length);
+    return Answer{this};
+  }
+  own_prefix_ = std::move(prefix);
+  return wait_for(Request{.role = role_of(purpose),
+                          .purpose = purpose,
+                          .prefix = {},
+                          .max_tokens = std::min(max_tokens, room),
+                          .stop_at_trigger = stop_at_trigger},
+                  own_prefix_);
+}
+
+RunState::Answer RunState::wait_for(Request request, std::span<const TokenId> prefix) {
+  request.prefix = prefix;
   request_ = request;
   request_start_ms_ = elapsed_ms();
   return Answer{this};

@@ -43,11 +43,17 @@ class RunState {
   /// part of the text. Cut to what is left; when nothing is left the run ends.
   [[nodiscard]] Answer ask(Purpose purpose, int max_tokens, std::span<const TokenId> ahead = {});
 
+  /// As ask, after ids of the model's own instead of the run's. Cut to what the context leaves behind them.
+  [[nodiscard]] Answer ask_after(Purpose purpose, int max_tokens, TokenIds prefix, bool stop_at_trigger);
+
   /// Adds what a model wrote to the text. All text up to here is settled now.
   void append(std::span<const TokenId> ids, Origin origin);
 
   /// Adds words of the schedule, cut to what is left. They are settled when text is appended to them.
   void inject(std::span<const TokenId> ids);
+
+  /// In mode vllm_p, where text is what the models share: what has come behind the prompt's text.
+  void append_text(TextPiece piece) { text_.push_back(std::move(piece)); }
 
   /// Takes back what is not settled.
   void withdraw();
@@ -89,10 +95,12 @@ class RunState {
   void answer(std::span<const TokenId> ids, EndReason reason);
   std::span<const TokenId> settled_ids() const { return std::span(ids_).subspan(prompt_size(), settled_); }
   std::span<const Origin> settled_origins() const { return std::span(origins_).first(settled_); }
+  std::span<const TextPiece> text() const { return text_; }
   RunResult result() const;  ///< without the text
 
  private:
   Answer ask(Request request, std::span<const TokenId> ahead);
+  Answer wait_for(Request request, std::span<const TokenId> prefix);
   double elapsed_ms() const;  ///< below 0 without a clock
 
   RunSetup setup_;
@@ -101,6 +109,8 @@ class RunState {
   TokenIds ids_;                 // prompt, text and, while a request waits, what it looks ahead over
   std::vector<Origin> origins_;  // one for each token of the text
   std::size_t settled_ = 0;      // tokens of the text that are certain to stay
+  std::vector<TextPiece> text_;  // mode vllm_p
+  TokenIds own_prefix_;          // of the request, where it is not ids_
 
   std::optional<Request> request_;
   double request_start_ms_ = -1;

@@ -30,11 +30,16 @@ class ScriptedSchedule final : public Schedule {
   std::span<const TokenId> settled_ids() const override { return run_.settled_ids(); }
   std::span<const Origin> settled_origins() const override { return run_.settled_origins(); }
 
+  std::span<const TextPiece> settled_text() const override { return run_.text(); }
+
   RunResult result() const override {
     RunResult result = run_.result();
     const RunSetup& setup = run_.setup();
-    if (setup.tokenizer != nullptr) {
-      const bool with_prompt = setup.settings.compat == Compat::original && !setup.normal_mode;
+    if (setup.settings.mode == Mode::vllm_p && !setup.normal_mode) {
+      result.text = setup.prompt_text;
+      for (const TextPiece& piece : run_.text()) result.text += piece.text;
+    } else if (setup.tokenizer != nullptr) {
+      const bool with_prompt = uses_original_loop(setup.settings) && !setup.normal_mode;
       result.text = run_.decode(with_prompt ? run_.ids() : std::span<const TokenId>(result.ids));
     }
     return result;
@@ -59,21 +64,19 @@ void check_setup(const RunSetup& setup) {
         setup.prompt.size(), setup.max_model_len);
   }
   if (setup.normal_mode) return;
-  require_mode_exists(setup.settings.mode);
   if (setup.tokenizer == nullptr) {
     throw UserError(
         "no tokenizer: the thinking schedule reads the text that the models write, so the target folder needs a "
         "tokenizer.json; add it, or run the target alone without a draft");
   }
   check(setup.triggers != nullptr, "a run with a draft has a trigger table");
+  check(setup.settings.mode != Mode::vllm_p || setup.draft_tokenizer, "mode vllm_p has two tokenizers");
 }
 
 }  // namespace
 
-void require_mode_exists(Mode mode) {
-  if (mode == Mode::vllm) return;
-  throw UserError("mode {} does not exist yet: set 'mode: vllm' (draft and target share one tokenizer)",
-                  mode == Mode::hf ? "hf" : "vllm_p");
+bool uses_original_loop(const ScheduleSettings& settings) {
+  return settings.compat == Compat::original || settings.mode != Mode::vllm;
 }
 
 const char* name_of(FinishReason reason) {
@@ -92,15 +95,21 @@ const char* name_of(FinishReason reason) {
 
 std::unique_ptr<Schedule> make_schedule(RunSetup setup) {
   check_setup(setup);
-  const bool original = setup.settings.compat == Compat::original;
+  const ScheduleSettings& settings = setup.settings;
   const int room = setup.max_model_len - static_cast<int>(setup.prompt.size());
   if (setup.normal_mode) {
-    const int limit = std::min(room, original ? original_limit(setup) : setup.max_tokens);
+    const int limit = std::min(room, settings.compat == Compat::original ? original_limit(setup) : setup.max_tokens);
     return std::make_unique<ScriptedSchedule>(std::move(setup), limit, normal_loop);
   }
-  // The original loop has a limit of its own, which its last step may pass; no request leaves the context.
-  const int limit = original ? room : std::min(room, setup.max_tokens);
-  return std::make_unique<ScriptedSchedule>(std::move(setup), limit, original ? original_loop : fixed_loop);
+  if (!uses_original_loop(settings)) {
+    const int limit = std::min(room, setup.max_tokens);
+    return std::make_unique<ScriptedSchedule>(std::move(setup), limit, fixed_loop);
+  }
+  // The original loop has a limit of its own, which its last step may pass; no request leaves the context. In mode
+  // vllm_p each request is held to that by itself, as its ids are not those that are counted.
+  constexpr int kNoLimit = 1 << 30;
+  const int limit = settings.mode == Mode::vllm_p ? kNoLimit : room;
+  return std::make_unique<ScriptedSchedule>(std::move(setup), limit, original_loop);
 }
 
 }  // namespace specthink::inline schedule

@@ -3,21 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "specthink/base/error.h"
 #include "specthink/base/log.h"
 #include "specthink/base/utf8.h"
-#include "text/nfc.h"
 #include "text/regex.h"
 #include "text/unicode_versions.h"
+#include "text/white_space.h"
 
 namespace specthink::inline text {
 namespace {
-
-// Unicode's White_Space.
-bool is_space(char32_t code) {
-  return (code >= 0x09 && code <= 0x0D) || code == 0x20 || code == 0x85 || code == 0xA0 || code == 0x1680 ||
-         (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 || code == 0x202F || code == 0x205F ||
-         code == 0x3000;
-}
 
 bool is_word(char32_t code) {
   static const Regex kWord(R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}])");
@@ -29,37 +23,6 @@ bool is_word(char32_t code) {
 
 bool ends_in_word(std::string_view text) { return !text.empty() && is_word(last_utf8(text).code); }
 bool begins_in_word(std::string_view text) { return !text.empty() && is_word(next_utf8(text).code); }
-
-std::size_t trailing_space(std::string_view text) {
-  std::size_t length = 0;
-  while (length < text.size()) {
-    const Utf8Char last = last_utf8(text.substr(0, text.size() - length));
-    if (!is_space(last.code)) break;
-    length += last.length;
-  }
-  return length;
-}
-
-std::size_t leading_space(std::string_view text) {
-  std::size_t length = 0;
-  while (length < text.size()) {
-    const Utf8Char next = next_utf8(text.substr(length));
-    if (!is_space(next.code)) break;
-    length += next.length;
-  }
-  return length;
-}
-
-AddedToken read_token(const JsonView& view) {
-  AddedToken token;
-  token.content = view.at("content").string();
-  token.single_word = view.at("single_word").boolean();
-  token.lstrip = view.at("lstrip").boolean();
-  token.rstrip = view.at("rstrip").boolean();
-  token.normalized = view.at("normalized").boolean();
-  token.special = view.at("special").boolean();
-  return token;
-}
 
 TokenId read_id(const JsonView& view) {
   const Json& id = view.value();
@@ -96,46 +59,97 @@ std::optional<StringTrie::Match> StringTrie::longest_at(std::string_view text) c
   return best;
 }
 
-AddedVocabulary::AddedVocabulary(const std::optional<JsonView>& list, const BpeModel& model, bool normalize) {
-  if (!list) return;
-  std::vector<bool> in_vocabulary(static_cast<std::size_t>(BpeModel::kMaxId) + 1);
-  for (const auto& [content, base_id] : model.vocabulary()) in_vocabulary[static_cast<std::size_t>(base_id)] = true;
+AddedToken read_added_token(const JsonView& view) {
+  const auto flag = [&](const char* name, bool otherwise) {
+    const auto member = view.find(name);
+    return member ? member->boolean() : otherwise;
+  };
+  AddedToken token;
+  token.content = view.at("content").string();
+  token.single_word = flag("single_word", false);
+  token.lstrip = flag("lstrip", false);
+  token.rstrip = flag("rstrip", false);
+  token.special = flag("special", false);
+  token.normalized = flag("normalized", !token.special);
+  return token;
+}
 
-  auto next_id = static_cast<TokenId>(model.vocabulary().size());
+AddedVocabulary::AddedVocabulary(const std::optional<JsonView>& list, const AddedTokenList& more, const BpeModel& model,
+                                 const Normalize& normalize) {
   std::size_t misnumbered = 0;
-  for (const JsonView& view : list->elements()) {
-    AddedToken token = read_token(view);
+  const std::vector<JsonView> views = list ? list->elements() : std::vector<JsonView>();
+  for (const JsonView& view : views) {
+    AddedToken token = read_added_token(view);
     const TokenId stated_id = read_id(view.at("id"));
-    if (token.content.empty()) continue;
-    token.matched = normalize && token.normalized ? normalize_nfc(token.content) : token.content;
-
-    TokenId id = 0;
-    const auto in_model = model.vocabulary().find(token.content);
-    if (const auto known = this->id(token.content)) {
-      id = *known;
-    } else if (in_model != model.vocabulary().end()) {
-      id = in_model->second;
-    } else {
-      id = next_id++;
-      if (id > BpeModel::kMaxId) view.fail("more than {} tokens", BpeModel::kMaxId);
-      if (in_vocabulary[static_cast<std::size_t>(id)]) {
-        view.fail("added tokens are numbered from {} on (the size of the vocabulary), but id {} is in the vocabulary",
-                  model.vocabulary().size(), id);
-      }
-    }
+    const std::string content = token.content;
+    if (content.empty()) continue;
+    const TokenId id = add(std::move(token), model, normalize, &view);
     if (id != stated_id && misnumbered++ == 0) {
       spdlog::warn("the added token '{}' has id {}, not {} as tokenizer.json states: ids follow the vocabulary's size",
-                   token.content, id, stated_id);
+                   content, id, stated_id);
     }
-    add(std::move(token), id);
+  }
+
+  std::vector<AddedToken> wanted;
+  for (const AddedToken& token : more.declared) {
+    if (!is_known(token)) wanted.push_back(token);
+  }
+  const auto is_there = [&](const AddedToken& token) {
+    return ids_.contains(token.content) ||
+           std::ranges::any_of(wanted, [&](const AddedToken& other) { return other.content == token.content; });
+  };
+  const auto is_named = [&](const AddedToken& token) {
+    return std::ranges::any_of(more.named, [&](const AddedToken& other) { return other.content == token.content; });
+  };
+  for (const AddedToken& token : more.named) {
+    if (!is_there(token)) wanted.push_back(token);
+  }
+  for (AddedToken& token : wanted) {
+    token.special |= is_named(token);
+    if (!token.content.empty()) add(std::move(token), model, normalize);
   }
   for (const auto& [id, token] : tokens_) (token.normalized ? normalized_ : original_).insert(token.matched, id);
 }
 
-void AddedVocabulary::add(AddedToken token, TokenId id) {
+bool AddedVocabulary::is_known(const AddedToken& token) const {
+  const auto known = id(token.content);
+  if (!known) return false;
+  AddedToken same = token;
+  same.matched = tokens_.at(*known).matched;
+  return same == tokens_.at(*known);
+}
+
+TokenId AddedVocabulary::next_id(const BpeModel& model) const {
+  auto next = static_cast<TokenId>(model.vocabulary().size());
+  for (const auto& [content, id] : ids_) next = std::max(next, id + 1);
+  return next;
+}
+
+TokenId AddedVocabulary::add(AddedToken token, const BpeModel& model, const Normalize& normalize,
+                             const JsonView* place) {
+  token.matched = token.normalized ? normalize(token.content) : token.content;
+  TokenId id = 0;
+  const auto in_model = model.vocabulary().find(token.content);
+  if (const auto known = this->id(token.content)) {
+    id = *known;
+  } else if (in_model != model.vocabulary().end()) {
+    id = in_model->second;
+  } else {
+    id = next_id(model);
+    std::string problem;
+    if (id > BpeModel::kMaxId) problem = fmt::format("more than {} tokens", BpeModel::kMaxId);
+    if (model.has_id(id)) {
+      problem = fmt::format(
+          "added tokens are numbered from {} on (the size of the vocabulary), but id {} is in the vocabulary",
+          model.vocabulary().size(), id);
+    }
+    if (!problem.empty() && place) place->fail("{}", problem);
+    if (!problem.empty()) throw UserError("the added token '{}': {}", token.content, problem);
+  }
   ids_[token.content] = id;
   if (token.special) special_.insert(token.content);
   tokens_[id] = std::move(token);
+  return id;
 }
 
 std::optional<TokenId> AddedVocabulary::id(const std::string& content) const {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,10 @@ struct AddedToken {
   bool operator==(const AddedToken&) const = default;
 };
 
+/// A token as JSON writes it, an object with `content`. Flags that are missing are false, `normalized` is the opposite
+/// of `special`. Throws UserError.
+AddedToken read_added_token(const JsonView& view);
+
 /// Finds the longest of several strings at a place.
 class StringTrie {
  public:
@@ -49,6 +54,12 @@ class StringTrie {
   std::array<bool, 256> first_bytes_{};                    // most places in a text are ruled out by this
 };
 
+/// What a folder's other files say of added tokens, as transformers puts it on top of tokenizer.json.
+struct AddedTokenList {
+  std::vector<AddedToken> declared;  ///< of added_tokens_decoder or added_tokens.json, in the order of their ids
+  std::vector<AddedToken> named;     ///< bos_token and the others, then further special tokens
+};
+
 class AddedVocabulary {
  public:
   /// Part of a text: one added token, or (no id) text between them.
@@ -57,10 +68,14 @@ class AddedVocabulary {
     std::optional<TokenId> id;
   };
 
+  using Normalize = std::function<std::string(std::string_view)>;
+
   /// `tokens` is the "added_tokens" list. As in the reference, a token that the model has keeps the model's id and the
-  /// others are numbered from the vocabulary's size on; a file that states other ids is warned about.
+  /// others are numbered from the vocabulary's size on; a file that states other ids is warned about. Of `more`, tokens
+  /// that are declared replace those of the list where they differ, and named ones come on top where they are missing.
   /// Throws UserError.
-  AddedVocabulary(const std::optional<JsonView>& tokens, const BpeModel& model, bool normalize);
+  AddedVocabulary(const std::optional<JsonView>& tokens, const AddedTokenList& more, const BpeModel& model,
+                  const Normalize& normalize);
 
   /// `text` cut at the tokens that are looked for in the original text, or those looked for in the normalized one.
   std::vector<Section> split(std::string_view text, bool normalized) const;
@@ -72,7 +87,10 @@ class AddedVocabulary {
   bool is_special(const std::string& text) const { return special_.contains(text); }
 
  private:
-  void add(AddedToken token, TokenId id);
+  /// Returns the id.
+  TokenId add(AddedToken token, const BpeModel& model, const Normalize& normalize, const JsonView* place = nullptr);
+  TokenId next_id(const BpeModel& model) const;
+  bool is_known(const AddedToken& token) const;
 
   std::unordered_map<std::string, TokenId> ids_;
   std::unordered_map<TokenId, AddedToken> tokens_;

@@ -5,7 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "text/byte_level.h"
+#include "specthink/base/utf8.h"
 
 namespace specthink::inline text {
 namespace {
@@ -15,18 +15,15 @@ bool flag(const JsonView& model, std::string_view key) {
   return member && member->boolean();
 }
 
+std::string affix(const JsonView& model, std::string_view key) {
+  const auto member = model.find(key);
+  return member ? member->string() : "";
+}
+
 // `model` itself, when nothing in it asks for another kind of tokenizer.
 const JsonView& checked(const JsonView& model) {
   if (const auto type = model.find("type"); type && type->string() != "BPE") {
-    type->fail("expected BPE, found {}: only byte-level BPE tokenizers are supported", type->string());
-  }
-  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-    if (const auto affix = model.find(key); affix && !affix->string().empty()) {
-      affix->fail("expected none, found '{}': affixes are not supported", affix->string());
-    }
-  }
-  if (flag(model, "byte_fallback")) {
-    model.find("byte_fallback")->fail("expected false, found true: only byte-level BPE tokenizers are supported");
+    type->fail("expected BPE, found {}: only BPE tokenizers are supported", type->string());
   }
   if (const auto dropout = model.find("dropout"); dropout && dropout->value() != 0) {
     dropout->fail("expected null or 0, found {}: random tokenization is not supported", dropout->value().dump());
@@ -65,7 +62,8 @@ std::pair<std::string, std::string> read_pair(const Json& merge, const JsonView&
   view.fail("merge {} must be a pair such as \"a b\" or [\"a\", \"b\"], found {}", index, merge.dump().substr(0, 80));
 }
 
-std::vector<MergeRule> read_merges(const JsonView& view, const Vocabulary& vocabulary) {
+// `prefix` stands before tokens inside a word, and falls away when they are joined to what is before them.
+std::vector<MergeRule> read_merges(const JsonView& view, const Vocabulary& vocabulary, const std::string& prefix) {
   std::vector<MergeRule> rules;
   rules.reserve(view.list().size());
   std::size_t index = 0;
@@ -82,7 +80,7 @@ std::vector<MergeRule> read_merges(const JsonView& view, const Vocabulary& vocab
         }
         return entry->second;
       };
-      rules.push_back({id(left), id(right), id(left + right)});
+      rules.push_back({id(left), id(right), id(left + right.substr(std::min(prefix.size(), right.size())))});
     }
     ++index;
   }
@@ -123,64 +121,106 @@ class BpeModel::WordCache {
 };
 
 BpeModel::BpeModel(const JsonView& model)
-    : vocabulary_(read_vocabulary(checked(model).at("vocab"))),
-      merges_(read_merges(model.at("merges"), vocabulary_)),
+    : continuing_prefix_(affix(checked(model), "continuing_subword_prefix")),
+      word_suffix_(affix(model, "end_of_word_suffix")),
+      vocabulary_(read_vocabulary(model.at("vocab"))),
+      merges_(read_merges(model.at("merges"), vocabulary_, continuing_prefix_)),
       table_(merges_),
+      fuse_unknown_(flag(model, "fuse_unk")),
+      byte_fallback_(flag(model, "byte_fallback")),
       ignore_merges_(flag(model, "ignore_merges")),
       cache_(std::make_unique<WordCache>()) {
-  for (std::size_t byte = 0; byte < byte_tokens_.size(); ++byte) {
-    const char c = static_cast<char>(byte);
-    const auto entry = vocabulary_.find(to_byte_level(std::string_view(&c, 1)));
-    if (entry != vocabulary_.end()) byte_tokens_[byte] = entry->second;
+  for (const auto& [token, id] : vocabulary_) ids_.insert(id);
+  if (const auto token = model.find("unk_token")) unknown_ = token->string();
+  for (std::size_t code = 0; code < kCommonCharacters; ++code) {
+    std::string character;
+    append_utf8(character, static_cast<char32_t>(code));
+    character_tokens_[code] = find(character);
   }
-  read_unknown_token(model);
 }
 
 BpeModel::BpeModel(BpeModel&&) noexcept = default;
 BpeModel& BpeModel::operator=(BpeModel&&) noexcept = default;
 BpeModel::~BpeModel() = default;
 
-void BpeModel::read_unknown_token(const JsonView& model) {
-  fuse_unknown_ = flag(model, "fuse_unk");
-  const auto token = model.find("unk_token");
-  if (!token) return;
-  const auto entry = vocabulary_.find(token->string());
-  if (entry == vocabulary_.end()) token->fail("'{}' is not in the vocabulary", token->string());
-  unknown_ = entry->second;
+std::optional<TokenId> BpeModel::find(const std::string& token) const {
+  const auto entry = vocabulary_.find(token);
+  if (entry == vocabulary_.end()) return std::nullopt;
+  return entry->second;
 }
 
-void BpeModel::encode(std::string_view bytes, TokenIds& ids) const {
-  if (bytes.empty() || cache_->get(bytes, ids)) return;
+void BpeModel::encode(std::string_view piece, TokenIds& ids) const {
+  if (piece.empty() || cache_->get(piece, ids)) return;
   TokenIds word;
-  const auto whole = ignore_merges_ ? vocabulary_.find(to_byte_level(bytes)) : vocabulary_.end();
-  if (whole != vocabulary_.end()) {
-    word = {whole->second};
+  const auto whole = ignore_merges_ ? find(std::string(piece)) : std::nullopt;
+  if (whole) {
+    word = {*whole};
   } else {
-    word = merge(bytes);
+    word = merge(piece);
   }
   ids.insert(ids.end(), word.begin(), word.end());
-  cache_->put(bytes, word);
+  cache_->put(piece, word);
 }
 
-TokenIds BpeModel::first_symbols(std::string_view bytes) const {
-  TokenIds symbols;
-  symbols.reserve(bytes.size());
-  bool after_unknown = false;
-  for (const char byte : bytes) {
-    const auto token = byte_tokens_[static_cast<std::uint8_t>(byte)];
-    if (token) {
-      symbols.push_back(*token);
-    } else if (unknown_ && !(after_unknown && fuse_unknown_)) {
-      symbols.push_back(*unknown_);
-    }
-    after_unknown = !token;
+std::string BpeModel::with_affixes(std::string_view character, bool is_first, bool is_last) const {
+  std::string token = is_first ? "" : continuing_prefix_;
+  token += character;
+  if (is_last) token += word_suffix_;
+  return token;
+}
+
+// Appends the tokens of the character's bytes, if there is one for each.
+bool BpeModel::append_bytes(std::string_view character, TokenIds& symbols) const {
+  TokenIds tokens;
+  for (const char byte : character) {
+    const auto token = find(fmt::format("<0x{:02X}>", static_cast<std::uint8_t>(byte)));
+    if (!token) return false;
+    tokens.push_back(*token);
   }
+  symbols.insert(symbols.end(), tokens.begin(), tokens.end());
+  return true;
+}
+
+TokenId BpeModel::unknown_token() const {
+  if (const auto id = find(*unknown_)) return *id;
+  throw UserError(
+      "the text has a character that the tokenizer does not know, and its unk_token '{}' is not in the vocabulary",
+      *unknown_);
+}
+
+TokenIds BpeModel::first_symbols(std::string_view piece) const {
+  TokenIds symbols;
+  symbols.reserve(piece.size());
+  std::optional<TokenId> pending;  // an unknown token, written when the next known one comes: so does the reference
+  for (std::size_t at = 0; at < piece.size();) {
+    const Utf8Char next = next_utf8(piece.substr(at));
+    const std::string_view character = piece.substr(at, next.length);
+    const bool is_first = at == 0;
+    at += next.length;
+    const bool is_plain = continuing_prefix_.empty() && word_suffix_.empty();
+    std::optional<TokenId> token;
+    if (is_plain && next.code < kCommonCharacters) {
+      token = character_tokens_[next.code];
+    } else {
+      token = find(with_affixes(character, is_first, at == piece.size()));
+    }
+    if (token) {
+      if (pending) symbols.push_back(*std::exchange(pending, std::nullopt));
+      symbols.push_back(*token);
+    } else if (byte_fallback_ && append_bytes(with_affixes(character, is_first, at == piece.size()), symbols)) {
+      continue;
+    } else if (unknown_) {
+      if (pending && !fuse_unknown_) symbols.push_back(*pending);
+      pending = unknown_token();
+    }
+  }
+  if (pending) symbols.push_back(*pending);
   return symbols;
 }
 
 // The reference's algorithm, with its order of events: candidates are taken by rank, then position, and one that has
 // been overtaken still counts when the pair now at its place has the same result.
-TokenIds BpeModel::merge(std::string_view bytes) const {
+TokenIds BpeModel::merge(std::string_view piece) const {
   constexpr std::size_t kNone = SIZE_MAX;
   struct Symbol {
     TokenId id;
@@ -197,7 +237,7 @@ TokenIds BpeModel::merge(std::string_view bytes) const {
     return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
   };
 
-  TokenIds ids = first_symbols(bytes);
+  TokenIds ids = first_symbols(piece);
   std::vector<Symbol> symbols(ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i) {
     symbols[i] = {ids[i], false, i == 0 ? kNone : i - 1, i + 1 == ids.size() ? kNone : i + 1};

@@ -10,6 +10,7 @@
 #include "specthink/base/json.h"
 #include "specthink/base/strings.h"
 #include "specthink/jinja/template.h"
+#include "text/tokenizer_files.h"
 
 namespace specthink::inline text {
 namespace {
@@ -94,58 +95,73 @@ OrderedJson normalized_messages(const OrderedJson& messages) {
   return result;
 }
 
-// Tokens are written as strings, or as objects with their properties.
-std::optional<std::string> token_content(const OrderedJson& token) {
-  if (token.is_string()) return token.get<std::string>();
-  if (!token.is_object()) return std::nullopt;
-  const auto content = token.find("content");
-  if (content == token.end() || !content->is_string()) return std::nullopt;
-  return content->get<std::string>();
+// Where a template comes from.
+struct Source {
+  std::string text;
+  std::string name;  // for errors
+};
+
+[[noreturn]] void no_default(const std::string& place) {
+  throw UserError("{}: there are several chat templates, and none of them is named 'default'", place);
 }
 
-void add_tokens(const OrderedJson& tokens, bool only_named_so, OrderedJson& variables) {
-  if (!tokens.is_object()) return;
-  for (const auto& [name, token] : tokens.items()) {
-    if (only_named_so && !name.ends_with("_token")) continue;
-    if (const auto content = token_content(token)) variables[name] = *content;
-  }
-}
-
-OrderedJson token_variables(const OrderedJson& config) {
-  OrderedJson variables = OrderedJson::object();
-  add_tokens(config, true, variables);
-  for (const char* extra : {"extra_special_tokens", "model_specific_special_tokens"}) {
-    if (config.contains(extra)) add_tokens(config[extra], false, variables);
-  }
-  return variables;
-}
-
-// The template in tokenizer_config.json: a string, or the one named "default" of a list.
-std::string template_of_config(const OrderedJson& config, const std::filesystem::path& path) {
+// The template in tokenizer_config.json: a string, the one named "default" of a list, or the "default" of an object.
+Source template_of_config(const OrderedJson& config, const std::string& path) {
   const auto entry = config.find("chat_template");
   if (entry == config.end() || entry->is_null()) {
     throw UserError("{}: no chat_template, and no chat_template.jinja beside it; add one, or use a model that has one",
-                    path.string());
+                    path);
   }
-  if (entry->is_string()) return entry->get<std::string>();
+  if (entry->is_string()) return {entry->get<std::string>(), path};
+  const std::string place = path + ": chat_template";
+  if (entry->is_object()) {
+    const auto named = entry->find("default");
+    if (named == entry->end()) no_default(place);
+    if (!named->is_string()) throw UserError("{}: the entry 'default' is no string", place);
+    return {named->get<std::string>(), path};
+  }
   if (!entry->is_array()) {
-    throw UserError("{}: chat_template: expected a string or a list, found {}", path.string(), entry->type_name());
+    throw UserError("{}: expected a string, a list or an object, found {}", place, entry->type_name());
   }
+  const OrderedJson* found = nullptr;
   for (const OrderedJson& named : *entry) {
-    if (!named.is_object() || !named.contains("name") || named["name"] != "default") continue;
-    if (!named.contains("template") || !named["template"].is_string()) {
-      throw UserError("{}: chat_template: the entry named 'default' has no string 'template'", path.string());
-    }
-    return named["template"].get<std::string>();
+    if (named.is_object() && named.contains("name") && named["name"] == "default") found = &named;
   }
-  throw UserError("{}: chat_template: none of the list's templates is named 'default'", path.string());
+  if (!found) no_default(place);
+  if (!found->contains("template") || !(*found)["template"].is_string()) {
+    throw UserError("{}: the entry named 'default' has no string 'template'", place);
+  }
+  return {(*found)["template"].get<std::string>(), path};
+}
+
+bool path_exists(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+Source read_template(const std::filesystem::path& path) { return {read_file(path, kMaxTemplateBytes), path.string()}; }
+
+// chat_template.jinja is the one named "default"; additional_chat_templates holds others, or that one. Files come
+// before tokenizer_config.json.
+std::optional<Source> template_of_files(const std::filesystem::path& folder) {
+  const std::filesystem::path more = folder / "additional_chat_templates";
+  if (path_exists(more / "default.jinja")) return read_template(more / "default.jinja");
+  if (path_exists(folder / "chat_template.jinja")) return read_template(folder / "chat_template.jinja");
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(more, ignored)) {
+    if (entry.path().extension() == ".jinja") no_default(more.string());
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
 OrderedJson parse_messages(std::string_view text, std::string_view source) {
   parse_json(text, source);  // the checks, and the error that names the place
-  return OrderedJson::parse(text.begin(), text.end());
+  OrderedJson json = OrderedJson::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  if (!json.is_discarded()) return json;
+  const std::string strict = strict_json(text);
+  return OrderedJson::parse(strict.begin(), strict.end());
 }
 
 struct ChatTemplate::Impl {
@@ -155,21 +171,16 @@ struct ChatTemplate::Impl {
 };
 
 ChatTemplate ChatTemplate::load(const std::filesystem::path& folder) {
+  std::optional<Source> source = template_of_files(folder);
   const std::filesystem::path config_path = folder / "tokenizer_config.json";
-  const std::filesystem::path template_path = folder / "chat_template.jinja";
-  std::error_code ignored;
-  const bool has_template = std::filesystem::exists(template_path, ignored);
-  const bool has_config = std::filesystem::exists(config_path, ignored);
-  if (!has_template && !has_config) {
+  if (!source && !path_exists(config_path)) {
     throw UserError("{}: no chat template: neither chat_template.jinja nor tokenizer_config.json is there",
                     folder.string());
   }
-  OrderedJson config = OrderedJson::object();
-  if (has_config) config = parse_messages(read_file(config_path), config_path.string());
-  if (!config.is_object()) throw UserError("{}: expected a JSON object", config_path.string());
-  const OrderedJson variables = token_variables(config);
-  if (has_template) return parse(read_file(template_path, kMaxTemplateBytes), variables, template_path.string());
-  return parse(template_of_config(config, config_path), variables, config_path.string());
+  if (!source) source = template_of_config(read_tokenizer_config(folder), config_path.string());
+  OrderedJson variables = OrderedJson::object();
+  for (const auto& [name, content] : read_named_tokens(folder)) variables[name] = content;
+  return parse(source->text, variables, source->name);
 }
 
 ChatTemplate ChatTemplate::parse(std::string_view source, const OrderedJson& variables, std::string_view name) {

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 
-#include "text/byte_level.h"
-
 namespace specthink::inline text {
 
-TokenTexts::TokenTexts(const BpeModel& model, const AddedVocabulary& added) {
+TokenTexts::TokenTexts(const BpeModel& model, const AddedVocabulary& added, const Decoder& decoder) {
   TokenId last = -1;
   for (const auto& [token, id] : model.vocabulary()) last = std::max(last, id);
   for (const auto& [id, token] : added.tokens()) last = std::max(last, id);
@@ -22,9 +20,15 @@ TokenTexts::TokenTexts(const BpeModel& model, const AddedVocabulary& added) {
     starts_.push_back(bytes_.size());
     special_.push_back(token && added.is_special(*token));
     // The decoder takes the byte-level alphabet for bytes, in added tokens too; other text stands for itself.
-    if (token) bytes_ += from_byte_level(*token).value_or(*token);
+    if (token) bytes_ += decoder.token_bytes(*token);
+    if (!decoder.joins_bytes()) written_.push_back(token ? std::optional(*token) : std::nullopt);
   }
   starts_.push_back(bytes_.size());
+}
+
+std::optional<std::string_view> TokenTexts::token(TokenId id) const {
+  if (id < 0 || static_cast<std::size_t>(id) >= written_.size()) return std::nullopt;
+  return written_[static_cast<std::size_t>(id)];
 }
 
 std::string_view TokenTexts::bytes(TokenId id) const {

@@ -5,44 +5,20 @@
 #include <vector>
 
 #include "specthink/base/error.h"
-#include "specthink/base/file.h"
 #include "specthink/base/json.h"
 #include "specthink/base/strings.h"
 #include "text/added_vocabulary.h"
 #include "text/bpe_model.h"
 #include "text/json_view.h"
-#include "text/nfc.h"
-#include "text/pre_tokenizer.h"
+#include "text/pipeline/decoder.h"
+#include "text/pipeline/normalizer.h"
+#include "text/pipeline/post_processor.h"
+#include "text/pipeline/pre_tokenizer.h"
 #include "text/token_texts.h"
+#include "text/tokenizer_files.h"
 
 namespace specthink::inline text {
 namespace {
-
-// Whether the normalizer is NFC; none is false. The JSON parser bounds the depth.
-bool read_normalizer(const std::optional<JsonView>& view) {
-  if (!view) return false;
-  const JsonView type = view->at("type");
-  if (type.string() == "NFC") return true;
-  if (type.string() != "Sequence") type.fail("expected NFC, found '{}', which is not supported", type.string());
-  const auto steps = view->at("normalizers").elements();
-  return std::ranges::count_if(steps, [](const JsonView& step) { return read_normalizer(step); }) > 0;
-}
-
-void check_decoder(const JsonView& view) {
-  const JsonView type = view.at("type");
-  if (type.string() != "ByteLevel") {
-    type.fail("expected ByteLevel, found '{}': only byte-level BPE tokenizers are supported", type.string());
-  }
-}
-
-// eos_token: a string, or an object with the string as `content`.
-std::optional<std::string> read_eos_token(std::string_view config_json, std::string_view source) {
-  if (config_json.empty()) return std::nullopt;
-  const Json config = parse_json(config_json, source);
-  const auto eos = JsonView(config, source).find("eos_token");
-  if (!eos) return std::nullopt;
-  return eos->value().is_object() ? eos->at("content").string() : eos->string();
-}
 
 std::string quoted(const BpeModel& model, TokenId id) {
   for (const auto& [token, token_id] : model.vocabulary()) {
@@ -68,19 +44,19 @@ std::string first_vocabulary_difference(const Vocabulary& mine, const Vocabulary
 }  // namespace
 
 struct Tokenizer::Impl {
-  Impl(const JsonView& json, std::string_view config_json, std::string_view config_source)
-      : normalize(read_normalizer(json.find("normalizer"))),
-        pre_tokenizer(json.at("pre_tokenizer")),
+  explicit Impl(const TokenizerFiles& files) : Impl(files, JsonView(files.tokenizer, files.source)) {}
+
+  Impl(const TokenizerFiles& files, const JsonView& json)
+      : normalizer(json.find("normalizer")),
+        pre_tokenizer(json.find("pre_tokenizer")),
         model(json.at("model")),
-        added(json.find("added_tokens"), model, normalize),
-        texts(model, added) {
-    check_decoder(json.at("decoder"));
-    if (const auto eos_token = read_eos_token(config_json, config_source)) {
-      eos = token_id(*eos_token);
-      if (!eos) {
-        throw UserError("{}: eos_token: '{}' is neither in the vocabulary nor among the added tokens", config_source,
-                        *eos_token);
-      }
+        added(json.find("added_tokens"), files.added, model,
+              [this](std::string_view content) { return normalizer.apply(content); }),
+        decoder(json.find("decoder")),
+        texts(model, added, decoder),
+        frame(read_post_processor(json.find("post_processor"))) {
+    for (const auto& [name, content] : files.named) {
+      if (name == "eos_token") eos = token_id(content);
     }
   }
 
@@ -91,11 +67,13 @@ struct Tokenizer::Impl {
     return entry->second;
   }
 
-  bool normalize;
+  Normalizer normalizer;
   PreTokenizer pre_tokenizer;
   BpeModel model;
   AddedVocabulary added;
+  Decoder decoder;
   TokenTexts texts;
+  SpecialFrame frame;
   std::optional<TokenId> eos;
 };
 
@@ -104,20 +82,18 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
+bool Tokenizer::is_in(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  const auto has = [&](const char* name) { return std::filesystem::exists(folder / name, ignored); };
+  return has("tokenizer.json") || (has("vocab.json") && has("merges.txt"));
+}
+
 Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / "tokenizer.json";
-  const std::filesystem::path config_path = folder / "tokenizer_config.json";
-  if (!std::filesystem::exists(path)) {
-    throw UserError("{} is missing: the model folder must hold a Hugging Face tokenizer", path.string());
-  }
-  const Json json = read_json(path);
-  const std::string config = std::filesystem::exists(config_path) ? read_file(config_path) : "";
-  return Tokenizer(std::make_unique<Impl>(JsonView(json, path.native()), config, config_path.native()));
+  return Tokenizer(std::make_unique<Impl>(TokenizerFiles::read(folder)));
 }
 
 Tokenizer Tokenizer::parse(std::string_view tokenizer_json, std::string_view config_json, std::string_view source) {
-  const Json json = parse_json(tokenizer_json, source);
-  return Tokenizer(std::make_unique<Impl>(JsonView(json, source), config_json, source));
+  return Tokenizer(std::make_unique<Impl>(TokenizerFiles::parse(tokenizer_json, config_json, source)));
 }
 
 TokenIds Tokenizer::encode(std::string_view text) const {
@@ -133,25 +109,53 @@ TokenIds Tokenizer::encode(std::string_view text) const {
       ids.push_back(*section.id);
       continue;
     }
-    const std::string normalized = impl_->normalize ? normalize_nfc(section.text) : std::string(section.text);
+    const std::string normalized = impl_->normalizer.apply(section.text);
+    const bool at_start = section.text.data() == text.data();
     for (const auto& part : impl_->added.split(normalized, /*normalized=*/true)) {
       if (part.id) {
         ids.push_back(*part.id);
       } else {
-        impl_->pre_tokenizer.split(part.text, encode_piece);
+        impl_->pre_tokenizer.split(part.text, at_start && part.text.data() == normalized.data(), encode_piece);
       }
     }
   }
   return ids;
 }
 
-std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special_tokens) const {
-  std::string bytes;
-  for (const TokenId id : ids) {
-    if (!skip_special_tokens || !is_special(id)) bytes += impl_->texts.bytes(id);
-  }
-  return replace_invalid_utf8(bytes);
+TokenIds Tokenizer::encode_framed(std::string_view text) const {
+  TokenIds ids = impl_->frame.before;
+  const TokenIds inner = encode(text);
+  ids.insert(ids.end(), inner.begin(), inner.end());
+  ids.insert(ids.end(), impl_->frame.after.begin(), impl_->frame.after.end());
+  return ids;
 }
+
+TokenIds Tokenizer::encode_with_start(std::string_view text) const {
+  TokenIds ids = encode(text);
+  const TokenIds& before = impl_->frame.before;
+  const bool is_there = ids.size() >= before.size() && std::equal(before.begin(), before.end(), ids.begin());
+  if (!is_there) ids.insert(ids.begin(), before.begin(), before.end());
+  return ids;
+}
+
+std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special_tokens) const {
+  const bool joins_bytes = impl_->decoder.joins_bytes();
+  std::string bytes;
+  std::vector<std::string> tokens;
+  for (const TokenId id : ids) {
+    if (skip_special_tokens && is_special(id)) continue;
+    if (joins_bytes) {
+      bytes += impl_->texts.bytes(id);
+    } else if (const auto token = impl_->texts.token(id)) {
+      tokens.emplace_back(*token);
+    }
+  }
+  return joins_bytes ? replace_invalid_utf8(bytes) : impl_->decoder.decode(std::move(tokens));
+}
+
+int Tokenizer::leading_strip() const { return impl_->decoder.leading_strip(); }
+
+std::string_view Tokenizer::stripped() const { return impl_->decoder.stripped(); }
 
 std::string_view Tokenizer::bytes(TokenId id) const {
   return is_special(id) ? std::string_view() : impl_->texts.bytes(id);

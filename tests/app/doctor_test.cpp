@@ -169,7 +169,7 @@ TEST(doctor_checks, a_model_is_held_against_the_memory) {
   const std::string target = (random_pair() / "target").string();
   const auto state = [&](const Machine& machine) {
     const std::vector<Check> checks = check_model(Role::target, target, settings, 2, machine);
-    EXPECT_EQ(checks.size(), 2u);
+    EXPECT_EQ(checks.size(), 3u);
     return checks.back().state;
   };
   EXPECT_EQ(state({2, 80 * kGiB, 0, 2}), State::ok);
@@ -203,6 +203,7 @@ TEST(doctor, times_two_ranks_and_checks_the_models) {
   EXPECT_NE(found["target"].find("weights complete"), std::string::npos) << found["target"];
   EXPECT_NE(found["draft"].find("weights complete"), std::string::npos) << found["draft"];
   EXPECT_TRUE(found.contains("target fits"));
+  EXPECT_NE(found["target text"].find("makes a prompt of"), std::string::npos) << found["target text"];
 }
 
 TEST(doctor, looks_at_groups_as_a_benchmark_would_form_them) {
@@ -214,6 +215,15 @@ TEST(doctor, looks_at_groups_as_a_benchmark_would_form_them) {
   const ProgramResult uneven = run_program("doctor --device cpu --tp 2" + models, 3);
   EXPECT_EQ(uneven.exit_code, 2) << uneven.out << uneven.err;
   EXPECT_NE(uneven.err.find("--tp 2"), std::string::npos) << uneven.err;
+}
+
+TEST(doctor, renders_the_chat_template) {
+  const auto folder = fresh_folder("doctor_template");
+  std::filesystem::copy(random_pair() / "target", folder, std::filesystem::copy_options::recursive);
+  write_file_atomically(folder / "chat_template.jinja", "{{ raise_exception('no such luck') }}");
+  const ProgramResult result = run_program("doctor --device cpu --target " + folder.string());
+  EXPECT_EQ(result.exit_code, 3) << result.out << result.err;
+  EXPECT_NE(result.out.find("no such luck"), std::string::npos) << result.out;
 }
 
 TEST(doctor, finds_a_model_without_a_weight) {

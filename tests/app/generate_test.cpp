@@ -141,7 +141,6 @@ TEST(bad_input, one_line_an_exit_code_and_nothing_on_stdout) {
       {"generate" + target() + " --temperature nan --prompt-ids 1", 2, "temperature"},
       {"generate" + target() + " --max-tokens 0 --prompt-ids 1", 2, "max-tokens"},
       {"generate" + target() + " --max-model-len 8 --prompt-ids 1,2,3,4,5,6,7,8", 2, "--max-model-len"},
-      {"generate" + pair() + " --mode vllm_p hello", 2, "vllm_p"},
       {"generate" + pair() + " --gpu-memory-utilization 0.7,0.4 hello", 2, "gpu"},
       {"generate" + target() + " --messages '{}'", 2, "--messages"},
       {"bench" + target() + " --test-mode both", 2, "draft"},

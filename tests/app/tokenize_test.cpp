@@ -19,7 +19,9 @@ using testing_support::run_program;
 const std::filesystem::path& tokenizer_folder() {
   static const auto folder = [] {
     auto made = testing_support::fresh_folder("tokenizer");
-    std::filesystem::copy_file(testing::fixtures() / "tokenizers/llama_style.json", made / "tokenizer.json");
+    Json tokenizer = testing::tokenizer_json("llama_style");
+    tokenizer["post_processor"] = nullptr;
+    std::ofstream(made / "tokenizer.json") << tokenizer.dump();
     return made;
   }();
   return folder;
@@ -59,6 +61,35 @@ TEST(tokenize, decode_is_the_reverse) {
   EXPECT_EQ(tokenize("--decode --skip-special", ids).out, " Wait,\tthe 🙂\n");
   EXPECT_EQ(tokenize("--decode --format json", ids).out, Json({{"text", text}}).dump() + "\n");
   EXPECT_EQ(tokenize("--decode", "").out, "");
+}
+
+TEST(tokenize, a_post_processor_puts_its_tokens_around_the_text) {
+  const auto folder = testing_support::fresh_folder("framed");
+  const Json tokenizer = testing::tokenizer_json("llama_style");
+  std::ofstream(folder / "tokenizer.json") << tokenizer.dump();
+  Json expected = ids_of("abc");
+  expected.insert(expected.begin(), tokenizer["post_processor"]["special_tokens"]["<|im_start|>"]["ids"][0]);
+  EXPECT_EQ(run_program("tokenize --model '" + folder.string() + "' abc").out, expected.dump() + "\n");
+}
+
+TEST(tokenize, warnings_are_no_result) {
+  const auto folder = testing_support::fresh_folder("misnumbered");
+  Json tokenizer = testing::tokenizer_json("llama_style");
+  tokenizer["post_processor"] = nullptr;
+  tokenizer["added_tokens"][0]["id"] = 5000;
+  std::ofstream(folder / "tokenizer.json") << tokenizer.dump();
+  const ProgramResult result = run_program("tokenize --model '" + folder.string() + "' abc");
+  EXPECT_EQ(result.out, ids_of("abc").dump() + "\n");
+  EXPECT_NE(result.err.find("not 5000 as tokenizer.json states"), std::string::npos) << result.err;
+}
+
+TEST(tokenize, a_rank_of_a_launcher_that_is_not_there_prints_its_result) {
+  for (const char* variables : {"PMIX_RANK=1", "OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=2",
+                                "SLURM_PROCID=3 SLURM_NTASKS=4 SLURM_STEP_NUM_TASKS=4"}) {
+    const ProgramResult result = tokenize("abc </dev/null; env " + std::string(variables) + " \"$SPECTHINK_BINARY\"" +
+                                          " tokenize --model '" + tokenizer_folder().string() + "' abc");
+    EXPECT_EQ(result.out, ids_of("abc").dump() + "\n" + ids_of("abc").dump() + "\n") << variables << result.err;
+  }
 }
 
 TEST(tokenize, separators_of_ids) {

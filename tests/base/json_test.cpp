@@ -26,6 +26,19 @@ TEST(json, brackets_in_strings_are_no_nesting) {
   EXPECT_EQ(parse_json("[\"" + std::string(1000, '[') + "\\\"" + std::string(1000, '{') + "\"]", "x").size(), 1u);
 }
 
+TEST(json, what_python_writes_is_read) {
+  const Json json = parse_json(R"({"a": NaN, "b": [-Infinity, Infinity], "NaN": "Infinity \"NaN", "c": 1})", "x");
+  EXPECT_EQ(json["a"], "NaN") << "no number: who needs one says so";
+  EXPECT_EQ(json["b"][0], "-Infinity");
+  EXPECT_EQ(json["NaN"], "Infinity \"NaN");
+  EXPECT_EQ(json["c"], 1);
+  EXPECT_EQ(parse_json(R"(["\ud83d", "\udc4d\ud83d", "\ud83d\ude42", "\\ud83d"])", "x"),
+            Json({"\uFFFD", "\uFFFD\uFFFD", "\U0001F642", "\\ud83d"}));
+  for (const char* text : {"NaN 1", "[NaNs]", "[Inf]", "\"\\ud83d", "{\"a\": \"\\ud8"}) {
+    EXPECT_THROW(parse_json(text, "x"), UserError) << text;
+  }
+}
+
 TEST(json, excerpts_are_short_and_valid) {
   EXPECT_EQ(excerpt(Json({1, "a"})), "[1,\"a\"]");
   const std::string text = excerpt(Json(std::string(1000, 'x') + "é"));

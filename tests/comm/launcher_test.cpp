@@ -60,6 +60,16 @@ TEST(launch_problem, srun_without_pmi) {
   EXPECT_FALSE(launch_problem(environment({{"SLURM_NTASKS", "2"}}))) << "a batch script, which runs once";
 }
 
+TEST(is_joined, by_a_launcher_above_that_mpi_talks_to) {
+  const std::map<std::string, std::string> mpirun{{"OMPI_COMM_WORLD_RANK", "1"}, {"OMPI_COMM_WORLD_SIZE", "2"}};
+  EXPECT_TRUE(is_joined(environment(mpirun), {"bash", "mpirun", "sshd"}));
+  EXPECT_TRUE(is_joined(environment(mpirun), {"orted"})) << "on another node";
+  EXPECT_TRUE(is_joined(environment({{"PMIX_RANK", "1"}}), {"slurmstepd"}));
+  EXPECT_FALSE(is_joined(environment(mpirun), {"bash", "sshd"})) << "variables alone, handed on by a shell";
+  EXPECT_FALSE(is_joined(environment({{"SLURM_PROCID", "3"}}), {"slurmstepd"})) << "srun without a PMI";
+  EXPECT_FALSE(is_joined(environment({}), {"mpirun"}));
+}
+
 TEST(launcher_rank, of_the_nearest_launcher) {
   EXPECT_EQ(launcher_rank(environment({})), 0);
   EXPECT_EQ(launcher_rank(environment({{"SLURM_PROCID", "3"}})), 3);

@@ -161,6 +161,8 @@ add_each_recap: 0
   EXPECT_EQ(schedule.recap_after_negative_num, 3);
   EXPECT_EQ(schedule.add_each_recap, 0);
   EXPECT_EQ(parse_file("mode: hf\n").settings.schedule.mode, Mode::hf);
+  EXPECT_EQ(parse_file("max_target_tokens: 0x20\n").settings.schedule.max_target_tokens, 32) << "YAML's spellings";
+  EXPECT_EQ(parse_file("max_tokens: 1_000\n").settings.max_tokens, 1000);
   EXPECT_EQ(parse_file("# empty\n").settings, default_settings());
 }
 

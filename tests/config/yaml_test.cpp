@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <map>
+
 #include "config/invocation_helpers.h"
+#include "config/yaml_number.h"
 
 namespace specthink {
 namespace {
@@ -147,6 +151,33 @@ TEST(yaml, file_size_is_limited) {
   expect_contains(user_error([&] { read_yaml(large); }), "large.yml");
   expect_contains(user_error([&] { read_yaml(folder.path() / "missing.yml"); }), "missing.yml");
   expect_contains(user_error([&] { read_yaml(folder.path()); }), folder.path().string());
+}
+
+TEST(yaml, integers_as_pyyaml_reads_them) {
+  const std::map<std::string, std::int64_t> integers{{"1_000", 1000}, {"0x1_f", 31}, {"0b101", 5},         {"017", 15},
+                                                     {"00", 0},       {"+1", 1},     {"-0x10", -16},       {"1:30", 90},
+                                                     {"-1:30", -90},  {"0b1_0", 2},  {"190:20:30", 685230}};
+  for (const auto& [text, expected] : integers) {
+    const auto number = read_yaml_integer(text);
+    ASSERT_TRUE(number) << text;
+    const auto magnitude = static_cast<std::int64_t>(number->magnitude);
+    EXPECT_EQ(number->is_negative ? -magnitude : magnitude, expected) << text;
+  }
+  for (const char* text :
+       {"0o17", "08", "_1", "0x", "1:60", "1:", ":1", "1.5", "", "-", "18446744073709551616", "0:30"}) {
+    EXPECT_FALSE(read_yaml_integer(text)) << text;
+  }
+}
+
+TEST(yaml, reals_as_pyyaml_reads_them) {
+  const std::map<std::string, double> reals{
+      {"1_000.5", 1000.5},         {".5", 0.5},  {"5.", 5},     {"1.5E+3", 1500}, {"685.230_15e+03", 685230.15},
+      {"190:20:30.15", 685230.15}, {"0x10", 16}, {"-1.5", -1.5}};
+  for (const auto& [text, expected] : reals) EXPECT_EQ(read_yaml_real(text), expected) << text;
+  EXPECT_TRUE(std::isinf(read_yaml_real("-.INF").value()));
+  EXPECT_TRUE(std::isnan(read_yaml_real(".NaN").value()));
+  for (const char* text : {"_1.5", "1.5x", "e3", ".", "1:30:", "--1", "+-1.5"})
+    EXPECT_FALSE(read_yaml_real(text)) << text;
 }
 
 TEST(yaml, numbers_and_booleans_are_not_words) {

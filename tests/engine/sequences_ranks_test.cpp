@@ -86,6 +86,29 @@ TEST(sequence_pages, are_given_back_and_used_again_in_any_order) {
   });
 }
 
+TEST(sequence_pages, a_sequence_of_one_model_takes_none_of_the_other) {
+  LoadedModels models({}, 4 * kPageTokens);
+  models.drive([](Engine& engine) {
+    const TokenIds prompt = prompt_of(50, 3);
+    const auto generate = [&](int sequence, Role role) {
+      return engine.generate(sequence, request_for(role, prompt, 20), kGreedy, {}, false).ids;
+    };
+    const int both = engine.open(engine.capacity()).value();
+    const TokenIds by_target = generate(both, Role::target);
+    const TokenIds by_draft = generate(both, Role::draft);
+    engine.close(both);
+
+    const int of_target = engine.open(engine.capacity(), Role::target).value();
+    EXPECT_EQ(engine.open(10, Role::target), std::nullopt);
+    const int of_draft = engine.open(engine.capacity(), Role::draft).value();
+    EXPECT_EQ(generate(of_draft, Role::draft), by_draft);
+    EXPECT_EQ(generate(of_target, Role::target), by_target);
+    engine.close(of_target);
+    engine.close(of_draft);
+    EXPECT_TRUE(engine.open(engine.capacity()).has_value());
+  });
+}
+
 TEST(sequence_pages, a_request_does_not_leave_its_sequence) {
   LoadedModels models({}, 512);
   models.drive([](Engine& engine) {

@@ -62,6 +62,20 @@ TEST(task, all_keys) {
   EXPECT_EQ(load_problems(task, "", 1).size(), 1u);
 }
 
+TEST(task, ids_are_what_they_are) {
+  const TemporaryFolder folder;
+  const Task task = load_task(folder.write("t.yml", "name: t\ntemplate: '{prompt}'\ndata: p.jsonl\n"));
+  const std::string long_id(5000, 'x');
+  folder.write(
+      "p.jsonl",
+      "{\"problem\": \"P\", \"id\": null}\n{\"problem\": \"P\", \"id\": 2.5}\n{\"problem\": \"P\", \"id\": \"" +
+          long_id + "\"}\n");
+  const std::vector<Problem> problems = load_problems(task, "", 5);
+  EXPECT_TRUE(problems[0].id.is_null());
+  EXPECT_EQ(problems[1].id, 2.5);
+  EXPECT_EQ(problems[2].id, long_id);
+}
+
 TEST(task, defaults_and_prompt_field) {
   const TemporaryFolder folder;
   const Task task = load_task(folder.write("t.yml", "name: t\ntemplate: '{prompt} ({level})'\ndata: p.jsonl\n"));
@@ -157,7 +171,7 @@ TEST(task, malformed_problem_files) {
       {good + "{\"problem\": null, \"answer\": 1}\n", "found null", "p.jsonl:2"},
       {good + "{\"problem\": [\"a\"], \"answer\": 1}\n", "found [\"a\"]", "p.jsonl:2"},
       {good + "{\"problem\": \"a\", \"answer\": true}\n", "found true", "p.jsonl:2"},
-      {good + "{\"problem\": \"a\", \"answer\": 1, \"id\": 1.5}\n", "found 1.5", "p.jsonl:2"},
+      {good + "{\"problem\": \"a\", \"answer\": 1, \"id\": [1]}\n", "found [1]", "p.jsonl:2"},
       {good + "{\"problem\": \"a\", \"answer\": 1, \"id\": {}}\n", "(its id)", "p.jsonl:2"},
       {good + "{\"problem\": \"a\xff\", \"answer\": 1}\n", "not valid JSON", "p.jsonl:2"},
       {good + std::string(1000, '[') + "\n", "nested deeper", "p.jsonl:2"},

@@ -109,6 +109,7 @@ TEST(jinja_builtins, filters_on_sequences) {
       {"{{ none|select|list }}{{ none|reject('string')|list }}{{ false|map('upper')|list }}{{ 0|selectattr('x')|list "
        "}}{% for t in none|selectattr('type', 'equalto', 'f') %}x{% else %}none{% endfor %}",
        "[][][][]none"},
+      {"{{ none|select('fancy')|list }}{{ none|rejectattr|list }}{{ ''|map('fancy')|list }}", "[][][]"},
   });
 }
 

@@ -92,6 +92,16 @@ TEST(jinja_errors, malformed_templates) {
       });
 }
 
+TEST(jinja_errors, unsupported_tags_in_a_branch_that_is_not_taken) {
+  for (const char* body :
+       {"{% call f(1) %}x{% endcall %}", "{% with a = 1 %}{{ a }}{% endwith %}", "{% filter upper %}x{% endfilter %}",
+        "{% block b %}x{% endblock b %}", "{% include 'x' %}"}) {
+    const std::string text = std::string("{% if u %}") + body + "{% endif %}y";
+    EXPECT_EQ(Template(text).render({}), "y") << body;
+    EXPECT_THROW(Template(text).render({{"u", true}}), TemplateError) << body;
+  }
+}
+
 TEST(jinja_errors, unsupported_constructs) {
   expect_errors(When::kParsing,
                 {

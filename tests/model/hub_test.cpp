@@ -18,7 +18,7 @@ using test::TemporaryFolder;
 class hub : public testing::Test {
  protected:
   hub() {
-    for (const char* name : {"HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME"}) {
+    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME"}) {
       const char* value = std::getenv(name);
       saved_[name] = value ? std::optional<std::string>(value) : std::nullopt;
       ::unsetenv(name);
@@ -63,6 +63,25 @@ TEST_F(hub, a_folder_without_the_needed_file_is_named) {
 TEST_F(hub, a_file_is_no_model) {
   folder_.write("model.safetensors", "");
   expect_user_error([&] { resolve_model(below("model.safetensors")); }, {below("model.safetensors"), "found a file"});
+}
+
+TEST_F(hub, the_older_name_of_the_cache_and_what_paths_may_hold) {
+  const auto snapshot = add_model("cache/hub", "models--acme--tiny");
+  const auto found_with = [&](const char* name, const std::string& value) {
+    ::setenv(name, value.c_str(), 1);
+    const auto folder = resolve_model("acme/tiny");
+    ::unsetenv(name);
+    return folder == snapshot;
+  };
+  ::setenv("SPECTHINK_TEST_BASE", below("cache").c_str(), 1);
+  EXPECT_TRUE(found_with("HUGGINGFACE_HUB_CACHE", below("cache/hub")));
+  EXPECT_TRUE(found_with("HUGGINGFACE_HUB_CACHE", "~/cache/hub"));
+  EXPECT_TRUE(found_with("HF_HOME", "$SPECTHINK_TEST_BASE"));
+  EXPECT_TRUE(found_with("HF_HUB_CACHE", "${SPECTHINK_TEST_BASE}/hub"));
+  ::setenv("HF_HUB_CACHE", "$SPECTHINK_TEST_NOTHING/hub", 1);
+  expect_user_error([&] { resolve_model("acme/tiny"); }, {"$SPECTHINK_TEST_NOTHING/hub"});
+  ::unsetenv("HF_HUB_CACHE");
+  ::unsetenv("SPECTHINK_TEST_BASE");
 }
 
 TEST_F(hub, the_cache_is_found_through_each_variable_in_order) {

@@ -8,6 +8,7 @@
 
 #include "schedule/scripted_run.h"
 #include "shared_data.h"
+#include "specthink/base/utf8.h"
 
 namespace specthink {
 namespace {
@@ -25,6 +26,8 @@ void read_key(const Json& config, const char* key, T& value) {
 ScheduleSettings settings_of(const Json& config, Compat compat) {
   ScheduleSettings settings = testing::default_settings();
   settings.compat = compat;
+  const std::string mode = config.value("mode", "vllm");
+  settings.mode = mode == "vllm_p" ? Mode::vllm_p : mode == "hf" ? Mode::hf : Mode::vllm;
   read_key(config, "TRIGGER_TOKENS", settings.trigger_tokens);
   if (const auto words = config.find("TARGET_VALIDATION_KEYWORDS"); words != config.end()) {
     read_key(*words, "verify", settings.verify_words);
@@ -76,10 +79,30 @@ Json json_of(const Request& request, const ScheduleSettings& settings, const Jso
           {"stop", request.stop_at_trigger ? Json(settings.trigger_tokens) : no_stop}};
 }
 
+/// As the cases of mode vllm_p write it: the prompt's text instead of its length in ids.
+Json text_json_of(const Request& request, const RunSetup& setup) {
+  const bool of_target = request.role == Role::target;
+  const std::string text = (of_target ? setup.tokenizer : setup.draft_tokenizer)->decode(request.prefix);
+  std::string tail = text;
+  std::size_t characters = 0;
+  for (std::string_view rest = text; !rest.empty(); ++characters) rest.remove_prefix(next_utf8(rest).length);
+  for (std::size_t drop = characters - std::min<std::size_t>(characters, 80); drop > 0; --drop) {
+    tail.erase(0, next_utf8(tail).length);
+  }
+  return {{"model", name_of(request.role)},
+          {"prompt_chars", characters},
+          {"prompt_tail", tail},
+          {"max_tokens", request.max_tokens},
+          {"stop", request.stop_at_trigger ? Json(setup.settings.trigger_tokens) : Json::array()}};
+}
+
 /// Answers the requests of a case; the result, or an empty one after a failure.
 std::optional<RunResult> replay(const Json& golden, RunSetup setup, const Json& no_stop) {
+  const bool as_text = setup.settings.mode == Mode::vllm_p;
   const StopTable triggers(StopAutomaton(setup.settings.trigger_tokens), *setup.tokenizer);
   setup.triggers = &triggers;
+  if (as_text) setup.draft_tokenizer = setup.tokenizer;
+  setup.prompt_text = golden.value("prompt_text", "");
   setup.prompt = golden.at("prompt_ids").get<TokenIds>();
   setup.max_tokens = golden.at("max_tokens").get<int>();
   setup.max_model_len = golden.value("max_model_len", 32768);
@@ -95,7 +118,8 @@ std::optional<RunResult> replay(const Json& golden, RunSetup setup, const Json& 
     }
     Json expected = call;
     expected.erase("output");
-    const Json found = json_of(*request, settings, no_stop);
+    expected.erase("output_text");
+    const Json found = as_text ? text_json_of(*request, setup) : json_of(*request, settings, no_stop);
     if (found != expected) {
       ADD_FAILURE() << "expected " << expected << ", found " << found;
       return std::nullopt;
@@ -144,7 +168,7 @@ void check_folder(const fs::path& folder, const fs::path& tokenizer_folder, Comp
       setup.tokenizer = &tokenizer;
       setup.tokenizer_eos = tokenizer.eos_token_id();
       setup.eos_ids = {tokenizer.token_id("<|im_end|>").value(), tokenizer.token_id("<|endoftext|>").value()};
-      const bool original = compat == Compat::original;
+      const bool original = uses_original_loop(setup.settings);
       const auto result = replay(golden, std::move(setup), original ? Json::array() : Json());
       if (result) original ? expect_original_result(golden, *result) : expect_fixed_result(golden, *result);
       ++cases;
@@ -170,9 +194,13 @@ void check_recorded(const char* name, Compat compat) {
 
 TEST(schedule, own_cases_of_compat_original) { check_own("schedule_cases", Compat::original); }
 
+TEST(schedule, own_cases_of_the_other_modes) { check_own("schedule_cases_text", Compat::fixed); }
+
 TEST(schedule, own_cases_of_compat_fixed) { check_own("schedule_cases_fixed", Compat::fixed); }
 
 TEST(schedule, golden_cases_of_compat_original) { check_recorded("schedule_cases", Compat::original); }
+
+TEST(schedule, golden_cases_of_mode_vllm_p) { check_recorded("schedule_cases_text", Compat::fixed); }
 
 TEST(schedule, golden_cases_of_compat_fixed) { check_recorded("schedule_cases_fixed", Compat::fixed); }
 

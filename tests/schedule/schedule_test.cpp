@@ -31,12 +31,13 @@ RunSetup normal_setup() {
   return setup;
 }
 
-TEST(schedule, modes_that_do_not_exist_are_user_errors) {
-  ScriptedRun run(testing::default_settings());
-  run.setup.settings.mode = Mode::vllm_p;
-  EXPECT_TRUE(user_error_of(run.setup).starts_with("mode vllm_p does not exist yet"));
-  run.setup.settings.mode = Mode::hf;
-  EXPECT_TRUE(user_error_of(run.setup).starts_with("mode hf does not exist yet"));
+TEST(schedule, each_mode_but_vllm_runs_the_original_loop) {
+  ScheduleSettings settings = testing::default_settings();
+  EXPECT_FALSE(uses_original_loop(settings));
+  for (const Mode mode : {Mode::vllm_p, Mode::hf}) {
+    settings.mode = mode;
+    EXPECT_TRUE(uses_original_loop(settings));
+  }
 }
 
 TEST(schedule, a_draft_needs_a_tokenizer) {

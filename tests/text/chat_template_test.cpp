@@ -182,9 +182,36 @@ TEST_F(chat_template_folder, named_templates) {
                                                        {"name": "default", "template": "plain"}]})");
   EXPECT_EQ(rendered(), "plain");
   write("tokenizer_config.json", R"({"chat_template": [{"name": "tool_use", "template": "tools"}, 3]})");
-  EXPECT_NE(load_error().find("none of the list's templates is named 'default'"), std::string::npos);
+  EXPECT_NE(load_error().find("none of them is named 'default'"), std::string::npos);
   write("tokenizer_config.json", R"({"chat_template": [{"name": "default", "template": 3}]})");
   EXPECT_NE(load_error().find("'default' has no string 'template'"), std::string::npos);
+}
+
+TEST_F(chat_template_folder, an_object_of_templates) {
+  write("tokenizer_config.json", R"({"chat_template": {"tool_use": "tools", "default": "plain"}})");
+  EXPECT_EQ(rendered(), "plain");
+  write("tokenizer_config.json", R"({"chat_template": {"tool_use": "tools"}})");
+  EXPECT_NE(load_error().find("none of them is named 'default'"), std::string::npos);
+}
+
+TEST_F(chat_template_folder, a_folder_of_templates_comes_first) {
+  write("tokenizer_config.json", R"({"chat_template": "of the configuration"})");
+  std::filesystem::create_directories(folder_ / "additional_chat_templates");
+  write("additional_chat_templates/rag.jinja", "rag");
+  EXPECT_NE(load_error().find("none of them is named 'default'"), std::string::npos);
+  write("chat_template.jinja", "of the file");
+  EXPECT_EQ(rendered(), "of the file");
+  write("additional_chat_templates/default.jinja", "of the folder");
+  EXPECT_EQ(rendered(), "of the folder");
+}
+
+TEST_F(chat_template_folder, tokens_that_only_the_older_file_names) {
+  write("tokenizer_config.json", R"({"bos_token": null, "chat_template": "{{ bos_token }}{{ eos_token }}"})");
+  write("special_tokens_map.json", R"({"bos_token": "<b>", "eos_token": {"content": "<e>", "lstrip": false}})");
+  EXPECT_EQ(rendered(), "<b><e>");
+  write("tokenizer_config.json",
+        R"({"added_tokens_decoder": {}, "eos_token": "<x>", "chat_template": "{{ bos_token }}{{ eos_token }}"})");
+  EXPECT_EQ(rendered(), "<x>") << "beside added_tokens_decoder the older file is not read";
 }
 
 TEST_F(chat_template_folder, tokens_are_variables) {
@@ -200,7 +227,8 @@ TEST_F(chat_template_folder, broken_folders) {
   write("tokenizer_config.json", "{}");
   EXPECT_NE(load_error().find("no chat_template, and no chat_template.jinja beside it"), std::string::npos);
   write("tokenizer_config.json", R"({"chat_template": 5})");
-  EXPECT_NE(load_error().find("chat_template: expected a string or a list, found number"), std::string::npos);
+  EXPECT_NE(load_error().find("chat_template: expected a string, a list or an object, found number"),
+            std::string::npos);
   write("tokenizer_config.json", "[]");
   EXPECT_NE(load_error().find("expected a JSON object"), std::string::npos);
   write("tokenizer_config.json", "{\"chat_template\": \"x\"");

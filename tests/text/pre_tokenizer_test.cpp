@@ -1,11 +1,12 @@
 // Pieces of texts against those of the reference library, for patterns of known models and for what the two regular
 // expression engines read differently.
-#include "text/pre_tokenizer.h"
+#include "text/pipeline/pre_tokenizer.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "specthink/base/utf8.h"
+#include "text/byte_level.h"
 #include "text/regex_dialect.h"
 #include "text/text_fixtures.h"
 #include "text/unicode_versions.h"
@@ -15,7 +16,8 @@ namespace {
 
 std::vector<std::string> pieces_of(const PreTokenizer& pre_tokenizer, std::string_view text) {
   std::vector<std::string> pieces;
-  pre_tokenizer.split(text, [&](std::string_view piece) { pieces.emplace_back(piece); });
+  pre_tokenizer.split(text, /*at_start=*/true,
+                      [&](std::string_view piece) { pieces.push_back(from_byte_level(piece).value()); });
   return pieces;
 }
 

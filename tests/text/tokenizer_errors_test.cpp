@@ -69,13 +69,10 @@ const std::vector<BadFile>& bad_files() {
       {"merge_with_unknown_result",
        [](Json& j) { j["model"]["merges"][1] = "Q Q"; },
        {"model.merges", "merge 1", "'QQ'", "not in the vocabulary"}},
-      {"affix", [](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }, {"model.end_of_word_suffix", "</w>"}},
-      {"byte_fallback", [](Json& j) { j["model"]["byte_fallback"] = true; }, {"model.byte_fallback"}},
       {"byte_fallback_is_text",
        [](Json& j) { j["model"]["byte_fallback"] = "no"; },
        {"model.byte_fallback", "true or false"}},
       {"dropout", [](Json& j) { j["model"]["dropout"] = 0.1; }, {"model.dropout", "0.1"}},
-      {"unknown_token_is_missing", [](Json& j) { j["model"]["unk_token"] = "<unk>"; }, {"model.unk_token", "<unk>"}},
       {"added_tokens_are_no_list", [](Json& j) { j["added_tokens"] = "x"; }, {"added_tokens", "expected a list"}},
       {"added_token_is_text", [](Json& j) { j["added_tokens"][1] = "x"; }, {"added_tokens[1]", "expected an object"}},
       {"added_token_without_content",
@@ -92,30 +89,16 @@ const std::vector<BadFile>& bad_files() {
       {"added_token_on_a_used_id",
        [](Json& j) { j["model"]["vocab"]["a"] = j["model"]["vocab"].size(); },
        {"added_tokens[0]", "is in the vocabulary"}},
-      {"lowercasing",
-       [](Json& j) {
-         j["normalizer"] = {{"type", "Lowercase"}};
-       },
-       {"normalizer.type", "Lowercase"}},
       {"normalizer_inside_a_sequence",
        [](Json& j) {
-         j["normalizer"] = {{"type", "Sequence"},
-                            {"normalizers", Json::array({{{"type", "NFC"}}, {{"type", "Strip"}}})}};
+         j["normalizer"] = {{"type", "Sequence"}, {"normalizers", Json::array({{{"type", "NFC"}}, {{"type", "Nmt"}}})}};
        },
-       {"normalizer.normalizers[1].type", "Strip"}},
-      {"no_pre_tokenizer", [](Json& j) { j["pre_tokenizer"] = nullptr; }, {"'pre_tokenizer' is missing"}},
+       {"normalizer.normalizers[1].type", "Nmt"}},
       {"other_pre_tokenizer",
        [](Json& j) {
-         first_step(j) = {{"type", "Digits"}, {"individual_digits", true}};
+         first_step(j) = {{"type", "UnicodeScripts"}};
        },
-       {"pre_tokenizer.pretokenizers[0].type", "Digits"}},
-      {"no_byte_level", [](Json& j) { j["pre_tokenizer"]["pretokenizers"].erase(1); }, {"pre_tokenizer", "ByteLevel"}},
-      {"split_behind_byte_level",
-       [](Json& j) { j["pre_tokenizer"]["pretokenizers"].push_back(first_step(j)); },
-       {"pre_tokenizer.pretokenizers[2]", "behind ByteLevel"}},
-      {"empty_sequence",
-       [](Json& j) { j["pre_tokenizer"]["pretokenizers"] = Json::array(); },
-       {"pre_tokenizer", "ByteLevel"}},
+       {"pre_tokenizer.pretokenizers[0].type", "UnicodeScripts"}},
       {"unknown_behavior", [](Json& j) { first_step(j)["behavior"] = "Merged"; }, {"behavior", "Merged"}},
       {"no_pattern", [](Json& j) { first_step(j).erase("pattern"); }, {"pretokenizers[0]", "'pattern' is missing"}},
       {"open_group",
@@ -158,7 +141,18 @@ const std::vector<BadFile>& bad_files() {
          first_step(j) = split_step({{"Regex", "ab\\"}});
        },
        {"'ab\\'", "at byte 3"}},
-      {"no_decoder", [](Json& j) { j["decoder"] = nullptr; }, {"'decoder' is missing"}},
+      {"other_post_processor",
+       [](Json& j) {
+         j["post_processor"] = {{"type", "Nonsense"}};
+       },
+       {"post_processor.type", "Nonsense"}},
+      {"template_with_an_unknown_token",
+       [](Json& j) {
+         j["post_processor"] = {{"type", "TemplateProcessing"},
+                                {"single", Json::array({{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}}})},
+                                {"special_tokens", Json::object()}};
+       },
+       {"post_processor.special_tokens", "'<s>' is missing"}},
       {"other_decoder",
        [](Json& j) {
          j["decoder"] = {{"type", "WordPiece"}};
@@ -195,7 +189,8 @@ TEST(tokenizer_errors, text_that_is_no_json) {
   EXPECT_NE(message_of("").find("not valid JSON"), std::string::npos);
   EXPECT_NE(message_of(std::string(100'000, '[')).find("nested deeper"), std::string::npos);
   EXPECT_NE(message_of("{\"model\": \"\xFF\"}").find("not valid JSON"), std::string::npos);
-  EXPECT_NE(message_of(R"({"model": "\ud800"})").find("not valid JSON"), std::string::npos);
+  EXPECT_NE(message_of(R"({"model": "\ud800"})").find("model: expected an object"), std::string::npos)
+      << "Python's JSON";
 }
 
 TEST(tokenizer_errors, too_many_steps) {
@@ -208,13 +203,22 @@ TEST(tokenizer_errors, too_many_steps) {
   EXPECT_NE(user_error([&] { parse_tokenizer(json); }).find("more than 64 steps"), std::string::npos);
 }
 
-TEST(tokenizer_errors, end_token_that_does_not_exist) {
+TEST(tokenizer_errors, configurations_that_are_none) {
   const Json json = tokenizer_json("llama_style");
   const auto message_of = [&](const char* config) { return user_error([&] { parse_tokenizer(json, config); }); };
-  EXPECT_NE(message_of(R"({"eos_token": "<nope>"})").find("eos_token: '<nope>'"), std::string::npos);
-  EXPECT_NE(message_of(R"({"eos_token": 5})").find("eos_token: expected a string"), std::string::npos);
-  EXPECT_NE(message_of(R"({"eos_token": {"special": true}})").find("'content' is missing"), std::string::npos);
-  EXPECT_NE(message_of("[]").find("expected an object"), std::string::npos);
+  EXPECT_NE(message_of("[]").find("expected a JSON object"), std::string::npos);
+  EXPECT_NE(message_of(R"({"added_tokens_decoder": [1]})").find("added_tokens_decoder: expected an object"),
+            std::string::npos);
+  EXPECT_NE(message_of(R"({"added_tokens_decoder": {"x": {"content": "a"}}})").find("found 'x'"), std::string::npos);
+  EXPECT_NE(message_of(R"({"added_tokens_decoder": {"5": {"special": true}}})").find("found '5'"), std::string::npos);
+}
+
+TEST(tokenizer_errors, an_unknown_token_that_is_needed) {
+  Json json = tokenizer_json("llama_style");
+  json["model"]["unk_token"] = "<unk>";
+  json["pre_tokenizer"] = nullptr;  // so that the model sees characters that it does not know
+  const Tokenizer tokenizer = parse_tokenizer(json);
+  EXPECT_NE(user_error([&] { tokenizer.encode("\u4e2d"); }).find("unk_token '<unk>'"), std::string::npos);
 }
 
 TEST(tokenizer_errors, folder_without_a_tokenizer) {

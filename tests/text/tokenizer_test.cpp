@@ -64,6 +64,29 @@ TEST(tokenizer, fixtures_of_the_reference_library) {
   EXPECT_EQ(tokenizers.size(), 3u);
 }
 
+TEST(tokenizer, families_of_the_reference_library) {
+  std::map<std::string, Tokenizer> tokenizers;
+  std::size_t line = 0;
+  for (const Json& item : read_lines(fixtures() / "families.jsonl")) {
+    const auto name = item.at("tokenizer").get<std::string>();
+    if (!tokenizers.contains(name)) tokenizers.emplace(name, parse_tokenizer(tokenizer_json(name)));
+    const Tokenizer& tokenizer = tokenizers.at(name);
+    const std::string place = fmt::format("families.jsonl:{} ({})", ++line, name);
+    expect_case(tokenizer, item, place);
+    EXPECT_EQ(tokenizer.encode_framed(item.at("text").get<std::string>()), item.at("framed").get<TokenIds>()) << place;
+  }
+  fmt::print("checked {} cases\n", line);
+  EXPECT_EQ(tokenizers.size(), 5u);
+}
+
+TEST(tokenizer, a_text_that_goes_on_begins_once) {
+  const Tokenizer tokenizer = parse_tokenizer(tokenizer_json("phi3_style"));
+  const TokenIds begun = tokenizer.encode_with_start("Wait");
+  EXPECT_EQ(begun, tokenizer.encode_framed("Wait"));
+  EXPECT_EQ(tokenizer.encode_with_start("<s>Wait"), tokenizer.encode("<s>Wait"));
+  EXPECT_EQ(tokenizer.encode("<s>Wait").front(), begun.front());
+}
+
 TEST(tokenizer, invalid_utf8_is_replaced_before_encoding) {
   const Tokenizer tokenizer = parse_tokenizer(tokenizer_json("llama_style"));
   EXPECT_EQ(tokenizer.encode("a\xF0\x9F z\xFF"), tokenizer.encode("a\uFFFD z\uFFFD"));
@@ -88,6 +111,10 @@ TEST(tokenizer, bytes_of_tokens) {
   EXPECT_FALSE(tokenizer.is_special(added));
   EXPECT_EQ(tokenizer.bytes(added), "<think>");
   EXPECT_EQ(tokenizer.bytes(tokenizer.token_id("Ġ").value()), " ");
+  const Tokenizer pieces = parse_tokenizer(tokenizer_json("phi3_style"));
+  EXPECT_EQ(pieces.bytes(pieces.token_id("\u2581").value()), " ");
+  EXPECT_EQ(pieces.bytes(pieces.token_id("<0xE4>").value()), "\xE4");
+  EXPECT_EQ(pieces.bytes(pieces.token_id("<s>").value()), "");
   EXPECT_EQ(tokenizer.bytes(-1), "");
   EXPECT_EQ(tokenizer.bytes(static_cast<TokenId>(tokenizer.size())), "");
   EXPECT_FALSE(tokenizer.is_special(-1));

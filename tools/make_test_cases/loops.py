@@ -1,4 +1,4 @@
-"""The two loops of the thinking schedule, written from their description and from nothing else: sections 2 and 3b of the
+"""The loops of the thinking schedule, written from their description and from nothing else: sections 2, 3b and 6 of the
 method's text, as the comments cite them. They serve as a second opinion on src/schedule.
 
 A loop calls `ask(model, prefix_len, max_tokens, stop, prefix)` and gets ids back.
@@ -107,8 +107,9 @@ class Recap:
 
 
 def original_loop(config, prompt, max_tokens, vocabulary, ask):
-    """Section 2."""
+    """Section 2, and mode hf of section 6, where a segment is a single token."""
     settings = DEFAULTS | config
+    single = settings.get("mode") == "hf"
     words, triggers = settings["TARGET_VALIDATION_KEYWORDS"], settings["TRIGGER_TOKENS"]
     size, ids = len(prompt), list(prompt)
     limit = min(max_tokens, MAX_MODEL_LEN - size - RESERVE)
@@ -120,7 +121,7 @@ def original_loop(config, prompt, max_tokens, vocabulary, ask):
     while token_num < limit:
         tail = ""
         if not at_begin:  # 2.
-            segment = request("draft", SEGMENT, triggers)
+            segment = request("draft", 1) if single else request("draft", SEGMENT, triggers)
             ids += segment
             if segment[-1] == vocabulary.eos:
                 break
@@ -161,6 +162,66 @@ def original_loop(config, prompt, max_tokens, vocabulary, ask):
             break
     return {"num_tokens": len(ids) - size, "correct_tokens": log, "num_validations": validations,
             "generated_text": vocabulary.decode(ids)}
+
+
+def text_loop(config, prompt_text, prompt_ids, max_tokens, vocabulary, ask):
+    """Mode vllm_p of section 6, with one tokenizer for both models. `ask(model, text, max_tokens, stop)` gives ids and
+    their text, which ends before the trigger."""
+    settings = DEFAULTS | config
+    words, triggers, window = settings["TARGET_VALIDATION_KEYWORDS"], settings["TRIGGER_TOKENS"], settings["max_target_tokens"]
+    text, ids, recap, at_begin, token_num = prompt_text, list(prompt_ids), Recap(settings), settings["begin"], 0
+    log, validations = [], 0
+
+    def inject(word):
+        nonlocal text
+        text += word
+        ids.extend(vocabulary.encode(word))
+
+    while token_num < max_tokens:
+        takeover, added = 0, ""
+        if not at_begin:
+            segment, added = ask("draft", text, SEGMENT, triggers)
+            ids += segment
+            text += added
+            if segment[-1] == vocabulary.eos:
+                break
+            text += "\n\n"
+            added += "\n\n"
+        if at_begin:
+            takeover, at_begin = settings["begin_token_num"], False
+        elif any(trigger in added for trigger in triggers):
+            if recap.due():
+                inject(settings["help_recap_words"])
+                takeover = recap.start()
+            else:
+                inject(settings["help_think_word"] or "")
+                probe, probe_text = ask("draft", text, window, [])
+                draft = sentiment(probe_text, words)
+                if settings["not_reasoning"] or draft != 0:
+                    validations += 1
+                    answer, answer_text = ask("target", text, window, [])
+                    target = sentiment(answer_text, words)
+                    kept, kept_text, kept_sentiment = probe, probe_text, draft
+                    if keeps_target(settings, draft, target):
+                        kept, kept_text, kept_sentiment = answer, answer_text, target
+                        log.append({"pos": len(ids) - len(prompt_ids), "token_num": window, "traget": answer_text,
+                                    "speculative": probe_text})
+                    ids += kept
+                    text += kept_text
+                    recap.negatives += kept_sentiment < 0
+                    if asks_verify(kept_text, words):
+                        takeover = settings["original_recap_token_num"]
+        if takeover > 0:
+            validations += 1
+            output, output_text = ask("target", text, takeover, [])
+            log.append({"pos": len(ids) - len(prompt_ids), "token_num": takeover, "traget": output_text})
+            ids += output
+            text += output_text
+        token_num = len(ids)
+        if vocabulary.eos in ids[-window:]:
+            break
+    return {"num_tokens": len(ids) - len(prompt_ids), "correct_tokens": log, "num_validations": validations,
+            "generated_text": text}
 
 
 class OutOfTokens(Exception):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes cases of the thinking schedule, or checks that recorded ones come out of loops.py.
 
-  schedule_cases.py                                   writes tests/data/schedule_cases and tests/data/schedule_cases_fixed
+  schedule_cases.py                                   writes tests/data/schedule_cases, schedule_cases_fixed, _text
   schedule_cases.py --check DATA                      compares with DATA/schedule_cases*/*.jsonl (DATA/qwen3-tokenizer)
 
 A case is one JSON line: config, messages, prompt_ids, max_tokens, every request with its answer (calls), then the result.
@@ -14,11 +14,13 @@ import sys
 from pathlib import Path
 
 import phrases
-from loops import DEFAULTS, FixedLoop, Matcher, Vocabulary, original_loop
+from loops import DEFAULTS, FixedLoop, Matcher, Vocabulary, original_loop, text_loop
 from tokenizers import Tokenizer
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 CASES = 18  # of each loop
+TEXT_CASES = 8  # of each of the other modes
+TAIL = 80  # characters of a prompt that a case of mode vllm_p shows
 
 
 class ScriptedModels:
@@ -67,15 +69,26 @@ class Recorded:
         return call["output"]
 
 
+    def ask_text(self, model, text, max_tokens, stop):
+        call = next(self.calls, None)
+        found = {"model": model, "prompt_chars": len(text), "prompt_tail": text[-TAIL:], "max_tokens": max_tokens, "stop": stop}
+        if call is None or any(call[key] != value for key, value in found.items()):
+            raise AssertionError(f"request {found}, expected {call}")
+        return call["output"], call["output_text"]
+
+
 def check(data):
     vocabulary = Vocabulary(Tokenizer.from_file(str(data / "qwen3-tokenizer" / "tokenizer.json")))
-    for folder in ["schedule_cases", "schedule_cases_fixed"]:
+    for folder in ["schedule_cases", "schedule_cases_fixed", "schedule_cases_text"]:
         checked = 0
         for path in sorted((data / folder).glob("*.jsonl")):
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 case = json.loads(line)
                 models = Recorded(case["calls"])
-                if folder == "schedule_cases":
+                if folder == "schedule_cases_text":
+                    result = text_loop(case["config"], case["prompt_text"], case["prompt_ids"], case["max_tokens"],
+                                       vocabulary, models.ask_text)
+                elif folder == "schedule_cases":
                     result = original_loop(
                         case["config"], case["prompt_ids"], case["max_tokens"], vocabulary, models.ask)
                 else:
@@ -142,6 +155,40 @@ def write_case(loop, choose, tokenizer, vocabulary):
     return case | {"calls": models.calls} | result
 
 
+def write_text_case(mode, choose, tokenizer, vocabulary):
+    config = random_config(choose) | {"mode": mode}
+    prompt = tokenizer.apply_chat_template(choose.choice(phrases.MESSAGES), tokenize=False)
+    if mode == "hf":  # an EOS near the end of the prompt ends the original's loop at once
+        prompt = choose.choice(phrases.SENTENCES)
+    prompt_ids = vocabulary.encode(prompt)
+    max_tokens = choose.choice([60, 200] if mode == "hf" else [200, 500])
+    models = ScriptedModels(vocabulary, config["TRIGGER_TOKENS"], choose, 0.4, 0.01)
+    case = {"config": config, "prompt_ids": prompt_ids, "max_tokens": max_tokens}
+    if mode == "hf":
+        def ask(model, prefix_len, length, stop, prefix):
+            return models.answer(model, prefix_len, length, stop, None)
+        result = original_loop(config, prompt_ids, max_tokens, vocabulary, ask)
+    else:
+        def ask_text(model, text, length, stop):
+            output = models.write(length, Matcher(stop) if stop else None)
+            written = vocabulary.tokenizer.decode(output, skip_special_tokens=False)
+            cut = written[:min([written.find(trigger) for trigger in stop if trigger in written], default=len(written))]
+            models.calls.append({"model": model, "prompt_chars": len(text), "prompt_tail": text[-TAIL:],
+                                 "max_tokens": length, "stop": stop, "output": output, "output_text": cut})
+            return output, cut
+        result = text_loop(config, prompt, prompt_ids, max_tokens, vocabulary, ask_text)
+        case["prompt_text"] = prompt
+    return case | {"calls": models.calls} | result
+
+
+def write_file(folder, name, cases):
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.jsonl"
+    path.write_text("".join(json.dumps(case, separators=(",", ":")) + "\n" for case in cases))
+    requests = sum(len(case["calls"]) for case in cases)
+    print(f"{path.name}: {len(cases)} cases, {requests} requests, {path.stat().st_size} bytes")
+
+
 def write():
     from transformers import PreTrainedTokenizerFast
     folder = DATA / "small-tokenizer"
@@ -150,11 +197,11 @@ def write():
     for loop, name in [("original", "schedule_cases"), ("fixed", "schedule_cases_fixed")]:
         choose = random.Random(f"cases of the {loop} loop")
         cases = [write_case(loop, choose, tokenizer, vocabulary) for _ in range(CASES)]
-        (DATA / name).mkdir(parents=True, exist_ok=True)
-        path = DATA / name / f"{loop}.jsonl"
-        path.write_text("".join(json.dumps(case, separators=(",", ":")) + "\n" for case in cases))
-        requests = sum(len(case["calls"]) for case in cases)
-        print(f"{path.name}: {len(cases)} cases, {requests} requests, {path.stat().st_size} bytes")
+        write_file(DATA / name, loop, cases)
+    for mode in ["vllm_p", "hf"]:
+        choose = random.Random(f"cases of mode {mode}")
+        cases = [write_text_case(mode, choose, tokenizer, vocabulary) for _ in range(TEXT_CASES)]
+        write_file(DATA / "schedule_cases_text", mode, cases)
 
 
 if __name__ == "__main__":

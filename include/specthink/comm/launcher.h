@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace specthink::inline comm {
 
@@ -19,6 +20,14 @@ LauncherEnvironment remember_launcher();
 /// Rank of this process as its launcher set it, before MPI starts; 0 without a launcher.
 int launcher_rank(const LauncherEnvironment& environment);
 int launcher_rank();
+
+/// True when a launcher that MPI talks to started this process: an mpirun among its ancestors, or an srun with a PMI.
+/// Variables of a launcher alone prove nothing: scripts and containers hand them on. What is not joined is alone, and
+/// speaks for itself.
+bool is_joined();
+
+/// Of `ancestors`, the names of the processes above this one.
+bool is_joined(const LauncherEnvironment& environment, const std::vector<std::string>& ancestors);
 
 /// True when mpirun or srun started this process, perhaps as one of several.
 bool started_by_launcher();

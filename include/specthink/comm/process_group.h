@@ -107,7 +107,8 @@ class ProcessGroup {
 /// MPI from construction to destruction. One per process.
 class MpiSession {
  public:
-  MpiSession();
+  /// `joined`: a launcher waits for this process (is_joined()); otherwise MPI is to start without any help.
+  explicit MpiSession(bool joined = true);
   ~MpiSession();
   MpiSession(const MpiSession&) = delete;
   MpiSession& operator=(const MpiSession&) = delete;
@@ -119,7 +120,7 @@ class MpiSession {
 
  private:
   struct Start {
-    Start();
+    explicit Start(bool joined);
   } start_;  // MPI must be up before the world group is made
   ProcessGroup world_;
 };

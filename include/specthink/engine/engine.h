@@ -80,6 +80,7 @@ class Engine {
     Transformer* transformer = nullptr;         ///< null: there is no such model
     TokenIds eos_ids;                           ///< end a request of this model
     std::int64_t prefill_rows = kPrefillChunk;  ///< of a prefill step at most
+    std::int64_t vocab_size = 0;                ///< as Options::vocab_size, where the models' tokenizers differ
   };
   struct Options {
     std::int64_t vocab_size = 0;  ///< ids from here on are never sampled: what the smaller embedding holds
@@ -100,9 +101,9 @@ class Engine {
   /// The table of the triggers that requests stop at. Workers know nothing of text.
   void install_stop_table(const StopTable& table);
 
-  /// A new sequence of up to `tokens` ids, or none while other sequences hold the room that it needs. Throws
-  /// InternalError for more tokens than capacity().
-  std::optional<int> open(std::int64_t tokens);
+  /// A new sequence of up to `tokens` ids, or none while other sequences hold the room that it needs; of one model
+  /// alone where each has ids of its own. Throws InternalError for more tokens than capacity().
+  std::optional<int> open(std::int64_t tokens, std::optional<Role> alone = {});
 
   /// Gives back what the sequence holds; a request of it that has not ended is dropped.
   void close(int sequence);

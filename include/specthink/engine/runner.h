@@ -15,6 +15,8 @@ struct RunOptions {
   bool speculates = true;  ///< with the engine's proposers; changes no token
   /// Sees every token that is certain to stay, once, in order, as early as it is known.
   std::function<void(TokenId, Origin)> on_token{};
+  /// In its place in mode vllm_p, where ids of two tokenizers follow each other.
+  std::function<void(const TextPiece&)> on_text{};
   /// Asked between requests: true ends the run as interrupted.
   std::function<bool()> interrupted{};
 };

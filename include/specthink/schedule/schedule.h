@@ -61,28 +61,38 @@ struct LogEntry {
   std::optional<std::string> draft_text;  ///< the probe it was asked about
 };
 
+/// Text of one origin.
+struct TextPiece {
+  std::string text;
+  Origin origin = Origin::draft;
+};
+
 struct RunResult {
-  TokenIds ids;                 ///< generated, injected ones and EOS included
+  TokenIds ids;                 ///< generated, injected ones and EOS included; mode vllm_p: each in its writer's ids
   std::vector<Origin> origins;  ///< one per id
   FinishReason finish_reason = FinishReason::length;
   Ledger ledger;
   std::vector<LogEntry> log;
   int num_validations = 0;
   std::vector<Segment> segments;  ///< requests and injections in order, for the trace
-  std::string text;  ///< special tokens skipped; compat original: prompt included, as the original returns it
+  std::string text;  ///< special tokens skipped; of the original loop: prompt included, as the original returns it; in
+                     ///< mode vllm_p with the special tokens
 };
 
 /// What a schedule works on. Tokenizer and triggers must outlive it.
 struct RunSetup {
   ScheduleSettings settings;
-  bool normal_mode = false;              ///< one model alone; needs no tokenizer
-  Role normal_role = Role::target;       ///< which one
-  const Tokenizer* tokenizer = nullptr;  ///< the target's
+  bool normal_mode = false;                    ///< one model alone; needs no tokenizer
+  Role normal_role = Role::target;             ///< which one
+  const Tokenizer* tokenizer = nullptr;        ///< the target's
+  const Tokenizer* draft_tokenizer = nullptr;  ///< mode vllm_p: the draft's own, in whose ids the prompt is
   const StopTable* triggers = nullptr;
   TokenIds eos_ids;                      ///< both models' lists (generation_config.json)
-  std::optional<TokenId> tokenizer_eos;  ///< the target tokenizer's eos_token_id: all that compat original looks for
+  std::optional<TokenId> tokenizer_eos;  ///< eos_token_id of the target's tokenizer (mode vllm_p: of the draft's): all
+                                         ///< that the original loop looks for
   bool ignore_eos = false;
   TokenIds prompt;
+  std::string prompt_text;                  ///< mode vllm_p
   int max_tokens = 0;                       ///< generated tokens at most
   int max_model_len = 0;                    ///< prompt and generated tokens at most, for both models
   std::function<double()> elapsed_seconds;  ///< since the run began; empty: no clock, time_out never passes
@@ -106,14 +116,17 @@ class Schedule {
   virtual std::span<const TokenId> settled_ids() const = 0;
   virtual std::span<const Origin> settled_origins() const = 0;
 
+  /// In mode vllm_p, where ids of different tokenizers follow each other: the text generated so far. Otherwise empty.
+  virtual std::span<const TextPiece> settled_text() const = 0;
+
   /// After the last request. prefilled counts of the ledger are left to the engine's user.
   virtual RunResult result() const = 0;
 };
 
-/// Throws UserError for a mode that does not exist yet.
-void require_mode_exists(Mode mode);
+/// Whether the original's loop runs: with compat original, and in each mode but vllm.
+bool uses_original_loop(const ScheduleSettings& settings);
 
-/// Throws UserError for a mode that does not exist yet and for a prompt that leaves no room in the context.
+/// Throws UserError for a prompt that leaves no room in the context.
 std::unique_ptr<Schedule> make_schedule(RunSetup setup);
 
 }  // namespace specthink::inline schedule

@@ -24,10 +24,10 @@ class ChatTemplate {
     OrderedJson kwargs = OrderedJson::object();  ///< more variables; `enable_thinking` in it takes precedence
   };
 
-  /// `folder`/chat_template.jinja, else `chat_template` of tokenizer_config.json (a string, or a list of named
-  /// templates with one named "default"). bos_token, eos_token and the other named tokens of tokenizer_config.json are
-  /// variables of the template. Throws UserError when there is no template or it uses something that is not supported
-  /// (with the line of the template).
+  /// `folder`/chat_template.jinja or additional_chat_templates/default.jinja, else `chat_template` of
+  /// tokenizer_config.json (a string, or a list or object of named templates with one named "default"). bos_token,
+  /// eos_token and the other tokens that the folder's files name are variables of the template. Throws UserError when
+  /// there is no template or it uses something that is not supported (with the line of the template).
   static ChatTemplate load(const std::filesystem::path& folder);
 
   /// From memory. `variables`, a JSON object, are visible to the template besides messages and the options.

@@ -10,7 +10,8 @@ namespace specthink::inline text {
 
 class IncrementalDetokenizer {
  public:
-  explicit IncrementalDetokenizer(const Tokenizer& tokenizer) : tokenizer_(&tokenizer) {}
+  explicit IncrementalDetokenizer(const Tokenizer& tokenizer)
+      : tokenizer_(&tokenizer), to_strip_(tokenizer.leading_strip()) {}
 
   /// The text that has become complete with this token; special tokens add none. Bytes that can no longer become a
   /// character come out as U+FFFD. The concatenation of all results equals decode(ids, skip_special_tokens = true).
@@ -21,6 +22,7 @@ class IncrementalDetokenizer {
 
  private:
   const Tokenizer* tokenizer_;
+  int to_strip_;  // of what the beginning of a text loses
   std::string pending_;
 };
 

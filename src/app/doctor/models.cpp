@@ -7,6 +7,8 @@
 #include "specthink/model/hub.h"
 #include "specthink/model/memory_plan.h"
 #include "specthink/model/shard_plan.h"
+#include "specthink/text/chat_template.h"
+#include "specthink/text/tokenizer.h"
 
 namespace specthink::inline app::doctor {
 namespace {
@@ -51,6 +53,22 @@ Check check_memory(Role role, const ModelConfig& config, const ModelSettings& se
   return check;
 }
 
+/// What a prompt goes through before a model sees it: found out here rather than when the weights are loaded.
+Check check_text(Role role, const std::filesystem::path& folder) {
+  Check check{std::string(specthink::name_of(role)) + " text", State::ok, "", ""};
+  try {
+    const Tokenizer tokenizer = Tokenizer::load(folder);
+    const OrderedJson messages = OrderedJson::array({{{"role", "user"}, {"content", "What is 2+2?"}}});
+    const std::string prompt = ChatTemplate::load(folder).render(messages, {});
+    check.found = fmt::format("{} tokens in the vocabulary, a short question makes a prompt of {}", tokenizer.size(),
+                              tokenizer.encode(prompt).size());
+  } catch (const Error& error) {
+    check.state = State::error;
+    check.found = error.what();
+  }
+  return check;
+}
+
 }  // namespace
 
 std::vector<Check> check_model(Role role, const std::string& name, const ModelSettings& settings, int models,
@@ -68,12 +86,14 @@ std::vector<Check> check_model(Role role, const std::string& name, const ModelSe
                             static_cast<double>(config.num_parameters()) / 1e9,
                             settings.dummy_weights ? "random weights" : "weights complete"),
                 ""};
-    if (!std::filesystem::exists(folder / "tokenizer.json")) {
+    if (!Tokenizer::is_in(folder)) {
       found.state = State::warning;
       found.found += ", no tokenizer.json";
       found.advice = "without it there is no text, and no thinking schedule: copy it from the original model";
     }
+    const bool has_tokenizer = found.state == State::ok;
     checks.push_back(std::move(found));
+    if (has_tokenizer) checks.push_back(check_text(role, folder));
     checks.push_back(check_memory(role, config, settings, models, machine));
   } catch (const Error& error) {
     checks.push_back({title, State::error, error.what(), ""});

@@ -106,8 +106,8 @@ int EvaluationJob::do_group_runs(WorkSource& source) {
 
 RunSetup EvaluationJob::setup_of(const std::string& message, std::optional<Role> alone) {
   const OrderedJson messages = OrderedJson::array({{{"role", "user"}, {"content", message}}});
-  TokenIds prompt = text_.encode_messages(messages, /*enable_thinking=*/true);
-  models_.check_prompt(prompt);
+  TextSide::Prompt prompt = text_.make_prompt(messages, /*enable_thinking=*/true, alone);
+  models_.check_prompt(prompt.ids, /*answer_tokens=*/1, alone);
   return text_.make_setup(std::move(prompt), alone);
 }
 

@@ -15,10 +15,10 @@
 namespace specthink::inline app {
 namespace {
 
-/// One of the processes that the launcher started prints; the others do not end before it has, as a launcher may end a
-/// job whose first process fails.
-int report_launch(const std::string& problem, const LauncherEnvironment& launcher) {
-  if (launcher_rank(launcher) == 0) {
+/// One of the processes that a launcher joined prints; the others do not end before it has, as a launcher may end a
+/// job whose first process fails. A process that is alone has nobody to speak for it.
+int report_launch(const std::string& problem, const LauncherEnvironment& launcher, bool joined) {
+  if (!joined || launcher_rank(launcher) == 0) {
     report_failure(problem, 0, 1);
   } else {
     std::this_thread::sleep_for(std::chrono::seconds(1));
@@ -30,12 +30,13 @@ int report_launch(const std::string& problem, const LauncherEnvironment& launche
 
 int run_on_ranks(double collective_timeout, const std::function<int(const ProcessGroup&)>& body) {
   const LauncherEnvironment launcher = remember_launcher();
-  if (const auto problem = launch_problem(launcher)) return report_launch(*problem, launcher);
-  const MpiSession mpi;
+  const bool joined = is_joined();
+  if (const auto problem = launch_problem(launcher)) return report_launch(*problem, launcher, joined);
+  const MpiSession mpi(joined);
   const ProcessGroup& world = mpi.world();
   init_logging(world.rank());
   if (const auto problem = world_problem(launcher, world.size(), MpiSession::library_version())) {
-    return world.rank() == 0 ? report_launch(*problem, launcher) : kExitEnvironment;
+    return world.rank() == 0 ? report_launch(*problem, launcher, joined) : kExitEnvironment;
   }
   const StopSignals signals(world.stop_flag());
   try {

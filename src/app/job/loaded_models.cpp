@@ -85,17 +85,19 @@ void LoadedModels::divide_memory() {
   if (draft_) draft_->utilization = shares[1];
 }
 
-void LoadedModels::check_prompt(std::span<const TokenId> ids) const {
+void LoadedModels::check_prompt(std::span<const TokenId> ids, std::int64_t answer_tokens,
+                                std::optional<Role> alone) const {
   if (ids.empty()) throw UserError("the prompt is empty");
   const auto context = context_limit();
-  if (static_cast<std::int64_t>(ids.size()) >= context) {
+  if (static_cast<std::int64_t>(ids.size()) + answer_tokens > context) {
     throw UserError(
         "the prompt has {} tokens, but the context is {} (the smaller of --max-model-len and the models' "
         "max_position_embeddings): shorten it",
         ids.size(), context);
   }
   std::int64_t limit = target_.config.vocab_size;
-  if (draft_) limit = std::min(limit, draft_->config.vocab_size);
+  if (draft_ && !have_own_ids()) limit = std::min(limit, draft_->config.vocab_size);
+  if (draft_ && have_own_ids() && alone != Role::target) limit = draft_->config.vocab_size;  // the draft begins
   for (const TokenId id : ids) {
     if (id < 0 || id >= limit)
       throw UserError("token id {} is outside the vocabulary: expected 0 to {}", id, limit - 1);
@@ -207,7 +209,8 @@ void LoadedModels::load() {
   if (const char* interval = std::getenv("SPECTHINK_CHECK_INTERVAL"))
     options.check_interval = std::max(1, std::atoi(interval));
   const auto engine_model = [this](const ModelFiles& model) {
-    return Engine::Model{model.transformer.get(), model.config.eos_ids, prefill_rows(model)};
+    return Engine::Model{model.transformer.get(), model.config.eos_ids, prefill_rows(model),
+                         have_own_ids() ? model.config.vocab_size : 0};
   };
   const Engine::Model draft = draft_ ? engine_model(*draft_) : Engine::Model{};
   engine_ = std::make_unique<Engine>(group_, *collectives_, engine_model(target_), draft, options);

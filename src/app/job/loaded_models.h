@@ -59,8 +59,9 @@ class LoadedModels {
   const std::filesystem::path& target_folder() const { return target_.folder; }
   const std::filesystem::path& draft_folder() const { return draft_.value().folder; }
 
-  /// Throws UserError for a prompt that is empty, does not fit the context or has ids outside the vocabulary.
-  void check_prompt(std::span<const TokenId> ids) const;
+  /// Throws UserError for a prompt that is empty, leaves no room for `answer_tokens` in the context or has ids outside
+  /// the vocabulary. `alone`: the only model that reads it, as in TextSide::make_setup().
+  void check_prompt(std::span<const TokenId> ids, std::int64_t answer_tokens = 1, std::optional<Role> alone = {}) const;
 
  private:
   struct ModelFiles {
@@ -75,6 +76,7 @@ class LoadedModels {
   ModelFiles find_model(Role role, const std::string& name) const;
   void divide_memory();
   int drive_group(const std::function<int()>& root);
+  bool have_own_ids() const { return settings_.schedule.mode == Mode::vllm_p; }  // each model its tokenizer's
   double wait_limit_seconds() const;
   std::int64_t prefill_rows(const ModelFiles& model) const;
   PeerSum::Options peer_sum_options() const;

@@ -10,8 +10,10 @@
 namespace specthink::inline app {
 namespace {
 
-bool same_file_content(const std::filesystem::path& a, const std::filesystem::path& b) {
-  return read_file(a) == read_file(b);
+bool same_tokenizer_file(const std::filesystem::path& a, const std::filesystem::path& b) {
+  const auto path = [](const std::filesystem::path& folder) { return folder / "tokenizer.json"; };
+  return std::filesystem::exists(path(a)) && std::filesystem::exists(path(b)) &&
+         read_file(path(a)) == read_file(path(b));
 }
 
 }  // namespace
@@ -62,31 +64,53 @@ OrderedJson TextSide::with_prompts(OrderedJson messages) const {
 void TextSide::load() {
   const std::filesystem::path& target = models_.target_folder();
   const bool has_draft = models_.has_draft();
-  if (has_draft) require_mode_exists(settings_.schedule.mode);
-  if (!std::filesystem::exists(target / "tokenizer.json")) {
+  if (!Tokenizer::is_in(target)) {
     if (!has_draft) return;
     throw UserError(
         "{} has no tokenizer.json: the thinking schedule reads the text that the models write; add it, or run the "
-        "target "
-        "alone (--draft none)",
+        "target alone (--draft none)",
         target.string());
   }
   tokenizer_ = Tokenizer::load(target);
-  if (!has_draft) return;
+  if (has_draft) load_draft();
+}
 
+void TextSide::load_draft() {
+  const std::filesystem::path& target = models_.target_folder();
   const std::filesystem::path& draft = models_.draft_folder();
-  if (!same_file_content(target / "tokenizer.json", draft / "tokenizer.json")) {
+  if (settings_.schedule.mode == Mode::vllm_p) {
+    draft_tokenizer_ = Tokenizer::load(draft);
+  } else if (!same_tokenizer_file(target, draft)) {
     const Tokenizer draft_tokenizer = Tokenizer::load(draft);
     const std::string difference = tokenizer_->base_difference(draft_tokenizer);
     if (!difference.empty()) {
-      throw UserError("{} and {} do not share a tokenizer, which mode vllm needs: {}", target.string(), draft.string(),
-                      difference);
+      throw UserError("{} and {} do not share a tokenizer: {}; use `mode: vllm_p`, where they share text",
+                      target.string(), draft.string(), difference);
     }
     if (!tokenizer_->same_added_tokens(draft_tokenizer)) {
       spdlog::warn("target and draft have different added tokens; the target's are used");
     }
   }
-  triggers_.emplace(StopAutomaton(settings_.schedule.trigger_tokens), *tokenizer_);
+  triggers_.emplace(StopAutomaton(settings_.schedule.trigger_tokens), tokenizer_of(Role::draft));
+}
+
+const Tokenizer& TextSide::tokenizer_of(Role role) const {
+  return has_own_tokenizer(role) ? *draft_tokenizer_ : require_tokenizer();
+}
+
+const ChatTemplate& TextSide::template_of(Role role) {
+  const bool own = has_own_tokenizer(role);
+  std::optional<ChatTemplate>& chat_template = templates_[static_cast<std::size_t>(own ? role : Role::target)];
+  if (!chat_template) {
+    chat_template.emplace(ChatTemplate::load(own ? models_.draft_folder() : models_.target_folder()));
+  }
+  return *chat_template;
+}
+
+/// The model that writes alone, or none: the schedule runs.
+std::optional<Role> TextSide::writer_alone(std::optional<Role> alone) const {
+  if (!alone && !models_.has_draft()) return Role::target;
+  return alone;
 }
 
 const Tokenizer& TextSide::require_tokenizer() const {
@@ -97,33 +121,50 @@ const Tokenizer& TextSide::require_tokenizer() const {
   return *tokenizer_;
 }
 
-TokenIds TextSide::encode_messages(const OrderedJson& messages, bool enable_thinking) {
-  const Tokenizer& tokenizer = require_tokenizer();
-  if (!chat_template_) chat_template_.emplace(ChatTemplate::load(models_.target_folder()));
-  const ChatTemplate::Options options{.add_generation_prompt = true,
+TextSide::Prompt TextSide::make_prompt(const OrderedJson& messages, bool enable_thinking, std::optional<Role> alone) {
+  const std::optional<Role> writer = writer_alone(alone);
+  const Mode mode = settings_.schedule.mode;
+  const Role reader = writer.value_or(mode == Mode::vllm_p ? Role::draft : Role::target);
+  // As the original: where the models do not share ids in whole requests, its prompts do not begin the answer.
+  const ChatTemplate::Options options{.add_generation_prompt = writer || mode == Mode::vllm,
                                       .enable_thinking = enable_thinking && settings_.generate.thinking,
                                       .kwargs = kwargs_};
-  return tokenizer.encode(chat_template_->render(with_prompts(messages), options));
+  Prompt prompt;
+  prompt.text = template_of(reader).render(with_prompts(messages), options);
+  prompt.ids = tokenizer_of(reader).encode(prompt.text);
+  return prompt;
+}
+
+TextSide::Prompt TextSide::make_prompt(TokenIds ids) const {
+  Prompt prompt;
+  if (draft_tokenizer_) prompt.text = draft_tokenizer_->decode(ids);
+  prompt.ids = std::move(ids);
+  return prompt;
 }
 
 void TextSide::install_triggers(Engine& engine) const {
   if (triggers_) engine.install_stop_table(*triggers_);
 }
 
-RunSetup TextSide::make_setup(TokenIds prompt, std::optional<Role> alone) const {
+RunSetup TextSide::make_setup(Prompt prompt, std::optional<Role> alone) const {
+  const std::optional<Role> writer = writer_alone(alone);
   RunSetup setup;
   setup.settings = settings_.schedule;
-  setup.normal_mode = alone.has_value() || !models_.has_draft();
-  setup.normal_role = alone.value_or(Role::target);
-  setup.tokenizer = tokenizer();
+  setup.normal_mode = writer.has_value();
+  setup.normal_role = writer.value_or(Role::target);
+  setup.tokenizer = writer && has_own_tokenizer(*writer) ? &*draft_tokenizer_ : tokenizer();
+  setup.draft_tokenizer = draft_tokenizer_ ? &*draft_tokenizer_ : nullptr;
   setup.triggers = triggers_ ? &*triggers_ : nullptr;
   setup.eos_ids = models_.target_config().eos_ids;
   if (const ModelConfig* draft = models_.draft_config()) {
     setup.eos_ids.insert(setup.eos_ids.end(), draft->eos_ids.begin(), draft->eos_ids.end());
   }
-  if (tokenizer_) setup.tokenizer_eos = tokenizer_->eos_token_id();
+  if (const Tokenizer* speaker = draft_tokenizer_ ? &*draft_tokenizer_ : tokenizer()) {
+    setup.tokenizer_eos = speaker->eos_token_id();
+  }
   setup.ignore_eos = settings_.sampling.ignore_eos;
-  setup.prompt = std::move(prompt);
+  setup.prompt = std::move(prompt.ids);
+  setup.prompt_text = std::move(prompt.text);
   setup.max_tokens = settings_.max_tokens;
   setup.max_model_len = static_cast<int>(models_.context_limit());
   return setup;

@@ -1,6 +1,7 @@
 // The side of a job that knows text: tokenizer, chat template and triggers. On rank 0 of a group.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 
@@ -17,33 +18,50 @@ namespace specthink::inline app {
 class TextSide {
  public:
   /// Reads the tokenizer on rank 0 of the group that holds the models; elsewhere there is no text. A draft needs a
-  /// tokenizer, and one that writes as the target's does: throws UserError otherwise. Collective over the world.
+  /// tokenizer, and one that writes as the target's does, but in mode vllm_p: throws UserError otherwise. Collective
+  /// over the world.
   /// `models` and `settings` must outlive this.
   TextSide(const ProcessGroup& world, const LoadedModels& models, const Settings& settings);
 
   const Tokenizer* tokenizer() const { return tokenizer_ ? &*tokenizer_ : nullptr; }  ///< null: the folder has none
   const Tokenizer& require_tokenizer() const;                                         ///< throws UserError
 
-  /// Ids of a prompt: the chat template over `messages`, encoded, with the system prompt, user template and variables
-  /// of the template that the settings name. A system message of `messages` itself stays alone.
-  TokenIds encode_messages(const OrderedJson& messages, bool enable_thinking);
+  /// A prompt as the model that writes first reads it.
+  struct Prompt {
+    TokenIds ids;
+    std::string text;  ///< of mode vllm_p
+  };
+
+  /// The chat template over `messages`, encoded, with the system prompt, user template and variables of the template
+  /// that the settings name; a system message of `messages` itself stays alone. For one model alone or for the
+  /// schedule, as make_setup(). Throws UserError.
+  Prompt make_prompt(const OrderedJson& messages, bool enable_thinking, std::optional<Role> alone = {});
+
+  /// A prompt of given ids.
+  Prompt make_prompt(TokenIds ids) const;
 
   /// Gives the engine the triggers that requests of the schedule stop at.
   void install_triggers(Engine& engine) const;
 
   /// A run over this prompt with the settings; by one model alone, or by the schedule. Without a draft the target is
   /// always alone.
-  RunSetup make_setup(TokenIds prompt, std::optional<Role> alone = {}) const;
+  RunSetup make_setup(Prompt prompt, std::optional<Role> alone = {}) const;
 
  private:
   void load();
   void load_prompts();
   OrderedJson with_prompts(OrderedJson messages) const;
+  void load_draft();
+  std::optional<Role> writer_alone(std::optional<Role> alone) const;
+  bool has_own_tokenizer(Role role) const { return role == Role::draft && draft_tokenizer_.has_value(); }
+  const Tokenizer& tokenizer_of(Role role) const;
+  const ChatTemplate& template_of(Role role);
 
   const LoadedModels& models_;
   const Settings& settings_;
   std::optional<Tokenizer> tokenizer_;
-  std::optional<ChatTemplate> chat_template_;  // read when it is needed first
+  std::optional<Tokenizer> draft_tokenizer_;              // in mode vllm_p
+  std::array<std::optional<ChatTemplate>, 2> templates_;  // by Role; read when they are needed first
   std::optional<StopTable> triggers_;
   ModelPrompts prompts_;
   OrderedJson kwargs_ = OrderedJson::object();  // of the chat template

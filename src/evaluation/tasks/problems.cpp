@@ -21,8 +21,8 @@ Json read_id(const Task& task, const Row& row, std::size_t index) {
   const std::string key = task.id_key.value_or("id");
   if (!task.id_key && !row.contains(key)) return index;
   const Json& id = row.field(key, "its id");
-  if (id.is_string() || id.is_number_integer()) return id;
-  throw UserError("{}: expected a string or an integer in the field '{}' (its id), found {}", row.source(), key,
+  if (id.is_primitive()) return id;  // null too: the id is written as it is, and nothing is looked up by it
+  throw UserError("{}: expected a string, a number or null in the field '{}' (its id), found {}", row.source(), key,
                   excerpt(id));
 }
 

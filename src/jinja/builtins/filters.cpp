@@ -259,11 +259,6 @@ Callee named_function(const CallArguments& args, std::size_t position, std::stri
   return callee;
 }
 
-// None and other false values have no items for select, reject and map.
-Values items_if_true(Runtime& runtime, const Value& value) {
-  return is_true(value) ? items_of(runtime, value) : Values();
-}
-
 Getter mapping(Runtime& runtime, const CallArguments& args) {
   if (!args.all().positional.empty()) {
     return [&runtime, callee = named_function(args, 0, "filter", find_filter)](const Value& item) {
@@ -281,8 +276,8 @@ Getter mapping(Runtime& runtime, const CallArguments& args) {
 }
 
 Value map_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
-  Values items = items_if_true(runtime, self);
-  if (items.empty()) return generator({});
+  if (!is_true(self)) return generator({});  // None and other false values have no items here
+  Values items = items_of(runtime, self);
   const Getter get = mapping(runtime, args);
   for (Value& item : items) {
     runtime.spend(sizeof(Value));
@@ -293,13 +288,14 @@ Value map_filter(Runtime& runtime, const Value& self, const CallArguments& args)
 
 template <bool kKeep, bool kByAttribute>
 Value select_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+  if (!is_true(self)) return generator({});  // whatever the arguments are: the reference looks at them later
   const Values& given = args.all().positional;
   if (kByAttribute && given.empty()) fail("{} needs the name of an attribute", args.callee());
   const Getter get = attribute_getter(runtime, kByAttribute ? &given[0] : nullptr);
   std::optional<Callee> test;
   if (given.size() > kByAttribute) test = named_function(args, kByAttribute, "test", find_test);
   Values result;
-  for (const Value& item : items_if_true(runtime, self)) {
+  for (const Value& item : items_of(runtime, self)) {
     runtime.spend(sizeof(Value));
     const Value value = get(item);
     if (is_true(test ? call_function(runtime, *test->function, value, test->arguments) : value) == kKeep) {

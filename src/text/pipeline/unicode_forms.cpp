@@ -1,4 +1,4 @@
-#include "text/nfc.h"
+#include "text/pipeline/unicode_forms.h"
 
 #include <utf8proc.h>
 
@@ -16,13 +16,18 @@ namespace {
 
 using CodePoints = std::vector<utf8proc_int32_t>;
 
-// Canonical decomposition of one character, appended.
-void decompose(char32_t code, CodePoints& result) {
+bool is_compatible(UnicodeForm form) { return form == UnicodeForm::nfkc || form == UnicodeForm::nfkd; }
+bool composes(UnicodeForm form) { return form == UnicodeForm::nfc || form == UnicodeForm::nfkc; }
+
+// The decomposition of one character, appended.
+void decompose(char32_t code, UnicodeForm form, CodePoints& result) {
   std::array<utf8proc_int32_t, 32> buffer{};
   int last_boundary = 0;
   const utf8proc_ssize_t count =
       utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code), buffer.data(), buffer.size(),
-                              static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE), &last_boundary);
+                              static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE |
+                                                             (is_compatible(form) ? UTF8PROC_COMPAT : 0)),
+                              &last_boundary);
   check(count >= 0 && static_cast<std::size_t>(count) <= buffer.size(), "a character decomposes into at most 32");
   result.insert(result.end(), buffer.begin(), buffer.begin() + count);
 }
@@ -46,12 +51,14 @@ void order_canonically(CodePoints& points) {
 // consonant of Hangul: no consonant itself, but utf8proc (2.8) lets a syllable swallow it.
 bool is_inert(char32_t code) { return code == 0x11A7 || inert_in_reference_nfc(code); }
 
-// Moves what `points` compose to into `result`.
-void flush(CodePoints& points, std::string& result) {
+// Moves `points`, or what they compose to, into `result`.
+void flush(CodePoints& points, UnicodeForm form, std::string& result) {
   order_canonically(points);
-  const utf8proc_ssize_t count =
-      utf8proc_normalize_utf32(points.data(), static_cast<utf8proc_ssize_t>(points.size()),
-                               static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  auto count = static_cast<utf8proc_ssize_t>(points.size());
+  if (composes(form)) {
+    count = utf8proc_normalize_utf32(points.data(), count,
+                                     static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  }
   check(count >= 0, "utf8proc composes valid text");
   for (const auto code : std::span(points).first(static_cast<std::size_t>(count))) {
     append_utf8(result, static_cast<char32_t>(code));
@@ -59,29 +66,31 @@ void flush(CodePoints& points, std::string& result) {
   points.clear();
 }
 
-// Characters below U+0300 are their own NFC and take part in nothing, unless a combining mark follows.
-bool is_trivial(std::string_view text) {
-  return std::ranges::all_of(text, [](char byte) { return static_cast<unsigned char>(byte) < 0xCC; });
+// ASCII is its own form in each; below U+0300 characters are their own NFC and take part in nothing, unless a combining
+// mark follows.
+bool is_trivial(std::string_view text, UnicodeForm form) {
+  const unsigned char first_special = form == UnicodeForm::nfc ? 0xCC : 0x80;
+  return std::ranges::all_of(text, [&](char byte) { return static_cast<unsigned char>(byte) < first_special; });
 }
 
 }  // namespace
 
-std::string normalize_nfc(std::string_view text) {
-  if (is_trivial(text)) return std::string(text);
+std::string normalize(std::string_view text, UnicodeForm form) {
+  if (is_trivial(text, form)) return std::string(text);
   std::string result;
   result.reserve(text.size());
   CodePoints points;
   while (!text.empty()) {
     const Utf8Char character = next_utf8(text);
     if (is_inert(character.code)) {
-      flush(points, result);
+      flush(points, form, result);
       append_utf8(result, character.code);
     } else {
-      decompose(character.code, points);
+      decompose(character.code, form, points);
     }
     text.remove_prefix(character.length);
   }
-  flush(points, result);
+  flush(points, form, result);
   return result;
 }
 
