@@ -328,7 +328,7 @@ std::vector<double> NumberList::read(const YamlValue& value, const Location& loc
   if (list.kind != Kind::list || list.items.empty()) location.fail(expected, value);
   std::vector<double> numbers;
   for (const YamlValue& item : list.items) {
-    const std::optional<double> number = parse_number<double>(item);
+    const std::optional<double> number = parse_number<double>(item, location);
     if (!number || !(*number >= 0 && *number <= 1e6)) location.fail(expected, item);
     if (std::find(numbers.begin(), numbers.end(), *number) != numbers.end()) {
       throw UserError("{}: {} is given twice", location.subject(), *number);
