@@ -76,6 +76,7 @@ void Engine::run_requests(Role role, std::span<const RowWork> works) {
 /// Proposes with the noise of the request that it proposes for.
 DraftProposer Engine::draft_proposer(Role role, const RowWork& work) const {
   if (role == Role::draft || !draft_ || !options_.speculation.draft || !work.speculates) return {};
+  if (state_of(role).model.vocab_size > 0) return {};  // the draft's ids mean other tokens
   StepRequest request;
   if (!work.ignore_eos) request.eos_ids = state_of(role).model.eos_ids;
   request.sampling = {work.sampling, work.draw, work.purpose, options_.vocab_size};

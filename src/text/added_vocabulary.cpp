@@ -90,33 +90,31 @@ AddedVocabulary::AddedVocabulary(const std::optional<JsonView>& list, const Adde
     }
   }
 
-  std::vector<AddedToken> wanted;
-  for (const AddedToken& token : more.declared) {
-    if (!is_known(token)) wanted.push_back(token);
-  }
-  const auto is_there = [&](const AddedToken& token) {
-    return ids_.contains(token.content) ||
-           std::ranges::any_of(wanted, [&](const AddedToken& other) { return other.content == token.content; });
-  };
-  const auto is_named = [&](const AddedToken& token) {
-    return std::ranges::any_of(more.named, [&](const AddedToken& other) { return other.content == token.content; });
-  };
-  for (const AddedToken& token : more.named) {
-    if (!is_there(token)) wanted.push_back(token);
-  }
-  for (AddedToken& token : wanted) {
-    token.special |= is_named(token);
-    if (!token.content.empty()) add(std::move(token), model, normalize);
-  }
+  add_more(more, model, normalize);
   for (const auto& [id, token] : tokens_) (token.normalized ? normalized_ : original_).insert(token.matched, id);
 }
 
-bool AddedVocabulary::is_known(const AddedToken& token) const {
-  const auto known = id(token.content);
-  if (!known) return false;
-  AddedToken same = token;
-  same.matched = tokens_.at(*known).matched;
-  return same == tokens_.at(*known);
+void AddedVocabulary::add_more(const AddedTokenList& more, const BpeModel& model, const Normalize& normalize) {
+  using Named = AddedTokenList::Named;
+  const auto is_declared = [&](const std::string& content) {
+    return ids_.contains(content) ||
+           std::ranges::find(more.declared, content, &AddedToken::content) != more.declared.end();
+  };
+  // One that is written twice with other flags is added twice, and the later counts.
+  std::vector<Named> missing;
+  for (const std::vector<Named>* list : {&more.named, &more.further}) {
+    for (const Named& named : *list) {
+      const bool is_there = is_declared(named.token.content) || std::ranges::find(missing, named) != missing.end();
+      if (!is_there) missing.push_back(named);
+    }
+  }
+  std::vector<AddedToken> wanted = more.declared;
+  for (const Named& named : missing) wanted.push_back(named.token);
+  for (AddedToken& token : wanted) {
+    token.special |=
+        std::ranges::any_of(more.named, [&](const Named& named) { return named.token.content == token.content; });
+    if (!token.content.empty()) add(std::move(token), model, normalize);
+  }
 }
 
 TokenId AddedVocabulary::next_id(const BpeModel& model) const {

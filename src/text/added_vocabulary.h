@@ -56,8 +56,15 @@ class StringTrie {
 
 /// What a folder's other files say of added tokens, as transformers puts it on top of tokenizer.json.
 struct AddedTokenList {
+  struct Named {
+    AddedToken token;
+    bool is_text = false;  ///< written without flags
+
+    bool operator==(const Named&) const = default;
+  };
   std::vector<AddedToken> declared;  ///< of added_tokens_decoder or added_tokens.json, in the order of their ids
-  std::vector<AddedToken> named;     ///< bos_token and the others, then further special tokens
+  std::vector<Named> named;          ///< bos_token and the others
+  std::vector<Named> further;        ///< special tokens without a name
 };
 
 class AddedVocabulary {
@@ -72,7 +79,8 @@ class AddedVocabulary {
 
   /// `tokens` is the "added_tokens" list. As in the reference, a token that the model has keeps the model's id and the
   /// others are numbered from the vocabulary's size on; a file that states other ids is warned about. Of `more`, tokens
-  /// that are declared replace those of the list where they differ, and named ones come on top where they are missing.
+  /// that are declared replace those of the list, and special ones come on top where they are missing; a token with a
+  /// name is special.
   /// Throws UserError.
   AddedVocabulary(const std::optional<JsonView>& tokens, const AddedTokenList& more, const BpeModel& model,
                   const Normalize& normalize);
@@ -90,7 +98,7 @@ class AddedVocabulary {
   /// Returns the id.
   TokenId add(AddedToken token, const BpeModel& model, const Normalize& normalize, const JsonView* place = nullptr);
   TokenId next_id(const BpeModel& model) const;
-  bool is_known(const AddedToken& token) const;
+  void add_more(const AddedTokenList& more, const BpeModel& model, const Normalize& normalize);
 
   std::unordered_map<std::string, TokenId> ids_;
   std::unordered_map<TokenId, AddedToken> tokens_;

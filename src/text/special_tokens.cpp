@@ -16,19 +16,35 @@ constexpr std::array<std::string_view, 7> kNames{"bos_token", "eos_token", "unk_
 
 bool is_standard(std::string_view name) { return std::ranges::find(kNames, name) != kNames.end(); }
 
-AddedToken special(std::string content) {
-  AddedToken token;
-  token.content = std::move(content);
-  token.special = true;
-  return token;
-}
+using Named = AddedTokenList::Named;
 
 // A token is written as its text, or as an object with its flags.
-std::optional<AddedToken> read_token(const OrderedJson& value, const std::string& file, const std::string& key) {
-  if (value.is_string()) return special(value.get<std::string>());
+std::optional<Named> read_token(const OrderedJson& value, const std::string& file, const std::string& key) {
+  if (value.is_string()) {
+    Named named;
+    named.token.content = value.get<std::string>();
+    named.token.special = true;
+    named.is_text = true;
+    return named;
+  }
   if (!value.is_object() || !value.contains("content") || !value["content"].is_string()) return std::nullopt;
   const Json copy = value;
-  return read_added_token(JsonView(copy, file, key));
+  return Named{read_added_token(JsonView(copy, file, key)), false};
+}
+
+// A token of tokenizer.json, which is checked where that file is read.
+AddedToken read_checked_elsewhere(const Json& json) {
+  const auto flag = [&](const char* name) {
+    return json.contains(name) && json[name].is_boolean() && json[name].get<bool>();
+  };
+  AddedToken token;
+  if (json.contains("content") && json["content"].is_string()) token.content = json["content"].get<std::string>();
+  token.single_word = flag("single_word");
+  token.lstrip = flag("lstrip");
+  token.rstrip = flag("rstrip");
+  token.normalized = flag("normalized");
+  token.special = flag("special");
+  return token;
 }
 
 class Reader {
@@ -47,14 +63,14 @@ class Reader {
     for (const auto& [id, token] : declared_) result.added.declared.push_back(token);
     for (const std::string_view name : kNames) add_named(std::string(name), result);
     for (const std::string& name : further_names_) add_named(name, result);
-    for (const AddedToken& token : further_) result.added.named.push_back(token);
+    result.added.further = further_;
     return result;
   }
 
  private:
   std::string file(const char* name) const { return files_.folder + name; }
 
-  void set(const std::string& name, AddedToken token) {
+  void set(const std::string& name, Named token) {
     if (!is_standard(name) && std::ranges::find(further_names_, name) == further_names_.end()) {
       further_names_.push_back(name);
     }
@@ -64,13 +80,8 @@ class Reader {
   void add_named(const std::string& name, SpecialTokens& result) const {
     const auto entry = named_.find(name);
     if (entry == named_.end()) return;
-    // A declared token keeps its flags.
-    AddedToken token = entry->second;
-    for (const auto& [id, declared] : declared_) {
-      if (declared.content == token.content) token = declared;
-    }
-    result.named.emplace_back(name, token.content);
-    result.added.named.push_back(std::move(token));
+    result.named.emplace_back(name, entry->second.token.content);
+    result.added.named.push_back(entry->second);
   }
 
   // A list of further special tokens, or a map that names them.
@@ -100,6 +111,8 @@ class Reader {
       const auto entry = config.find(key);
       if (entry != config.end() && entry->is_structured()) read_further(*entry, source, key);
     }
+    listed_in_config_ = further_.size();
+    has_list_ = (extra != config.end() && extra->is_array()) || config.contains("additional_special_tokens");
   }
 
   void read_declared(const OrderedJson& decoder) {
@@ -117,13 +130,14 @@ class Reader {
             "{}: added_tokens_decoder: expected ids, each with an object that has a content, found '{}': {}", source,
             key, excerpt(Json(value)));
       }
-      declared_[id] = *token;
+      declared_[id] = token->token;
     }
   }
 
   void read_special_tokens_map() {
     const std::string source = file("special_tokens_map.json");
     for (const auto& [name, value] : files_.special_tokens_map.items()) {
+      if (name == "additional_special_tokens" && has_list_) continue;
       if (value.is_array() || name == "extra_special_tokens") {
         if (value.is_structured()) read_further(value, source, name);
         continue;
@@ -131,7 +145,7 @@ class Reader {
       if (value.is_null()) named_.erase(name);
       auto token = read_token(value, source, name);
       if (!token) continue;
-      token->special = true;
+      token->token.special = true;
       if (is_standard(name) || name.ends_with("_token")) set(name, *token);
     }
   }
@@ -144,9 +158,7 @@ class Reader {
       }
       AddedToken token;
       token.content = content;
-      const auto has_content = [&](const auto& entry) { return entry.second.content == content; };
-      token.special = std::ranges::any_of(named_, has_content) ||
-                      std::ranges::any_of(further_, [&](const AddedToken& other) { return other.content == content; });
+      token.special = counts_as_special(content);
       token.normalized = !token.special;
       declared_[id.get<int>()] = std::move(token);
     }
@@ -155,17 +167,26 @@ class Reader {
     if (list == files_.tokenizer->end() || !list->is_array()) return;
     // What tokenizer.json has under the same id counts.
     for (const Json& token : *list) {
-      if (token.is_object() && token.contains("id") && token["id"].is_number_integer()) {
-        declared_.erase(token["id"].get<int>());
-      }
+      const bool has_id = token.is_object() && token.contains("id") && token["id"].is_number_integer();
+      if (has_id) declared_[token["id"].get<int>()] = read_checked_elsewhere(token);
     }
+  }
+
+  // Of added_tokens.json: standard names, and what tokenizer_config.json lists.
+  bool counts_as_special(const std::string& content) const {
+    const auto is_it = [&](const Named& named) { return named.token.content == content; };
+    return std::ranges::any_of(named_,
+                               [&](const auto& entry) { return is_standard(entry.first) && is_it(entry.second); }) ||
+           std::any_of(further_.begin(), further_.begin() + static_cast<std::ptrdiff_t>(listed_in_config_), is_it);
   }
 
   const SpecialTokenFiles& files_;
   std::map<int, AddedToken> declared_;  // by the id that the file states
-  std::map<std::string, AddedToken> named_;
+  std::map<std::string, Named> named_;
   std::vector<std::string> further_names_;  // of named_, those that are not standard, in order
-  std::vector<AddedToken> further_;
+  std::vector<Named> further_;
+  std::size_t listed_in_config_ = 0;  // of further_
+  bool has_list_ = false;             // of further tokens, in tokenizer_config.json
 };
 
 }  // namespace
