@@ -16,7 +16,7 @@ machine() {  # NAME TOOL...
   build_dir="$fake/a build"  # a folder that is not there yet
   mkdir -p "$fake/bin/packages"
   local command
-  for command in bash cat dirname env grep ln mkdir readlink rm sed sort tail touch; do
+  for command in bash cat cp dirname env grep ln mkdir readlink rm sed sort tail touch; do
     ln -s "$(command -v "$command")" "$fake/bin/$command"
   done
   for command in dpkg-query apt-get id nproc ldd mpirun "$@"; do ln -s "$fake_tool" "$fake/bin/$command"; done
@@ -95,6 +95,14 @@ launch setup.sh packages
 expect "packages alone: torch is not looked for" not_called "^\(python3\|cmake\)"
 launch setup.sh program tests
 expect "an unknown step is refused" failed_saying "unknown step 'program tests'"
+
+launch setup.sh eval
+expect "evaluations: it succeeds" succeeded
+expect "evaluations: math-verify and datasets get an environment of their own" called "^python3 -m pip install .*math-verify.*datasets"
+expect "evaluations: what starts math-verify is beside them" test -f "$build_dir/eval/math_verify_helper.py"
+expect "evaluations: nothing is built" not_called "^cmake"
+launch setup.sh eval
+expect "evaluations: a second run installs nothing" not_called "pip install"
 
 touch "$fake/cmake_fails"
 launch setup.sh

@@ -99,6 +99,8 @@ TEST(chat_template, variables) {
       "{{ bos_token is defined }}";
   EXPECT_EQ(render(source, user("hi"), {.add_generation_prompt = true, .enable_thinking = false}),
             "True False True True False");
+  EXPECT_EQ(render(source, user("hi"), {.kwargs = {{"enable_thinking", false}, {"bos_token", "b"}}}),
+            "True False True True True");
   const ChatTemplate with_token =
       ChatTemplate::parse("{{ bos_token }}{{ n + 1 }}", {{"bos_token", "<s>"}, {"n", 2}}, "t");
   EXPECT_EQ(with_token.render(user("hi"), {}), "<s>3");

@@ -107,6 +107,26 @@ std::string_view from_value(std::string_view content) {
   return content.substr(value > 0 && content[value - 1] == '-' ? value - 1 : value);
 }
 
+// `12, because ...`, `12 since ...`, `12 (see above)` say 12.
+std::string_view without_clause(std::string_view content) {
+  for (std::size_t i = 1; i + 1 < content.size(); ++i) {
+    if (content[i] != ' ' && content[i] != ',') continue;
+    std::string_view rest = content.substr(i + 1);
+    const bool begins_part = content[i] == ',' || rest[0] == '(';
+    while (!rest.empty() && (rest[0] == ' ' || rest[0] == '(')) rest.remove_prefix(1);
+    std::size_t end = 0;
+    while (end < rest.size() && rest[end] >= 'a' && rest[end] <= 'z') ++end;
+    const std::string_view word = rest.substr(0, end);
+    const bool ends_word = end == rest.size() || rest[end] == ' ';
+    const bool joins = word == "and" || word == "or" || word == "mod" || !command_of_word(word).empty();
+    if (begins_part && ends_word && word.size() >= 3 && !joins) return content.substr(0, i);
+    for (const std::string_view conjunction : {"because", "since", "which", "where", "when", "if", "as", "so"}) {
+      if (word == conjunction && ends_word) return content.substr(0, i);
+    }
+  }
+  return content;
+}
+
 std::string_view trim(std::string_view text) {
   constexpr std::string_view kAround = " \t\r\n.,;";
   const std::size_t begin = text.find_first_not_of(" \t\r\n");
@@ -127,7 +147,7 @@ std::optional<std::string> last_statement(std::string_view text) {
   std::optional<std::string> last;
   const auto consider = [&](std::string_view behind) {
     const std::string_view sentence = first_sentence(without_filler(behind, kFiller).substr(0, kMaxContent));
-    const std::string_view content = trim(from_value(trim(sentence)));
+    const std::string_view content = trim(without_clause(from_value(trim(sentence))));
     if (!content.empty()) last = std::string(content);
   };
   for (std::size_t i = 0; i < text.size(); ++i) {

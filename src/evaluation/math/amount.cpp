@@ -1,6 +1,7 @@
 #include "evaluation/math/amount.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "evaluation/math/exact.h"
@@ -35,11 +36,18 @@ class Splitter {
       }
       case NodeKind::product: {
         std::vector<Node> factors;
+        std::string phrase;  // words one after the other: miles per hour
         for (const Node& child : node.children) {
+          if (child.kind == NodeKind::word) {
+            phrase += " " + child.name;
+            continue;
+          }
+          add_words(std::exchange(phrase, ""), exponent);
           std::optional<Node> factor;
           if (!split(child, exponent, factor)) return false;
           if (factor) factors.push_back(std::move(*factor));
         }
+        add_words(phrase, exponent);
         if (factors.size() == 1) value = std::move(factors[0]);
         if (factors.size() > 1) value = make_node(NodeKind::product, std::move(factors));
         return true;

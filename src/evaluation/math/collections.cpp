@@ -14,7 +14,7 @@
 namespace specthink::inline evaluation {
 namespace {
 
-constexpr std::size_t kMaxElements = 200;
+constexpr std::size_t kMaxElements = 60;
 
 bool has_plus_minus(const Node& node) {
   return node.kind == NodeKind::plus_minus || std::any_of(node.children.begin(), node.children.end(), has_plus_minus);

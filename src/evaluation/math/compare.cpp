@@ -93,12 +93,8 @@ Same same_value(const Node& given, const Node& known) {
     if (same == Same::yes || given.name != "=" || known.name != "=") {
       if (same == Same::yes || (given.name != "in" && given.name != "approx")) return same;
     }
-    if (same == Same::no && !is_collection(given) && name_before(given).empty() && name_before(known).empty()) {
-      const auto a = stated_value(given);
-      const auto b = stated_value(known);
-      return a && b ? same_value(*a, *b) : same;
-    }
-    if (!name_before(given).empty() && !name_before(known).empty() && same == Same::no) return same;
+    if (same != Same::no || !has_simple_name(given) || !has_simple_name(known)) return same;
+    if (!name_before(given).empty() && !name_before(known).empty()) return same;
   }
   const auto a = stated_value(given);
   const auto b = stated_value(known);

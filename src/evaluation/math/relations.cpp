@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "evaluation/math/exact.h"
 #include "evaluation/math/numeric.h"
 
 namespace specthink::inline evaluation {
@@ -73,6 +74,24 @@ bool names_differ(const Node& a, const Node& b) {
          b.name.size() == 1 && (a.name[0] | 0x20) != (b.name[0] | 0x20);
 }
 
+// A name that says what is computed, in contrast to an expression: `x`, `f(x)`, `(a, b)`, words.
+bool is_simple_name(const Node& node) {
+  constexpr std::string_view kFunctions = "fghFGHPEy";
+  switch (node.kind) {
+    case NodeKind::symbol:
+    case NodeKind::word:
+    case NodeKind::tuple:
+      return true;
+    case NodeKind::product: {
+      const Node& first = node.children[0];
+      return first.kind == NodeKind::word ||
+             (first.kind == NodeKind::symbol && kFunctions.find(first.name[0]) != std::string_view::npos);
+    }
+    default:
+      return false;
+  }
+}
+
 // `value = name` as `name = value`.
 Node name_first(const Node& node) {
   if (is_chain(node) || is_name(node.children[0]) || !is_name(node.children[1])) return node;
@@ -86,7 +105,10 @@ std::optional<Node> stated_value(const Node& node) {
   const Node& left = node.children[0];
   const Node& right = node.children[1];
   if (node.name == "in" || node.name == ":") return is_name(left) ? std::optional(right) : std::nullopt;
-  if (node.name == "approx") return is_name(left) ? std::optional(right) : stated_value(left);
+  if (node.name == "approx") {
+    const bool left_is_rounded = decimal_literal(left) && !decimal_literal(right);
+    return is_name(left) || left_is_rounded ? std::optional(right) : stated_value(left);
+  }
   if (node.name != "=") return std::nullopt;
   if (is_chain(node)) {
     const Node& before = left;
@@ -98,6 +120,10 @@ std::optional<Node> stated_value(const Node& node) {
     return names_value ? right : left;
   }
   return is_name(right) && right.kind == NodeKind::symbol ? std::optional(left) : std::nullopt;
+}
+
+bool has_simple_name(const Node& node) {
+  return is_relation(node, "=") && !is_chain(node) && is_simple_name(name_first(node).children[0]);
 }
 
 std::string name_before(const Node& node) {

@@ -15,6 +15,9 @@ std::optional<Node> stated_value(const Node& node);
 /// The name before a value, with which parts of a list are told apart; empty: none.
 std::string name_before(const Node& node);
 
+/// True for `x = ...`, `f(x) = ...` and the like, where the name does not count.
+bool has_simple_name(const Node& node);
+
 /// An inequality of one variable between constants as the interval that it describes.
 std::optional<Node> as_interval(const Node& node);
 

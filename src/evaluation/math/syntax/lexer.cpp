@@ -1,6 +1,7 @@
 #include "evaluation/math/syntax/lexer.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 #include "evaluation/letters.h"
@@ -22,6 +23,12 @@ std::string_view trim(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kAround);
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(kAround) - begin + 1);
+}
+
+// Words of a sentence that goes on behind a value: 7 of them.
+bool is_preposition(std::string_view word) {
+  constexpr std::array<std::string_view, 8> kWords{"of", "per", "each", "for", "the", "with", "are", "is"};
+  return std::find(kWords.begin(), kWords.end(), word) != kWords.end();
 }
 
 class Lexer {
@@ -277,11 +284,17 @@ class Lexer {
     std::size_t end = 1;
     while (end < text.size() && is_letter(text[end])) ++end;
     const std::string_view run = text.substr(0, end);
+    const bool behind_words = space_ && !tokens_.empty() && tokens_.back().kind == TokenKind::text;
+    const bool is_times =
+        run == "x" && space_ && follows_value() && text.size() > 2 && text[1] == ' ' && is_digit(text[2]);
     if (run == "or" || run == "and") {
       add(TokenKind::separator, "and");
     } else if (const std::string_view command = run.size() > 1 ? command_of_word(run) : ""; !command.empty()) {
       add(TokenKind::command, command);
-    } else if (in_words || run.size() >= 4 || (run.size() > 1 && follows_value() && !canonical_unit(run).empty())) {
+    } else if (is_times) {
+      add(TokenKind::command, "times");
+    } else if (in_words || behind_words || (follows_value() && is_preposition(run)) || run.size() >= 4 ||
+               (run.size() > 1 && follows_value() && !canonical_unit(run).empty())) {
       add(TokenKind::text, run);
     } else {
       for (const char letter : run) add(TokenKind::letter, std::string_view(&letter, 1));
