@@ -50,8 +50,8 @@ EvalName name_of(const Invocation& invocation, const EvalTask& task, const std::
   name.system = invocation.config_path.empty() ? name_in(invocation.settings.models.target)
                                                : invocation.config_path.filename().string();
   name.task = task.name;
-  name.split = eval.split.value_or("");
-  name.subset = eval.subset.value_or("");
+  name.split = eval.split.value_or(task.task.dataset_split);
+  name.subset = eval.subset.value_or(task.task.dataset_subset);
   name.filter_difficulty = eval.filter_difficulty;
   name.start = eval.start;
   name.end = eval.end;
@@ -60,17 +60,31 @@ EvalName name_of(const Invocation& invocation, const EvalTask& task, const std::
   return name;
 }
 
+ProblemOptions problem_options(const Settings& settings) {
+  const EvalSettings& eval = settings.eval;
+  ProblemOptions options;
+  options.choice_order = settings.evaluation.choice_order;
+  options.seed = settings.sampling.seed;
+  options.first = static_cast<std::size_t>(eval.start);
+  options.split = eval.split;
+  options.subset = eval.subset;
+  options.difficulty = eval.difficulty;
+  options.source = eval.source;
+  options.filter_difficulty = eval.filter_difficulty;
+  options.math_difficulty_lower_bound = eval.math_difficulty_lower_bound;
+  options.math_difficulty_upper_bound = eval.math_difficulty_upper_bound;
+  return options;
+}
+
 EvalTask load_eval_task(const std::string& name, const Settings& settings) {
+  const EvalSettings& eval = settings.eval;
+  if (eval.end >= 0 && eval.end <= eval.start) {
+    throw UserError("--end {}: there is no problem from --start {} on before it", eval.end, eval.start);
+  }
   const fs::path path = find_task(name, settings);
   EvalTask task{.task = load_task(path), .name = lowercase(path.stem().string()), .problems = {}, .stages = {}};
-  task.problems = load_problems(task.task, settings.data_dir, kAllProblems);
-  const auto count = static_cast<int>(task.problems.size());
-  const int end = settings.eval.end < 0 ? count : std::min(settings.eval.end, count);
-  if (settings.eval.start >= end) {
-    throw UserError("{}: no problem from --start {} to --end {}: there are {}", task.name, settings.eval.start,
-                    settings.eval.end, count);
-  }
-  task.problems = {task.problems.begin() + settings.eval.start, task.problems.begin() + end};
+  const std::size_t limit = eval.end < 0 ? kAllProblems : static_cast<std::size_t>(eval.end - eval.start);
+  task.problems = load_problems(task.task, settings.data_dir, limit, problem_options(settings));
   return task;
 }
 
@@ -96,6 +110,7 @@ BenchmarkOptions benchmark_options(const Invocation& invocation, const EvalTask&
   options.how_to_start_anew = "choose another --result-dir";
   options.modes = {settings.models.draft ? RunMode::spec : RunMode::large};
   options.part = settings.bench.part;
+  options.judge = settings.evaluation.judge;
   options.num_runs = static_cast<std::size_t>(samples_of(invocation));
   options.config.config_path = invocation.config_path.string();
   options.config.target_model = settings.models.target;
@@ -215,6 +230,7 @@ int conclude(const Invocation& invocation, const std::vector<EvalTask>& tasks, c
 
 /// --check: no models.
 int check_answers(const Invocation& invocation) {
+  const Judge judge(invocation.settings.evaluation.judge);
   std::vector<Written> files;
   for (const EvalTask& task : load_eval_tasks(invocation.settings)) {
     const std::string stem = eval_file_stem(name_of(invocation, task, temperatures_of(invocation)));
@@ -226,7 +242,7 @@ int check_answers(const Invocation& invocation) {
     const std::string content = read_file(path);
     parse_json(content, path.string());
     OrderedJson document = OrderedJson::parse(content);
-    const std::size_t judged = check_document(document, task.problems, task.task.answer_rule, path.string());
+    const std::size_t judged = check_document(document, task.problems, judge, task.task.answer_rule, path.string());
     spdlog::info("{}: {} answers judged anew", path.string(), judged);
     fs::create_directories(path.parent_path() / "metrics");
     files.push_back(write_files(invocation, task, document));

@@ -23,10 +23,10 @@ void add_eval(TableBuilder& table) {
   table.add(kEval, nothing, {"end", "the place behind the last problem; -1: all of them", "place, from 0"},
             Integer{.min = -1}, -1, kPart, &Part::end);
   const Text name{.name = "NAME"};
-  table.add(kEval, nothing, {"split", "of the data set, for the names of files; without it the task file's"}, name, {},
-            kPart, &Part::split);
-  table.add(kEval, nothing, {"subset", "of the data set, for the names of files; without it the task file's"}, name, {},
-            kPart, &Part::subset);
+  table.add(kEval, nothing,
+            {"split", "of the data set, whose problems are in TASK-SUBSET-SPLIT.jsonl; without it the task file's"},
+            name, {}, kPart, &Part::split);
+  table.add(kEval, nothing, {"subset", "of the data set, as split"}, name, {}, kPart, &Part::subset);
   table.add(kEval, nothing, {"difficulty", "only problems of this difficulty; without it the task file's"}, name, {},
             kPart, &Part::difficulty);
   table.add(kEval, nothing, {"source", "only problems of this source; without it the task file's"}, name, {}, kPart,

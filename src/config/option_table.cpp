@@ -27,8 +27,8 @@ void add_input(TableBuilder& table) {
             kPart, &Part::prompt_ids);
   table.add(kGenerate, tokens, {"messages", "chat as a JSON list of {\"role\", \"content\"}, or @FILE that holds one"},
             Text{.form = Form::text_or_at_path, .name = "JSON|@FILE"}, {}, kPart, &Part::messages);
-  table.add(kGenerate | kBench, tokens, {"thinking", "the chat template lets the model think"}, Boolean{}, true, kPart,
-            &Part::thinking);
+  table.add(kGenerate | kBench | kEval, tokens, {"thinking", "the chat template lets the model think"}, Boolean{}, true,
+            kPart, &Part::thinking);
 }
 
 void add_models(TableBuilder& table) {
@@ -298,14 +298,14 @@ void add_judging(TableBuilder& table) {
   table.begin(Group::judging);
   table.add(kJudge, nothing, {"answers", "JSONL of texts with known answers; without one, stdin is read"},
             Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::answers);
-  table.add(kBench | kJudge | kConfig, nothing,
+  table.add(kBench | kEval | kJudge | kConfig, nothing,
             {"judge",
              "who compares answers: exact is this program, math-verify a helper process (launch/setup.sh eval installs "
              "it), both asks the second for what the first leaves open, where it is installed"},
             Choice<JudgeMode>{
                 {{"exact", JudgeMode::exact}, {"math-verify", JudgeMode::math_verify}, {"both", JudgeMode::both}}},
             JudgeMode::both, kPart, &Part::judge);
-  table.add(kBench | kConfig, tokens,
+  table.add(kBench | kEval | kConfig, tokens,
             {"choice_order",
              "of a question's options: shuffled by question and seed, or with the right one first as in the original"},
             Choice<ChoiceOrder>{{{"shuffled", ChoiceOrder::shuffled}, {"original", ChoiceOrder::original}}},
@@ -315,7 +315,7 @@ void add_judging(TableBuilder& table) {
 void add_prompts(TableBuilder& table) {
   using Part = EvaluationSettings;
   constexpr auto kPart = &Settings::evaluation;
-  constexpr unsigned kPrompted = kGenerate | kBench | kConfig;
+  constexpr unsigned kPrompted = kGenerate | kBench | kEval | kConfig;
   table.begin(Group::prompts);
   table.add(kPrompted, tokens, {"system_prompt", "the system message before the user's, or @FILE that holds it"},
             Text{.form = Form::text_or_at_path, .name = "TEXT|@FILE"}, {}, kPart, &Part::system_prompt);
