@@ -156,11 +156,13 @@ struct Written {
   OrderedJson metrics;
 };
 
-Written write_files(const Invocation& invocation, const EvalTask& task, const OrderedJson& document) {
+Written write_files(const Invocation& invocation, const EvalTask& task, const OrderedJson& document,
+                    const Json& config) {
   const fs::path folder = invocation.settings.eval.result_dir;
   const std::string file = eval_file_stem(name_of(invocation, task, temperatures_of(invocation))) + ".json";
   Written written{task.name, folder / file, folder / "metrics" / file, {}};
   written.metrics = eval_metrics(document, written.results.string());
+  written.metrics["config"] = OrderedJson(config);
   write_file_atomically(written.results, eval_file_text(document));
   write_file_atomically(written.metrics_path, eval_file_text(written.metrics));
   return written;
@@ -222,7 +224,8 @@ int conclude(const Invocation& invocation, const std::vector<EvalTask>& tasks, c
       continue;
     }
     const auto& problems = stages[task.stages.front()].benchmark->problems();
-    files.push_back(write_files(invocation, task, eval_document(task.name, problems, of_task)));
+    files.push_back(write_files(invocation, task, eval_document(task.name, problems, of_task),
+                                stages[task.stages.front()].benchmark->config()));
   }
   print_summary(files, invocation.settings.format);
   return kExitSuccess;
@@ -245,7 +248,7 @@ int check_answers(const Invocation& invocation) {
     const std::size_t judged = check_document(document, task.problems, judge, task.task.answer_rule, path.string());
     spdlog::info("{}: {} answers judged anew", path.string(), judged);
     fs::create_directories(path.parent_path() / "metrics");
-    files.push_back(write_files(invocation, task, document));
+    files.push_back(write_files(invocation, task, document, settings_that_affect(Affects::tokens, invocation)));
   }
   print_summary(files, invocation.settings.format);
   return kExitSuccess;
