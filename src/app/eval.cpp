@@ -50,8 +50,8 @@ EvalName name_of(const Invocation& invocation, const EvalTask& task, const std::
   name.system = invocation.config_path.empty() ? name_in(invocation.settings.models.target)
                                                : invocation.config_path.filename().string();
   name.task = task.name;
-  name.split = eval.split.value_or("");
-  name.subset = eval.subset.value_or("");
+  name.split = eval.split.value_or(task.task.dataset_split);
+  name.subset = eval.subset.value_or(task.task.dataset_subset);
   name.filter_difficulty = eval.filter_difficulty;
   name.start = eval.start;
   name.end = eval.end;
@@ -60,17 +60,31 @@ EvalName name_of(const Invocation& invocation, const EvalTask& task, const std::
   return name;
 }
 
+ProblemOptions problem_options(const Settings& settings) {
+  const EvalSettings& eval = settings.eval;
+  ProblemOptions options;
+  options.choice_order = settings.evaluation.choice_order;
+  options.seed = settings.sampling.seed;
+  options.first = static_cast<std::size_t>(eval.start);
+  options.split = eval.split;
+  options.subset = eval.subset;
+  options.difficulty = eval.difficulty;
+  options.source = eval.source;
+  options.filter_difficulty = eval.filter_difficulty;
+  options.math_difficulty_lower_bound = eval.math_difficulty_lower_bound;
+  options.math_difficulty_upper_bound = eval.math_difficulty_upper_bound;
+  return options;
+}
+
 EvalTask load_eval_task(const std::string& name, const Settings& settings) {
+  const EvalSettings& eval = settings.eval;
+  if (eval.end >= 0 && eval.end <= eval.start) {
+    throw UserError("--end {}: there is no problem from --start {} on before it", eval.end, eval.start);
+  }
   const fs::path path = find_task(name, settings);
   EvalTask task{.task = load_task(path), .name = lowercase(path.stem().string()), .problems = {}, .stages = {}};
-  task.problems = load_problems(task.task, settings.data_dir, kAllProblems);
-  const auto count = static_cast<int>(task.problems.size());
-  const int end = settings.eval.end < 0 ? count : std::min(settings.eval.end, count);
-  if (settings.eval.start >= end) {
-    throw UserError("{}: no problem from --start {} to --end {}: there are {}", task.name, settings.eval.start,
-                    settings.eval.end, count);
-  }
-  task.problems = {task.problems.begin() + settings.eval.start, task.problems.begin() + end};
+  const std::size_t limit = eval.end < 0 ? kAllProblems : static_cast<std::size_t>(eval.end - eval.start);
+  task.problems = load_problems(task.task, settings.data_dir, limit, problem_options(settings));
   return task;
 }
 
@@ -96,6 +110,7 @@ BenchmarkOptions benchmark_options(const Invocation& invocation, const EvalTask&
   options.how_to_start_anew = "choose another --result-dir";
   options.modes = {settings.models.draft ? RunMode::spec : RunMode::large};
   options.part = settings.bench.part;
+  options.judge = settings.evaluation.judge;
   options.num_runs = static_cast<std::size_t>(samples_of(invocation));
   options.config.config_path = invocation.config_path.string();
   options.config.target_model = settings.models.target;
@@ -141,11 +156,13 @@ struct Written {
   OrderedJson metrics;
 };
 
-Written write_files(const Invocation& invocation, const EvalTask& task, const OrderedJson& document) {
+Written write_files(const Invocation& invocation, const EvalTask& task, const OrderedJson& document,
+                    const Json& config) {
   const fs::path folder = invocation.settings.eval.result_dir;
   const std::string file = eval_file_stem(name_of(invocation, task, temperatures_of(invocation))) + ".json";
   Written written{task.name, folder / file, folder / "metrics" / file, {}};
   written.metrics = eval_metrics(document, written.results.string());
+  written.metrics["config"] = OrderedJson(config);
   write_file_atomically(written.results, eval_file_text(document));
   write_file_atomically(written.metrics_path, eval_file_text(written.metrics));
   return written;
@@ -207,7 +224,8 @@ int conclude(const Invocation& invocation, const std::vector<EvalTask>& tasks, c
       continue;
     }
     const auto& problems = stages[task.stages.front()].benchmark->problems();
-    files.push_back(write_files(invocation, task, eval_document(task.name, problems, of_task)));
+    files.push_back(write_files(invocation, task, eval_document(task.name, problems, of_task),
+                                stages[task.stages.front()].benchmark->config()));
   }
   print_summary(files, invocation.settings.format);
   return kExitSuccess;
@@ -215,6 +233,7 @@ int conclude(const Invocation& invocation, const std::vector<EvalTask>& tasks, c
 
 /// --check: no models.
 int check_answers(const Invocation& invocation) {
+  const Judge judge(invocation.settings.evaluation.judge);
   std::vector<Written> files;
   for (const EvalTask& task : load_eval_tasks(invocation.settings)) {
     const std::string stem = eval_file_stem(name_of(invocation, task, temperatures_of(invocation)));
@@ -226,10 +245,10 @@ int check_answers(const Invocation& invocation) {
     const std::string content = read_file(path);
     parse_json(content, path.string());
     OrderedJson document = OrderedJson::parse(content);
-    const std::size_t judged = check_document(document, task.problems, task.task.answer_rule, path.string());
+    const std::size_t judged = check_document(document, task.problems, judge, task.task.answer_rule, path.string());
     spdlog::info("{}: {} answers judged anew", path.string(), judged);
     fs::create_directories(path.parent_path() / "metrics");
-    files.push_back(write_files(invocation, task, document));
+    files.push_back(write_files(invocation, task, document, settings_that_affect(Affects::tokens, invocation)));
   }
   print_summary(files, invocation.settings.format);
   return kExitSuccess;

@@ -71,7 +71,9 @@ std::string default_text(const Type& type, const typename Type::Value& value) {
 
 class TableBuilder;
 
-/// The rows of eval and report.
+/// The rows of evaluation_options.cpp.
+void add_judging(TableBuilder& table);
+void add_prompts(TableBuilder& table);
 void add_eval(TableBuilder& table);
 void add_report(TableBuilder& table);
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <tuple>
 
-#include "config/json_object.h"
 #include "config/option_builder.h"
 #include "specthink/base/strings.h"
 
@@ -27,8 +26,8 @@ void add_input(TableBuilder& table) {
             kPart, &Part::prompt_ids);
   table.add(kGenerate, tokens, {"messages", "chat as a JSON list of {\"role\", \"content\"}, or @FILE that holds one"},
             Text{.form = Form::text_or_at_path, .name = "JSON|@FILE"}, {}, kPart, &Part::messages);
-  table.add(kGenerate | kBench, tokens, {"thinking", "the chat template lets the model think"}, Boolean{}, true, kPart,
-            &Part::thinking);
+  table.add(kGenerate | kBench | kEval, tokens, {"thinking", "the chat template lets the model think"}, Boolean{}, true,
+            kPart, &Part::thinking);
 }
 
 void add_models(TableBuilder& table) {
@@ -290,48 +289,6 @@ void add_tools(TableBuilder& table) {
   table.begin(Group::kernels);
   table.add(kBenchKernels, times, {"ranks", "over which the models are sharded; the first one's part is timed", "GPUs"},
             Integer{}, 2, &Settings::bench_kernels, &BenchKernelsSettings::ranks);
-}
-
-void add_judging(TableBuilder& table) {
-  using Part = EvaluationSettings;
-  constexpr auto kPart = &Settings::evaluation;
-  table.begin(Group::judging);
-  table.add(kJudge, nothing, {"answers", "JSONL of texts with known answers; without one, stdin is read"},
-            Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::answers);
-  table.add(kBench | kJudge | kConfig, nothing,
-            {"judge",
-             "who compares answers: exact is this program, math-verify a helper process (launch/setup.sh eval installs "
-             "it), both asks the second for what the first leaves open, where it is installed"},
-            Choice<JudgeMode>{
-                {{"exact", JudgeMode::exact}, {"math-verify", JudgeMode::math_verify}, {"both", JudgeMode::both}}},
-            JudgeMode::both, kPart, &Part::judge);
-  table.add(kBench | kConfig, tokens,
-            {"choice_order",
-             "of a question's options: shuffled by question and seed, or with the right one first as in the original"},
-            Choice<ChoiceOrder>{{{"shuffled", ChoiceOrder::shuffled}, {"original", ChoiceOrder::original}}},
-            ChoiceOrder::shuffled, kPart, &Part::choice_order);
-}
-
-void add_prompts(TableBuilder& table) {
-  using Part = EvaluationSettings;
-  constexpr auto kPart = &Settings::evaluation;
-  constexpr unsigned kPrompted = kGenerate | kBench | kConfig;
-  table.begin(Group::prompts);
-  table.add(kPrompted, tokens, {"system_prompt", "the system message before the user's, or @FILE that holds it"},
-            Text{.form = Form::text_or_at_path, .name = "TEXT|@FILE"}, {}, kPart, &Part::system_prompt);
-  table.add(kPrompted, tokens, {"system_prompt_template", "a system prompt of model_configs by its name"},
-            Text{.name = "NAME"}, {}, kPart, &Part::system_prompt_template);
-  table.add(
-      kPrompted, tokens,
-      {"model_prompts", "original: system prompt and user template that model_configs has for the target"},
-      Choice<ModelPromptsSource>{{{"none", ModelPromptsSource::none}, {"original", ModelPromptsSource::original}}},
-      ModelPromptsSource::none, kPart, &Part::model_prompts);
-  table.add(kPrompted, nothing,
-            {"model_configs", "the original's prompts by model; without it, model_configs.yaml of data_dir"},
-            Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::model_configs);
-  table.add(kPrompted, tokens,
-            {"chat_template_kwargs", "more variables of the chat template, such as {\"enable_thinking\": false}"},
-            JsonObject{}, {}, kPart, &Part::chat_template_kwargs);
 }
 
 void add_output(TableBuilder& table) {

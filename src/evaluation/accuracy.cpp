@@ -45,7 +45,7 @@ Ways add_answer(const Ways& ways, std::size_t size, std::size_t level, std::size
 
 std::size_t ProblemSamples::count() const { return std::accumulate(wrong.begin(), wrong.end(), right + silent); }
 
-Proportion mean_over_problems(std::span<const double> values, std::size_t samples) {
+Proportion mean_over_problems(std::span<const double> values, std::size_t samples, std::size_t k) {
   Proportion result;
   result.n = samples;
   result.problems = values.size();
@@ -55,7 +55,7 @@ Proportion mean_over_problems(std::span<const double> values, std::size_t sample
   result.mean = std::clamp(std::accumulate(values.begin(), values.end(), 0.0) / problems, 0.0, 1.0);
   result.standard_error = standard_error(values);
   const double variance = result.standard_error * result.standard_error;
-  const double most = std::max(static_cast<double>(samples), problems);
+  const double most = std::max(static_cast<double>(samples) / static_cast<double>(k), problems);
   result.effective_n = variance > 0 ? std::clamp(result.mean * (1 - result.mean) / variance, problems, most) : problems;
   const Interval interval = wilson_interval(result.mean, result.effective_n);
   result.low = interval.low;
@@ -125,7 +125,7 @@ std::vector<ProportionAtK> accuracy_at_k(std::span<const ProblemSamples> problem
       pass.push_back(pass_at_k(problem.count(), problem.right, k));
       majority.push_back(maj_at_k(problem, k));
     }
-    result.push_back({k, mean_over_problems(pass, samples), mean_over_problems(majority, samples)});
+    result.push_back({k, mean_over_problems(pass, samples, k), mean_over_problems(majority, samples, k)});
   }
   return result;
 }

@@ -160,6 +160,12 @@ std::optional<std::vector<RunRecord>> Benchmark::all_records() const {
   return records;
 }
 
+Json Benchmark::config() const {
+  Json config = options_.settings;
+  config.update(plan_.settings);
+  return config;
+}
+
 std::size_t Benchmark::finished() const { return log().records().size(); }
 fs::path Benchmark::log_path() const { return log().path(); }
 fs::path Benchmark::result_path() const { return log().result_path(); }

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "specthink/base/error.h"
-#include "specthink/evaluation/judge.h"
 #include "specthink/evaluation/summary.h"
 #include "specthink/report/ledger.h"
 
@@ -34,8 +33,10 @@ OrderedJson response_json(const RunRecord& record, const std::optional<std::stri
   if (!*record.correct) {
     reason = record.answer ? fmt::format("{} is not {}", *record.answer, gold.value_or("the answer"))
                            : std::string("no answer was found");
+    if (record.extra.value("judge_reason", "") == "not decided") reason += " (not decided)";
   }
   response["reason"] = reason;
+  if (record.extra.contains("judge")) response["judge"] = OrderedJson(record.extra.at("judge"));
   response["answer"] = record.answer ? OrderedJson(*record.answer) : OrderedJson();
   return response;
 }
@@ -180,8 +181,8 @@ OrderedJson eval_metrics(const OrderedJson& document, const std::string& source)
   return metrics;
 }
 
-std::size_t check_document(OrderedJson& document, std::span<const Problem> problems, const AnswerRule& rule,
-                           const std::string& source) {
+std::size_t check_document(OrderedJson& document, std::span<const Problem> problems, const Judge& judge,
+                           const AnswerRule& rule, const std::string& source) {
   std::map<std::string, const Problem*> by_text;
   for (const Problem& problem : problems) by_text.emplace(trimmed(problem.problem), &problem);
   std::size_t judged = 0;
@@ -191,7 +192,7 @@ std::size_t check_document(OrderedJson& document, std::span<const Problem> probl
                     if (found == by_text.end()) return;
                     RunRecord record;
                     record.generated_text = response.at("content").get<std::string>();
-                    judge(record, *found->second, rule);
+                    judge.record(record, *found->second, rule);
                     if (!record.correct) return;
                     response.update(response_json(record, found->second->answer));
                     ++judged;

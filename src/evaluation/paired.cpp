@@ -46,8 +46,8 @@ std::vector<std::int64_t> in_units(std::span<const double> values) {
   return units;
 }
 
-// The estimate of Agresti and Min: a problem of each outcome (both right, both wrong, one of them) counts a half more.
-Interval interval_of(std::span<const double> differences) {
+// The interval of Agresti and Min: a problem of each outcome (both right, both wrong, one of them) counts a half more.
+Interval adjusted_interval(std::span<const double> differences) {
   const double n = static_cast<double>(differences.size()) + 2;
   double sum = 0;
   double squares = 1;
@@ -58,7 +58,7 @@ Interval interval_of(std::span<const double> differences) {
   const double mean = sum / n;
   const double z = boost::math::quantile(boost::math::normal(), 0.975);
   const double half_width = z * std::sqrt(std::max(0.0, squares / n - mean * mean) / n);
-  return {std::max(-1.0, mean - half_width), std::min(1.0, mean + half_width)};
+  return {mean - half_width, mean + half_width};
 }
 
 }  // namespace
@@ -114,9 +114,10 @@ PairedDifference paired_difference(std::span<const ProblemSamples> first, std::s
   }
   result.mean = std::accumulate(differences.begin(), differences.end(), 0.0) / static_cast<double>(differences.size());
   result.standard_error = standard_error(differences);
-  const Interval interval = interval_of(differences);
-  result.low = std::min(interval.low, result.mean);
-  result.high = std::max(interval.high, result.mean);
+  const bool has_spread = result.standard_error > 0 && !single;
+  const Interval interval = has_spread ? mean_interval(differences) : adjusted_interval(differences);
+  result.low = std::max(-1.0, std::min(interval.low, result.mean));
+  result.high = std::min(1.0, std::max(interval.high, result.mean));
   result.is_mcnemar = single;
   result.p_value = single ? mcnemar_p(wins, losses) : sign_flip_p(differences);
   return result;

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <set>
 
 #include "app/small_bench.h"
 #include "specthink/base/error.h"
@@ -129,7 +130,8 @@ TEST(eval, mistakes_are_one_message) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {" --evals sum", "did you mean 'sums'?"},
       {" --evals sums,sums", "given twice"},
-      {" --start 2", "no problem from --start 2"},
+      {" --start 2", "none of its 2 rows"},
+      {" --start 2 --end 1", "no problem from --start 2"},
       {" --check --inference", "leave out one of them"},
       {" --check", "there is no"},
       {" --temperatures 0.6,x", "--temperatures"},

@@ -83,6 +83,18 @@ TEST(k_values, halve_down_to_one) {
   EXPECT_EQ(k_values(1), (std::vector<std::size_t>{1}));
 }
 
+// Drawing six of six runs is one observation of a problem, not six.
+TEST(accuracy_at_k, observations_are_draws_of_k) {
+  const std::vector<ProblemSamples> problems(20, {5, {1}, 0});
+  const std::vector<ProportionAtK> result = accuracy_at_k(problems);
+  ASSERT_EQ(result.size(), 3u);
+  EXPECT_EQ(result.back().k, 6u);
+  EXPECT_EQ(result.back().pass.effective_n, 20);
+  std::vector<ProblemSamples> mixed = problems;
+  mixed[0] = {1, {5}, 0};
+  EXPECT_LE(accuracy_at_k(mixed)[1].pass.effective_n, 40) << "draws of three of 120 samples";
+}
+
 TEST(accuracy_at_k, uses_what_every_problem_has) {
   const std::vector<ProblemSamples> problems{{1, {1}, 0}, {2, {1}, 1}};
   const std::vector<ProportionAtK> result = accuracy_at_k(problems);

@@ -75,7 +75,7 @@ TEST(eval_files, answers_are_judged_anew) {
   const std::vector<Problem> problems = made_up_problems();
   OrderedJson document = eval_document("made up", problems, made_up_stages(problems));
   document.at("one").at("responses").at("0.6")[0]["correctness"] = false;
-  EXPECT_EQ(check_document(document, problems, AnswerRule(), "x"), 8u);
+  EXPECT_EQ(check_document(document, problems, Judge(), AnswerRule(), "x"), 8u);
   EXPECT_EQ(document.at("one").at("responses").at("0.6")[0].at("correctness"), true) << "its text has \\boxed{11}";
   EXPECT_EQ(document.at("one").at("responses").at("0.6")[0].at("answer"), "11");
   EXPECT_TRUE(document.at("three").at("responses").at("0.6")[0].at("correctness").is_null()) << "there is no answer";

@@ -66,6 +66,17 @@ TEST(series, the_originals_evaluation_file) {
   EXPECT_EQ(pieces[1].writer, Writer::target);
 }
 
+// The file's name says what the system is, the metrics beside it have the settings.
+TEST(series, an_evaluation_has_its_settings_in_the_metrics) {
+  const TemporaryFolder folder;
+  const std::string name = "pair.yml_sums_None_subset_None_filter_False_s0_e-1_t0.6,1.0_n2.json";
+  folder.write("metrics/" + name, R"({"config": {"target_model": "Org/Big-7B", "temperature": 0.6}})");
+  const std::vector<ResultSeries> series = read_series(folder.write(name, kEval));
+  EXPECT_EQ(series[0].name, "pair.yml_sums_None") << "the task is not in the file";
+  EXPECT_EQ(series[0].settings.at("target_model"), "Org/Big-7B");
+  EXPECT_EQ(series[1].temperature, 1.0);
+}
+
 TEST(series, a_replay) {
   const std::vector<ResultSeries> series = series_of("replay.json", R"({"target_model": "Org/Big-7B",
     "speculative_model": "Org/Small-1B", "timestamp": "20300102_030405", "settings": {}, "policies": {"seed": {"runs":

@@ -30,11 +30,12 @@ struct Proportion {
   double effective_n = 0;  ///< independent samples that would say as much
 };
 
-/// The mean of one value in [0, 1] a problem, from `samples` samples in all. The standard error is clustered by problem
-/// (E. Miller, arXiv 2411.00640): that of the problems' values. The interval is Wilson's with the effective sample size
-/// mean (1 - mean) / standard_error^2, no less than the number of problems and no more than that of samples. With many
-/// problems it is mean +- 1.96 standard errors; with few of them, or near 0 and 1, it stays honest (arXiv 2503.01747).
-Proportion mean_over_problems(std::span<const double> values, std::size_t samples);
+/// The mean of one value in [0, 1] a problem, from `samples` samples in all, `k` of which make one observation. The
+/// standard error is clustered by problem (E. Miller, arXiv 2411.00640): that of the problems' values. The interval is
+/// Wilson's with the effective sample size mean (1 - mean) / standard_error^2, no less than the number of problems and
+/// no more than that of observations. With many problems it is mean +- 1.96 standard errors; with few of them, or near
+/// 0 and 1, it stays honest (arXiv 2503.01747).
+Proportion mean_over_problems(std::span<const double> values, std::size_t samples, std::size_t k = 1);
 
 /// pass@1: the mean over problems of the share of right samples. Every problem has a sample.
 Proportion accuracy(std::span<const ProblemSamples> problems);

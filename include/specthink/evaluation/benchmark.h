@@ -77,6 +77,9 @@ class Benchmark {
 
   const std::vector<Problem>& problems() const { return problems_; }
 
+  /// Everything that decides what runs compute, and the description.
+  Json config() const;
+
   /// The finished runs; of a part, those of all parts in the folder, once each has all of its own; else none.
   std::optional<std::vector<RunRecord>> all_records() const;
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "specthink/evaluation/judge.h"
 #include "specthink/evaluation/task.h"
 #include "specthink/report/problem.h"
 #include "specthink/report/run_record.h"
@@ -40,8 +41,9 @@ struct EvalStage {
 
 /// {PROBLEM: {id, task, gold, prompt, input_conversation, responses: {TEMPERATURE: [{content, correctness, reason}]},
 /// token_usages: {TEMPERATURE: [{completion_tokens, prompt_tokens, correct_tokens, time_spend, try_correct}]}}}.
-/// `correctness` and `reason` are null where nothing was judged. Ours: answer beside these; ledger, finish_reason,
-/// segments and origins beside the token counts. Of two problems with the same text the later one has its id added.
+/// `correctness` and `reason` are null where nothing was judged. Ours: answer and judge beside these; ledger,
+/// finish_reason, segments and origins beside the token counts. Of two problems with the same text the later one has
+/// its id added.
 OrderedJson eval_document(const std::string& task, std::span<const Problem> problems,
                           std::span<const EvalStage> stages);
 
@@ -51,8 +53,8 @@ OrderedJson eval_document(const std::string& task, std::span<const Problem> prob
 OrderedJson eval_metrics(const OrderedJson& document, const std::string& source);
 
 /// Judges every response of the document anew by the problems' answers. Returns how many were judged. Throws UserError.
-std::size_t check_document(OrderedJson& document, std::span<const Problem> problems, const AnswerRule& rule,
-                           const std::string& source);
+std::size_t check_document(OrderedJson& document, std::span<const Problem> problems, const Judge& judge,
+                           const AnswerRule& rule, const std::string& source);
 
 /// As the original writes its files.
 std::string eval_file_text(const OrderedJson& document);

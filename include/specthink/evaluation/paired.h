@@ -20,10 +20,11 @@ struct PairedDifference {
   bool is_mcnemar = false;    ///< the exact test of Q. McNemar; else signs are flipped
 };
 
-/// `first` and `second` list the same problems in the same order, each with a sample. The interval adds half a problem
-/// of each outcome (A. Agresti, Y. Min, Statistics in Medicine 24, 2005), and so has a width where all problems agree.
-/// With one sample a problem the p-value is McNemar's; else it is that of the permutation test that flips the sign of
-/// each problem's difference, over all patterns of signs.
+/// `first` and `second` list the same problems in the same order, each with a sample. The interval is Student's over
+/// the problems' differences. With one sample a problem, or where all differences are the same, it is that of A.
+/// Agresti and Y. Min (Statistics in Medicine 24, 2005), which has a width then, too. With one sample a problem the
+/// p-value is McNemar's; else it is that of the permutation test that flips the sign of each problem's difference, over
+/// all patterns of signs.
 PairedDifference paired_difference(std::span<const ProblemSamples> first, std::span<const ProblemSamples> second);
 
 /// Two-sided p-value of `wins` against `losses` under the binomial distribution with probability 1/2.

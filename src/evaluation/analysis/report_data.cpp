@@ -85,7 +85,7 @@ std::string describe_files(const std::vector<ResultSeries>& series) {
     if (std::find(files.begin(), files.end(), name) == files.end()) files.push_back(name);
     runs += one.runs.size();
   }
-  return fmt::format("{} runs of {}", runs, fmt::join(files, ", "));
+  return fmt::format("{} {} of {}", runs, runs == 1 ? "run" : "runs", fmt::join(files, ", "));
 }
 
 }  // namespace

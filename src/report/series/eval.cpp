@@ -60,6 +60,23 @@ std::optional<std::string> text_of(const Json& problem, std::initializer_list<co
   return std::nullopt;
 }
 
+// SYSTEM of SYSTEM_TASK_SPLIT_subset_..., as eval names its files.
+std::string system_name(const fs::path& path, const std::string& task) {
+  const std::string stem = path.stem().string();
+  std::size_t end = task.empty() ? std::string::npos : stem.find("_" + task + "_");
+  if (end == std::string::npos) end = stem.find("_subset_");
+  return stem.substr(0, end);
+}
+
+// What the file of metrics with the same name says of settings and machine.
+Json read_config(const fs::path& path) {
+  const fs::path metrics = path.parent_path() / "metrics" / path.filename();
+  if (!fs::exists(metrics)) return Json::object();
+  const Json document = read_json(metrics);
+  const Json config = document.is_object() ? document.value("config", Json()) : Json();
+  return config.is_object() ? config : Json::object();
+}
+
 // A run of one model alone has no passages of a second one.
 SystemKind kind_of(const ResultSeries& series) {
   const bool speculative = std::any_of(series.runs.begin(), series.runs.end(), [](const SeriesRun& run) {
@@ -107,10 +124,13 @@ std::vector<ResultSeries> read_eval_results(const OrderedJson& ordered, const Js
       }
     }
   }
+  const Json config = read_config(path);
   std::vector<ResultSeries> result;
   for (auto& [temperature, series] : by_temperature) {
     series.source = path;
-    series.name = path.stem().string();
+    series.name = system_name(path, task);
+    series.settings = config;
+    series.settings.erase("temperature");  // it has several
     series.task = task;
     series.problems = problems;
     series.kind = kind_of(series);

@@ -151,8 +151,9 @@ const runSection = () => {
     fillRuns();
     document.getElementById('run').scrollIntoView();
   };
-  // The first run that has a text.
-  const [first] = details.values();
+  // The first run that has a text, of two models where there is one.
+  const all = [...details.values()];
+  const first = all.find((detail) => systems[detail.system].kind === 'speculative') ?? all[0];
   if (first) {
     systemSelect.value = first.system;
     fillProblems();
