@@ -84,8 +84,10 @@ std::string heading(const Plan& plan) {
   }
   text += "\n";
   for (const PlannedModel& model : plan.models) {
-    text += fmt::format("{:<6}  {}, {:.2f} billion parameters\n", name_of(model.role), model.name,
-                        static_cast<double>(model.config.num_parameters()) / 1e9);
+    const Quantization& quantization = model.config.quantization;
+    text += fmt::format("{:<6}  {}, {:.2f} billion parameters{}\n", name_of(model.role), model.name,
+                        static_cast<double>(model.config.num_parameters()) / 1e9,
+                        quantization.is_any() ? fmt::format(" ({}, dequantised when loaded)", quantization.name) : "");
   }
   return text;
 }
@@ -172,6 +174,7 @@ Json model_as_json(const PlannedModel& model) {
   return {{"role", name_of(model.role)},
           {"name", model.name},
           {"parameters", model.config.num_parameters()},
+          {"stored_as", model.config.quantization.is_any() ? Json(model.config.quantization.name) : Json()},
           {"gpu_memory_utilization", model.utilization},
           {"weight_bytes", memory.weight_bytes},
           {"kv_bytes", memory.kv_bytes},

@@ -1,18 +1,32 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
+#include <vector>
 
+#include "model/quantized_weights.h"
 #include "model/stored_tensors.h"
 #include "model/weight_source.h"
+#include "specthink/base/error.h"
 
 namespace specthink::inline model {
 namespace {
 
+/// A tensor whose elements are the weights themselves.
+const StoredTensor& require_plain(const Checkpoint& checkpoint, const std::string& name,
+                                  const std::vector<std::int64_t>& shape) {
+  const StoredTensor& stored = checkpoint.require(name, shape);
+  if (stored.type == StoredType::int32 || stored.type == StoredType::float8_e4m3) {
+    throw UserError("{}: expected dtype BF16, F16, F32 or F64, found {} (config.json names no quantization of it)",
+                    stored.where(), name_of(stored.type));
+  }
+  return stored;
+}
+
 class CheckpointSource final : public WeightSource {
  public:
-  CheckpointSource(const Checkpoint& checkpoint, at::TensorOptions options)
-      : checkpoint_(checkpoint), options_(options) {}
+  CheckpointSource(const Checkpoint& checkpoint, Quantization quantization, at::TensorOptions options)
+      : checkpoint_(checkpoint), quantization_(std::move(quantization)), options_(options) {}
 
   at::Tensor vector(const std::string& module, std::int64_t size) override {
     return read(module + ".weight", {size}, size, 0, {0, size}, {0, 1}).view({size});
@@ -24,6 +38,11 @@ class CheckpointSource final : public WeightSource {
   }
 
   at::Tensor matrix(const ModuleRows& part, std::int64_t columns, Range column) override {
+    if (quantization_.is_any() && is_quantized(checkpoint_, part.module)) {
+      const at::Tensor whole =
+          dequantized(checkpoint_, quantization_, part.module, part.all_rows(), columns, options_.device());
+      return cut(whole, part, column);
+    }
     return read(part.module + ".weight", {part.all_rows(), columns}, part.rows, part.first, part.here, column);
   }
 
@@ -31,7 +50,7 @@ class CheckpointSource final : public WeightSource {
   /// Of the `rows` rows from `first` on, those of `here`.
   at::Tensor read(const std::string& name, const std::vector<std::int64_t>& shape, std::int64_t rows,
                   std::int64_t first, Range here, Range column) {
-    const StoredTensor& stored = checkpoint_.require(name, shape);
+    const StoredTensor& stored = require_plain(checkpoint_, name, shape);
     const Range rows_there = clip(here, rows);
     const Range columns_there = clip(column, shape.size() == 2 ? shape[1] : 1);
     const at::Tensor slice =
@@ -47,31 +66,50 @@ class CheckpointSource final : public WeightSource {
     return part;
   }
 
+  /// This rank's part of a module in a whole matrix, padded.
+  at::Tensor cut(const at::Tensor& whole, const ModuleRows& part, Range column) {
+    const Range rows_there = clip(part.here, part.rows);
+    const Range columns_there = clip(column, whole.size(1));
+    at::Tensor result = at::zeros({part.here.count, column.count}, options_);
+    result.narrow(0, 0, rows_there.count)
+        .narrow(1, 0, columns_there.count)
+        .copy_(whole.narrow(0, part.first + rows_there.first, rows_there.count)
+                   .narrow(1, columns_there.first, columns_there.count));
+    return result;
+  }
+
   const Checkpoint& checkpoint_;
+  Quantization quantization_;
   at::TensorOptions options_;
 };
 
 class ShapeCheck final : public WeightSource {
  public:
-  explicit ShapeCheck(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
+  ShapeCheck(const Checkpoint& checkpoint, Quantization quantization)
+      : checkpoint_(checkpoint), quantization_(std::move(quantization)) {}
 
   at::Tensor vector(const std::string& module, std::int64_t size) override {
-    checkpoint_.require(module + ".weight", {size});
+    require_plain(checkpoint_, module + ".weight", {size});
     return at::empty({size});
   }
 
   at::Tensor bias(const ModuleRows& part) override {
-    checkpoint_.require(part.module + ".bias", {part.all_rows()});
+    require_plain(checkpoint_, part.module + ".bias", {part.all_rows()});
     return at::empty({0});
   }
 
   at::Tensor matrix(const ModuleRows& part, std::int64_t columns, Range) override {
-    checkpoint_.require(part.module + ".weight", {part.all_rows(), columns});
+    if (quantization_.is_any() && is_quantized(checkpoint_, part.module)) {
+      check_quantized(checkpoint_, quantization_, part.module, part.all_rows(), columns);
+    } else {
+      require_plain(checkpoint_, part.module + ".weight", {part.all_rows(), columns});
+    }
     return at::empty({0, columns});
   }
 
  private:
   const Checkpoint& checkpoint_;
+  Quantization quantization_;
 };
 
 }  // namespace
@@ -81,12 +119,13 @@ Range clip(Range range, std::int64_t size) {
   return {first, std::min(range.first + range.count, size) - first};
 }
 
-std::unique_ptr<WeightSource> checkpoint_source(const Checkpoint& checkpoint, at::TensorOptions options) {
-  return std::make_unique<CheckpointSource>(checkpoint, options);
+std::unique_ptr<WeightSource> checkpoint_source(const Checkpoint& checkpoint, const Quantization& quantization,
+                                                at::TensorOptions options) {
+  return std::make_unique<CheckpointSource>(checkpoint, quantization, options);
 }
 
-std::unique_ptr<WeightSource> shape_check_source(const Checkpoint& checkpoint) {
-  return std::make_unique<ShapeCheck>(checkpoint);
+std::unique_ptr<WeightSource> shape_check_source(const Checkpoint& checkpoint, const Quantization& quantization) {
+  return std::make_unique<ShapeCheck>(checkpoint, quantization);
 }
 
 }  // namespace specthink::inline model

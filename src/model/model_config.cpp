@@ -5,6 +5,7 @@
 
 #include "model/config_reader.h"
 #include "model/families/family.h"
+#include "model/quantized_weights.h"
 #include "model/rope_config.h"
 #include "model/window_config.h"
 #include "specthink/base/error.h"
@@ -55,12 +56,6 @@ const Family& find_family(const ConfigReader& config, std::span<const Family> fa
 void check_activation(const ConfigReader& config) {
   const std::string activation = config.text("hidden_act", "silu");
   if (activation != "silu" && activation != "swish") config.fail("hidden_act", "silu (or swish, its other name)");
-}
-
-void check_not_quantized(const ConfigReader& config) {
-  if (config.has("quantization_config")) {
-    config.fail("quantization_config", "none (only weights in bfloat16, float16 or float32 are supported)");
-  }
 }
 
 void parse_attention_sizes(const ConfigReader& config, const Family& family, ModelConfig& model) {
@@ -135,13 +130,13 @@ ModelConfig ModelConfig::parse(const Json& config_json, const Json& generation_c
   const std::filesystem::path path(folder);
   const ConfigReader config(config_json, (path / "config.json").string());
   const Family& family = find_family(config, families);
-  check_not_quantized(config);
   check_activation(config);
 
   ModelConfig model;
   model.source = folder;
   model.model_type = family.model_type;
   model.tensors = family.tensors;
+  model.quantization = parse_quantization(config);
   model.hidden_size = config.integer("hidden_size", 1, kMaxHidden);
   model.intermediate_size = config.integer("intermediate_size", 1, kMaxIntermediate);
   model.num_layers = config.integer("num_hidden_layers", 1, kMaxLayers);

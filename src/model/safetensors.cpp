@@ -22,10 +22,9 @@ struct TypeName {
   std::size_t size;
 };
 constexpr std::array kTypes{
-    TypeName{"BF16", StoredType::bfloat16, 2},
-    TypeName{"F16", StoredType::float16, 2},
-    TypeName{"F32", StoredType::float32, 4},
-    TypeName{"F64", StoredType::float64, 8},
+    TypeName{"BF16", StoredType::bfloat16, 2}, TypeName{"F16", StoredType::float16, 2},
+    TypeName{"F32", StoredType::float32, 4},   TypeName{"F64", StoredType::float64, 8},
+    TypeName{"I32", StoredType::int32, 4},     TypeName{"F8_E4M3", StoredType::float8_e4m3, 1},
 };
 
 const TypeName& entry_of(StoredType type) {

@@ -20,6 +20,10 @@ at::ScalarType scalar_type(StoredType type) {
       return at::kFloat;
     case StoredType::float64:
       return at::kDouble;
+    case StoredType::int32:
+      return at::kInt;
+    case StoredType::float8_e4m3:
+      return at::kFloat8_e4m3fn;
   }
   throw InternalError("unknown stored type");
 }

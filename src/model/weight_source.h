@@ -9,6 +9,7 @@
 #include <string>
 
 #include "specthink/model/checkpoint.h"
+#include "specthink/model/model_config.h"
 
 namespace specthink::inline model {
 
@@ -42,10 +43,11 @@ class WeightSource {
 };
 
 /// Reads the tensors in the type and on the device of `options`. `checkpoint` must outlive the source.
-std::unique_ptr<WeightSource> checkpoint_source(const Checkpoint& checkpoint, at::TensorOptions options);
+std::unique_ptr<WeightSource> checkpoint_source(const Checkpoint& checkpoint, const Quantization& quantization,
+                                                at::TensorOptions options);
 
 /// Looks the tensors up and reads nothing: what it returns has no rows.
-std::unique_ptr<WeightSource> shape_check_source(const Checkpoint& checkpoint);
+std::unique_ptr<WeightSource> shape_check_source(const Checkpoint& checkpoint, const Quantization& quantization);
 
 /// Random weights; the same for any number of ranks.
 std::unique_ptr<WeightSource> random_source(at::TensorOptions options, std::uint64_t seed);

@@ -8,6 +8,7 @@
 
 #include "model/weight_source.h"
 #include "specthink/base/error.h"
+#include "specthink/base/log.h"
 
 namespace specthink::inline model {
 namespace {
@@ -151,13 +152,18 @@ at::ScalarType scalar_type(DType type) {
 }
 
 void check_weights(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan) {
-  read_model(*shape_check_source(checkpoint), config, plan);
+  read_model(*shape_check_source(checkpoint, config.quantization), config, plan);
 }
 
 ModelWeights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan, DType dtype,
                           c10::Device device, const LayerSink& on_layer) {
   const at::TensorOptions options = at::TensorOptions(device).dtype(scalar_type(dtype));
-  ModelWeights weights = read_model(*checkpoint_source(checkpoint, options), config, plan, on_layer);
+  if (config.quantization.is_any()) {
+    spdlog::warn("{}: weights in {} are dequantised as they are loaded, and take the memory of the compute type",
+                 config.source, config.quantization.name);
+  }
+  ModelWeights weights =
+      read_model(*checkpoint_source(checkpoint, config.quantization, options), config, plan, on_layer);
   if (config.rotary_dim() < config.head_dim) {
     for (LayerWeights& layer : weights.layers) spread_rotated_pairs(layer, config, plan);
   }

@@ -77,6 +77,19 @@ TEST(flags, structured_values) {
   EXPECT_EQ(parse({"score", "--prompt-ids", "[2147483647,0]"}).settings.generate.prompt_ids, (TokenIds{2147483647, 0}));
 }
 
+TEST(flags, import_takes_a_file_and_a_folder) {
+  const Settings settings = parse({"import", "x.gguf", "out", "--dtype", "float32"}).settings;
+  EXPECT_EQ(std::filesystem::path(settings.import.gguf_file).filename(), "x.gguf");
+  EXPECT_EQ(std::filesystem::path(settings.import.folder).filename(), "out");
+  EXPECT_EQ(settings.models.dtype, DType::float32);
+  EXPECT_THROW(parse({"import", "x.gguf", "out", "more"}), UserError);
+}
+
+TEST(flags, memory_by_need_is_none) {
+  EXPECT_EQ(parse({"plan", "--gpu-memory-utilization", "auto"}).settings.models.gpu_memory_utilization, std::nullopt);
+  EXPECT_THROW(parse({"plan", "--gpu-memory-utilization", "most"}), UserError);
+}
+
 TEST(flags, index_lists) {
   using Ranges = std::vector<IndexRange>;
   EXPECT_EQ(parse({"replay"}).settings.replay.workloads, std::nullopt);

@@ -84,10 +84,10 @@ TEST(checkpoint, wrong_shapes_and_missing_tensors_are_named) {
 TEST(checkpoint, an_unsupported_type_is_an_error_when_required) {
   const TemporaryFolder folder;
   folder.write("model.safetensors",
-               safetensors_bytes(R"({"a": {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [0, 2]}})", "xx"));
+               safetensors_bytes(R"({"a": {"dtype": "F8_E5M2", "shape": [2], "data_offsets": [0, 2]}})", "xx"));
   const Checkpoint checkpoint = Checkpoint::open(folder.path());
   EXPECT_TRUE(checkpoint.contains("a"));
-  expect_user_error([&] { checkpoint.require("a", {2}); }, {"model.safetensors", "\"a\"", "F8_E4M3"});
+  expect_user_error([&] { checkpoint.require("a", {2}); }, {"model.safetensors", "\"a\"", "F8_E5M2"});
 }
 
 TEST(checkpoint, a_folder_without_weights_is_named) {

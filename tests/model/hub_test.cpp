@@ -63,6 +63,8 @@ TEST_F(hub, a_folder_without_the_needed_file_is_named) {
 TEST_F(hub, a_file_is_no_model) {
   folder_.write("model.safetensors", "");
   expect_user_error([&] { resolve_model(below("model.safetensors")); }, {below("model.safetensors"), "found a file"});
+  const auto gguf = folder_.write("x.gguf", "GGUF");
+  expect_user_error([&] { resolve_model(gguf.string()); }, {"x.gguf", "specthink import"});
 }
 
 TEST_F(hub, the_older_name_of_the_cache_and_what_paths_may_hold) {

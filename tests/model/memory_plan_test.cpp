@@ -51,6 +51,35 @@ TEST(memory_plan, the_32b_on_two_80_gb_gpus_keeps_only_some_thousand_tokens) {
   EXPECT_TRUE(draft.fits());
 }
 
+TEST(memory_plan, by_need_both_get_the_full_context_and_all_of_the_rest) {
+  const ModelDescription target = qwen3_32b();
+  const ModelDescription draft = qwen3_1_7b();
+  const auto shares = automatic_split(target, &draft, 2, 80 * kGiB, kBf16, 32768);
+  EXPECT_DOUBLE_EQ(shares[0] + shares[1], kAutomaticUtilization);
+  const ModelMemory large = plan_memory(target, 2, 80 * kGiB, shares[0], kBf16, 32768);
+  const ModelMemory small = plan_memory(draft, 2, 80 * kGiB, shares[1], kBf16, 32768);
+  EXPECT_TRUE(large.fits());
+  EXPECT_TRUE(small.fits());
+  const auto surplus = [](const ModelMemory& memory) {
+    return static_cast<double>(memory.budget_bytes) / static_cast<double>(memory.needed_bytes);
+  };
+  EXPECT_NEAR(surplus(large), surplus(small), 0.01);
+  EXPECT_EQ(automatic_split(target, nullptr, 2, 80 * kGiB, kBf16, 32768), (std::array{kAutomaticUtilization, 0.0}));
+}
+
+// 44 GB hold the weights of both on two GPUs, but not 32768 tokens for each.
+TEST(memory_plan, by_need_both_caches_are_cut_alike_where_not_all_fits) {
+  const ModelDescription target = qwen3_32b();
+  const ModelDescription draft = qwen3_1_7b();
+  const auto shares = automatic_split(target, &draft, 2, 44 * kGiB, kBf16, 32768);
+  const ModelMemory large = plan_memory(target, 2, 44 * kGiB, shares[0], kBf16, 32768);
+  const ModelMemory small = plan_memory(draft, 2, 44 * kGiB, shares[1], kBf16, 32768);
+  EXPECT_TRUE(large.loads());
+  EXPECT_FALSE(large.fits());
+  EXPECT_FALSE(small.fits());
+  EXPECT_NEAR(static_cast<double>(large.kv_tokens), static_cast<double>(small.kv_tokens), 2 * kPageTokens);
+}
+
 TEST(memory_plan, a_better_split_gives_both_the_full_context) {
   const ModelDescription target = qwen3_32b();
   const ModelDescription draft = qwen3_1_7b();

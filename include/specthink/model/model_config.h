@@ -1,6 +1,7 @@
 // A model as its Hugging Face folder describes it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -16,11 +17,23 @@ namespace specthink::inline model {
 
 struct Family;  // model/families/family.h
 
+/// How the matrices of linear layers are stored, where that is in fewer bits. They are dequantised as they are loaded.
+struct Quantization {
+  std::string method;                       ///< awq, gptq or fp8; empty: none
+  std::string name;                         ///< for people: "AWQ, 4 bits, groups of 128"
+  std::int64_t group_size = 0;              ///< awq, gptq: columns that share a scale; -1: all of them
+  bool zeros_less_one = false;              ///< gptq: zero points are stored less one
+  std::array<std::int64_t, 2> block{1, 1};  ///< fp8: rows and columns that share a scale
+
+  bool is_any() const { return !method.empty(); }
+};
+
 /// The description with what else the folder says. Every field of the rope is checked, so that rope_frequencies()
 /// cannot fail.
 struct ModelConfig : ModelDescription {
   std::string model_type;  ///< the family's: qwen3, llama
   TensorNames tensors;     ///< under which the folder stores the weights
+  Quantization quantization;
   /// generation_config.json's eos_token_id, else config.json's; a number or a list, empty when neither has one.
   /// Ids outside the vocabulary are left out with a warning: no model can produce them.
   TokenIds eos_ids;

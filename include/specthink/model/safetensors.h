@@ -13,7 +13,8 @@
 
 namespace specthink::inline model {
 
-enum class StoredType { bfloat16, float16, float32, float64 };
+/// int32 and float8_e4m3 are those of quantised weights, which are no numbers of their own.
+enum class StoredType { bfloat16, float16, float32, float64, int32, float8_e4m3 };
 const char* name_of(StoredType type);
 std::size_t size_of(StoredType type);
 

@@ -84,7 +84,9 @@ std::vector<Check> check_model(Role role, const std::string& name, const ModelSe
     Check found{title, State::ok,
                 fmt::format("{}: {}, {:.2f} billion parameters, {}", name, config.model_type,
                             static_cast<double>(config.num_parameters()) / 1e9,
-                            settings.dummy_weights ? "random weights" : "weights complete"),
+                            settings.dummy_weights         ? "random weights"
+                            : config.quantization.is_any() ? config.quantization.name + ", dequantised when loaded"
+                                                           : "weights complete"),
                 ""};
     if (!Tokenizer::is_in(folder)) {
       found.state = State::warning;

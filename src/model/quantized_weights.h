@@ -1,0 +1,31 @@
+// Weights that a checkpoint stores in fewer bits, as plain matrices.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <string>
+
+#include "model/config_reader.h"
+#include "specthink/model/checkpoint.h"
+#include "specthink/model/model_config.h"
+
+namespace specthink::inline model {
+
+/// config.json's quantization_config; none when there is no such key. Throws UserError for a method, or a form of it,
+/// that cannot be dequantised.
+Quantization parse_quantization(const ConfigReader& config);
+
+/// Whether the module's matrix is stored in fewer bits: some modules of such a checkpoint are not.
+bool is_quantized(const Checkpoint& checkpoint, const std::string& module);
+
+/// Throws UserError unless everything that the module's matrix [rows, columns] is made of is there, in its shape.
+void check_quantized(const Checkpoint& checkpoint, const Quantization& quantization, const std::string& module,
+                     std::int64_t rows, std::int64_t columns);
+
+/// The whole matrix on the device, [rows, columns] float32. Throws as check_quantized() does.
+at::Tensor dequantized(const Checkpoint& checkpoint, const Quantization& quantization, const std::string& module,
+                       std::int64_t rows, std::int64_t columns, c10::Device device);
+
+}  // namespace specthink::inline model
