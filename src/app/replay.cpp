@@ -12,11 +12,13 @@
 #include "specthink/base/hash.h"
 #include "specthink/base/log.h"
 #include "specthink/comm/device.h"
+#include "specthink/model/hub.h"
 #include "specthink/replay/log.h"
 #include "specthink/replay/machine.h"
 #include "specthink/replay/plan.h"
 #include "specthink/replay/replayer.h"
 #include "specthink/replay/report.h"
+#include "specthink/replay/texts.h"
 #include "specthink/report/log_file.h"
 
 namespace specthink::inline app {
@@ -44,6 +46,7 @@ Json replay_settings(const Invocation& invocation, const std::filesystem::path& 
     result[name] = result.at(key);
     result.erase(key);
   }
+  result.erase("token_speculation");  // which runs there are, like the loops: one log holds those with and without
   result["workloads_hash"] = fmt::format("{:016x}", hash_text(read_file(file)));
   result["ranks"] = ranks;
   return result;
@@ -67,6 +70,30 @@ Replayer::Options replayer_options(const LoadedModels& models, const Settings& s
     options.step_bytes[static_cast<std::size_t>(Role::draft)] = bytes(*draft);
   }
   return options;
+}
+
+/// Tokens of the recorded texts, where they are given.
+std::vector<TokenIds> recorded_texts(const Settings& settings, const std::vector<Trace>& traces,
+                                     const LoadedModels& models) {
+  const ReplaySettings& replay = settings.replay;
+  if (replay.texts.empty()) return {};
+  const std::filesystem::path folder =
+      replay.tokenizer.empty() ? models.target_folder() : resolve_model(replay.tokenizer, "tokenizer.json");
+  if (!std::filesystem::exists(folder / "tokenizer.json")) {
+    throw UserError("--texts needs a tokenizer, and {} has no tokenizer.json: name a folder that has with --tokenizer",
+                    folder.string());
+  }
+  return read_texts(replay.texts, traces, Tokenizer::load(folder));
+}
+
+/// Without recorded texts there is nothing that proposals could hit as they would have.
+bool speculates(const Settings& settings) {
+  const TokenSpeculation proposers = settings.speculation.proposers;
+  if (!settings.replay.texts.empty()) return proposers != TokenSpeculation::off;
+  if (proposers == TokenSpeculation::ngram || proposers == TokenSpeculation::draft) {
+    throw UserError("--token-speculation in a replay needs the text of the recorded runs: give it with --texts FILE");
+  }
+  return false;
 }
 
 /// Tables and runs, on rank 0; returns the exit code.
@@ -119,10 +146,13 @@ int run_replay(const Invocation& invocation) {
     require_one_group(group, invocation);
     LoadedModels models(group, invocation, /*with_draft=*/true);
     ReplayPlan plan;
+    std::vector<TokenIds> texts;
     together(group, [&] {
       if (!models.is_root()) return;
+      speculates(settings);
       const std::filesystem::path file = workload_file(settings);
       plan = make_replay_plan(settings, file, replay_settings(invocation, file, group.size()), models.has_draft());
+      texts = recorded_texts(settings, plan.traces, models);
       check_context(plan, models.context_limit(),
                     "the context (the smaller of --max-model-len and the models' max_position_embeddings)");
     });
@@ -133,7 +163,9 @@ int run_replay(const Invocation& invocation) {
 
     ReplayReport report;
     report.read_bytes_per_second = measure_read_bandwidths(group, models.device());
-    const Replayer::Options options = replayer_options(models, settings, report.read_bytes_per_second);
+    Replayer::Options options = replayer_options(models, settings, report.read_bytes_per_second);
+    options.texts = std::move(texts);
+    options.speculates = speculates(settings);
     const int code = models.drive([&] { return measure(models, settings, options, plan, report); });
     if (code != kExitSuccess) return code;
 

@@ -191,6 +191,28 @@ void add_sampling(TableBuilder& table) {
             &Part::ignore_eos);
 }
 
+void add_speculation(TableBuilder& table) {
+  using Part = SpeculationSettings;
+  constexpr auto kPart = &Settings::speculation;
+  constexpr unsigned kRuns = kGenerate | kBench | kEval | kReplay | kConfig;
+  table.begin(Group::sampling);
+  table.add(kRuns, times,
+            {"token_speculation",
+             "who proposes tokens that a model verifies several at a time, which changes no token but by rounding; "
+             "ngram: the text so far, for either model; draft: the draft, for the target; auto: both, where it pays"},
+            Choice<TokenSpeculation>{{{"auto", TokenSpeculation::automatic},
+                                      {"off", TokenSpeculation::off},
+                                      {"ngram", TokenSpeculation::ngram},
+                                      {"draft", TokenSpeculation::draft}}},
+            TokenSpeculation::automatic, kPart, &Part::proposers);
+  table.add(kRuns, times, {"max_draft_tokens", "that the draft proposes at a time", "tokens"}, Integer{.max = 15}, 8,
+            kPart, &Part::max_draft_tokens);
+  table.add(kRuns, times,
+            {"calibrate_steps",
+             "measure before the first run what steps of several rows cost, instead of taking shipped figures"},
+            Boolean{}, false, kPart, &Part::calibrate_steps);
+}
+
 void add_bench(TableBuilder& table) {
   using Part = BenchSettings;
   constexpr auto kPart = &Settings::bench;
@@ -256,6 +278,15 @@ void add_replay(TableBuilder& table) {
                            {"all", {ReplayLoop::original, ReplayLoop::fixed, ReplayLoop::target}}},
                           {{"seed", "original"}}},
             Loops{ReplayLoop::original}, kPart, &Part::loops);
+  table.add(kReplay, times,
+            {"texts",
+             "result file with the text of the recorded runs: its tokens take the place of sampled ones, so that "
+             "proposals of n-grams hit as they would have, and the draft's as draft_acceptance says"},
+            Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::texts);
+  table.add(kReplay, times, {"tokenizer", "of these texts; without it, the target's"},
+            Text{.form = Form::model, .name = "DIR|HUB_NAME"}, {}, kPart, &Part::tokenizer);
+  table.add(kReplay, times, {"draft_acceptance", "with texts: chance that the target keeps a proposal of the draft"},
+            Number{.min = 0, .max = 1}, 0.8, kPart, &Part::draft_acceptance);
   table.add(kReplay, nothing,
             {"step_table", "measure a decode step of each model at contexts of 1K, 4K, 8K and 16K tokens"}, Boolean{},
             true, kPart, &Part::step_table);
@@ -320,6 +351,7 @@ const std::vector<Option>& option_table() {
     add_ranks(builder);
     add_schedule(builder);
     add_sampling(builder);
+    add_speculation(builder);
     add_bench(builder);
     add_eval(builder);
     add_report(builder);

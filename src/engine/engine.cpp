@@ -66,6 +66,8 @@ std::string Engine::decode_path(Role role) const {
   return fmt::format("{} (decode kernels: {})", state.operators.description(), state.obstacle);
 }
 
+bool Engine::has_decode_kernels(Role role) const { return state_of(role).graph != nullptr; }
+
 Engine::ModelState& Engine::state_of(Role role) const {
   ModelState* const state = role == Role::target ? target_.get() : draft_.get();
   check(state != nullptr, "a command for a model that is not loaded");

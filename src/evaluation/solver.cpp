@@ -71,6 +71,7 @@ ScheduledRun Solver::prepare(const Work& work, WorkSource& source) {
   run.options.sampling.temperature = work.temperature;
   run.options.draw = {options_.seed, static_cast<std::uint32_t>(work.key.problem),
                       static_cast<std::uint32_t>(work.key.run)};
+  run.options.speculates = work.key.mode == RunMode::spec;  // one model alone is what the others are held against
   run.options.interrupted = [this, &source] { return options_.stop_requested() || source.is_stopped(); };
   run.done = [this, &source, key = work.key, stage = work.stage, prompt_tokens = run.setup.prompt.size(),
               tokenizer = run.setup.tokenizer](EngineRun done) {

@@ -27,10 +27,10 @@ std::vector<Role> roles_of(const ReplayReport& report) {
   return roles;
 }
 
-std::vector<ReplayRecord> records_of(const ReplayReport& report, ReplayLoop loop) {
+std::vector<ReplayRecord> records_of(const ReplayReport& report, ReplayLoop loop, bool speculates) {
   std::vector<ReplayRecord> records;
   for (const ReplayRecord& record : report.records) {
-    if (record.loop == loop) records.push_back(record);
+    if (record.loop == loop && record.speculates == speculates) records.push_back(record);
   }
   return records;
 }
@@ -63,12 +63,12 @@ std::optional<double> target_alone_seconds(const Trace& trace, std::span<const S
   return milliseconds / 1e3;
 }
 
-std::optional<WorkloadSeconds> workload_seconds(const ReplayReport& report, ReplayLoop loop) {
+std::optional<WorkloadSeconds> workload_seconds(const ReplayReport& report, ReplayLoop loop, bool speculates) {
   if (report.workloads.empty()) return std::nullopt;
   const auto count = static_cast<double>(report.workloads.size());
-  const std::vector<ReplayRecord> records = records_of(report, loop);
+  const std::vector<ReplayRecord> records = records_of(report, loop, speculates);
   if (records.size() == report.workloads.size()) return WorkloadSeconds{sum_of(records).seconds / count, false};
-  if (loop != ReplayLoop::target) return std::nullopt;
+  if (loop != ReplayLoop::target || speculates) return std::nullopt;
   double sum = 0;
   for (const Trace& trace : report.traces) {
     const std::optional<double> seconds = target_alone_seconds(trace, report.steps);

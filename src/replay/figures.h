@@ -14,7 +14,7 @@ double read_limit(const ReplayReport& report);
 /// The roles of the report's models, the target first.
 std::vector<Role> roles_of(const ReplayReport& report);
 
-std::vector<ReplayRecord> records_of(const ReplayReport& report, ReplayLoop loop);
+std::vector<ReplayRecord> records_of(const ReplayReport& report, ReplayLoop loop, bool speculates);
 ReplayTimes sum_of(const std::vector<ReplayRecord>& records);
 
 /// "1024", and "longer" for the last one.

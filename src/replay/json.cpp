@@ -39,7 +39,13 @@ OrderedJson times_json(const ReplayTimes& times) {
           {"switches", times.switches},
           {"switch_hand_over_s", times.switch_hand_over_seconds},
           {"draft", model_json(times.of(Role::draft))},
-          {"target", model_json(times.of(Role::target))}};
+          {"target", model_json(times.of(Role::target))},
+          {"tokens_per_step",
+           {{"draft", times.tokens_per_step(Role::draft)}, {"target", times.tokens_per_step(Role::target)}}},
+          {"proposal_steps", times.proposal_steps},
+          {"proposal_s", times.proposal_seconds},
+          {"proposed", {{"ngram", times.ngram_proposed}, {"draft", times.draft_proposed}}},
+          {"accepted", {{"ngram", times.ngram_accepted}, {"draft", times.draft_accepted}}}};
 }
 
 /// The key of a loop: the files have called the original one `seed` from the first on.
@@ -96,13 +102,19 @@ OrderedJson to_json(const ReplayReport& report) {
   OrderedJson seconds = OrderedJson::object();
   OrderedJson sources = OrderedJson::object();
   OrderedJson loops = OrderedJson::object();
+  OrderedJson speculative_seconds = OrderedJson::object();
+  OrderedJson speculative_loops = OrderedJson::object();
   for (const ReplayLoop loop : kReplayLoops) {
     const std::optional<WorkloadSeconds> mean = workload_seconds(report, loop);
     seconds[key_of(loop)] = mean ? OrderedJson(mean->mean) : OrderedJson();
     sources[key_of(loop)] =
         mean ? OrderedJson(mean->computed ? "computed from the target's steps" : "measured") : OrderedJson();
-    const std::vector<ReplayRecord> records = records_of(report, loop);
+    const std::vector<ReplayRecord> records = records_of(report, loop, false);
     if (!records.empty()) loops[key_of(loop)] = loop_json(records);
+    const std::optional<WorkloadSeconds> speculative = workload_seconds(report, loop, true);
+    speculative_seconds[key_of(loop)] = speculative ? OrderedJson(speculative->mean) : OrderedJson();
+    const std::vector<ReplayRecord> with = records_of(report, loop, true);
+    if (!with.empty()) speculative_loops[key_of(loop)] = loop_json(with);
   }
   OrderedJson bytes = OrderedJson::object();
   for (const Role role : roles_of(report)) {
@@ -129,11 +141,13 @@ OrderedJson to_json(const ReplayReport& report) {
           {"draft_limit_ms", report.draft ? limit_json(report, Role::draft) : OrderedJson::object()},
           {"workload_s", std::move(seconds)},
           {"workload_s_source", std::move(sources)},
+          {"speculative_workload_s", std::move(speculative_seconds)},
           {"workloads", report.workloads},
           {"prefill", prefills_json(report)},
           {"memory", std::move(memory)},
           {"memory_growth_bytes", report.memory_growth ? OrderedJson(*report.memory_growth) : OrderedJson()},
           {"policies", std::move(loops)},
+          {"speculative_policies", std::move(speculative_loops)},
           {"settings", OrderedJson(report.settings)}};
 }
 

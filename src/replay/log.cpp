@@ -104,9 +104,9 @@ void ReplayLog::append(const ReplayRecord& record) {
   records_.push_back(record);
 }
 
-const ReplayRecord* ReplayLog::find(ReplayLoop loop, std::size_t workload) const {
+const ReplayRecord* ReplayLog::find(ReplayLoop loop, std::size_t workload, bool speculates) const {
   const auto found = std::find_if(records_.rbegin(), records_.rend(), [&](const ReplayRecord& record) {
-    return record.loop == loop && record.workload == workload;
+    return record.loop == loop && record.workload == workload && record.speculates == speculates;
   });
   return found == records_.rend() ? nullptr : &*found;
 }

@@ -123,8 +123,22 @@ std::string context_table(const ReplayReport& report, const ReplayTimes& times) 
   return markdown_table(titles, rows);
 }
 
-std::string loop_section(const ReplayReport& report, ReplayLoop loop) {
-  const std::vector<ReplayRecord> records = records_of(report, loop);
+std::string speculation_line(const ReplayTimes& times) {
+  const auto share = [](std::int64_t accepted, std::int64_t proposed) {
+    return proposed > 0 ? fmt::format("{} of {} ({})", accepted, proposed,
+                                      percent(static_cast<double>(accepted) / static_cast<double>(proposed)))
+                        : std::string("none");
+  };
+  return fmt::format(
+      "\nTokens a step: draft {}, target {}. Proposals kept: of n-grams {}, of the draft {}. The draft proposed in {} "
+      "steps and {} s.\n",
+      number(times.tokens_per_step(Role::draft), 2), number(times.tokens_per_step(Role::target), 2),
+      share(times.ngram_accepted, times.ngram_proposed), share(times.draft_accepted, times.draft_proposed),
+      times.proposal_steps, number(times.proposal_seconds, 2));
+}
+
+std::string loop_section(const ReplayReport& report, ReplayLoop loop, bool speculates) {
+  const std::vector<ReplayRecord> records = records_of(report, loop, speculates);
   if (records.empty()) return "";
   const Row titles{
       "workload",        "problem",          "run",         "tokens", "s",        "draft decode s", "target decode s",
@@ -139,24 +153,26 @@ std::string loop_section(const ReplayReport& report, ReplayLoop loop) {
   const ReplayTimes sum = sum_of(records);
   rows.push_back(times_row({"total", "", ""}, sum, 1));
   rows.push_back(times_row({"mean", "", ""}, sum, static_cast<double>(records.size())));
-  std::string text =
-      fmt::format("\n## Loop {}\n\n", name_of(loop)) + markdown_table(titles, rows) + "\n" + context_table(report, sum);
+  std::string text = fmt::format("\n## Loop {}{}\n\n", name_of(loop), speculates ? ", token-level speculation" : "") +
+                     markdown_table(titles, rows) + "\n" + context_table(report, sum);
   text += fmt::format("\nRequests: {}, hand-over {} ms each", sum.requests,
                       number(1e3 * sum.hand_over_seconds() / static_cast<double>(sum.requests), 3));
   if (sum.switches > 0) {
     text += fmt::format("; {} of them to the other model, hand-over {} ms each", sum.switches,
                         number(1e3 * sum.switch_hand_over_seconds / static_cast<double>(sum.switches), 3));
   }
-  return text + ".\n";
+  return text + ".\n" + (speculates ? speculation_line(sum) : "");
 }
 
 std::string workload_table(const ReplayReport& report) {
   std::vector<Row> rows;
   for (const ReplayLoop loop : kReplayLoops) {
-    const std::optional<WorkloadSeconds> seconds = workload_seconds(report, loop);
-    if (!seconds) continue;
-    rows.push_back(
-        {name_of(loop), number(seconds->mean, 3), seconds->computed ? "computed from the target's steps" : "measured"});
+    for (const bool speculates : {false, true}) {
+      const std::optional<WorkloadSeconds> seconds = workload_seconds(report, loop, speculates);
+      if (!seconds) continue;
+      rows.push_back({std::string(name_of(loop)) + (speculates ? ", token-level speculation" : ""),
+                      number(seconds->mean, 3), seconds->computed ? "computed from the target's steps" : "measured"});
+    }
   }
   if (rows.empty()) return "";
   return fmt::format("\n## Mean of {} workload{}\n\n", report.workloads.size(),
@@ -187,7 +203,9 @@ std::string memory_table(const ReplayReport& report) {
 
 std::string to_markdown(const ReplayReport& report) {
   std::string text = heading(report) + step_table(report) + prefill_table(report);
-  for (const ReplayLoop loop : kReplayLoops) text += loop_section(report, loop);
+  for (const ReplayLoop loop : kReplayLoops) {
+    for (const bool speculates : {false, true}) text += loop_section(report, loop, speculates);
+  }
   return text + workload_table(report) + memory_table(report);
 }
 

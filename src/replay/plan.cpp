@@ -42,7 +42,7 @@ bool run_workloads(Replayer& replayer, ReplayPlan& plan) {
   for (const ReplayLoop loop : plan.loops) {
     for (const std::size_t workload : plan.selected) {
       ++count;
-      if (plan.log->find(loop, workload)) continue;
+      if (plan.log->find(loop, workload, replayer.speculates())) continue;
       const std::optional<ReplayRecord> record = replayer.run(plan.traces[workload], workload, loop);
       if (!record) return false;
       plan.log->append(*record);
@@ -57,7 +57,9 @@ std::vector<ReplayRecord> finished_records(const ReplayPlan& plan) {
   std::vector<ReplayRecord> records;
   for (const ReplayLoop loop : kReplayLoops) {
     for (const std::size_t workload : plan.selected) {
-      if (const ReplayRecord* record = plan.log->find(loop, workload)) records.push_back(*record);
+      for (const bool speculates : {false, true}) {
+        if (const ReplayRecord* record = plan.log->find(loop, workload, speculates)) records.push_back(*record);
+      }
     }
   }
   return records;

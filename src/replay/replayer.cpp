@@ -56,6 +56,20 @@ TokenIds Replayer::random_ids(std::int64_t count) {
   return ids;
 }
 
+/// Part of the recorded text; random tokens where there is none.
+TokenIds Replayer::recorded_ids(std::size_t workload, std::size_t begin, std::int64_t count) {
+  TokenIds ids;
+  if (!options_.texts.empty()) {
+    const TokenIds& text = options_.texts[workload];
+    const std::size_t end = std::min(text.size(), begin + static_cast<std::size_t>(count));
+    if (begin < end)
+      ids.assign(text.begin() + static_cast<std::ptrdiff_t>(begin), text.begin() + static_cast<std::ptrdiff_t>(end));
+  }
+  const TokenIds rest = random_ids(count - static_cast<std::int64_t>(ids.size()));
+  ids.insert(ids.end(), rest.begin(), rest.end());
+  return ids;
+}
+
 std::vector<Role> Replayer::roles() const {
   std::vector<Role> roles{Role::target};
   if (options_.has_draft) roles.push_back(Role::draft);
@@ -68,7 +82,8 @@ Generation Replayer::generate(Role role, Purpose purpose, std::span<const TokenI
   request.purpose = purpose;
   request.prefix = prefix;
   request.max_tokens = static_cast<int>(tokens);
-  return engine_.generate(sequence_, request, {options_.sampling, draw_, /*ignore_eos=*/true});
+  return engine_.generate(sequence_, request,
+                          {.sampling = options_.sampling, .draw = draw_, .ignore_eos = true, .speculates = false});
 }
 
 void Replayer::warm_up() {
@@ -93,19 +108,20 @@ std::optional<ReplayRecord> Replayer::run(const Trace& trace, std::size_t worklo
   record.workload = workload;
   record.problem = trace.problem;
   record.run = trace.run;
+  record.speculates = options_.speculates;
   record.prompt_tokens = trace.prompt_tokens;
   const std::vector<ReplayRequest> requests = replay_requests(trace, loop);
   draw_ = {options_.seed, static_cast<std::uint32_t>(trace.problem), static_cast<std::uint32_t>(trace.run)};
   random_state_ = options_.seed + workload;  // a run has the same ids whichever runs came before
   engine_.reset(sequence_);
-  TokenIds text = random_ids(trace.prompt_tokens);
+  TokenIds text = recorded_ids(workload, 0, trace.prompt_tokens);
 
   std::optional<Role> previous;
   const Stopwatch run_watch;
   for (const ReplayRequest& asked : requests) {
     if (options_.stop_requested()) return std::nullopt;
     if (!asked.purpose) {
-      const TokenIds words = random_ids(asked.tokens);
+      const TokenIds words = recorded_ids(workload, text.size(), asked.tokens);
       text.insert(text.end(), words.begin(), words.end());
       record.times.tokens += asked.tokens;
       continue;
@@ -123,14 +139,24 @@ std::optional<ReplayRecord> Replayer::run(const Trace& trace, std::size_t worklo
     const Stopwatch watch;
     std::function<void(TokenId)> sink;
     if (crosses) sink = [&](TokenId) { timing.token_seconds.push_back(watch.seconds()); };
-    const Generation generation =
-        engine_.generate(sequence_, request, {options_.sampling, draw_, /*ignore_eos=*/true}, sink);
+    TokenIds forced;
+    if (!options_.texts.empty()) forced = recorded_ids(workload, text.size(), asked.tokens);
+    const RequestOptions options{.sampling = options_.sampling,
+                                 .draw = draw_,
+                                 .ignore_eos = true,
+                                 .speculates = options_.speculates,
+                                 .forced = forced};
+    const Generation generation = engine_.generate(sequence_, request, options, sink);
     timing.seconds = watch.seconds();
     check(std::cmp_equal(generation.ids.size(), asked.tokens), "a request without a stop is answered in full");
     timing.prefilled = generation.times.prefilled;
     timing.prefill_seconds = generation.times.prefill_seconds;
     timing.decode_steps = generation.times.decode_steps;
     timing.decode_seconds = generation.times.decode_seconds;
+    timing.proposal_steps = generation.times.proposal_steps;
+    timing.proposal_seconds = generation.times.proposal_seconds;
+    timing.ngram = generation.ngram;
+    timing.draft_model = generation.draft_model;
     text.insert(text.end(), generation.ids.begin(), generation.ids.begin() + asked.kept);
     record.times.tokens += asked.kept;
     record.times.add(timing, previous ? &*previous : nullptr,

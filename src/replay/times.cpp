@@ -11,6 +11,13 @@
 namespace specthink::inline replay {
 namespace {
 
+constexpr std::pair<const char*, std::int64_t ReplayTimes::*> kCounts[] = {
+    {"ngram_proposed", &ReplayTimes::ngram_proposed},
+    {"ngram_accepted", &ReplayTimes::ngram_accepted},
+    {"draft_proposed", &ReplayTimes::draft_proposed},
+    {"draft_accepted", &ReplayTimes::draft_accepted},
+};
+
 /// How a request's steps lie over the buckets.
 struct BucketShare {
   double tokens = 0;
@@ -112,8 +119,16 @@ void ReplayTimes::add(const RequestTiming& request, const Role* previous, const 
   request_seconds += request.seconds;
   if (previous && *previous != request.role) {
     ++switches;
-    switch_hand_over_seconds += request.seconds - request.decode_seconds - request.prefill_seconds;
+    switch_hand_over_seconds +=
+        request.seconds - request.decode_seconds - request.prefill_seconds - request.proposal_seconds;
   }
+  proposal_steps += request.proposal_steps;
+  proposal_seconds += request.proposal_seconds;
+  generated[static_cast<std::size_t>(request.role)] += request.tokens;
+  ngram_proposed += request.ngram.num_proposed();
+  ngram_accepted += request.ngram.num_accepted();
+  draft_proposed += request.draft_model.num_proposed();
+  draft_accepted += request.draft_model.num_accepted();
   ModelTimes& model = of(request.role);
   model.prefilled += request.prefilled;
   model.prefill_seconds += request.prefill_seconds;
@@ -128,30 +143,47 @@ ReplayTimes& ReplayTimes::operator+=(const ReplayTimes& other) {
   switches += other.switches;
   switch_hand_over_seconds += other.switch_hand_over_seconds;
   for (std::size_t i = 0; i < models.size(); ++i) models[i] += other.models[i];
+  proposal_steps += other.proposal_steps;
+  proposal_seconds += other.proposal_seconds;
+  for (std::size_t i = 0; i < generated.size(); ++i) generated[i] += other.generated[i];
+  for (const auto& [key, count] : kCounts) this->*count += other.*count;
   return *this;
 }
 
 double ReplayTimes::hand_over_seconds() const {
-  double seconds = request_seconds;
+  double seconds = request_seconds - proposal_seconds;
   for (const ModelTimes& model : models) seconds -= model.decode().seconds + model.prefill_seconds;
   return seconds;
 }
 
+double ReplayTimes::tokens_per_step(Role role) const {
+  const double steps = of(role).decode().steps;
+  return steps > 0 ? static_cast<double>(generated[static_cast<std::size_t>(role)]) / steps : 0;
+}
+
 OrderedJson to_json(const ReplayRecord& record) {
   const ReplayTimes& times = record.times;
-  return {{"policy", name_of(record.loop)},
-          {"workload", record.workload},
-          {"problem", record.problem},
-          {"run", record.run},
-          {"prompt_tokens", record.prompt_tokens},
-          {"tokens", times.tokens},
-          {"seconds", times.seconds},
-          {"requests", times.requests},
-          {"request_seconds", times.request_seconds},
-          {"switches", times.switches},
-          {"switch_hand_over_seconds", times.switch_hand_over_seconds},
-          {"draft", model_json(times.of(Role::draft))},
-          {"target", model_json(times.of(Role::target))}};
+  OrderedJson object = {{"policy", name_of(record.loop)},
+                        {"workload", record.workload},
+                        {"problem", record.problem},
+                        {"run", record.run},
+                        {"prompt_tokens", record.prompt_tokens},
+                        {"tokens", times.tokens},
+                        {"seconds", times.seconds},
+                        {"requests", times.requests},
+                        {"request_seconds", times.request_seconds},
+                        {"switches", times.switches},
+                        {"switch_hand_over_seconds", times.switch_hand_over_seconds},
+                        {"draft", model_json(times.of(Role::draft))},
+                        {"target", model_json(times.of(Role::target))}};
+  object["speculates"] = record.speculates;
+  object["proposal_steps"] = times.proposal_steps;
+  object["proposal_seconds"] = times.proposal_seconds;
+  for (const Role role : {Role::draft, Role::target}) {
+    object[std::string(name_of(role)) + "_generated"] = times.generated[static_cast<std::size_t>(role)];
+  }
+  for (const auto& [key, count] : kCounts) object[key] = times.*count;
+  return object;
 }
 
 ReplayRecord parse_replay_record(const Json& object, std::string_view source) {
@@ -182,6 +214,17 @@ ReplayRecord parse_replay_record(const Json& object, std::string_view source) {
   times.switch_hand_over_seconds = seconds_of(reader, "switch_hand_over_seconds");
   times.of(Role::draft) = parse_model(reader.value("draft"), reader.source() + ": draft");
   times.of(Role::target) = parse_model(reader.value("target"), reader.source() + ": target");
+  if (reader.has("speculates")) {  // logs of older programs have no proposals
+    if (!reader.value("speculates").is_boolean()) reader.fail("speculates", "true or false");
+    record.speculates = reader.value("speculates").get<bool>();
+    times.proposal_steps = reader.count("proposal_steps");
+    times.proposal_seconds = seconds_of(reader, "proposal_seconds");
+    for (const Role role : {Role::draft, Role::target}) {
+      times.generated[static_cast<std::size_t>(role)] =
+          reader.count((std::string(name_of(role)) + "_generated").c_str());
+    }
+    for (const auto& [key, count] : kCounts) times.*count = reader.count(key);
+  }
   return record;
 }
 

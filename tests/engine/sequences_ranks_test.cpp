@@ -91,7 +91,7 @@ TEST(sequence_pages, a_sequence_of_one_model_takes_none_of_the_other) {
   models.drive([](Engine& engine) {
     const TokenIds prompt = prompt_of(50, 3);
     const auto generate = [&](int sequence, Role role) {
-      return engine.generate(sequence, request_for(role, prompt, 20), kGreedy, {}, false).ids;
+      return engine.generate(sequence, request_for(role, prompt, 20), {kGreedy, {}}).ids;
     };
     const int both = engine.open(engine.capacity()).value();
     const TokenIds by_target = generate(both, Role::target);

@@ -72,6 +72,17 @@ struct SamplingSettings {
   friend bool operator==(const SamplingSettings&, const SamplingSettings&) = default;
 };
 
+/// Who proposes tokens that a model verifies several at a time; automatic: everyone, as far as it pays.
+enum class TokenSpeculation { automatic, off, ngram, draft };
+
+struct SpeculationSettings {
+  TokenSpeculation proposers = TokenSpeculation::automatic;
+  int max_draft_tokens = 0;      ///< that the draft proposes for a step
+  bool calibrate_steps = false;  ///< measure what steps cost instead of taking shipped figures
+
+  friend bool operator==(const SpeculationSettings&, const SpeculationSettings&) = default;
+};
+
 struct ModelSettings {
   std::string target;                ///< folder or hub name; empty when not given
   std::optional<std::string> draft;  ///< none: the target alone
@@ -192,6 +203,9 @@ struct ReplaySettings {
   std::string workload_file;                         ///< JSONL of traces; empty: the recorded ones of data_dir
   std::optional<std::vector<IndexRange>> workloads;  ///< lines of that file; none: all
   std::vector<ReplayLoop> loops;                     ///< in the order in which they run
+  std::string texts;              ///< result file with the text of the recorded runs; empty: random tokens
+  std::string tokenizer;          ///< folder or hub name of the tokenizer of these texts; empty: the target's
+  double draft_acceptance = 0.8;  ///< with texts: chance that the target keeps a proposal of the draft
   bool step_table = true;
   bool prefill_table = true;
 
@@ -221,6 +235,7 @@ struct EvaluationSettings {
 struct Settings {
   ScheduleSettings schedule;
   SamplingSettings sampling;
+  SpeculationSettings speculation;
   ModelSettings models;
   BenchSettings bench;
   EvalSettings eval;

@@ -152,6 +152,7 @@ class Engine {
 
   /// How the model decodes, for the log: "decode kernels, fused all-reduce", or why not.
   std::string decode_path(Role role) const;
+  bool has_decode_kernels(Role role) const;
 
  private:
   struct ModelState;

@@ -20,8 +20,12 @@ class Replayer {
     std::int64_t vocab_size = 0;  ///< ids of prompts and injected words are below
     SamplingParams sampling;
     std::uint64_t seed = 0;
-    std::array<StepBytes, 2> step_bytes;   ///< by Role
-    double read_bytes_per_second = 0;      ///< of the slowest rank
+    std::array<StepBytes, 2> step_bytes;  ///< by Role
+    double read_bytes_per_second = 0;     ///< of the slowest rank
+    bool speculates = false;              ///< in runs, with the engine's proposers
+    /// By workload: the text of the recorded run, prompt included, which takes the place of what is sampled. Behind its
+    /// end come random tokens. Empty: everything is sampled.
+    std::vector<TokenIds> texts;
     std::function<bool()> stop_requested;  ///< asked before each request
   };
 
@@ -34,6 +38,7 @@ class Replayer {
   void warm_up();
 
   /// One run. None when a signal ended it.
+  bool speculates() const { return options_.speculates; }
   std::optional<ReplayRecord> run(const Trace& trace, std::size_t workload, ReplayLoop loop);
 
   /// Decode steps of each model at some contexts: of three runs the median.
@@ -44,6 +49,7 @@ class Replayer {
 
  private:
   TokenIds random_ids(std::int64_t count);
+  TokenIds recorded_ids(std::size_t workload, std::size_t begin, std::int64_t count);
   Generation generate(Role role, Purpose purpose, std::span<const TokenId> prefix, std::int64_t tokens);
   std::optional<double> step_milliseconds(Role role, std::int64_t context);
   void measure_prefill(Role role, PrefillRow& row);

@@ -67,8 +67,8 @@ struct WorkloadSeconds {
 };
 
 /// Measured when each of the report's workloads has a record; for the target alone computed otherwise. None when
-/// neither is possible.
-std::optional<WorkloadSeconds> workload_seconds(const ReplayReport& report, ReplayLoop loop);
+/// neither is possible. `speculates`: of the runs with token-level speculation.
+std::optional<WorkloadSeconds> workload_seconds(const ReplayReport& report, ReplayLoop loop, bool speculates = false);
 
 /// One object: {read_tb_s, target_ms: {"1024": …}, draft_ms: {…}, workload_s: {seed, fixed, target}, …}; figures that
 /// are not known are null.

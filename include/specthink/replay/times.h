@@ -12,6 +12,7 @@
 #include "specthink/config/settings.h"
 #include "specthink/model/memory_plan.h"
 #include "specthink/report/jsonl.h"
+#include "specthink/schedule/ledger.h"
 
 namespace specthink::inline replay {
 
@@ -33,6 +34,10 @@ struct RequestTiming {
   double prefill_seconds = 0;
   std::int64_t decode_steps = 0;
   double decode_seconds = 0;
+  std::int64_t proposal_steps = 0;  ///< of the draft, for the target
+  double proposal_seconds = 0;
+  ProposalCounts ngram;
+  ProposalCounts draft_model;
   std::vector<double> token_seconds;  ///< when each token came, since the request began; only long requests need it
 };
 
@@ -67,11 +72,21 @@ struct ReplayTimes {
   std::int64_t switches = 0;            ///< requests to another model than the one before
   double switch_hand_over_seconds = 0;  ///< of these requests: beyond their steps and their prefill
   std::array<ModelTimes, 2> models;     ///< by Role
+  std::int64_t proposal_steps = 0;      ///< of the draft, for requests to the target
+  double proposal_seconds = 0;
+  std::array<std::int64_t, 2> generated{};  ///< by Role: tokens asked for, kept or not
+  std::int64_t ngram_proposed = 0;
+  std::int64_t ngram_accepted = 0;
+  std::int64_t draft_proposed = 0;
+  std::int64_t draft_accepted = 0;
 
   /// `previous` is the role of the run's last request, null for its first; `bytes` those of the request's model, which
   /// `bytes_per_second` can read.
   void add(const RequestTiming& request, const Role* previous, const StepBytes& bytes, double bytes_per_second);
   ReplayTimes& operator+=(const ReplayTimes& other);
+
+  /// Tokens that a decode step of the model emits on average; 0 without steps.
+  double tokens_per_step(Role role) const;
 
   const ModelTimes& of(Role role) const { return models[static_cast<std::size_t>(role)]; }
   ModelTimes& of(Role role) { return models[static_cast<std::size_t>(role)]; }
@@ -86,6 +101,7 @@ struct ReplayTimes {
 /// One finished run.
 struct ReplayRecord {
   ReplayLoop loop = ReplayLoop::original;
+  bool speculates = false;   ///< with proposers of tokens
   std::size_t workload = 0;  ///< index in the file
   int problem = 0;
   int run = 0;

@@ -14,6 +14,7 @@
 #include "specthink/base/strings.h"
 #include "specthink/comm/device.h"
 #include "specthink/comm/gpu_info.h"
+#include "specthink/engine/step_costs.h"
 #include "specthink/model/hub.h"
 #include "specthink/model/memory_plan.h"
 
@@ -206,6 +207,8 @@ void LoadedModels::load() {
   options.decode_kernels = settings_.models.decode_kernels;
   options.all_reduce = settings_.models.all_reduce;
   options.wait_limit_seconds = wait_limit_seconds();
+  options.speculation = speculation();
+  options.forced_acceptance = settings_.replay.draft_acceptance;
   if (const char* interval = std::getenv("SPECTHINK_CHECK_INTERVAL"))
     options.check_interval = std::max(1, std::atoi(interval));
   const auto engine_model = [this](const ModelFiles& model) {
@@ -219,6 +222,50 @@ void LoadedModels::load() {
   if (draft_) spdlog::info("draft decodes by {}", engine_->decode_path(Role::draft));
 }
 
+/// What every rank can work out by itself; fix_step_costs() follows.
+SpeculationOptions LoadedModels::speculation() const {
+  const SpeculationSettings& settings = settings_.speculation;
+  const bool is_automatic = settings.proposers == TokenSpeculation::automatic;
+  SpeculationOptions options;
+  options.ngram = is_automatic || settings.proposers == TokenSpeculation::ngram;
+  // The draft's ids are proposals where both models follow one list of ids.
+  options.draft = draft_.has_value() && settings_.schedule.mode == Mode::vllm &&
+                  (is_automatic || settings.proposers == TokenSpeculation::draft);
+  options.max_draft_tokens = settings.max_draft_tokens;
+  return options;
+}
+
+RowCosts LoadedModels::shipped_costs(const ModelFiles& model) const {
+  StepFacts facts;
+  facts.weight_bytes = step_bytes(model.config, group_.size(), settings_.models.dtype).weights;
+  facts.layers = model.config.num_layers;
+  facts.on_gpu = !device_.is_cpu();
+  facts.decode_kernels = engine_->has_decode_kernels(model.role);
+  const std::string name = describe(device_);
+  facts.device_name = name;
+  return estimate_row_costs(facts);
+}
+
+/// Gives every rank the costs by which proposals are chosen, before the first run and for good.
+void LoadedModels::fix_step_costs() {
+  const SpeculationOptions options = speculation();
+  if (!options.ngram && !options.draft) return;
+  StepCosts costs;
+  if (settings_.speculation.calibrate_steps) {
+    costs = measure_step_costs(*engine_, draft_.has_value(), target_.config.vocab_size);
+  } else {
+    costs.target = shipped_costs(target_);
+    if (draft_) costs.draft = shipped_costs(*draft_);
+  }
+  engine_->set_step_costs(costs);
+  spdlog::info("token-level speculation by {}; a step of 1, 2, 4, 8, 16 rows in ms ({}): target {:.3g}{}",
+               options.ngram && options.draft ? "n-grams and the draft"
+               : options.ngram                ? "n-grams"
+                                              : "the draft",
+               settings_.speculation.calibrate_steps ? "measured" : "estimated", fmt::join(costs.target, " "),
+               draft_ ? fmt::format(", draft {:.3g}", fmt::join(costs.draft, " ")) : "");
+}
+
 int LoadedModels::drive(const std::function<int()>& root) {
   return end_job_on_failure(world_, [&] { return drive_group(root); });
 }
@@ -227,6 +274,7 @@ int LoadedModels::drive_group(const std::function<int()>& root) {
   if (!is_root()) return engine_->serve();
   int code = kExitSuccess;
   try {
+    fix_step_costs();
     code = root();
   } catch (...) {
     // The others may be inside a collective, or know nothing of this group.

@@ -77,6 +77,9 @@ class LoadedModels {
   void divide_memory();
   int drive_group(const std::function<int()>& root);
   bool have_own_ids() const { return settings_.schedule.mode == Mode::vllm_p; }  // each model its tokenizer's
+  SpeculationOptions speculation() const;
+  RowCosts shipped_costs(const ModelFiles& model) const;
+  void fix_step_costs();
   double wait_limit_seconds() const;
   std::int64_t prefill_rows(const ModelFiles& model) const;
   PeerSum::Options peer_sum_options() const;
