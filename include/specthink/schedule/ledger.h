@@ -32,8 +32,8 @@ struct Ledger {
   std::int64_t draft_prefilled = 0;  ///< positions a model had to catch up on
   std::int64_t target_prefilled = 0;
   std::int64_t nominal_target_tokens = 0;  ///< sum of nominal lengths in the log
-  ProposalCounts ngram;                    ///< proposals of n-grams, for either model
-  ProposalCounts draft_model;              ///< proposals of the draft, for the target
+  ProposalCounts ngram{};                    ///< proposals of n-grams, for either model
+  ProposalCounts draft_model{};              ///< proposals of the draft, for the target
 
   std::int64_t generated() const { return draft + target + injected; }
   double target_share() const;          ///< target / generated, 0 for an empty run
