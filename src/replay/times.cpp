@@ -214,7 +214,7 @@ ReplayRecord parse_replay_record(const Json& object, std::string_view source) {
   times.switch_hand_over_seconds = seconds_of(reader, "switch_hand_over_seconds");
   times.of(Role::draft) = parse_model(reader.value("draft"), reader.source() + ": draft");
   times.of(Role::target) = parse_model(reader.value("target"), reader.source() + ": target");
-  if (reader.has("speculates")) {  // logs of older programs have no proposals
+  if (reader.has("speculates") || reader.has("proposal_steps")) {  // logs of older programs have no proposals
     if (!reader.value("speculates").is_boolean()) reader.fail("speculates", "true or false");
     record.speculates = reader.value("speculates").get<bool>();
     times.proposal_steps = reader.count("proposal_steps");

@@ -6,6 +6,7 @@
 
 #include "app/doctor/checks.h"
 #include "app/program.h"
+#include "specthink/base/file.h"
 
 namespace specthink::doctor {
 namespace {

@@ -123,9 +123,20 @@ TEST(replay_times, a_request_for_one_token) {
 }
 
 ReplayRecord made_up_record() {
-  ReplayRecord record{ReplayLoop::fixed, 7, 2, 1, 99, {}};
+  ReplayRecord record;
+  record.loop = ReplayLoop::fixed;
+  record.speculates = true;
+  record.workload = 7;
+  record.problem = 2;
+  record.run = 1;
+  record.prompt_tokens = 99;
   record.times.tokens = 30;
   record.times.seconds = 1.25;
+  record.times.ngram_proposed = 9;
+  record.times.ngram_accepted = 4;
+  record.times.draft_proposed = 7;
+  record.times.draft_accepted = 6;
+  record.times.proposal_steps = 8;
   record.times.add({.role = Role::draft,
                     .prefix = 1500,
                     .tokens = 4,
@@ -144,6 +155,8 @@ TEST(replay_times, a_record_is_read_back_as_it_was_written) {
   const ReplayRecord read = parse_replay_record(parse_json(to_line(written), "log:2"), "log:2");
   EXPECT_EQ(to_json(read), written);
   EXPECT_EQ(read.loop, ReplayLoop::fixed);
+  EXPECT_TRUE(read.speculates);
+  EXPECT_EQ(read.times.draft_accepted, 6);
   EXPECT_EQ(read.times.of(Role::draft).by_context[1].steps, 3);
 }
 

@@ -29,7 +29,7 @@ class ReplayLog {
   void append(const ReplayRecord& record);
 
   /// The record of a run, or null; of two the later one.
-  const ReplayRecord* find(ReplayLoop loop, std::size_t workload, bool speculates) const;
+  const ReplayRecord* find(ReplayLoop loop, std::size_t workload, bool speculates = false) const;
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path result_path() const;  ///< the result file that belongs to it

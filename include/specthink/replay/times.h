@@ -36,8 +36,8 @@ struct RequestTiming {
   double decode_seconds = 0;
   std::int64_t proposal_steps = 0;  ///< of the draft, for the target
   double proposal_seconds = 0;
-  ProposalCounts ngram;
-  ProposalCounts draft_model;
+  ProposalCounts ngram{};
+  ProposalCounts draft_model{};
   std::vector<double> token_seconds;  ///< when each token came, since the request began; only long requests need it
 };
 
@@ -101,12 +101,12 @@ struct ReplayTimes {
 /// One finished run.
 struct ReplayRecord {
   ReplayLoop loop = ReplayLoop::original;
-  bool speculates = false;   ///< with proposers of tokens
   std::size_t workload = 0;  ///< index in the file
   int problem = 0;
   int run = 0;
   int prompt_tokens = 0;
   ReplayTimes times;
+  bool speculates = false;  ///< with proposers of tokens
 };
 
 OrderedJson to_json(const ReplayRecord& record);
