@@ -87,19 +87,20 @@ TEST(named_models, each_pair_and_mode_runs) {
 // Segments end at every "a", so that the text changes hands often.
 TEST(named_models, both_caches_stay_useful_where_text_is_shared) {
   const fs::path folder = fresh_folder("shared_text");
-  std::ofstream(folder / "pair.yml") << "mode: vllm_p\ntarget_model_name: Qwen/QwQ-32B\n"
-                                        "speculative_model_name: deepseek-ai/DeepSeek-R1-Distill-Llama-8B\n"
-                                        "TRIGGER_TOKENS: ['a', 'e', ' ']\nnot_reasoning: true\nmax_target_tokens: 8\n";
-  const Json answer = generate_with(folder / "pair.yml", " --ignore-eos --max-tokens 200");
+  std::ofstream(folder / "pair.yml")
+      << "mode: vllm_p\ntarget_model_name: Qwen/QwQ-32B\n"
+         "speculative_model_name: deepseek-ai/DeepSeek-R1-Distill-Llama-8B\n"
+         "TRIGGER_TOKENS: [\"\\n\\n\", 'a', 'e', ' ', 'o']\nnot_reasoning: true\nmax_target_tokens: 8\n";
+  const Json answer = generate_with(folder / "pair.yml", " --ignore-eos --max-tokens 500");
   expect_a_run(answer, "vllm_p");
   if (!answer.is_object()) return;
   const Json& ledger = answer.at("ledger");
   const std::size_t generated = answer.at("ids").size();
   // Without caches each visit would prefill all of the text again.
   const std::size_t visits = ledger.at("target").get<std::size_t>() / 8;
-  EXPECT_GT(visits, 4u);
-  EXPECT_LT(ledger.at("target_prefilled").get<std::size_t>(), visits * generated / 3) << ledger;
-  EXPECT_LT(ledger.at("draft_prefilled").get<std::size_t>(), visits * generated / 3) << ledger;
+  EXPECT_GE(visits, 5u);
+  EXPECT_LT(ledger.at("target_prefilled").get<std::size_t>(), visits * generated / 4) << ledger;
+  EXPECT_LT(ledger.at("draft_prefilled").get<std::size_t>(), visits * generated / 4) << ledger;
 }
 
 TEST(named_models, the_original_files_run_unmodified) {
