@@ -13,8 +13,11 @@ namespace {
 
 constexpr std::size_t kMaxAnswer = 4096;  // bytes; what is longer is no answer
 
-std::string without_blanks(std::string text) {
-  std::erase_if(text, [](char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; });
+// Without blanks, dollars and a full stop.
+std::string as_written(std::string_view answer) {
+  std::string text(answer);
+  std::erase_if(text, [](char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '$'; });
+  while (!text.empty() && text.back() == '.') text.pop_back();
   return text;
 }
 
@@ -31,9 +34,10 @@ Same compare_words(std::string_view given, const std::string& known_words) {
 
 Same compare_answers(std::string_view given, std::string_view known) {
   if (given.size() > kMaxAnswer || known.size() > kMaxAnswer) return same_if(given == known);
-  const std::string plain_given = without_blanks(visible_text(given));
-  const std::string plain_known = without_blanks(visible_text(known));
-  if (plain_given.empty() || plain_known.empty()) return Same::no;
+  const auto is_blank = [](std::string_view text) {
+    return text.find_first_not_of(" \t\r\n$.,") == std::string_view::npos;
+  };
+  if (is_blank(given) || is_blank(known)) return Same::no;
   if (is_option(known)) {
     const auto letter = option_letter(given);
     return same_if(letter && letter == option_letter(known));
@@ -41,7 +45,7 @@ Same compare_answers(std::string_view given, std::string_view known) {
   if (const auto words = words_of(known)) return compare_words(given, *words);
   const auto a = parse_answer(given);
   const auto b = parse_answer(known);
-  if (!a || !b) return plain_given == plain_known ? Same::yes : Same::unknown;
+  if (!a || !b) return as_written(given) == as_written(known) ? Same::yes : Same::unknown;
   Same same = same_value(*a, *b);
   if (same == Same::yes) return same;
   // 1,234 is a number, or two in a list where the other answer is one.

@@ -83,9 +83,10 @@ Same at_all_points(const Node& given, const Node& known, Compare compare) {
   return Same::yes;
 }
 
-bool rounds_to(const Rational& value, const Rational& target, const Rational& tolerance, bool is_inclusive) {
-  const Rational difference = abs(value - target);
-  return is_inclusive ? difference <= tolerance : difference < tolerance;
+// Rounded to its last digit, or cut off behind it.
+bool is_decimal_of(const Rational& decimal, const Rational& value, const Rational& unit) {
+  const Rational difference = abs(value - decimal);
+  return difference <= unit / 2 || (difference < unit && abs(decimal) < abs(value));
 }
 
 // The rational value of a constant to 45 digits, exact where it is rational.
@@ -108,12 +109,12 @@ Same same_decimal(const Node& given, const Node& known) {
   if (known_decimal) {
     if (known_decimal->digits < kRoundedDigits) return Same::no;
     const bool is_coarse = given_decimal && given_decimal->unit > known_decimal->unit;
-    return same_if(!is_coarse && rounds_to(*given_value, *known_value, known_decimal->unit / 2, true));
+    return same_if(!is_coarse && abs(*given_value - *known_value) <= known_decimal->unit / 2);
   }
   if (given_decimal->digits < kExactDigits || is_whole(*known_value)) return Same::no;
   Rational unit = given_decimal->unit;
   for (int digits = given_decimal->digits; digits > kCheckedDigits; --digits) unit *= 10;
-  return same_if(rounds_to(*given_value, *known_value, unit, false));
+  return same_if(is_decimal_of(given_decimal->value, *known_value, unit));
 }
 
 }  // namespace

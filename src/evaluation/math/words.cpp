@@ -76,7 +76,9 @@ std::optional<std::string> words_of(std::string_view answer) {
     length = is_word_part ? length + 1 : 0;
     longest = std::max(longest, length);
   }
-  const bool is_prose = longest >= (has_text_command(answer) ? 2u : 3u);
+  // Three plain letters may be a product; with a capital alone in front they are none.
+  const bool is_name = text.size() == 3 && text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a' && text[2] >= 'a';
+  const bool is_prose = longest >= (has_text_command(answer) ? 2u : 4u) || is_name;
   if (!is_prose || !command_of_word(text).empty()) return std::nullopt;
   return lowercase(text);
 }

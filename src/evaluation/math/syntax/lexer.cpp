@@ -132,7 +132,9 @@ class Lexer {
     }
     const bool has_decimals = i + 1 < text.size() && text[i] == '.' && is_digit(text[i + 1]);
     const bool ends_in_point = i < text.size() && text[i] == '.' && i + 1 == text.size();
-    if (has_decimals) {
+    if (text.substr(i).starts_with(".\\overline{")) {
+      digits += text[i++];
+    } else if (has_decimals) {
       digits += text[i++];
       while (i < text.size() && is_digit(text[i])) digits += text[i++];
     } else if (ends_in_point) {
