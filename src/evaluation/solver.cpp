@@ -1,6 +1,7 @@
 #include "specthink/evaluation/solver.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "specthink/base/error.h"
@@ -23,22 +24,29 @@ Json phase_json(const PhaseTimes& times) {
 }
 
 // The text in pieces of one writer each: [WRITER, characters] in order.
-Json origins_json(const RunResult& result, const Tokenizer& tokenizer) {
-  constexpr const char* kNames[] = {"draft", "target", "injected"};  // by Origin
-  IncrementalDetokenizer detokenizer(tokenizer);
-  Json pieces = Json::array();
-  const auto add = [&](const std::string& text, Origin origin) {
+class OriginPieces {
+ public:
+  void add(const std::string& text, Origin origin) {
+    constexpr const char* kNames[] = {"draft", "target", "injected"};  // by Origin
     const auto characters = static_cast<std::size_t>(std::count_if(
         text.begin(), text.end(), [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }));
     if (characters == 0) return;
     const char* name = kNames[static_cast<std::size_t>(origin)];
-    if (pieces.empty() || pieces.back()[0] != name) pieces.push_back({name, 0});
-    pieces.back()[1] = pieces.back()[1].get<std::size_t>() + characters;
-  };
-  for (std::size_t i = 0; i < result.ids.size(); ++i) add(detokenizer.push(result.ids[i]), result.origins[i]);
-  if (!result.origins.empty()) add(detokenizer.flush(), result.origins.back());
-  return pieces;
-}
+    if (pieces_.empty() || pieces_.back()[0] != name) pieces_.push_back({name, std::size_t{0}});
+    pieces_.back()[1] = pieces_.back()[1].get<std::size_t>() + characters;
+  }
+
+  void add(const RunResult& result, const Tokenizer& tokenizer) {
+    IncrementalDetokenizer detokenizer(tokenizer);
+    for (std::size_t i = 0; i < result.ids.size(); ++i) add(detokenizer.push(result.ids[i]), result.origins[i]);
+    if (!result.origins.empty()) add(detokenizer.flush(), result.origins.back());
+  }
+
+  const Json& json() const { return pieces_; }
+
+ private:
+  Json pieces_ = Json::array();
+};
 
 std::optional<Role> model_alone(RunMode mode) {
   if (mode == RunMode::large) return Role::target;
@@ -73,11 +81,15 @@ ScheduledRun Solver::prepare(const Work& work, WorkSource& source) {
                       static_cast<std::uint32_t>(work.key.run)};
   run.options.speculates = work.key.mode == RunMode::spec;  // one model alone is what the others are held against
   run.options.interrupted = [this, &source] { return options_.stop_requested() || source.is_stopped(); };
-  run.done = [this, &source, key = work.key, stage = work.stage, prompt_tokens = run.setup.prompt.size(),
-              tokenizer = run.setup.tokenizer](EngineRun done) {
-    const Json origins = key.mode == RunMode::spec ? origins_json(done.result, *tokenizer) : Json();
+  const auto pieces = std::make_shared<OriginPieces>();
+  // In mode vllm_p ids of two tokenizers follow each other; what they say is told as text.
+  const Tokenizer* tokenizer = run.setup.draft_tokenizer ? nullptr : run.setup.tokenizer;
+  if (!tokenizer) run.options.on_text = [pieces](const TextPiece& piece) { pieces->add(piece.text, piece.origin); };
+  run.done = [this, &source, key = work.key, stage = work.stage, prompt_tokens = run.setup.prompt.size(), tokenizer,
+              pieces](EngineRun done) {
+    if (tokenizer) pieces->add(done.result, *tokenizer);
     RunOutcome outcome = outcome_of(key.mode, prompt_tokens, std::move(done));
-    if (!origins.is_null()) outcome.extra["origins"] = origins;
+    if (key.mode == RunMode::spec) outcome.extra["origins"] = pieces->json();
     source.deliver(stage, make_record(key, outcome));
   };
   return run;

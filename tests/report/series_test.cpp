@@ -58,7 +58,7 @@ TEST(series, the_originals_evaluation_file) {
   EXPECT_EQ(run.target_tokens(), 3);
   EXPECT_EQ(run.validations, 2);
   EXPECT_FALSE(series[1].runs[0].correct);
-  const std::vector<TextByWriter> pieces = text_pieces(run, series[0].kind);
+  const std::vector<WrittenPiece> pieces = text_pieces(run, series[0].kind);
   ASSERT_EQ(pieces.size(), 3u);
   EXPECT_EQ(pieces[0].text, "Hm. ");
   EXPECT_EQ(pieces[0].writer, Writer::draft);
@@ -106,7 +106,7 @@ TEST(text_origins, lengths_are_in_characters) {
   SeriesRun run;
   run.text = "prompt|dräft→target";
   run.origins = Json::array({Json::array({"draft", 6u}), Json::array({"target", 6u})});
-  const std::vector<TextByWriter> pieces = text_pieces(run, SystemKind::speculative);
+  const std::vector<WrittenPiece> pieces = text_pieces(run, SystemKind::speculative);
   ASSERT_EQ(pieces.size(), 3u);
   EXPECT_EQ(pieces[0].writer, Writer::prompt);
   EXPECT_EQ(pieces[0].text, "prompt|");

@@ -54,7 +54,7 @@ OrderedJson rows_of(const ResultSeries& series, const std::vector<std::size_t>& 
 
 OrderedJson detail_of(const ResultSeries& series, const SeriesRun& run) {
   OrderedJson pieces = OrderedJson::array();
-  for (const TextByWriter& piece : text_pieces(run, series.kind)) {
+  for (const WrittenPiece& piece : text_pieces(run, series.kind)) {
     pieces.push_back({static_cast<int>(piece.writer), piece.text});
   }
   OrderedJson segments = OrderedJson::array();

@@ -32,7 +32,7 @@ std::size_t bytes_of(std::string_view text, std::size_t characters) {
 }
 
 // Null when the lengths are of another text.
-std::optional<std::vector<TextByWriter>> from_origins(std::string_view text, const Json& origins) {
+std::optional<std::vector<WrittenPiece>> from_origins(std::string_view text, const Json& origins) {
   if (origins.empty()) return std::nullopt;
   std::size_t total = 0;
   for (const Json& entry : origins) {
@@ -43,7 +43,7 @@ std::optional<std::vector<TextByWriter>> from_origins(std::string_view text, con
   }
   const std::size_t characters = count_characters(text);
   if (total > characters) return std::nullopt;
-  std::vector<TextByWriter> pieces;
+  std::vector<WrittenPiece> pieces;
   const auto take = [&](Writer writer, std::size_t count) {
     const std::size_t size = bytes_of(text, count);
     if (size > 0) pieces.push_back({writer, std::string(text.substr(0, size))});
@@ -54,8 +54,8 @@ std::optional<std::vector<TextByWriter>> from_origins(std::string_view text, con
   return pieces;
 }
 
-std::optional<std::vector<TextByWriter>> from_log(std::string_view text, const Json& log) {
-  std::vector<TextByWriter> pieces;
+std::optional<std::vector<WrittenPiece>> from_log(std::string_view text, const Json& log) {
+  std::vector<WrittenPiece> pieces;
   std::size_t at = 0;
   for (const Json& entry : log) {
     if (!entry.is_object() || !entry.value("traget", Json()).is_string()) continue;
@@ -73,7 +73,7 @@ std::optional<std::vector<TextByWriter>> from_log(std::string_view text, const J
 
 }  // namespace
 
-std::vector<TextByWriter> text_pieces(const SeriesRun& run, SystemKind kind) {
+std::vector<WrittenPiece> text_pieces(const SeriesRun& run, SystemKind kind) {
   const std::string text = replace_invalid_utf8(run.text);
   if (text.empty()) return {};
   if (auto pieces = from_origins(text, run.origins)) return *pieces;
