@@ -7,6 +7,7 @@
 #include "evaluation/math/compare.h"
 #include "evaluation/math/syntax/parser.h"
 #include "evaluation/math/words.h"
+#include "specthink/base/lowercase.h"
 
 namespace specthink::inline evaluation {
 namespace {
@@ -25,11 +26,6 @@ bool is_listing(const std::optional<Node>& node) {
   return node && (is_collection(*node) || node->kind == NodeKind::tuple);
 }
 
-Same compare_words(std::string_view given, const std::string& known_words) {
-  const auto words = words_of(given);
-  return same_if(words && *words == known_words);
-}
-
 }  // namespace
 
 Same compare_answers(std::string_view given, std::string_view known) {
@@ -42,7 +38,9 @@ Same compare_answers(std::string_view given, std::string_view known) {
     const auto letter = option_letter(given);
     return same_if(letter && letter == option_letter(known));
   }
-  if (const auto words = words_of(known)) return compare_words(given, *words);
+  // Words on one side are enough: three plain letters are some where the other answer says so.
+  if (const auto words = words_of(known)) return same_if(lowercase(visible_text(given)) == *words);
+  if (const auto words = words_of(given); words && lowercase(visible_text(known)) == *words) return Same::yes;
   const auto a = parse_answer(given);
   const auto b = parse_answer(known);
   if (!a || !b) return as_written(given) == as_written(known) ? Same::yes : Same::unknown;
