@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t kMaxFiller = 80;     // bytes between "answer" and "is"
 constexpr std::size_t kMaxContent = 4096;  // bytes of an answer
+constexpr std::size_t kMaxChoice = 200;    // bytes between a marker and its letter
+constexpr int kMaxEmptyStatements = 100;   // after which a text states nothing
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
@@ -144,24 +146,28 @@ constexpr std::array<std::string_view, 24> kChoiceFiller{
 }  // namespace
 
 std::optional<std::string> last_statement(std::string_view text) {
-  std::optional<std::string> last;
-  const auto consider = [&](std::string_view behind) {
-    const std::string_view sentence = first_sentence(without_filler(behind, kFiller).substr(0, kMaxContent));
+  const auto stated = [](std::string_view behind) -> std::optional<std::string> {
+    const std::string_view sentence = first_sentence(without_filler(behind.substr(0, kMaxContent), kFiller));
     const std::string_view content = trim(without_clause(from_value(trim(sentence))));
-    if (!content.empty()) last = std::string(content);
+    return content.empty() ? std::nullopt : std::optional(std::string(content));
   };
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  // From the end, so that a text full of statements is read once.
+  int empty_statements = 0;
+  for (std::size_t i = text.size(); i-- > 0 && empty_statements < kMaxEmptyStatements;) {
+    std::size_t length = std::string_view::npos;
+    const std::string_view rest = text.substr(i);
     if (lower(text[i]) == 'a' && (i == 0 || !is_letter(text[i - 1]))) {
-      const std::string_view rest = text.substr(i);
       if (!starts_with_word(rest, "answer") && !starts_with_word(rest, "answers")) continue;
       const bool is_final = i >= 6 && starts_with_word(text.substr(i - 6), "final");
-      const std::size_t length = statement_length(rest, is_final);
-      if (length != std::string_view::npos) consider(rest.substr(length));
-    } else if (text.substr(i).starts_with("答案")) {
-      consider(text.substr(i + std::string_view("答案").size()));
+      length = statement_length(rest, is_final);
+    } else if (rest.starts_with("答案")) {
+      length = std::string_view("答案").size();
     }
+    if (length == std::string_view::npos) continue;
+    if (auto content = stated(rest.substr(length))) return content;
+    ++empty_statements;
   }
-  return last;
+  return std::nullopt;
 }
 
 std::optional<std::string> last_number(std::string_view text) {
@@ -195,7 +201,7 @@ std::optional<std::string> last_number(std::string_view text) {
 }
 
 std::optional<char> leading_choice(std::string_view content, int num_choices) {
-  std::string_view rest = without_filler(content, kChoiceFiller);
+  std::string_view rest = without_filler(content.substr(0, kMaxChoice), kChoiceFiller);
   while (!rest.empty() && (rest[0] == '(' || rest[0] == '[' || rest[0] == '$' || rest[0] == '{' || is_blank(rest[0]))) {
     rest.remove_prefix(1);
   }
