@@ -104,15 +104,19 @@ class Reader {
       if (!is_standard(name) && !name.ends_with("_token")) continue;
       if (const auto token = read_token(value, source, name)) set(name, *token);
     }
+    // A map of names may stand beside the older list, a list replaces it.
     const auto extra = config.find("extra_special_tokens");
-    const bool has_extra = extra != config.end() && !extra->empty();
+    const bool names_more = extra != config.end() && extra->is_object() && !extra->empty();
+    const bool lists_more = extra != config.end() && extra->is_array() && !extra->empty();
+    if (names_more) read_further(*extra, source, "extra_special_tokens");
     for (const char* key :
-         {has_extra ? "extra_special_tokens" : "additional_special_tokens", "model_specific_special_tokens"}) {
+         {lists_more ? "extra_special_tokens" : "additional_special_tokens", "model_specific_special_tokens"}) {
       const auto entry = config.find(key);
       if (entry != config.end() && entry->is_structured()) read_further(*entry, source, key);
     }
-    listed_in_config_ = further_.size();
-    has_list_ = (extra != config.end() && extra->is_array()) || config.contains("additional_special_tokens");
+    has_list_ =
+        !names_more && ((extra != config.end() && extra->is_array()) || config.contains("additional_special_tokens"));
+    if (!names_more) listed_in_config_ = further_.size();
   }
 
   void read_declared(const OrderedJson& decoder) {
@@ -136,18 +140,26 @@ class Reader {
 
   void read_special_tokens_map() {
     const std::string source = file("special_tokens_map.json");
+    std::vector<std::string> newer_names;
     for (const auto& [name, value] : files_.special_tokens_map.items()) {
       if (name == "additional_special_tokens" && has_list_) continue;
+      if (name == "additional_special_tokens") further_.clear();
       if (value.is_array() || name == "extra_special_tokens") {
         if (value.is_structured()) read_further(value, source, name);
         continue;
       }
+      if (!is_standard(name) && (named_.contains(name) || !name.ends_with("_token"))) continue;
       if (value.is_null()) named_.erase(name);
       auto token = read_token(value, source, name);
       if (!token) continue;
       token->token.special = true;
-      if (is_standard(name) || name.ends_with("_token")) set(name, *token);
+      set(name, *token);
+      if (!is_standard(name)) newer_names.push_back(name);
     }
+    // These come before those of tokenizer_config.json.
+    std::erase_if(further_names_,
+                  [&](const std::string& name) { return std::ranges::find(newer_names, name) != newer_names.end(); });
+    further_names_.insert(further_names_.begin(), newer_names.begin(), newer_names.end());
   }
 
   void read_added_tokens() {

@@ -80,7 +80,9 @@ TEST(named_models, each_pair_and_mode_runs) {
     const std::string place = std::string(pair.mode) + " " + pair.target + " " + draft;
     const Json answer = generate_with(folder / "pair.yml");
     expect_a_run(answer, place);
-    if (!pair.draft) EXPECT_EQ(answer.at("ledger").at("draft"), 0) << place;
+    if (!pair.draft && answer.is_object()) {
+      EXPECT_EQ(answer.at("ledger").at("draft"), 0) << place;
+    }
   }
 }
 
