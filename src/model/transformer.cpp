@@ -3,10 +3,10 @@
 #include <ATen/ATen.h>
 
 #include "model/attention.h"
+#include "model/checkpoint/stored_names.h"
+#include "model/checkpoint/weights.h"
 #include "model/fused_forward.h"
 #include "model/kv_cache.h"
-#include "model/stored_names.h"
-#include "model/weights.h"
 #include "specthink/base/error.h"
 #include "specthink/model/memory_plan.h"
 
@@ -19,7 +19,7 @@ ModelConfig settled(const std::filesystem::path& folder, ModelConfig config, boo
 }
 
 /// cos and sin of every position, in the form that rotate() takes: both halves of a head, the sine negated in the
-/// first. Pairs that do not rotate have an angle of zero (model/weights.cpp puts them behind those that do).
+/// first. Pairs that do not rotate have an angle of zero (model/checkpoint/weights.cpp puts them behind those that do).
 RopeTables rope_tables(const ModelDescription& model, std::int64_t positions, at::TensorOptions options) {
   const RopeFrequencies frequencies = rope_frequencies(model);
   const auto count = static_cast<std::int64_t>(frequencies.inverse.size());

@@ -170,7 +170,7 @@ TEST(model_config, inconsistent_and_unsupported_settings_are_user_errors) {
       {{{"layer_types", {"full_attention"}}}, {"layer_types", "2"}},
       {{{"layer_types", "full_attention"}}, {"layer_types"}},
       {{{"layer_types", {"full_attention", 1}}}, {"layer_types", "1"}},
-      {{{"quantization_config", {{"quant_method", "fp8"}}}}, {"quantization_config", "fp8"}},
+      {{{"quantization_config", {{"quant_method", "fp8"}}}}, {"quantization_config.weight_block_size", "FP8"}},
       {{{"partial_rotary_factor", 0.5}}, {"partial_rotary_factor", "0.5"}},
       {{{"rope_theta", 0}}, {"rope_theta", "0"}},
       {{{"rope_theta", "1e6"}}, {"rope_theta"}},

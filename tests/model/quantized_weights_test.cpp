@@ -1,4 +1,4 @@
-#include "model/quantized_weights.h"
+#include "model/checkpoint/quantized_weights.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

@@ -27,7 +27,7 @@ TEST(safetensors, reads_tensors_of_all_types) {
   }  )";
   const auto path = folder.write("x.safetensors", safetensors_bytes(header, data));
   const SafetensorsFile file(path);
-  ASSERT_EQ(file.names(), (std::vector<std::string>{"brain", "empty", "full", "half", "scalar"}));
+  ASSERT_EQ(file.names(), (std::vector<std::string>{"brain", "double", "empty", "full", "half", "scalar"}));
   const auto expect = [&](const std::string& name, StoredType type, std::vector<std::int64_t> shape,
                           const std::string& bytes) {
     const StoredTensor* tensor = file.find(name);
@@ -63,7 +63,7 @@ TEST(safetensors, other_types_are_an_error_when_used) {
   const SafetensorsFile file(path);
   EXPECT_NE(file.find("w"), nullptr);
   EXPECT_EQ(file.names(), (std::vector<std::string>{"w", "ids"}));
-  expect_user_error([&] { file.find("ids"); }, {path.string(), "\"ids\"", "BF16, F16 or F32", "I64"});
+  expect_user_error([&] { file.find("ids"); }, {path.string(), "\"ids\"", "BF16, F16, F32 or F64", "I64"});
 }
 
 struct Malformed {

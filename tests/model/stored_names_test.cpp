@@ -1,4 +1,4 @@
-#include "model/stored_names.h"
+#include "model/checkpoint/stored_names.h"
 
 #include <gtest/gtest.h>
 

@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "model/config_reader.h"
+#include "model/description/config_reader.h"
 #include "specthink/base/types.h"
 #include "specthink/kernels/model_description.h"
 #include "specthink/model/tensor_names.h"

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "model/checkpoint/unique_json.h"
 #include "model/gguf/ggml_types.h"
-#include "model/unique_json.h"
 #include "specthink/base/error.h"
 
 namespace specthink::inline model::gguf {

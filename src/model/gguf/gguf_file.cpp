@@ -7,7 +7,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "model/unique_json.h"
+#include "model/checkpoint/unique_json.h"
 #include "specthink/base/error.h"
 #include "specthink/base/strings.h"
 

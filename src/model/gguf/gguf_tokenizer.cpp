@@ -3,8 +3,8 @@
 #include <map>
 #include <tuple>
 
+#include "model/checkpoint/unique_json.h"
 #include "model/gguf/gguf_config.h"
-#include "model/unique_json.h"
 #include "specthink/base/error.h"
 #include "specthink/base/strings.h"
 

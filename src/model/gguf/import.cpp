@@ -2,10 +2,10 @@
 #include <system_error>
 #include <vector>
 
+#include "model/checkpoint/unique_json.h"
 #include "model/gguf/gguf_config.h"
 #include "model/gguf/gguf_file.h"
 #include "model/gguf/safetensors_writer.h"
-#include "model/unique_json.h"
 #include "specthink/base/error.h"
 #include "specthink/base/file.h"
 #include "specthink/model/gguf_import.h"

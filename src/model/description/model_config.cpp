@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <system_error>
 
-#include "model/config_reader.h"
+#include "model/checkpoint/quantized_weights.h"
+#include "model/description/config_reader.h"
+#include "model/description/rope_config.h"
+#include "model/description/window_config.h"
 #include "model/families/family.h"
-#include "model/quantized_weights.h"
-#include "model/rope_config.h"
-#include "model/window_config.h"
 #include "specthink/base/error.h"
 #include "specthink/base/log.h"
 

@@ -4,8 +4,8 @@
 #include <system_error>
 #include <utility>
 
-#include "model/config_reader.h"
-#include "model/unique_json.h"
+#include "model/checkpoint/unique_json.h"
+#include "model/description/config_reader.h"
 #include "specthink/base/error.h"
 
 namespace specthink::inline model {

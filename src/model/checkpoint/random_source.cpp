@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "model/weight_source.h"
+#include "model/checkpoint/weight_source.h"
 #include "specthink/base/hash.h"
 #include "specthink/kernels/random_fill.h"
 

@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
-#include "model/quantized_weights.h"
-#include "model/stored_tensors.h"
-#include "model/weight_source.h"
+#include "model/checkpoint/quantized_weights.h"
+#include "model/checkpoint/stored_tensors.h"
+#include "model/checkpoint/weight_source.h"
 #include "specthink/base/error.h"
 
 namespace specthink::inline model {

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string_view>
 
-#include "model/config_reader.h"
-#include "model/unique_json.h"
+#include "model/checkpoint/unique_json.h"
+#include "model/description/config_reader.h"
 #include "specthink/base/error.h"
 
 namespace specthink::inline model {

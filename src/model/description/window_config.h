@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/config_reader.h"
+#include "model/description/config_reader.h"
 #include "model/families/family.h"
 
 namespace specthink::inline model {

@@ -1,8 +1,8 @@
-#include "model/window_config.h"
+#include "model/description/window_config.h"
 
 #include <algorithm>
 
-#include "model/rope_config.h"
+#include "model/description/rope_config.h"
 #include "specthink/base/error.h"
 
 namespace specthink::inline model {

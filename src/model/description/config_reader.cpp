@@ -1,4 +1,4 @@
-#include "model/config_reader.h"
+#include "model/description/config_reader.h"
 
 #include <cmath>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "model/stored_tensors.h"
+#include "model/checkpoint/stored_tensors.h"
 
 #include <ATen/ATen.h>
 

@@ -1,4 +1,4 @@
-#include "model/stored_names.h"
+#include "model/checkpoint/stored_names.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <tuple>
 #include <vector>
 
-#include "model/stored_tensors.h"
+#include "model/checkpoint/stored_tensors.h"
 #include "specthink/base/log.h"
 
 namespace specthink::inline model {

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include "model/config_reader.h"
+#include "model/description/config_reader.h"
 #include "specthink/model/checkpoint.h"
 #include "specthink/model/model_config.h"
 

@@ -1,4 +1,4 @@
-#include "model/unique_json.h"
+#include "model/checkpoint/unique_json.h"
 
 #include <optional>
 #include <set>

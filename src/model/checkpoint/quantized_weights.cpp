@@ -1,4 +1,4 @@
-#include "model/quantized_weights.h"
+#include "model/checkpoint/quantized_weights.h"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -6,8 +6,8 @@
 #include <array>
 #include <vector>
 
-#include "model/stored_tensors.h"
-#include "model/unique_json.h"
+#include "model/checkpoint/stored_tensors.h"
+#include "model/checkpoint/unique_json.h"
 #include "specthink/base/error.h"
 
 namespace specthink::inline model {

@@ -1,7 +1,7 @@
 // Reading the rotary position embedding's settings out of config.json.
 #pragma once
 
-#include "model/config_reader.h"
+#include "model/description/config_reader.h"
 #include "model/families/family.h"
 #include "specthink/model/model_config.h"
 

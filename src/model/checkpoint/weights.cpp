@@ -1,4 +1,4 @@
-#include "model/weights.h"
+#include "model/checkpoint/weights.h"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/weight_source.h"
+#include "model/checkpoint/weight_source.h"
 #include "specthink/base/error.h"
 #include "specthink/base/log.h"
 
