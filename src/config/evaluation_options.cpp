@@ -100,11 +100,13 @@ void add_report(TableBuilder& table) {
              .flag = "output",
              .letter = 'o'},
             Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::output);
-  table.add(kReport, nothing,
-            {"texts",
-             "runs whose texts are in the page: auto (as many as fit 5 MB, one of each problem first), none, all, or "
-             "problems and runs from 0 such as 0,3/1"},
-            Text{.name = "auto|none|all|LIST", .null_allowed = false}, "auto", kPart, &Part::texts);
+  table.add(
+      kReport, nothing,
+      {.key = "report_texts",
+       .help = "runs whose texts are in the page: auto (as many as fit 5 MB, one of each problem first), none, all, "
+               "or problems and runs from 0 such as 0,3/1",
+       .flag = "texts"},
+      Text{.name = "auto|none|all|LIST", .null_allowed = false}, "auto", kPart, &Part::texts);
 }
 
 }  // namespace specthink::inline config

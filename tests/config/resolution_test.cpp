@@ -99,9 +99,16 @@ TEST(resolution, overridden_values_are_checked_all_the_same) {
 TEST(resolution, every_setting_has_a_key_and_a_variable_for_every_command) {
   std::set<std::string> names;
   for (const Option& option : option_table()) {
-    for (const std::string& name : {option.key, "--" + option.flag, "--" + option.alias, option.environment}) {
-      if (name == "--") continue;
+    for (const std::string& name : {option.key, option.environment}) {
       EXPECT_TRUE(names.insert(name).second) << name << " names two things";
+    }
+    // A flag may mean another thing in another command.
+    for (const CommandInfo& command : command_table()) {
+      if (!option.belongs_to(command.bit)) continue;
+      for (const std::string& flag : {option.flag, option.alias}) {
+        if (flag.empty()) continue;
+        EXPECT_TRUE(names.insert(command.name + " --" + flag).second) << command.name << " --" << flag;
+      }
     }
     const bool is_input = option.group == Group::input && !option.is_boolean();
     const std::string value = to_flow_yaml(option.write(default_settings()));
