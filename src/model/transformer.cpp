@@ -7,6 +7,7 @@
 #include "model/checkpoint/weights.h"
 #include "model/fused_forward.h"
 #include "model/kv_cache.h"
+#include "model/linear.h"
 #include "specthink/base/error.h"
 #include "specthink/model/memory_plan.h"
 
@@ -152,7 +153,7 @@ at::Tensor Transformer::attend(std::int64_t layer, const at::Tensor& hidden, std
   const std::int64_t kv_heads = part.num_kv_heads;
   const at::Tensor input = at::rms_norm(hidden, {part.hidden_size}, weights.input_norm, part.rms_norm_eps);
   const at::Tensor qkv =
-      at::linear(input, weights.qkv.data, weights.qkv_bias).view({hidden.size(0), heads + 2 * kv_heads, part.head_dim});
+      specthink::linear(input, weights.qkv.data, weights.qkv_bias).view({hidden.size(0), heads + 2 * kv_heads, part.head_dim});
   at::Tensor query_key = qkv.narrow(1, 0, heads + kv_heads);  // normed and rotated alike
   if (part.qk_norm) {
     query_key = at::rms_norm(query_key, {part.head_dim}, {}, part.rms_norm_eps) * weights.qk_norm;
@@ -171,7 +172,7 @@ at::Tensor Transformer::attend(std::int64_t layer, const at::Tensor& hidden, std
     row += count;
   }
   const at::Tensor attended = parts.size() == 1 ? parts[0] : at::cat(parts);
-  at::Tensor output = at::linear(attended.reshape({hidden.size(0), part.query_width()}), weights.output.data);
+  at::Tensor output = specthink::linear(attended.reshape({hidden.size(0), part.query_width()}), weights.output.data);
   collectives_.all_reduce(output);
   if (weights.output_bias.defined()) output.add_(weights.output_bias);
   return output;
@@ -187,17 +188,17 @@ at::Tensor Transformer::feed_forward(std::int64_t layer, const at::Tensor& hidde
   const LayerWeights& weights = shard_.weights.layers[static_cast<std::size_t>(layer)];
   const ModelDescription& part = shard_.part;
   const at::Tensor input = at::rms_norm(hidden, {part.hidden_size}, weights.post_norm, part.rms_norm_eps);
-  const at::Tensor gate_up = at::linear(input, weights.gate_up.data);  // [rows, 2·intermediate_local]
+  const at::Tensor gate_up = specthink::linear(input, weights.gate_up.data);  // [rows, 2·intermediate_local]
   const at::Tensor gate = gate_up.narrow(1, 0, part.intermediate_size);
   const at::Tensor up = gate_up.narrow(1, part.intermediate_size, part.intermediate_size);
-  at::Tensor output = at::linear(at::silu(gate).mul_(up), weights.down.data);
+  at::Tensor output = specthink::linear(at::silu(gate).mul_(up), weights.down.data);
   collectives_.all_reduce(output);
   return output;
 }
 
 at::Tensor Transformer::local_logits(const at::Tensor& hidden) const {
   const std::int64_t valid = std::clamp<std::int64_t>(config_.vocab_size - plan_.first_vocab, 0, plan_.vocab_local);
-  return at::linear(hidden, shard_.weights.head.data).narrow(1, 0, valid).to(at::kFloat);
+  return specthink::linear(hidden, shard_.weights.head.data).narrow(1, 0, valid).to(at::kFloat);
 }
 
 }  // namespace specthink::inline model
