@@ -10,7 +10,7 @@
 #include "specthink/base/json.h"
 #include "specthink/base/strings.h"
 #include "specthink/jinja/template.h"
-#include "text/tokenizer_files.h"
+#include "text/files/tokenizer_files.h"
 
 namespace specthink::inline text {
 namespace {

@@ -9,13 +9,13 @@
 #include "specthink/base/strings.h"
 #include "text/added_vocabulary.h"
 #include "text/bpe_model.h"
+#include "text/files/tokenizer_files.h"
 #include "text/json_view.h"
 #include "text/pipeline/decoder.h"
 #include "text/pipeline/normalizer.h"
 #include "text/pipeline/post_processor.h"
 #include "text/pipeline/pre_tokenizer.h"
 #include "text/token_texts.h"
-#include "text/tokenizer_files.h"
 
 namespace specthink::inline text {
 namespace {

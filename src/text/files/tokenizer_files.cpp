@@ -1,4 +1,4 @@
-#include "text/tokenizer_files.h"
+#include "text/files/tokenizer_files.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include "specthink/base/error.h"
 #include "specthink/base/file.h"
 #include "specthink/text/chat_template.h"
-#include "text/special_tokens.h"
+#include "text/files/special_tokens.h"
 
 namespace specthink::inline text {
 namespace {

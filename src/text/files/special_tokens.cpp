@@ -1,4 +1,4 @@
-#include "text/special_tokens.h"
+#include "text/files/special_tokens.h"
 
 #include <algorithm>
 #include <array>
