@@ -18,12 +18,17 @@ TestMode test_mode_of(const Invocation& invocation) {
   return nothing_to_compare ? TestMode::large : invocation.settings.bench.test_mode;
 }
 
+std::vector<RunMode> modes_of(const Invocation& invocation) {
+  const bool token_speculation = invocation.settings.speculation.proposers != TokenSpeculation::off;
+  return run_modes(test_mode_of(invocation), token_speculation);
+}
+
 BenchmarkOptions benchmark_options(const Invocation& invocation, int ranks) {
   const Settings& settings = invocation.settings;
   BenchmarkOptions options;
   options.output_dir = settings.bench.output_dir;
   options.resume = settings.bench.resume;
-  options.modes = run_modes(test_mode_of(invocation));
+  options.modes = modes_of(invocation);
   options.part = settings.bench.part;
   options.num_runs = static_cast<std::size_t>(settings.bench.num_runs);
   options.judge = settings.evaluation.judge;
@@ -73,7 +78,7 @@ int conclude(Benchmark& benchmark, Format format) {
 
 int run_bench(const Invocation& invocation) {
   return run_on_ranks(invocation.settings.models.collective_timeout, [&](const ProcessGroup& world) {
-    EvaluationJob job(world, invocation, run_modes(test_mode_of(invocation)));
+    EvaluationJob job(world, invocation, modes_of(invocation));
     return end_job_on_failure(world, [&] {
       return job.run({.prepare = [&] { return prepare(invocation, job); },
                       .conclude =

@@ -39,6 +39,7 @@ constexpr Figure kFigures[] = {
 
 std::string_view title_of(RunMode mode) {
   if (mode == RunMode::large) return "target alone";
+  if (mode == RunMode::large_spec) return "target, tokens ahead";
   return mode == RunMode::spec ? "speculative" : "draft alone";
 }
 
@@ -89,7 +90,8 @@ void add_accuracy(Table& table, std::span<const ModeSummary> modes) {
     table.add_row(std::move(cells));
   };
   table.add_section("Accuracy (%)");
-  add_row("right, 95 % interval by problem", [](const ModeSummary& mode) { return percent_with_interval(*mode.accuracy); });
+  add_row("right, 95 % interval by problem",
+          [](const ModeSummary& mode) { return percent_with_interval(*mode.accuracy); });
   for (std::size_t i = 1; i < known->accuracy_at_k.size(); ++i) {
     const auto add_at_k = [&](const char* name, Proportion ProportionAtK::*share) {
       add_row(fmt::format("{}@{}", name, known->accuracy_at_k[i].k), [&](const ModeSummary& mode) {
@@ -128,6 +130,15 @@ void add_ledger(Table& table, std::span<const ModeSummary> modes) {
   add_row("tokens injected", per_run(&Ledger::injected));
   add_row("wasted steps of the draft", per_run(&Ledger::draft_wasted));
   add_row("wasted steps of the target", per_run(&Ledger::target_wasted));
+  const auto kept = [](ProposalCounts Ledger::*counts) {
+    return [counts](const ModeSummary& mode) {
+      const ProposalCounts& proposals = mode.ledger.*counts;
+      if (proposals.num_proposed() == 0) return std::string("-");
+      return fmt::format("{} of {}", proposals.num_accepted(), proposals.num_proposed());
+    };
+  };
+  add_row("proposals of n-grams kept, all runs", kept(&Ledger::ngram));
+  add_row("proposals of the draft kept, all runs", kept(&Ledger::draft_model));
   add_row("tokens the draft caught up", per_run(&Ledger::draft_prefilled));
   add_row("tokens the target caught up", per_run(&Ledger::target_prefilled));
 }
@@ -156,11 +167,19 @@ std::string summary_text(std::span<const ModeSummary> modes) {
 
   const ModeSummary* large = nullptr;
   const ModeSummary* spec = nullptr;
+  const ModeSummary* ahead = nullptr;  // the target alone with token-level speculation
   for (const ModeSummary& mode : modes) {
     if (mode.mode == RunMode::large) large = &mode;
     if (mode.mode == RunMode::spec) spec = &mode;
+    if (mode.mode == RunMode::large_spec) ahead = &mode;
   }
   if (large && spec) text += comparison_text(*large, *spec);
+  if (large && ahead && spec) {
+    text += fmt::format(
+        "Of the speed-up:             {:.2f}x by several tokens a step in the target alone, {:.2f}x by thinking "
+        "beyond it\n",
+        compare(*large, *ahead).speedup, compare(*ahead, *spec).speedup);
+  }
 
   Table work(column_titles(modes));
   add_accuracy(work, modes);

@@ -49,7 +49,7 @@ class OriginPieces {
 };
 
 std::optional<Role> model_alone(RunMode mode) {
-  if (mode == RunMode::large) return Role::target;
+  if (is_target_alone(mode)) return Role::target;
   if (mode == RunMode::draft) return Role::draft;
   return std::nullopt;
 }
@@ -79,7 +79,8 @@ ScheduledRun Solver::prepare(const Work& work, WorkSource& source) {
   run.options.sampling.temperature = work.temperature;
   run.options.draw = {options_.seed, static_cast<std::uint32_t>(work.key.problem),
                       static_cast<std::uint32_t>(work.key.run)};
-  run.options.speculates = work.key.mode == RunMode::spec;  // one model alone is what the others are held against
+  // One model alone is what the others are held against.
+  run.options.speculates = work.key.mode == RunMode::spec || work.key.mode == RunMode::large_spec;
   run.options.interrupted = [this, &source] { return options_.stop_requested() || source.is_stopped(); };
   const auto pieces = std::make_shared<OriginPieces>();
   // In mode vllm_p ids of two tokenizers follow each other; what they say is told as text.
@@ -102,7 +103,7 @@ RunOutcome Solver::outcome_of(RunMode mode, std::size_t prompt_tokens, EngineRun
   outcome.prompt_tokens = prompt_tokens;
   outcome.latency = run.seconds;
   if (mode != RunMode::draft) outcome.extra["target"] = phase_json(run.target);
-  if (mode != RunMode::large) outcome.extra["draft"] = phase_json(run.draft);
+  if (!is_target_alone(mode)) outcome.extra["draft"] = phase_json(run.draft);
   outcome.result = std::move(run.result);
   return outcome;
 }

@@ -84,7 +84,7 @@ ModeSummary summarize_mode(RunMode mode, std::span<const RunRecord> records) {
   summary.target_share = statistics_of(runs, [](const RunRecord& run) { return run.ledger.target_share(); });
   summary.takeovers = statistics_of(runs, [](const RunRecord& run) { return run.takeovers; });
   summary.nominal_target_tokens = statistics_of(
-      runs, [mode](const RunRecord& run) { return mode == RunMode::large ? run.num_tokens : run.large_model_tokens; });
+      runs, [mode](const RunRecord& run) { return is_target_alone(mode) ? run.num_tokens : run.large_model_tokens; });
   for (const RunRecord* run : runs) summary.ledger += run->ledger;
   summary.samples = samples_by_problem(mode, records);
   std::vector<ProblemSamples> samples;
@@ -177,6 +177,12 @@ void add_figures(BenchmarkData& data) {
   const auto spec = summaries.find(RunMode::spec);
   if (large != summaries.end() && spec != summaries.end()) {
     data.comparison = to_json(compare(large->second, spec->second));
+    const auto ahead = summaries.find(RunMode::large_spec);
+    if (ahead != summaries.end()) {
+      (*data.comparison)["token_speculation"] = {
+          {"target_alone_speedup", ratio(large->second.latency.mean, ahead->second.latency.mean)},
+          {"thinking_speedup", ratio(ahead->second.latency.mean, spec->second.latency.mean)}};
+    }
   }
 }
 

@@ -19,6 +19,7 @@ std::string describe_models(RunMode mode, const BenchmarkConfig& config) {
   const std::string_view target = short_name(config.target_model);
   const std::string draft(short_name(config.speculative_model.value_or("no draft")));
   if (mode == RunMode::large) return fmt::format("{} (Large Only)", target);
+  if (mode == RunMode::large_spec) return fmt::format("{} (Large Only, token-level speculation)", target);
   if (mode == RunMode::draft) return fmt::format("{} (Draft Only)", draft);
   return fmt::format("Speculative Thinking ({} + {})", draft, target);
 }

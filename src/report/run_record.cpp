@@ -60,7 +60,8 @@ const std::set<std::string>& known_keys() {
 
 RunMode parse_mode(const JsonReader& reader) {
   const std::optional<RunMode> mode = find_run_mode(reader.text("model_type"));
-  if (!mode) reader.fail("model_type", "large_model, speculative_thinking or draft_model");
+  if (!mode)
+    reader.fail("model_type", "large_model, large_model_token_speculation, speculative_thinking or draft_model");
   return *mode;
 }
 
@@ -74,26 +75,30 @@ const char* name_of(RunMode mode) {
       return "speculative_thinking";
     case RunMode::draft:
       return "draft_model";
+    case RunMode::large_spec:
+      return "large_model_token_speculation";
   }
   throw InternalError("unknown run mode {}", static_cast<int>(mode));
 }
 
 std::optional<RunMode> find_run_mode(std::string_view name) {
-  for (const RunMode mode : {RunMode::large, RunMode::spec, RunMode::draft}) {
+  for (const RunMode mode : {RunMode::large, RunMode::spec, RunMode::draft, RunMode::large_spec}) {
     if (name == name_of(mode)) return mode;
   }
   return std::nullopt;
 }
 
-std::vector<RunMode> run_modes(TestMode test_mode) {
+std::vector<RunMode> run_modes(TestMode test_mode, bool token_speculation) {
   switch (test_mode) {
     case TestMode::large:
       return {RunMode::large};
     case TestMode::spec:
       return {RunMode::spec};
     case TestMode::both:
+      if (token_speculation) return {RunMode::large, RunMode::large_spec, RunMode::spec};
       return {RunMode::large, RunMode::spec};
     case TestMode::all:
+      if (token_speculation) return {RunMode::large, RunMode::large_spec, RunMode::spec, RunMode::draft};
       return {RunMode::large, RunMode::spec, RunMode::draft};
   }
   throw InternalError("unknown test mode {}", static_cast<int>(test_mode));
@@ -114,7 +119,7 @@ RunRecord make_record(const RunKey& key, const RunOutcome& outcome) {
   record.num_tokens = static_cast<std::int64_t>(result.ids.size());
   record.throughput = outcome.latency > 0 ? static_cast<double>(record.num_tokens) / outcome.latency : 0;
   record.large_model_tokens = result.ledger.nominal_target_tokens;
-  record.large_model_ratio = key.mode == RunMode::large ? 1 : result.ledger.nominal_target_share();
+  record.large_model_ratio = is_target_alone(key.mode) ? 1 : result.ledger.nominal_target_share();
   record.num_validations = result.num_validations;
   record.generated_text = result.text;
   record.prompt_tokens = static_cast<std::int64_t>(outcome.prompt_tokens);

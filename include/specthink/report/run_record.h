@@ -17,19 +17,24 @@ namespace specthink::inline report {
 
 /// A way to solve the problems; one column of the comparison.
 enum class RunMode : std::uint8_t {
-  large = 0,  ///< the target alone
-  spec = 1,   ///< speculative thinking
-  draft = 2,  ///< the draft alone
+  large = 0,       ///< the target alone
+  spec = 1,        ///< speculative thinking
+  draft = 2,       ///< the draft alone
+  large_spec = 3,  ///< the target alone, with token-level speculation
 };
 
-/// The key of a mode in result files and the beginning of their names: large_model, speculative_thinking, draft_model.
+/// The key of a mode in result files and the beginning of their names: large_model, speculative_thinking, draft_model,
+/// large_model_token_speculation.
 const char* name_of(RunMode mode);
 
 /// The mode of that name; null when there is none.
 std::optional<RunMode> find_run_mode(std::string_view name);
 
-/// In the order in which they run and are printed.
-std::vector<RunMode> run_modes(TestMode test_mode);
+/// In the order in which they run and are printed. With token-level speculation, which changes times and not texts, a
+/// comparison has the target alone without and with it, so that its gain is not taken for that of speculative thinking.
+std::vector<RunMode> run_modes(TestMode test_mode, bool token_speculation = false);
+
+constexpr bool is_target_alone(RunMode mode) { return mode == RunMode::large || mode == RunMode::large_spec; }
 
 /// The name of a file set: that of its only mode, or `speedup` for a comparison.
 const char* file_kind(const std::vector<RunMode>& modes);

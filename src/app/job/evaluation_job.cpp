@@ -25,7 +25,7 @@ std::int64_t share(const ProcessGroup& world, std::int64_t value) {
 }
 
 bool any_but_target(const std::vector<RunMode>& modes) {
-  return std::any_of(modes.begin(), modes.end(), [](RunMode mode) { return mode != RunMode::large; });
+  return std::any_of(modes.begin(), modes.end(), [](RunMode mode) { return !is_target_alone(mode); });
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxProblem = 10'000'000;  // no benchmark has more
 
 SystemKind kind_of(RunMode mode) {
-  if (mode == RunMode::large) return SystemKind::target;
+  if (is_target_alone(mode)) return SystemKind::target;
   return mode == RunMode::draft ? SystemKind::draft : SystemKind::speculative;
 }
 
@@ -28,6 +28,7 @@ std::string describe_mode(RunMode mode, const Json& config) {
   const std::string target = short_model_name(config.value("target_model", Json()));
   const std::string draft = short_model_name(config.value("speculative_model", Json()));
   if (mode == RunMode::large) return target + " alone";
+  if (mode == RunMode::large_spec) return target + " alone, several tokens a step";
   if (mode == RunMode::draft) return draft + " alone";
   return draft + " + " + target;
 }
@@ -50,7 +51,7 @@ SeriesRun read_run(const Json& object, RunMode mode, std::size_t problem, const 
   run.tokens = reader.count("num_tokens");
   run.prompt_tokens = reader.optional_count("prompt_tokens");
   run.nominal_target_tokens = reader.optional_count("large_model_tokens");
-  if (mode == RunMode::large) run.nominal_target_tokens = run.tokens;
+  if (is_target_alone(mode)) run.nominal_target_tokens = run.tokens;
   if (mode == RunMode::draft) run.nominal_target_tokens = 0;
   run.validations = reader.optional_count("num_validations");
   run.takeovers = reader.optional_count("takeovers");
@@ -104,7 +105,7 @@ SeriesRun from_record(RunRecord& record, std::string_view source) {
   run.seconds = record.latency;
   run.tokens = record.num_tokens;
   run.prompt_tokens = record.prompt_tokens;
-  run.nominal_target_tokens = record.key.mode == RunMode::large ? record.num_tokens : record.large_model_tokens;
+  run.nominal_target_tokens = is_target_alone(record.key.mode) ? record.num_tokens : record.large_model_tokens;
   if (record.key.mode == RunMode::spec) {
     run.validations = record.num_validations;
     run.takeovers = record.takeovers;
@@ -137,7 +138,7 @@ std::vector<ResultSeries> read_bench_results(const Json& document, const fs::pat
   const JsonReader reader(document, path.string(), "the file");
   if (const auto mode = find_run_mode(reader.text("model_type"))) return {read_mode(document, *mode, path)};
   std::vector<ResultSeries> series;
-  for (const RunMode mode : {RunMode::large, RunMode::spec, RunMode::draft}) {
+  for (const RunMode mode : {RunMode::large, RunMode::large_spec, RunMode::spec, RunMode::draft}) {
     if (document.contains(name_of(mode))) series.push_back(read_mode(document.at(name_of(mode)), mode, path));
   }
   if (series.empty())
