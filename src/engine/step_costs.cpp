@@ -27,6 +27,8 @@ using LayerOverheads = std::array<double, kStepRowCounts.size()>;
 constexpr LayerOverheads kKernelOverheads{16.5, 22.5, 24, 29, 43};
 // The same models by operators on two H200, 1, 4 and 16 rows; those between are between.
 constexpr LayerOverheads kOperatorOverheads{40, 65, 70, 72, 76};
+// A step with proposals is chosen by the host when it has read the one before; plain steps are queued ahead.
+constexpr double kRoundTripMilliseconds = 0.02;
 // On CPUs a row more costs arithmetic, a small part of what reading the weights takes.
 constexpr double kCpuShareOfRow = 0.06;
 constexpr double kCpuLayerMicroseconds = 150;
@@ -56,7 +58,7 @@ RowCosts estimate_row_costs(const StepFacts& facts) {
       costs[i] = (reading + 1e-3 * kCpuLayerMicroseconds * layers) * (1 + kCpuShareOfRow * (kStepRowCounts[i] - 1));
     } else {
       const LayerOverheads& overheads = facts.decode_kernels ? kKernelOverheads : kOperatorOverheads;
-      costs[i] = reading + 1e-3 * overheads[i] * layers;
+      costs[i] = reading + 1e-3 * overheads[i] * layers + (kStepRowCounts[i] > 1 ? kRoundTripMilliseconds : 0);
     }
   }
   return costs;

@@ -1,0 +1,47 @@
+#include "specthink/engine/step_costs.h"
+
+#include <gtest/gtest.h>
+
+namespace specthink {
+namespace {
+
+struct Measured {
+  const char* what;
+  StepFacts facts;
+  RowCosts milliseconds;  // of 1, 2, 4, 8, 16 rows
+};
+
+// docs/performance.md: Qwen3-32B and 1.7B on one and two H200.
+const Measured kMeasured[] = {
+    {"32B on one", {63'970'000'000, 64, true, true, "NVIDIA H200"}, {15.08, 15.60, 15.69, 16.42, 17.81}},
+    {"32B on two", {31'980'000'000, 64, true, true, "NVIDIA H200"}, {8.08, 8.51, 8.55, 8.73, 9.73}},
+    {"1.7B on one", {3'440'000'000, 28, true, true, "NVIDIA H200"}, {1.257, 1.374, 1.374, 1.570, 2.055}},
+    {"1.7B on two", {1'720'000'000, 28, true, true, "NVIDIA H200"}, {0.838, 0.961, 1.016, 1.196, 1.585}}};
+
+TEST(estimate_row_costs, is_near_what_was_measured) {
+  for (const Measured& measured : kMeasured) {
+    const RowCosts costs = estimate_row_costs(measured.facts);
+    for (std::size_t i = 0; i < costs.size(); ++i) {
+      EXPECT_NEAR(costs[i] / measured.milliseconds[i], 1, 0.08)
+          << measured.what << ", " << kStepRowCounts[i] << " rows";
+    }
+  }
+}
+
+TEST(estimate_row_costs, more_rows_and_slower_memory_cost_more) {
+  for (const bool on_gpu : {false, true}) {
+    for (const bool kernels : {false, true}) {
+      const RowCosts costs = estimate_row_costs({2'000'000'000, 24, on_gpu, kernels, "NVIDIA A100-SXM4-80GB"});
+      for (std::size_t i = 1; i < costs.size(); ++i) EXPECT_GT(costs[i], costs[i - 1]);
+      EXPECT_GT(costs[0], 0);
+    }
+  }
+  const auto first = [](const char* name) {
+    return estimate_row_costs({10'000'000'000, 24, true, true, name}).front();
+  };
+  EXPECT_LT(first("NVIDIA H200"), first("NVIDIA H100 80GB HBM3"));
+  EXPECT_LT(first("NVIDIA H100 80GB HBM3"), first("some other GPU"));
+}
+
+}  // namespace
+}  // namespace specthink
