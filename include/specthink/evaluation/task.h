@@ -72,15 +72,15 @@ inline constexpr std::size_t kAllProblems = static_cast<std::size_t>(-1);
 /// What a command says about the problems; where it says nothing, the task file does.
 struct ProblemOptions {
   ChoiceOrder choice_order = ChoiceOrder::shuffled;
-  std::uint64_t seed = 0;            ///< of that order
-  std::size_t first = 0;             ///< so many of the problems that the filters leave are skipped
-  std::optional<std::string> split;  ///< these two make the file NAME-SUBSET-SPLIT.jsonl
-  std::optional<std::string> subset;
-  std::optional<std::string> difficulty;
-  std::optional<std::string> source;
+  std::uint64_t seed = 0;              ///< of that order
+  std::size_t first = 0;               ///< so many of the problems that the filters leave are skipped
+  std::optional<std::string> split{};  ///< these two make the file NAME-SUBSET-SPLIT.jsonl
+  std::optional<std::string> subset{};
+  std::optional<std::string> difficulty{};
+  std::optional<std::string> source{};
   bool filter_difficulty = false;
-  std::optional<double> math_difficulty_lower_bound;
-  std::optional<double> math_difficulty_upper_bound;
+  std::optional<double> math_difficulty_lower_bound{};
+  std::optional<double> math_difficulty_upper_bound{};
 };
 
 /// Throws UserError with file and line for a missing, unknown, repeated or ill-typed key, for a template that names no
