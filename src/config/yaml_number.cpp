@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <limits>
 #include <string>
 #include <system_error>
@@ -93,7 +94,12 @@ std::optional<double> read_yaml_real(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   const bool begins_right = consists_of(digits.substr(0, 1), "0123456789.") && !text.starts_with('_');
-  if (!begins_right || error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  if (!begins_right || end != digits.data() + digits.size()) return std::nullopt;
+  if (error == std::errc::result_out_of_range) {  // as Python reads them: 1e999 is infinite, 1e-999 is zero
+    value = std::strtod(digits.c_str(), nullptr);
+  } else if (error != std::errc()) {
+    return std::nullopt;
+  }
   return sign * (whole + value);
 }
 

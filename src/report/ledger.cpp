@@ -69,7 +69,10 @@ Ledger parse_ledger(const Json& object, std::string_view source) {
   const JsonReader reader(object, source, "the ledger");
   Ledger ledger;
   for (const auto& [key, count] : kCounts) ledger.*count = reader.count(key);
-  if (reader.has(kProposed)) {  // files of older programs have no proposals
+  if (reader.has(kProposed) || reader.has(kAccepted)) {  // files of older programs have no proposals
+    for (const char* key : {kProposed, kAccepted}) {
+      if (!reader.value(key).is_object()) reader.fail(key, "an object of lists");
+    }
     for (const auto& [proposer, counts] : kProposers) {
       parse_counts(reader.value(kProposed), proposer, source, (ledger.*counts).proposed);
       parse_counts(reader.value(kAccepted), proposer, source, (ledger.*counts).accepted);

@@ -33,8 +33,9 @@ TEST(linear, takes_every_type_and_number_of_rows) {
   for (const int rows : {1, 2, 5, 100}) {
     const at::Tensor x = at::randn({rows, 24});
     const at::Tensor exact = at::matmul(x, weight.t());
-    EXPECT_TRUE(at::allclose(linear(x, weight), exact, 1e-4, 1e-5));
-    EXPECT_TRUE(at::allclose(linear(x.to(at::kBFloat16), weight.to(at::kBFloat16)).to(at::kFloat), exact, 5e-2, 1e-1));
+    EXPECT_TRUE(at::allclose(specthink::linear(x, weight), exact, 1e-4, 1e-5));
+    EXPECT_TRUE(at::allclose(specthink::linear(x.to(at::kBFloat16), weight.to(at::kBFloat16)).to(at::kFloat), exact,
+                             5e-2, 1e-1));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "evaluation/tasks/handlers.h"
 #include "specthink/base/error.h"
 #include "specthink/base/strings.h"
+#include "specthink/evaluation/gold.h"
 
 namespace specthink::inline evaluation {
 namespace {
@@ -133,6 +134,10 @@ Task read_original_task(const YamlValue& root, const std::filesystem::path& path
                     did_you_mean(task.handler, handler_names()), fmt::join(handler_names(), ", "));
   }
   task.answer_form = handler->answers;
+  // One handler serves data sets that store their answers differently: minervamath within a solution.
+  if (const auto of_name = answer_form_of(task.name); of_name && of_name->num_choices == task.answer_form.num_choices) {
+    if (task.answer_form.gold == GoldForm::plain) task.answer_form.gold = of_name->gold;
+  }
   task.is_code = handler->is_code;
   for (const YamlValue& item : root.items) {
     reader.check_key(item, task_keys());
