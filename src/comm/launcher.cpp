@@ -105,6 +105,13 @@ bool is_joined(const LauncherEnvironment& environment, const std::vector<std::st
 
 bool is_joined() { return is_joined(process_variable, ancestors_of_this_process()); }
 
+bool has_siblings() {
+  const std::vector<std::string> ancestors = ancestors_of_this_process();
+  if (is_joined(process_variable, ancestors)) return true;
+  return number(process_variable, "SLURM_PROCID").has_value() &&
+         std::ranges::find(ancestors, "slurmstepd") != ancestors.end();
+}
+
 bool started_by_launcher() {
   return knows_mpi(process_variable) || number(process_variable, "SLURM_STEP_NUM_TASKS").value_or(1) > 1;
 }

@@ -40,6 +40,24 @@ TEST(bench, compares_all_modes_with_two_ranks) {
   EXPECT_EQ(document.at("large_model").at("statistics").at("accuracy").at("n"), 4);
 }
 
+// The same texts with several tokens a step, and what the speed-up consists of.
+TEST(bench, token_speculation_changes_no_text) {
+  const std::string settings = " --dtype float32 --temperature 0";
+  const Json plain = testing_support::uninterrupted_runs("bench_plain_steps", settings);
+  const Bench bench("bench_token_speculation");
+  const ProgramResult result = run_program(bench.arguments() + settings + " --token-speculation auto", 2);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("Of the speed-up"), std::string::npos) << result.out;
+  const Json document = read_json(bench.only_file(".json"));
+  EXPECT_TRUE(document.at("comparison").at("token_speculation").contains("target_alone_speedup"));
+  EXPECT_TRUE(document.contains("large_model_token_speculation"));
+  const Json runs = without_times(document);
+  ASSERT_EQ(runs.size(), plain.size());
+  for (std::size_t i = 0; i < runs.size(); ++i) EXPECT_EQ(runs[i][4], plain[i][4]) << runs[i][0];
+  const Json& ledger = document.at("large_model_token_speculation").at("statistics").at("ledger");
+  EXPECT_GT(ledger.at("proposed").at("ngram").size() + ledger.at("proposed").at("draft").size(), 0u);
+}
+
 // A job that died in the middle of writing a run: what is left is finished, and the rest is done again with the same
 // tokens as without the interruption.
 TEST(bench, resumes_after_a_torn_line) {

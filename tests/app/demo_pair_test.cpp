@@ -76,8 +76,11 @@ TEST(demo_pair, greedy_float32_is_the_same_on_one_and_two_ranks) {
     const ProgramResult alone = run_program(arguments, 1);
     const ProgramResult sharded = run_program(arguments, 2);
     ASSERT_EQ(alone.exit_code, 0) << alone.err;
-    EXPECT_EQ(alone.out, sharded.out) << "problem " << i;
     const Json result = parse_json(alone.out, "stdout");
+    // How many tokens were proposed follows what steps cost, which depends on the ranks.
+    for (const char* key : {"ids", "text", "finish_reason"}) {
+      EXPECT_EQ(result.at(key), parse_json(sharded.out, "stdout").at(key)) << "problem " << i;
+    }
     EXPECT_EQ(result.at("finish_reason"), "stop");
     EXPECT_LT(result.at("ledger").at("target_share").get<double>(), 0.35);
     right += result.at("text").get<std::string>().find("\\boxed{" + solve(problems[i].text) + "}") != std::string::npos;

@@ -127,9 +127,17 @@ TEST(failures, copies_of_a_one_rank_world_are_refused_once) {
   {
     const ScopedVariable tasks("SLURM_STEP_NUM_TASKS", "2");
     const ScopedVariable task("SLURM_PROCID", "1");
+    // Below a process with the name of Slurm's, the first task speaks for this one; alone it speaks for itself.
+    const std::string program = std::getenv("SPECTHINK_BINARY");
+    const auto step = bench.folder / "slurmstepd";
+    std::ofstream(step) << "#!/bin/sh\n'" << program << "' \"$@\"\nexit $?\n";
+    std::filesystem::permissions(step, std::filesystem::perms::owner_all);
+    ::setenv("SPECTHINK_BINARY", step.c_str(), 1);
     const ProgramResult second = run_program(bench.arguments());
+    ::setenv("SPECTHINK_BINARY", program.c_str(), 1);
     EXPECT_EQ(second.exit_code, 3);
     EXPECT_EQ(count_messages(second.err), 0) << second.err;
+    EXPECT_EQ(count_messages(run_program(bench.arguments()).err), 1);
   }
   const ScopedVariable tasks("SLURM_NTASKS", "4");
   const ProgramResult batch = run_program(bench.arguments());

@@ -86,13 +86,13 @@ TEST(named_models, each_pair_and_mode_runs) {
   }
 }
 
-// Segments end at every "a", so that the text changes hands often.
+// Segments end at every letter, so that the text changes hands often.
 TEST(named_models, both_caches_stay_useful_where_text_is_shared) {
   const fs::path folder = fresh_folder("shared_text");
-  std::ofstream(folder / "pair.yml")
-      << "mode: vllm_p\ntarget_model_name: Qwen/QwQ-32B\n"
-         "speculative_model_name: deepseek-ai/DeepSeek-R1-Distill-Llama-8B\n"
-         "TRIGGER_TOKENS: [\"\\n\\n\", 'a', 'e', ' ', 'o']\nnot_reasoning: true\nmax_target_tokens: 8\n";
+  std::ofstream(folder / "pair.yml") << "mode: vllm_p\ntarget_model_name: Qwen/QwQ-32B\n"
+                                        "speculative_model_name: deepseek-ai/DeepSeek-R1-Distill-Llama-8B\n"
+                                        "TRIGGER_TOKENS: [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, "
+                                        "u, v, w, x, z, ' ']\nnot_reasoning: true\nmax_target_tokens: 8\n";
   const Json answer = generate_with(folder / "pair.yml", " --ignore-eos --max-tokens 500");
   expect_a_run(answer, "vllm_p");
   if (!answer.is_object()) return;

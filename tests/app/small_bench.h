@@ -29,7 +29,7 @@ struct SmallBench {
   std::string arguments() const {
     return "bench --target " + (random_pair() / "target").string() + " --draft " + (random_pair() / "draft").string() +
            " --task " + (folder / "task.yml").string() + " --output-dir " + results().string() +
-           " --num-problems 2 --num-runs 2 --max-tokens 120 --ignore-eos --begin --begin-token-num 9 --not-reasoning"
+           " --token-speculation off --num-problems 2 --num-runs 2 --max-tokens 120 --ignore-eos --begin --begin-token-num 9 --not-reasoning"
            " --max-target-tokens 7 --original-recap-token-num 11 --recap-after-negative-num 2"
            " --trigger-tokens '[\"\\n\",\".\",\",\",\"a\",\"e\"]'";
   }

@@ -29,6 +29,9 @@ bool is_joined();
 /// Of `ancestors`, the names of the processes above this one.
 bool is_joined(const LauncherEnvironment& environment, const std::vector<std::string>& ancestors);
 
+/// True when others may speak for this process: it is joined, or one of the tasks of a real srun without a PMI.
+bool has_siblings();
+
 /// True when mpirun or srun started this process, perhaps as one of several.
 bool started_by_launcher();
 

@@ -15,10 +15,10 @@
 namespace specthink::inline app {
 namespace {
 
-/// One of the processes that a launcher joined prints; the others do not end before it has, as a launcher may end a
+/// One of the processes that a launcher started prints; the others do not end before it has, as a launcher may end a
 /// job whose first process fails. A process that is alone has nobody to speak for it.
-int report_launch(const std::string& problem, const LauncherEnvironment& launcher, bool joined) {
-  if (!joined || launcher_rank(launcher) == 0) {
+int report_launch(const std::string& problem, const LauncherEnvironment& launcher, bool is_one_of_several) {
+  if (!is_one_of_several || launcher_rank(launcher) == 0) {
     report_failure(problem, 0, 1);
   } else {
     std::this_thread::sleep_for(std::chrono::seconds(1));
@@ -31,7 +31,7 @@ int report_launch(const std::string& problem, const LauncherEnvironment& launche
 int run_on_ranks(double collective_timeout, const std::function<int(const ProcessGroup&)>& body) {
   const LauncherEnvironment launcher = remember_launcher();
   const bool joined = is_joined();
-  if (const auto problem = launch_problem(launcher)) return report_launch(*problem, launcher, joined);
+  if (const auto problem = launch_problem(launcher)) return report_launch(*problem, launcher, has_siblings());
   const MpiSession mpi(joined);
   const ProcessGroup& world = mpi.world();
   init_logging(world.rank());

@@ -129,9 +129,10 @@ TextSide::Prompt TextSide::make_prompt(const OrderedJson& messages, bool enable_
   const ChatTemplate::Options options{.add_generation_prompt = writer || mode == Mode::vllm,
                                       .enable_thinking = enable_thinking && settings_.generate.thinking,
                                       .kwargs = kwargs_};
+  const Tokenizer& tokenizer = tokenizer_of(reader);
   Prompt prompt;
   prompt.text = template_of(reader).render(with_prompts(messages), options);
-  prompt.ids = tokenizer_of(reader).encode(prompt.text);
+  prompt.ids = tokenizer.encode(prompt.text);
   return prompt;
 }
 
