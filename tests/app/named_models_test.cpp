@@ -86,14 +86,18 @@ TEST(named_models, each_pair_and_mode_runs) {
   }
 }
 
-// Segments end at every letter, so that the text changes hands often.
+// Random words at a high temperature, segments that end at frequent letters, and no takeovers: the text changes hands
+// often.
 TEST(named_models, both_caches_stay_useful_where_text_is_shared) {
   const fs::path folder = fresh_folder("shared_text");
-  std::ofstream(folder / "pair.yml") << "mode: vllm_p\ntarget_model_name: Qwen/QwQ-32B\n"
-                                        "speculative_model_name: deepseek-ai/DeepSeek-R1-Distill-Llama-8B\n"
-                                        "TRIGGER_TOKENS: [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, "
-                                        "u, v, w, x, z, ' ']\nnot_reasoning: true\nmax_target_tokens: 8\n";
-  const Json answer = generate_with(folder / "pair.yml", " --ignore-eos --max-tokens 500");
+  std::ofstream(folder / "pair.yml")
+      << "mode: vllm_p\ntarget_model_name: Qwen/QwQ-32B\n"
+         "speculative_model_name: deepseek-ai/DeepSeek-R1-Distill-Llama-8B\n"
+         "TRIGGER_TOKENS: [\"\\n\\n\", a, e, i, o, t, s, ' ']\nnot_reasoning: true\nmax_target_tokens: 8\n"
+         "TARGET_VALIDATION_KEYWORDS: {verify: [zzzz], negative: [zzzz], positive: [zzzz]}\n"
+         "recap_after_negative_num: 1000\n";
+  const Json answer =
+      generate_with(folder / "pair.yml", " --ignore-eos --max-tokens 500 --temperature 3 --top-p 1 --top-k 0");
   expect_a_run(answer, "vllm_p");
   if (!answer.is_object()) return;
   const Json& ledger = answer.at("ledger");
