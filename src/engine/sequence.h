@@ -49,6 +49,8 @@ struct Sequence {
   NgramIndex ngrams;  // over leading ids
   ProposalHistory history;
 
+  int slot() const { return request.work.slot; }
+
   /// Keeps the first `length` ids and puts `added` behind them.
   void replace_tail(std::int64_t length, std::span<const TokenId> added) {
     ngrams.truncate(ids, length);

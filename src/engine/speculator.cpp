@@ -9,7 +9,7 @@
 namespace specthink::inline engine {
 namespace {
 
-int slot_of(const Sequence& sequence) { return sequence.request.work.slot; }
+constexpr std::uint32_t kCoin = 0x80000000;  // where noise has the token id: no id is as large
 
 /// Ids that the step runs before the proposals.
 int pending_rows(const Sequence& sequence) {
@@ -37,13 +37,19 @@ void Speculator::propose(std::span<Sequence* const> sequences, std::span<DraftPr
     // The rows that are left are shared evenly among those that have not chosen yet.
     const int limit = std::min(free_rows / waiting--, sequence.request.left() - 1);
     if (limit <= 0 || !sequence.request.work.speculates) continue;
-    const ProposalChoice choice = choose(sequence, limit, proposers[i].decoder != nullptr);
+    sequence.ngrams.extend(sequence.ids);
+    const NgramIndex::Match match = sequence.ngrams.longest_match(sequence.ids);
+    const ProposalSituation situation{.verifier = sequence.request.role,
+                                      .pending = pending_rows(sequence),
+                                      .limit = limit,
+                                      .ngram_match = match.length,
+                                      .draft = proposers[i].decoder != nullptr};
+    const ProposalChoice choice = choose_proposals(situation, sequence.history, options_);
     if (choice.count == 0) continue;
     free_rows -= choice.count;
     Proposal& proposal = sequence.request.proposal;
     proposal.by = choice.by;
     if (choice.by == Proposer::ngram) {
-      const NgramIndex::Match match = sequence.ngrams.longest_match(sequence.ids);
       proposal.ngram_match = match.length;
       proposal.ids = tokens_behind(match, sequence.ids, choice.count);
     } else {
@@ -53,17 +59,6 @@ void Speculator::propose(std::span<Sequence* const> sequences, std::span<DraftPr
     }
   }
   if (!drafted.empty()) propose_by_draft(drafted, drafting);
-}
-
-ProposalChoice Speculator::choose(Sequence& sequence, int limit, bool draft) const {
-  sequence.ngrams.extend(sequence.ids);
-  ProposalSituation situation;
-  situation.verifier = sequence.request.role;
-  situation.pending = pending_rows(sequence);
-  situation.limit = limit;
-  situation.ngram_match = sequence.ngrams.longest_match(sequence.ids).length;
-  situation.draft = draft;
-  return choose_proposals(situation, sequence.history, options_);
 }
 
 /// The draft catches up with each sequence and writes on, all of them in shared steps.
@@ -83,10 +78,10 @@ void Speculator::propose_by_draft(std::span<Sequence* const> sequences, std::spa
     request.position = std::min(draft_cached(sequence), length - 1);
     const TokenIds forced = forced_proposals(sequence, request.max_tokens);
     request.forced = forced;
-    decoder.start(slot_of(sequence), request);
+    decoder.start(sequence.slot(), request);
     const std::int64_t pending = length - request.position;
     sequence.request.generation.times.proposal_prefilled += pending - 1;
-    const StepRows rows{slot_of(sequence), std::span(sequence.ids).last(static_cast<std::size_t>(pending)), 0};
+    const StepRows rows{sequence.slot(), std::span(sequence.ids).last(static_cast<std::size_t>(pending)), 0};
     if (pending > kMaxStepRows) {
       run({{rows}});
       continue;
@@ -99,7 +94,7 @@ void Speculator::propose_by_draft(std::span<Sequence* const> sequences, std::spa
   for (int step = 1; step < steps; ++step) {
     StepBatch batch;
     for (std::size_t i = 0; i < sequences.size(); ++i) {
-      if (step < proposers[i]->request.max_tokens) batch.sequences.push_back({slot_of(*sequences[i]), {}, 0});
+      if (step < proposers[i]->request.max_tokens) batch.sequences.push_back({sequences[i]->slot(), {}, 0});
     }
     run(batch);
   }
@@ -107,7 +102,7 @@ void Speculator::propose_by_draft(std::span<Sequence* const> sequences, std::spa
     Sequence& sequence = *sequences[i];
     TokenIds& ids = sequence.request.proposal.ids;
     for (bool ended = false; !ended;) {
-      const StepToken token = decoder.result(slot_of(sequence), static_cast<int>(ids.size()));
+      const StepToken token = decoder.result(sequence.slot(), static_cast<int>(ids.size()));
       ids.push_back(token.id);
       ended = token.end.has_value();
     }
@@ -128,7 +123,7 @@ TokenIds Speculator::forced_proposals(const Sequence& sequence, int count) const
   const DrawKey& draw = request.work.draw;
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
     const auto position = static_cast<std::uint32_t>(sequence.ids.size() + i);
-    const PhiloxBlock coin = philox({{position, draw.problem, draw.run, 0xC0117u}}, draw.seed);
+    const PhiloxBlock coin = philox({{position, draw.problem, draw.run, kCoin}}, draw.seed);
     const TokenId right = request.forced[done + i];
     const bool kept = static_cast<double>(coin.words[0]) * 0x1p-32 < forced_acceptance_;
     ids.push_back(kept ? right : right == 0 ? 1 : right - 1);

@@ -30,7 +30,6 @@ class Speculator {
   static void settle(Sequence& sequence, std::span<const TokenId> emitted);
 
  private:
-  ProposalChoice choose(Sequence& sequence, int limit, bool draft) const;
   void propose_by_draft(std::span<Sequence* const> sequences, std::span<DraftProposer* const> proposers);
   TokenIds forced_proposals(const Sequence& sequence, int count) const;
 

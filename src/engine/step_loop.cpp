@@ -6,12 +6,6 @@
 #include "specthink/base/error.h"
 
 namespace specthink::inline engine {
-namespace {
-
-int slot_of(const Sequence& sequence) { return sequence.request.work.slot; }
-
-}  // namespace
-
 StepLoop::StepLoop(Decoder& decoder, const ProcessGroup& group, std::vector<Sequence*> sequences,
                    Speculator& speculator, std::vector<DraftProposer> proposers)
     : decoder_(decoder),
@@ -47,7 +41,7 @@ std::vector<StepBatch> StepLoop::first_steps() {
     if (request.enqueued > 0) continue;
     if (request.pending > kMaxStepRows) {
       const auto pending = static_cast<std::size_t>(request.pending);
-      steps.push_back({{{slot_of(*sequence), std::span(sequence->ids).last(pending), 0}}});
+      steps.push_back({{{sequence->slot(), std::span(sequence->ids).last(pending), 0}}});
     } else {
       proposing.push_back(sequence);
     }
@@ -63,7 +57,7 @@ std::vector<StepBatch> StepLoop::first_steps() {
   // Requests that go on join it if there is room.
   StepBatch going_on;
   for (Sequence* sequence : sequences_) {
-    if (sequence->request.enqueued > 0) going_on.sequences.push_back({slot_of(*sequence), {}, 0});
+    if (sequence->request.enqueued > 0) going_on.sequences.push_back({sequence->slot(), {}, 0});
   }
   if (steps.empty() && step.num_rows() + going_on.num_rows() <= kMaxStepRows) {
     step.sequences.insert(step.sequences.end(), going_on.sequences.begin(), going_on.sequences.end());
@@ -96,15 +90,15 @@ StepBatch StepLoop::rows_of_those_going_on() {
 StepRows StepLoop::rows_of(Sequence& sequence) {
   const SequenceRequest& request = sequence.request;
   const TokenIds& proposed = request.proposal.ids;
-  if (request.enqueued > 0 && proposed.empty()) return {slot_of(sequence), {}, 0};
+  if (request.enqueued > 0 && proposed.empty()) return {sequence.slot(), {}, 0};
   const auto pending = static_cast<std::size_t>(request.enqueued > 0 ? 1 : request.pending);
   const std::span<const TokenId> last = std::span(sequence.ids).last(pending);
-  if (proposed.empty()) return {slot_of(sequence), last, 0};
+  if (proposed.empty()) return {sequence.slot(), last, 0};
   const auto index = std::ranges::find(sequences_, &sequence) - sequences_.begin();
   TokenIds& tokens = verified_[static_cast<std::size_t>(index)];
   tokens.assign(last.begin(), last.end());
   tokens.insert(tokens.end(), proposed.begin(), proposed.end());
-  return {slot_of(sequence), tokens, static_cast<int>(proposed.size())};
+  return {sequence.slot(), tokens, static_cast<int>(proposed.size())};
 }
 
 void StepLoop::propose(std::span<Sequence* const> sequences) {
@@ -122,7 +116,7 @@ void StepLoop::propose(std::span<Sequence* const> sequences) {
 void StepLoop::enqueue(const StepBatch& batch) {
   std::vector<Sequence*> members;
   for (Sequence* sequence : sequences_) {
-    const auto has_rows = [&](const StepRows& rows) { return rows.slot == slot_of(*sequence); };
+    const auto has_rows = [&](const StepRows& rows) { return rows.slot == sequence->slot(); };
     if (std::ranges::none_of(batch.sequences, has_rows)) continue;
     members.push_back(sequence);
     ++sequence->request.enqueued;
@@ -148,7 +142,7 @@ void StepLoop::collect() {
     TokenIds emitted;
     StepToken token;
     do {
-      token = decoder_.result(slot_of(*sequence), static_cast<int>(request.generation.ids.size()));
+      token = decoder_.result(sequence->slot(), static_cast<int>(request.generation.ids.size()));
       emitted.push_back(token.id);
       request.generation.ids.push_back(token.id);
       if (request.sink) request.sink(token.id);
