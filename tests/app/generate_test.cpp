@@ -94,6 +94,19 @@ TEST(generate, prompts_from_everywhere_agree) {
   EXPECT_NE(generate(rest + " --no-thinking 'What is 2+2?'").at("ids"), argument.at("ids"));
 }
 
+TEST(generate, a_proposer_that_cannot_be_had_is_one_message) {
+  const std::string target = (random_pair() / "target").string();
+  const std::string draft = (random_pair() / "draft").string();
+  for (const std::string& models :
+       {" --target " + target, " --target " + target + " --draft " + draft + " --mode hf"}) {
+    const ProgramResult result = run_program("generate --token-speculation draft" + models + " hello");
+    EXPECT_EQ(result.exit_code, 2) << models;
+    EXPECT_EQ(result.out, "");
+    EXPECT_EQ(testing_support::count_messages(result.err), 1) << result.err;
+    EXPECT_NE(result.err.find("--token-speculation draft"), std::string::npos) << result.err;
+  }
+}
+
 TEST(generate, needs_no_tokenizer_for_ids) {
   const auto folder = fresh_folder("no_tokenizer");
   for (const char* file : {"config.json", "generation_config.json", "model.safetensors"}) {

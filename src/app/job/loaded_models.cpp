@@ -51,6 +51,12 @@ LoadedModels::LoadedModels(const ProcessGroup& world, const ProcessGroup& group,
       device_(c10::kCPU) {
   const ModelSettings& models = settings_.models;
   together(world_, [&] {
+    if (settings_.speculation.proposers == TokenSpeculation::draft &&
+        (!models.draft || settings_.schedule.mode != Mode::vllm)) {
+      throw UserError(
+          "--token-speculation draft needs a draft model that shares the target's token ids: give --draft FOLDER (mode "
+          "vllm), or use auto, ngram or off");
+    }
     if (models.target.empty()) {
       throw UserError("no target model: give --target FOLDER, or --config FILE with target_model_name");
     }
