@@ -18,11 +18,11 @@ std::optional<std::string> last_boxed(std::string_view text);
 /// by accident, at several points where they have variables. A decimal of six digits or more may stand for an exact
 /// value, and an expected decimal of four digits or more for what it was rounded from.
 ///
-/// Order counts in tuples and matrices, not in lists, sets and unions; the ends of intervals count. A name before a
-/// value
+/// Order counts in tuples and matrices, not in lists, sets and unions; the ends of intervals count. A name before a value
 /// (`x =`, `x \in`), units, degrees, currency, fonts and the case of words do not; two units that differ do. `10\%`
-/// equals 10 and 0.1. Numerals need the right base. Takes well below a millisecond for any text; what is longer than
-/// 4096 bytes is compared as it stands.
+/// equals 10 and 0.1. Numerals need the right base. Answers as models write them take microseconds; one made to be slow,
+/// such as dozens of radicals with variables, takes up to some tenths of a second. What is longer than 4096 bytes is
+/// compared as it stands.
 bool same_answer(std::string_view given, std::string_view expected);
 
 /// How a task's answers are found in a text. Copies share one compiled pattern.
