@@ -21,6 +21,7 @@ int run_judge(const Invocation& invocation);
 int run_merge(const Invocation& invocation);
 int run_eval(const Invocation& invocation);
 int run_report(const Invocation& invocation);
+int run_serve(const Invocation& invocation);
 int run_doctor(const Invocation& invocation);
 
 /// Name, version and those of MPI, NCCL, torch and CUDA.

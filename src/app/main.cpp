@@ -28,6 +28,8 @@ int run_command(const Invocation& invocation) {
       return run_score(invocation);
     case kBench:
       return run_bench(invocation);
+    case kServe:
+      return run_serve(invocation);
     case kTokenize:
       return run_tokenize(invocation);
     case kImport:

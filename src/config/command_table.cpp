@@ -41,6 +41,11 @@ const std::vector<CommandInfo>& command_table() {
        "step by context and their share of the memory's read bandwidth, as Markdown; with --format json one object. "
        "Each run is recorded as it ends, so that --resume can go on.",
        ""},
+      {kServe, RunsOn::engine, "serve", "an HTTP server in the manner of the OpenAI API",
+       "Answers /v1/chat/completions and /v1/completions, several requests at a time, until it is stopped (SIGTERM or "
+       "SIGUSR1: what was accepted is answered first). Clients choose the target, the draft or the pair by model name; "
+       "/v1/models lists them.",
+       ""},
       {kTokenize, RunsOn::rank_0, "tokenize", "text to token ids and back",
        "Prints the token ids of a text (the argument, a file, or stdin). With --format jsonl each line {\"text\": ...} "
        "of the input becomes a line {\"ids\": [...]}. With --decode the reverse.",
@@ -116,6 +121,8 @@ const char* title_of(Group group) {
       return "Prompts";
     case Group::judging:
       return "Problems and answers";
+    case Group::serve:
+      return "Server";
     case Group::output:
       return "Output";
   }

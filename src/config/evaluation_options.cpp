@@ -30,7 +30,7 @@ void add_judging(TableBuilder& table) {
 void add_prompts(TableBuilder& table) {
   using Part = EvaluationSettings;
   constexpr auto kPart = &Settings::evaluation;
-  constexpr unsigned kPrompted = kGenerate | kBench | kEval | kConfig;
+  constexpr unsigned kPrompted = kGenerate | kBench | kEval | kServe | kConfig;
   table.begin(Group::prompts);
   table.add(kPrompted, tokens, {"system_prompt", "the system message before the user's, or @FILE that holds it"},
             Text{.form = Form::text_or_at_path, .name = "TEXT|@FILE"}, {}, kPart, &Part::system_prompt);

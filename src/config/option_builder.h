@@ -77,6 +77,9 @@ void add_prompts(TableBuilder& table);
 void add_eval(TableBuilder& table);
 void add_report(TableBuilder& table);
 
+/// Those of server_options.cpp.
+void add_server(TableBuilder& table);
+
 class TableBuilder {
  public:
   void begin(Group group) { group_ = group; }

@@ -26,14 +26,14 @@ void add_input(TableBuilder& table) {
             kPart, &Part::prompt_ids);
   table.add(kGenerate, tokens, {"messages", "chat as a JSON list of {\"role\", \"content\"}, or @FILE that holds one"},
             Text{.form = Form::text_or_at_path, .name = "JSON|@FILE"}, {}, kPart, &Part::messages);
-  table.add(kGenerate | kBench | kEval, tokens, {"thinking", "the chat template lets the model think"}, Boolean{}, true,
+  table.add(kGenerate | kBench | kEval | kServe, tokens, {"thinking", "the chat template lets the model think"}, Boolean{}, true,
             kPart, &Part::thinking);
 }
 
 void add_models(TableBuilder& table) {
   using Part = ModelSettings;
   constexpr auto kPart = &Settings::models;
-  constexpr unsigned kRuns = kGenerate | kScore | kBench | kEval | kReplay | kDoctor | kConfig;
+  constexpr unsigned kRuns = kGenerate | kScore | kBench | kEval | kReplay | kServe | kDoctor | kConfig;
   const Text model{.form = Form::model, .name = "DIR|HUB_NAME"};
   Text draft = model;
   draft.none_is_null = true;
@@ -44,7 +44,7 @@ void add_models(TableBuilder& table) {
              .flag = "target",
              .alias = "target-model-name"},
             model, {}, kPart, &Part::target);
-  table.add(kGenerate | kBench | kEval | kReplay | kPlan | kDoctor | kBenchKernels | kConfig, tokens,
+  table.add(kGenerate | kBench | kEval | kReplay | kServe | kPlan | kDoctor | kBenchKernels | kConfig, tokens,
             {.key = "speculative_model_name",
              .help = "the small model that writes the chain of thought; none (in YAML null): the target alone",
              .flag = "draft",
@@ -76,10 +76,10 @@ void add_models(TableBuilder& table) {
              "share of a GPU's memory that target and draft may take for weights, cache and workspace; auto: 0.9 in "
              "all, divided as the models need it"},
             Shares{}, {}, kPart, &Part::gpu_memory_utilization);
-  table.add(kGenerate | kBench | kEval | kConfig, nothing,
+  table.add(kGenerate | kBench | kEval | kServe | kConfig, nothing,
             {"target_model_gpu", "accepted from old files without effect: both models run on every rank", "GPUs"},
             Integer{}, 2, kPart, &Part::target_model_gpu);
-  table.add(kGenerate | kBench | kEval | kConfig, nothing,
+  table.add(kGenerate | kBench | kEval | kServe | kConfig, nothing,
             {"speculative_model_gpu", "accepted from old files without effect, as target_model_gpu", "GPUs"}, Integer{},
             1, kPart, &Part::speculative_model_gpu);
 }
@@ -87,7 +87,7 @@ void add_models(TableBuilder& table) {
 void add_ranks(TableBuilder& table) {
   using Part = ModelSettings;
   constexpr auto kPart = &Settings::models;
-  constexpr unsigned kRuns = kGenerate | kScore | kBench | kEval | kReplay | kConfig;
+  constexpr unsigned kRuns = kGenerate | kScore | kBench | kEval | kReplay | kServe | kConfig;
   table.begin(Group::ranks);
   table.add(kRuns | kDoctor, nothing,
             {"tp",
@@ -110,7 +110,7 @@ void add_ranks(TableBuilder& table) {
 void add_schedule(TableBuilder& table) {
   using Part = ScheduleSettings;
   constexpr auto kPart = &Settings::schedule;
-  constexpr unsigned kRuns = kGenerate | kBench | kEval | kConfig;
+  constexpr unsigned kRuns = kGenerate | kBench | kEval | kServe | kConfig;
   table.begin(Group::schedule);
   table.add(kRuns, tokens,
             {"mode", "vllm: the models share token ids; vllm_p: they share text; hf: the draft goes token by token"},
@@ -174,7 +174,7 @@ void add_schedule(TableBuilder& table) {
 void add_sampling(TableBuilder& table) {
   using Part = SamplingSettings;
   constexpr auto kPart = &Settings::sampling;
-  constexpr unsigned kRuns = kGenerate | kBench | kEval | kConfig;
+  constexpr unsigned kRuns = kGenerate | kBench | kEval | kServe | kConfig;
   table.begin(Group::sampling);
   table.add((kRuns & ~kEval) | kReplay, tokens, {"temperature", "0 is greedy"}, Number{.min = 0}, 0.6, kPart,
             &Part::temperature);
@@ -194,7 +194,7 @@ void add_sampling(TableBuilder& table) {
 void add_speculation(TableBuilder& table) {
   using Part = SpeculationSettings;
   constexpr auto kPart = &Settings::speculation;
-  constexpr unsigned kRuns = kGenerate | kBench | kEval | kReplay | kConfig;
+  constexpr unsigned kRuns = kGenerate | kBench | kEval | kReplay | kServe | kConfig;
   table.begin(Group::sampling);
   table.add(kRuns, times,
             {"token_speculation",
@@ -231,7 +231,7 @@ void add_bench(TableBuilder& table) {
             &Part::num_problems);
   table.add(kRuns, nothing, {"num_runs", "of each problem", "runs"}, Integer{}, 5, kPart, &Part::num_runs);
   table.add(
-      kRuns | kEval, times,
+      kRuns | kEval | kServe, times,
       {"batch", "at a time: they share the steps of a model, where their tokens differ from those alone by rounding",
        "runs"},
       Integer{.max = kMaxBatch}, 1, kPart, &Part::batch);
@@ -357,6 +357,7 @@ const std::vector<Option>& option_table() {
     add_report(builder);
     add_replay(builder);
     add_tools(builder);
+    add_server(builder);
     add_prompts(builder);
     add_judging(builder);
     add_output(builder);

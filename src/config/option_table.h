@@ -44,6 +44,7 @@ enum class Group {
   import,
   plan,
   kernels,
+  serve,
   output,
 };
 const char* title_of(Group group);

@@ -29,6 +29,7 @@ class Location {
  public:
   static Location in_yaml(const std::filesystem::path& file, int line, const std::string& key);
   static Location in_flag(const std::string& flag) { return Location("flag " + flag); }
+  static Location in_request(const std::string& field) { return Location("field '" + field + "'"); }
   static Location in_argument() { return Location("argument"); }
   static Location in_environment(const std::string& variable) { return Location("environment " + variable); }
 

@@ -27,6 +27,7 @@ struct CommandHeader {
   Role role = Role::target;          // generate, score
   std::int32_t slot = 0;             // open, close, reset, score
   std::int32_t num_works = 0;        // generate: RowWorks in the body
+  std::int32_t max_steps = 0;        // generate: after which it ends whatever has ended; 0: no limit
   std::uint64_t payload_length = 0;  // token ids in the body, behind the works
   std::uint64_t serial = 0;
   std::int64_t tokens = 0;         // open: that the sequence has room for

@@ -165,7 +165,7 @@ void Engine::start(int slot, const Request& request, const RequestOptions& optio
   work.draw = options.draw;
 }
 
-std::vector<int> Engine::run(std::span<const int> slots) {
+std::vector<int> Engine::run(std::span<const int> slots, int max_steps) {
   check(!slots.empty() && slots.size() <= static_cast<std::size_t>(kMaxStepRows), "requests of 1 to 16 sequences");
   const Role role = sequence(slots.front()).request.role;
   ModelState& state = state_of(role);
@@ -194,6 +194,7 @@ std::vector<int> Engine::run(std::span<const int> slots) {
   CommandHeader header;
   header.operation = Operation::generate;
   header.role = role;
+  header.max_steps = max_steps;
   send(header, works, payload);
   std::vector<int> ended;
   for (const RowWork& work : works) {
@@ -206,6 +207,12 @@ Generation Engine::take(int slot) {
   SequenceRequest& request = sequence(slot).request;
   check(request.ended, "the answer of a request that has ended");
   return std::exchange(request.generation, {});
+}
+
+Generation Engine::withdraw(int slot) {
+  SequenceRequest& request = sequence(slot).request;
+  check(!request.ended, "a request that is under way");
+  return std::exchange(request, {}).generation;
 }
 
 Generation Engine::generate(int slot, const Request& request, const RequestOptions& options,
@@ -284,7 +291,7 @@ void Engine::execute(const CommandHeader& header, std::span<const RowWork> works
       return sequence(header.slot).replace_tail(0, {});
     case Operation::generate:
       start_requests(header.role, works, payload);
-      return run_requests(header.role, works);
+      return run_requests(header, works);
     case Operation::score:
       return execute_score(header, payload);
     case Operation::install_stop_table:

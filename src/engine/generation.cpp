@@ -59,13 +59,15 @@ void Engine::start_requests(Role role, std::span<const RowWork> works, std::span
   }
 }
 
-void Engine::run_requests(Role role, std::span<const RowWork> works) {
+void Engine::run_requests(const CommandHeader& header, std::span<const RowWork> works) {
   const c10::InferenceMode no_gradients;
+  const Role role = header.role;
   std::vector<Sequence*> sequences;
   for (const RowWork& work : works) sequences.push_back(&sequence(work.slot));
   std::vector<DraftProposer> proposers;
   for (const RowWork& work : works) proposers.push_back(draft_proposer(role, work));
-  StepLoop(decoder_of(state_of(role), works.front()), group_, sequences, *speculator_, std::move(proposers)).run();
+  StepLoop(decoder_of(state_of(role), works.front()), group_, sequences, *speculator_, std::move(proposers))
+      .run(header.max_steps);
   for (Sequence* own : sequences) {
     own->cached[static_cast<std::size_t>(role)] =
         static_cast<std::int64_t>(own->ids.size()) - (own->request.ran_beyond ? 0 : 1);

@@ -1,152 +1,20 @@
 #include "specthink/engine/runner.h"
 
 #include <algorithm>
-#include <array>
-#include <chrono>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "engine/active_run.h"
 #include "specthink/base/error.h"
+#include "specthink/base/stopwatch.h"
 
 namespace specthink::inline engine {
 namespace {
 
-/// Passes tokens on to the user as soon as they are certain to stay: those of a segment or takeover while they are
-/// sampled, all others when the schedule has settled them.
-class Streamer {
- public:
-  Streamer(const RunOptions& options, bool as_text) : options_(options), as_text_(as_text) {}
-
-  void settle(const Schedule& schedule) {
-    if (as_text_) {
-      const auto pieces = schedule.settled_text();
-      for (; shown_ < pieces.size(); ++shown_) {
-        if (options_.on_text) options_.on_text(pieces[shown_]);
-      }
-      return;
-    }
-    const auto ids = schedule.settled_ids();
-    const auto origins = schedule.settled_origins();
-    for (; shown_ < ids.size(); ++shown_) emit(ids[shown_], origins[shown_]);
-  }
-
-  /// A sink for the tokens of `request`, or none when they may yet be thrown away.
-  std::function<void(TokenId)> live(const Request& request, std::size_t prompt_size) {
-    const bool stays = request.purpose == Purpose::segment || request.purpose == Purpose::takeover;
-    const bool at_end = request.prefix.size() == prompt_size + shown_;
-    if (!options_.on_token || !stays || !at_end || as_text_) return {};
-    const Origin origin = request.role == Role::target ? Origin::target : Origin::draft;
-    return [this, origin](TokenId id) {
-      ++shown_;
-      emit(id, origin);
-    };
-  }
-
- private:
-  void emit(TokenId id, Origin origin) {
-    if (options_.on_token) options_.on_token(id, origin);
-  }
-
-  const RunOptions& options_;
-  bool as_text_;
-  std::size_t shown_ = 0;  // tokens, or pieces of text
-};
-
-/// Whether each model has ids of its own for the text.
-bool has_own_ids(const RunSetup& setup) { return setup.settings.mode == Mode::vllm_p && !setup.normal_mode; }
-
-/// A run's sequences by Role: one for both models, or one for each.
-using Sequences = std::array<int, 2>;
-
-/// A run and its sequence, from its first request to its result.
-class ActiveRun {
- public:
-  ActiveRun(Engine& engine, const Sequences& sequences, std::int64_t room, ScheduledRun run)
-      : engine_(engine),
-        sequences_(sequences),
-        room_(room),
-        run_(std::move(run)),
-        streamer_(run_.options, has_own_ids(run_.setup)) {
-    const auto start = std::chrono::steady_clock::now();
-    elapsed_ = [start] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
-    prompt_size_ = run_.setup.prompt.size();
-    ignore_eos_ = run_.setup.ignore_eos;
-    run_.setup.elapsed_seconds = elapsed_;
-    schedule_ = make_schedule(std::move(run_.setup));
-    next_request();
-  }
-  ActiveRun(const ActiveRun&) = delete;
-  ActiveRun& operator=(const ActiveRun&) = delete;
-
-  int sequence(Role role) const { return sequences_[static_cast<std::size_t>(role)]; }
-
-  /// The model that the run waits for; none when it is over.
-  std::optional<Role> waits_for() const { return role_; }
-
-  /// The request has ended.
-  void resume() {
-    const Generation generation = engine_.take(sequence(*role_));
-    (*role_ == Role::target ? outcome_.target : outcome_.draft) += generation.times;
-    proposals_.ngram += generation.ngram;
-    proposals_.draft_model += generation.draft_model;
-    schedule_->resume(generation.ids, generation.reason);
-    streamer_.settle(*schedule_);
-    next_request();
-  }
-
-  /// After the last request.
-  void finish() {
-    outcome_.result = schedule_->result();
-    if (out_of_context_) outcome_.result.finish_reason = FinishReason::length;
-    outcome_.result.ledger.draft_prefilled = outcome_.draft.prefilled;
-    outcome_.result.ledger.target_prefilled = outcome_.target.prefilled;
-    outcome_.result.ledger.draft_prefilled += outcome_.target.proposal_prefilled;
-    outcome_.result.ledger.draft_wasted +=
-        proposals_.draft_model.num_proposed() - proposals_.draft_model.num_accepted();
-    outcome_.result.ledger.ngram = proposals_.ngram;
-    outcome_.result.ledger.draft_model = proposals_.draft_model;
-    outcome_.seconds = elapsed_();
-    engine_.close(sequences_[0]);
-    if (sequences_[1] != sequences_[0]) engine_.close(sequences_[1]);
-    run_.done(std::move(outcome_));
-  }
-
- private:
-  /// Starts the schedule's request, unless the run ends here.
-  void next_request() {
-    role_.reset();
-    const Request* const request = schedule_->request();
-    if (!request) return;
-    if (run_.options.interrupted && run_.options.interrupted()) return schedule_->interrupt();
-    // compat original overshoots its limit; a request then gets what the context has left, as in vLLM.
-    Request cut = *request;
-    cut.max_tokens =
-        static_cast<int>(std::min<std::int64_t>(cut.max_tokens, room_ - static_cast<std::int64_t>(cut.prefix.size())));
-    if (cut.max_tokens <= 0) {
-      out_of_context_ = true;
-      return schedule_->interrupt();
-    }
-    const RunOptions& options = run_.options;
-    engine_.start(sequence(request->role), cut, {options.sampling, options.draw, ignore_eos_, options.speculates},
-                  streamer_.live(*request, prompt_size_));
-    role_ = request->role;
-  }
-
-  Engine& engine_;
-  Sequences sequences_;
-  std::int64_t room_;  // tokens that the sequence can have
-  ScheduledRun run_;
-  Streamer streamer_;
-  std::function<double()> elapsed_;
-  std::size_t prompt_size_ = 0;
-  bool ignore_eos_ = false;
-  bool out_of_context_ = false;
-  std::unique_ptr<Schedule> schedule_;
-  std::optional<Role> role_;
-  Ledger proposals_;  // of its counts, those of the proposers
-  EngineRun outcome_;
-};
+// A turn of a model lasts about so long where new runs may come: they wait for half of it on average.
+constexpr double kTurnSeconds = 0.03;
+constexpr int kMaxTurnSteps = 64;
 
 void check_room(const Engine& engine, const RunSetup& setup) {
   const auto prompt = static_cast<std::int64_t>(setup.prompt.size());
@@ -161,22 +29,26 @@ void check_room(const Engine& engine, const RunSetup& setup) {
 /// Runs that share an engine.
 class RunPool {
  public:
-  RunPool(Engine& engine, int batch, const std::function<std::optional<ScheduledRun>()>& next)
-      : engine_(engine), batch_(static_cast<std::size_t>(batch)), next_(next) {
+  /// `is_live`: runs come and are abandoned while others are under way.
+  RunPool(Engine& engine, int batch, RunSource& source, bool is_live)
+      : engine_(engine), batch_(static_cast<std::size_t>(batch)), source_(source), is_live_(is_live) {
     check(batch >= 1 && batch <= kMaxStepRows, "a batch of 1 to 16 runs");
   }
 
   void run() {
     while (true) {
       admit();
-      if (active_.empty()) return;
+      if (active_.empty() && !waiting_ && source_.is_exhausted()) return;
+      observe();
       // Round robin over the models: each runs all that wait for it until one of their requests has ended.
       for (const Role role : {Role::target, Role::draft}) run_waiting(role);
+      for (const auto& run : active_) run->look_for_end();
       std::erase_if(active_, [](const std::unique_ptr<ActiveRun>& run) {
         if (run->waits_for()) return false;
         run->finish();
         return true;
       });
+      observe();
     }
   }
 
@@ -184,10 +56,12 @@ class RunPool {
   /// Takes runs in while there is room for them.
   void admit() {
     while (active_.size() < batch_) {
-      if (!waiting_ && !exhausted_) waiting_ = next_();
-      exhausted_ = !waiting_;
+      if (!waiting_) waiting_ = source_.next(/*idle=*/active_.empty());
       if (!waiting_) return;
-      check_room(engine_, waiting_->setup);
+      if (!may_begin(*waiting_)) {
+        waiting_.reset();
+        continue;
+      }
       // compat original may reach beyond its limit, into what the context has left.
       const std::int64_t room =
           batch_ == 1 ? engine_.capacity() : std::min(engine_.capacity(), most_tokens(waiting_->setup));
@@ -196,8 +70,21 @@ class RunPool {
         check(!active_.empty(), "a run that is alone has room");
         return;
       }
-      active_.push_back(std::make_unique<ActiveRun>(engine_, *sequences, room, std::move(*waiting_)));
-      waiting_.reset();
+      active_.push_back(
+          std::make_unique<ActiveRun>(engine_, *sequences, room, std::move(*std::exchange(waiting_, std::nullopt))));
+    }
+  }
+
+  /// False for a run that nobody waits for any more, or that was refused.
+  bool may_begin(const ScheduledRun& run) const {
+    if (run.options.abandoned && run.options.abandoned()) return false;
+    try {
+      check_room(engine_, run.setup);
+      return true;
+    } catch (const UserError& error) {
+      if (!run.refused) throw;
+      run.refused(error);
+      return false;
     }
   }
 
@@ -233,18 +120,61 @@ class RunPool {
       if (run->waits_for() == role) sequences.push_back(run->sequence(role));
     }
     if (sequences.empty()) return;
-    const std::vector<int> ended = engine_.run(sequences);
+    TurnLength& turn = turns_[static_cast<std::size_t>(role)];
+    const int steps = is_live_ ? turn.steps : 0;
+    const Stopwatch watch;
+    const std::vector<int> ended = engine_.run(sequences, steps);
+    if (ended.empty()) turn.adjust(watch.seconds());
     for (const auto& run : active_) {
       if (run->waits_for() == role && std::ranges::find(ended, run->sequence(role)) != ended.end()) run->resume();
     }
   }
 
+  void observe() {
+    PoolStatus status;
+    status.running = static_cast<int>(active_.size());
+    status.waiting_for_target = static_cast<int>(
+        std::ranges::count_if(active_, [](const auto& run) { return run->waits_for() == Role::target; }));
+    source_.observe(status);
+  }
+
+  /// Steps of a model that take about kTurnSeconds. They change no token: a request goes on in the next turn.
+  struct TurnLength {
+    int steps = 4;
+
+    /// After a turn of all its steps.
+    void adjust(double seconds) {
+      const double fitting = kTurnSeconds * steps / std::max(seconds, 1e-6);
+      steps = std::clamp(static_cast<int>(std::min(fitting, 2.0 * steps)), 1, kMaxTurnSteps);
+    }
+  };
+
   Engine& engine_;
   std::size_t batch_;
-  const std::function<std::optional<ScheduledRun>()>& next_;
+  RunSource& source_;
+  bool is_live_;
+  std::array<TurnLength, 2> turns_;      // by Role
   std::optional<ScheduledRun> waiting_;  // has no room yet
-  bool exhausted_ = false;               // next_ has given no more
   std::vector<std::unique_ptr<ActiveRun>> active_;
+};
+
+/// Runs that are all there.
+class GivenRuns final : public RunSource {
+ public:
+  explicit GivenRuns(const std::function<std::optional<ScheduledRun>()>& next) : next_(next) {}
+
+  std::optional<ScheduledRun> next(bool) override {
+    if (exhausted_) return std::nullopt;
+    std::optional<ScheduledRun> run = next_();
+    exhausted_ = !run;
+    return run;
+  }
+  bool is_exhausted() override { return exhausted_; }
+  void observe(const PoolStatus&) override {}
+
+ private:
+  const std::function<std::optional<ScheduledRun>()>& next_;
+  bool exhausted_ = false;
 };
 
 }  // namespace
@@ -265,7 +195,12 @@ EngineRun run_schedule(Engine& engine, RunSetup setup, const RunOptions& options
 }
 
 void run_schedules(Engine& engine, int batch, const std::function<std::optional<ScheduledRun>()>& next) {
-  RunPool(engine, batch, next).run();
+  GivenRuns runs(next);
+  RunPool(engine, batch, runs, /*is_live=*/false).run();
+}
+
+void run_schedules(Engine& engine, int batch, RunSource& source) {
+  RunPool(engine, batch, source, /*is_live=*/true).run();
 }
 
 }  // namespace specthink::inline engine

@@ -17,10 +17,10 @@ StepLoop::StepLoop(Decoder& decoder, const ProcessGroup& group, std::vector<Sequ
                                       [](const Sequence* sequence) { return sequence->request.work.speculates != 0; })),
       verified_(sequences_.size()) {}
 
-void StepLoop::run() {
+void StepLoop::run(int max_steps) {
   for (const StepBatch& batch : first_steps()) enqueue(batch);
   while (true) {
-    if (may_enqueue()) {
+    if ((max_steps == 0 || num_steps_ < max_steps) && may_enqueue()) {
       enqueue(rows_of_those_going_on());
     } else if (!under_way_.empty()) {
       collect();
@@ -125,6 +125,7 @@ void StepLoop::enqueue(const StepBatch& batch) {
   const bool is_prefill = first.generation.ids.empty() && first.pending > 1;
   group_.mark(is_prefill ? Phase::prefill : Phase::decode, static_cast<std::int64_t>(members.front()->ids.size()));
   decoder_.step(batch);
+  ++num_steps_;
   under_way_.push_back(std::move(members));
 }
 

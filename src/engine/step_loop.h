@@ -19,8 +19,8 @@ class StepLoop {
   StepLoop(Decoder& decoder, const ProcessGroup& group, std::vector<Sequence*> sequences, Speculator& speculator,
            std::vector<DraftProposer> proposers);
 
-  /// Steps until a request has ended and the results of all steps are read.
-  void run();
+  /// Steps until a request has ended, or `max_steps` are done (0: no limit), and the results of all steps are read.
+  void run(int max_steps);
 
  private:
   std::vector<StepBatch> first_steps();
@@ -37,6 +37,7 @@ class StepLoop {
   Speculator& speculator_;
   std::vector<DraftProposer> proposers_;
   bool speculates_;
+  int num_steps_ = 0;  // enqueued so far
   std::vector<TokenIds> verified_;                // by sequence: what StepRows::tokens of the coming step point to
   std::deque<std::vector<Sequence*>> under_way_;  // the sequences of each step whose results are not read yet
   Stopwatch watch_;                               // since the last step's results were read

@@ -32,6 +32,7 @@ enum Subcommand : unsigned {
   kReport = 2048,
   kJudge = 4096,
   kImport = 8192,
+  kServe = 16384,
 };
 
 /// Where a command runs.
@@ -89,6 +90,10 @@ Json settings_that_affect(Affects what, const Invocation& invocation);
 /// Settings that a file holds, {key: value}, with the words of today: one that an older program wrote (compat: seed)
 /// equals what replaced it. Keys that are no settings stay as they are.
 Json with_current_words(Json settings);
+
+/// `settings` with those that a request gives by their keys, {key: value}: of the thinking schedule alone, and of these
+/// what need not be known before models are loaded. Throws UserError that names the key.
+ScheduleSettings with_schedule(ScheduleSettings settings, const Json& given);
 
 /// What holds when nothing is given.
 Settings default_settings();

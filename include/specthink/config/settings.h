@@ -89,9 +89,9 @@ struct ModelSettings {
   DType dtype = DType::bfloat16;
   Device device = Device::automatic;
   AllReduce all_reduce = AllReduce::automatic;
-  bool decode_kernels = true;                      ///< on GPUs, where they fit a model; else LibTorch operators
-  bool dummy_weights = false;                      ///< random weights of the folder's shapes
-  int max_model_len = 0;                           ///< tokens, prompt included
+  bool decode_kernels = true;  ///< on GPUs, where they fit a model; else LibTorch operators
+  bool dummy_weights = false;  ///< random weights of the folder's shapes
+  int max_model_len = 0;       ///< tokens, prompt included
   /// Target, draft: share of a GPU's memory each may take; none: as they need (model/memory_plan.h).
   std::optional<std::array<double, 2>> gpu_memory_utilization;
   int target_model_gpu = 0;         ///< GPUs in the layout of old files, which nothing uses: both models are sharded
@@ -212,6 +212,21 @@ struct ReplaySettings {
   friend bool operator==(const ReplaySettings&, const ReplaySettings&) = default;
 };
 
+/// The HTTP server.
+struct ServeSettings {
+  std::string host;
+  int port = 0;
+  std::string api_key;  ///< empty: none is asked for
+  int max_queue = 0;    ///< runs that wait
+  int max_connections = 0;
+  int max_request_bytes = 0;
+  double request_timeout = 0;  ///< seconds for a request to arrive
+  double queue_timeout = 0;    ///< seconds for it to begin
+  double drain_timeout = 0;    ///< seconds after a stop for what was accepted
+
+  friend bool operator==(const ServeSettings&, const ServeSettings&) = default;
+};
+
 struct BenchKernelsSettings {
   int ranks = 0;  ///< that share a model; one of them is timed
 
@@ -246,6 +261,7 @@ struct Settings {
   PlanSettings plan;
   ReplaySettings replay;
   BenchKernelsSettings bench_kernels;
+  ServeSettings serve;
   EvaluationSettings evaluation;
   std::string data_dir;  ///< where task files find their problems first, and recorded runs; empty when not given
   int max_tokens = 0;    ///< generated tokens at most

@@ -118,11 +118,15 @@ class Engine {
 
   /// Runs requests of one model, started and not ended, in steps that they share, until at least one has ended; returns
   /// the sequences of those that have. At most kMaxStepRows sequences. Requests that sample in a way that the first
-  /// one's decoder does not have are left waiting.
-  std::vector<int> run(std::span<const int> sequences);
+  /// one's decoder does not have are left waiting. `max_steps`: returns after so many steps at the latest, perhaps with
+  /// none that has ended; 0: no limit.
+  std::vector<int> run(std::span<const int> sequences, int max_steps = 0);
 
   /// The answer of a request that has ended; once.
   Generation take(int sequence);
+
+  /// Drops a request that has not ended; what it has written so far.
+  Generation withdraw(int sequence);
 
   /// start(), run() and take() of one sequence.
   Generation generate(int sequence, const Request& request, const RequestOptions& options,
@@ -164,7 +168,7 @@ class Engine {
   void close_sequence(int slot);
   void receive_stop_table(const CommandHeader& header);
   void start_requests(Role role, std::span<const RowWork> works, std::span<const TokenId> payload);
-  void run_requests(Role role, std::span<const RowWork> works);
+  void run_requests(const CommandHeader& header, std::span<const RowWork> works);
   DraftProposer draft_proposer(Role role, const RowWork& work) const;
   void execute_score(const CommandHeader& header, std::span<const TokenId> ids);
   void compare_ranks(std::span<const RowWork> works) const;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 
+#include "specthink/base/error.h"
 #include "specthink/engine/engine.h"
 #include "specthink/schedule/schedule.h"
 
@@ -19,6 +20,9 @@ struct RunOptions {
   std::function<void(const TextPiece&)> on_text{};
   /// Asked between requests: true ends the run as interrupted.
   std::function<bool()> interrupted{};
+  /// Asked between turns of the models, also while a request is under way: true ends the run where it stands, as
+  /// interrupted.
+  std::function<bool()> abandoned{};
 };
 
 struct EngineRun {
@@ -32,12 +36,39 @@ struct EngineRun {
 /// `setup.elapsed_seconds` is set here.
 EngineRun run_schedule(Engine& engine, RunSetup setup, const RunOptions& options);
 
+/// Runs that share an engine, at a moment.
+struct PoolStatus {
+  int running = 0;
+  int waiting_for_target = 0;  ///< of these
+};
+
 /// One of several runs that share an engine.
 struct ScheduledRun {
   RunSetup setup;
   RunOptions options;
   std::function<void(EngineRun)> done;  ///< gets the run as soon as it has ended
+  /// Learns why a run cannot begin, and the others go on; empty: run_schedules() throws.
+  std::function<void(const UserError&)> refused{};
 };
+
+/// Where runs come from that begin while others are under way.
+class RunSource {
+ public:
+  virtual ~RunSource() = default;
+
+  /// The next run, or none at present. `idle`: no run is under way, so that it may wait for one.
+  virtual std::optional<ScheduledRun> next(bool idle) = 0;
+
+  /// Whether no run will come any more.
+  virtual bool is_exhausted() = 0;
+
+  /// How the runs under way stand, between turns of the models.
+  virtual void observe(const PoolStatus& status) = 0;
+};
+
+/// As below, for runs that come at any time: a turn of a model ends after some steps, so that new runs join those under
+/// way and abandoned ones leave.
+void run_schedules(Engine& engine, int batch, RunSource& source);
 
 /// Does the runs that `next` gives, up to `batch` at a time (1 to kMaxStepRows), until it gives no more and all have
 /// ended. Requests of the same model share its steps, and the models take turns. A run whose tokens the caches cannot

@@ -121,19 +121,31 @@ const Tokenizer& TextSide::require_tokenizer() const {
   return *tokenizer_;
 }
 
-TextSide::Prompt TextSide::make_prompt(const OrderedJson& messages, bool enable_thinking, std::optional<Role> alone) {
-  const std::optional<Role> writer = writer_alone(alone);
-  const Mode mode = settings_.schedule.mode;
-  const Role reader = writer.value_or(mode == Mode::vllm_p ? Role::draft : Role::target);
+/// The model in whose ids the prompt is.
+Role TextSide::reader_of(std::optional<Role> alone) const {
+  return writer_alone(alone).value_or(settings_.schedule.mode == Mode::vllm_p ? Role::draft : Role::target);
+}
+
+TextSide::Prompt TextSide::make_prompt(const OrderedJson& messages, bool enable_thinking, std::optional<Role> alone,
+                                       const OrderedJson& kwargs) {
+  const Role reader = reader_of(alone);
+  OrderedJson variables = kwargs_;
+  variables.update(kwargs);
   // As the original: where the models do not share ids in whole requests, its prompts do not begin the answer.
-  const ChatTemplate::Options options{.add_generation_prompt = writer || mode == Mode::vllm,
-                                      .enable_thinking = enable_thinking && settings_.generate.thinking,
-                                      .kwargs = kwargs_};
+  const ChatTemplate::Options options{
+      .add_generation_prompt = writer_alone(alone) || settings_.schedule.mode == Mode::vllm,
+      .enable_thinking = enable_thinking && settings_.generate.thinking,
+      .kwargs = variables};
   const Tokenizer& tokenizer = tokenizer_of(reader);
   Prompt prompt;
   prompt.text = template_of(reader).render(with_prompts(messages), options);
   prompt.ids = tokenizer.encode(prompt.text);
   return prompt;
+}
+
+TextSide::Prompt TextSide::make_text_prompt(std::string text, std::optional<Role> alone) const {
+  TokenIds ids = tokenizer_of(reader_of(alone)).encode_with_start(text);
+  return {std::move(ids), std::move(text)};
 }
 
 TextSide::Prompt TextSide::make_prompt(TokenIds ids) const {

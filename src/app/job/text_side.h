@@ -35,7 +35,12 @@ class TextSide {
   /// The chat template over `messages`, encoded, with the system prompt, user template and variables of the template
   /// that the settings name; a system message of `messages` itself stays alone. For one model alone or for the
   /// schedule, as make_setup(). Throws UserError.
-  Prompt make_prompt(const OrderedJson& messages, bool enable_thinking, std::optional<Role> alone = {});
+  /// `kwargs`: variables of the template that take precedence over those of the settings.
+  Prompt make_prompt(const OrderedJson& messages, bool enable_thinking, std::optional<Role> alone = {},
+                     const OrderedJson& kwargs = OrderedJson::object());
+
+  /// A text that is to be continued as it stands.
+  Prompt make_text_prompt(std::string text, std::optional<Role> alone = {}) const;
 
   /// A prompt of given ids.
   Prompt make_prompt(TokenIds ids) const;
@@ -53,6 +58,7 @@ class TextSide {
   OrderedJson with_prompts(OrderedJson messages) const;
   void load_draft();
   std::optional<Role> writer_alone(std::optional<Role> alone) const;
+  Role reader_of(std::optional<Role> alone) const;
   bool has_own_tokenizer(Role role) const { return role == Role::draft && draft_tokenizer_.has_value(); }
   const Tokenizer& tokenizer_of(Role role) const;
   const ChatTemplate& template_of(Role role);

@@ -1,0 +1,33 @@
+// The rows of the option table that belong to the server.
+#include "config/option_builder.h"
+
+namespace specthink::inline config {
+
+using enum Affects;
+
+void add_server(TableBuilder& table) {
+  using Part = ServeSettings;
+  constexpr auto kPart = &Settings::serve;
+  table.begin(Group::serve);
+  table.add(kServe, nothing, {"host", "address that is listened on; 0.0.0.0: all of this machine"},
+            Text{.name = "ADDRESS", .null_allowed = false}, "127.0.0.1", kPart, &Part::host);
+  table.add(kServe, nothing, {"port", "0: any that is free, which the log names"}, Integer{.min = 0, .max = 65535},
+            8000, kPart, &Part::port);
+  table.add(kServe, nothing,
+            {"api_key", "that requests must bring as `Authorization: Bearer KEY`; better given in the environment"},
+            Text{.name = "KEY"}, {}, kPart, &Part::api_key);
+  table.add(kServe, nothing, {"max_queue", "that wait at most; further requests are answered 429", "answers"},
+            Integer{}, 512, kPart, &Part::max_queue);
+  table.add(kServe, nothing, {"max_connections", "at a time; further clients are answered 503", "connections"},
+            Integer{.max = 65536}, 1024, kPart, &Part::max_connections);
+  table.add(kServe, nothing, {"max_request_bytes", "of a request's body; a larger one is answered 413", "bytes"},
+            Integer{.min = 1024}, 4 << 20, kPart, &Part::max_request_bytes);
+  table.add(kServe, nothing, {"request_timeout", "for a request to arrive; a slower one is answered 408", "seconds"},
+            Number{.min = 0, .max = 1e6, .excludes_min = true}, 30, kPart, &Part::request_timeout);
+  table.add(kServe, nothing, {"queue_timeout", "for an answer to begin; one that waits longer becomes 503", "seconds"},
+            Number{.min = 0, .max = 1e6, .excludes_min = true}, 600, kPart, &Part::queue_timeout);
+  table.add(kServe, nothing, {"drain_timeout", "after a stop, for what was accepted to be answered", "seconds"},
+            Number{.min = 0, .max = 1e6}, 60, kPart, &Part::drain_timeout);
+}
+
+}  // namespace specthink::inline config

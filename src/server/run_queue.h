@@ -1,0 +1,71 @@
+// Runs on their way from the clients to the engine, and how the server ends.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "server/answer/answer.h"
+#include "server/metrics.h"
+#include "specthink/engine/runner.h"
+
+namespace specthink::inline server {
+
+/// A run of a choice of an answer.
+struct QueuedRun {
+  RunSetup setup;
+  RunOptions options;  ///< without what tells the answer
+  std::shared_ptr<Answer> answer;
+  std::size_t choice = 0;
+};
+
+class RunQueue final : public RunSource {
+ public:
+  struct Options {
+    std::size_t max_waiting = 0;
+    double wait_seconds = 0;   ///< after which a run that has not begun is refused
+    double drain_seconds = 0;  ///< after a stop, for what has been accepted
+    std::function<bool()> stop_requested;
+    std::function<void()> on_idle;   ///< before the engine's thread waits
+    std::function<void()> on_drain;  ///< once, when the stop is seen
+  };
+  RunQueue(Options options, Metrics& metrics) : options_(std::move(options)), metrics_(metrics) {}
+
+  // --- From any thread
+
+  /// False, with nothing taken, when there is no room for all of them.
+  bool push(std::vector<QueuedRun> runs);
+  bool is_full() const;
+  bool is_draining() const;
+
+  /// Ends every answer that has not ended with an error.
+  void fail_all(const ApiError& error);
+
+  // --- From the thread that drives the engine
+
+  std::optional<ScheduledRun> next(bool idle) override;
+  bool is_exhausted() override;
+  void observe(const PoolStatus& status) override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  std::optional<QueuedRun> take();
+  void look_for_stop();
+  void expire();
+
+  Options options_;
+  Metrics& metrics_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<QueuedRun> waiting_;
+  std::vector<std::weak_ptr<Answer>> answers_;
+  std::optional<Clock::time_point> drain_end_;
+};
+
+}  // namespace specthink::inline server
