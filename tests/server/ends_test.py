@@ -104,8 +104,8 @@ class Ends(unittest.TestCase):
             self.assertNotIn("geheim", server.text())
 
     def test_a_stop_answers_what_was_accepted(self):
-        server = RunningServer(*EXACT, "--batch", "2", ranks=2)
-        clients = [Client(server, chat(problem, max_tokens=300, ignore_eos=True)) for problem in range(4)]
+        server = RunningServer(*EXACT, "--batch", "2", "--drain-timeout", "300", ranks=2)
+        clients = [Client(server, chat(problem, max_tokens=150, ignore_eos=True)) for problem in range(4)]
         wait_for(lambda: server.metrics()["specthink_runs_running"] == 2 and server.metrics()["specthink_runs_waiting"] == 2)
         late = server.connect()
         late.request("GET", "/health")
@@ -116,7 +116,7 @@ class Ends(unittest.TestCase):
         for client in clients:
             client.join()
         self.assertEqual([client.status for client in clients], [200] * 4)
-        self.assertEqual({client.reply["usage"]["completion_tokens"] for client in clients}, {300})
+        self.assertEqual({client.reply["usage"]["completion_tokens"] for client in clients}, {150})
         self.assertEqual(server.process.wait(timeout=60), 0)
 
     def test_a_stop_does_not_wait_for_ever(self):

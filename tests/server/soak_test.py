@@ -16,8 +16,8 @@ import unittest
 from running_server import EXACT, RunningServer, chat, joined, text_of
 
 SECONDS = float(os.environ.get("SPECTHINK_SOAK_SECONDS", "20"))
-CLIENTS = int(os.environ.get("SPECTHINK_SOAK_CLIENTS", "16"))
-NUM_PROBLEMS = 6
+CLIENTS = int(os.environ.get("SPECTHINK_SOAK_CLIENTS", "12"))
+NUM_PROBLEMS = 3
 KINDS = [{"model": "draft+target"}, {"model": "target", "max_tokens": 40}, {"model": "draft", "max_tokens": 80}]
 
 
