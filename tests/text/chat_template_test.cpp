@@ -63,7 +63,7 @@ class chat_template_folder : public testing::Test {
 };
 
 // Conversations and the prompts that the reference makes of them.
-void check_cases(const fs::path& tokenizer_folder, const fs::path& folder) {
+void check_template_cases(const fs::path& tokenizer_folder, const fs::path& folder) {
   const ChatTemplate chat_template = ChatTemplate::load(tokenizer_folder);
   int checked = 0;
   for (const auto& file : fs::directory_iterator(folder)) {
@@ -85,12 +85,12 @@ void check_cases(const fs::path& tokenizer_folder, const fs::path& folder) {
   EXPECT_GT(checked, 0);
 }
 
-TEST(chat_template, own_cases) { check_cases(own_data() / "small-tokenizer", own_data() / "tokenizer_cases"); }
+TEST(chat_template, own_cases) { check_template_cases(own_data() / "small-tokenizer", own_data() / "tokenizer_cases"); }
 
 TEST(chat_template, golden_cases) {
   const fs::path folder = shared_data() / "tokenizer_cases";
   if (!fs::is_directory(folder)) GTEST_SKIP() << "no folder " << folder << "; set SPECTHINK_DATA";
-  check_cases(shared_data() / "qwen3-tokenizer", folder);
+  check_template_cases(shared_data() / "qwen3-tokenizer", folder);
 }
 
 TEST(chat_template, variables) {
