@@ -193,7 +193,7 @@ find_tools
 
 mkdir -p "$build_dir"  # nothing made it where every prerequisite was found
 say "configuring in $build_dir (torch: $torch_dir, CUDA code: $with_cuda)"
-"$cmake" -S "$source_dir" -B "$build_dir" -G Ninja -DCMAKE_MAKE_PROGRAM="$ninja" -DSPECTHINK_TORCH="$torch_dir" \
+"$cmake" -S "$source_dir" -B "$build_dir" -G Ninja -DCMAKE_UNITY_BUILD=ON -DCMAKE_MAKE_PROGRAM="$ninja" -DSPECTHINK_TORCH="$torch_dir" \
   -DSPECTHINK_CUDA="$([ "$with_cuda" = yes ] && echo ON || echo OFF)" \
   ${SPECTHINK_CUDA_ARCHITECTURES:+"-DSPECTHINK_CUDA_ARCHITECTURES=$SPECTHINK_CUDA_ARCHITECTURES"} >"$build_dir/configure.log" 2>&1 || {
   cat "$build_dir/configure.log" >&2

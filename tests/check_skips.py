@@ -4,7 +4,7 @@
   check_skips.py RESULTS.xml      what ctest wrote with --output-junit and --test-output-size-passed 10000000
 
 Exit code 1, with one line a test, when a test was skipped that must not be. Skips are those of ctest's own tests, and those
-that tests under mpirun print: there ctest sees one test for all.
+that GoogleTest prints: ctest sees one test for all of a process.
 """
 
 import fnmatch
@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CONDITIONS = ["no-data", "no-gpu", "no-tool"]
+STARTED_LINE = re.compile(r"^\[ RUN      \] (\S+)", re.MULTILINE)
 SKIPPED_LINE = re.compile(r"^\[  SKIPPED \] ([^\s,]+\.[^\s,]+)", re.MULTILINE)
 
 
@@ -44,6 +45,7 @@ def read_results(path):
         if case.get("status") == "notrun":
             skipped.add((name, on_gpu))
         else:
+            ran.update(STARTED_LINE.findall(output))
             skipped.update((inner, on_gpu) for inner in SKIPPED_LINE.findall(output))
     return ran, skipped
 

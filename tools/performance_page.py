@@ -51,12 +51,30 @@ def prefill_table(replay, out):
     out.append("")
 
 
+def accepted_share(total, proposer):
+    proposed, accepted = total["proposed"][proposer], total["accepted"][proposer]
+    return f"{accepted} of {proposed} ({100 * accepted / proposed:.0f} %)" if proposed else "none"
+
+
+def speculation(replay, loop):
+    """What the runs of a loop with token-level speculation came to a step."""
+    total = replay["speculative_policies"][loop]["total"]
+    models = models_of(replay)
+    steps = ", ".join(f"{models[role]} {value:.2f}" for role, value in total["tokens_per_step"].items() if role in models)
+    shares = ", ".join(f"{name} {accepted_share(total, key)}" for key, name in (("ngram", "n-grams"), ("draft", "the draft's")))
+    return f"tokens a step: {steps}; proposals accepted: {shares}"
+
+
 def loop_lines(replay, out):
     count = len(replay["workloads"]) if isinstance(replay["workloads"], list) else replay["workloads"]
     for loop, seconds in replay["workload_s"].items():
         if seconds is not None:
             name = "original" if loop == "seed" else loop
             out.append(f"- {count} recorded runs, loop `{name}`: {seconds:.2f} s a run ({replay['workload_s_source'][loop]})")
+    for loop, seconds in replay.get("speculative_workload_s", {}).items():
+        if seconds is not None:
+            name = "original" if loop == "seed" else loop
+            out.append(f"- with token-level speculation, loop `{name}`: {seconds:.2f} s a run; {speculation(replay, loop)}")
     for rank in replay["memory"][:1]:
         if rank["planned_bytes"]:
             more = 100 * (rank["measured_bytes"] / rank["planned_bytes"] - 1)

@@ -31,9 +31,7 @@ std::filesystem::path workload_file(const Settings& settings) {
   if (!settings.data_dir.empty()) return std::filesystem::path(settings.data_dir) / kRecordedRuns;
   throw UserError(
       "no recorded runs: give --workload-file FILE (one JSON trace a line, as `generate --trace --compat original` "
-      "writes "
-      "them), or the "
-      "folder that holds {} with --data-dir",
+      "writes them), or the folder that holds {} with --data-dir",
       kRecordedRuns);
 }
 

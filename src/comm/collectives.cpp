@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "comm/nccl_collectives.h"
+#include "comm/gpu/nccl_collectives.h"
 
 namespace specthink::inline comm {
 namespace {
@@ -54,10 +54,8 @@ at::Tensor Collectives::all_gather(const at::Tensor& tensor) {
 }
 
 std::unique_ptr<Collectives> Collectives::create(const ProcessGroup& group, c10::Device device) {
-#ifdef SPECTHINK_WITH_CUDA
   if (device.is_cuda()) return make_nccl_collectives(group, device);
-#endif
-  check(device.is_cpu(), "a CPU build computes on CPUs");
+  check(device.is_cpu(), "computations run on GPUs or CPUs");
   return std::make_unique<CpuCollectives>(group);
 }
 

@@ -18,20 +18,17 @@ const std::vector<CommandInfo>& command_table() {
        ""},
       {kEval, RunsOn::engine, "eval", "answer the problems of tasks and judge the answers, as the original's eval.py",
        "Answers the problems of one or several tasks, n times at each temperature, with speculative thinking or, "
-       "without a "
-       "draft, with the target alone; judges the answers and writes the original's files into --result-dir. Each run "
-       "is "
-       "recorded as it ends: the same command goes on with an interrupted evaluation.",
+       "without a draft, with the target alone; judges the answers and writes the original's files into --result-dir. "
+       "Each run is recorded as it ends: the same command goes on with an interrupted evaluation.",
        ""},
       {kReport,
        RunsOn::rank_0,
        "report",
        "result files as one HTML page, or as Markdown",
        "Makes a page from result files of bench, eval and replay, those of the original program included: accuracy "
-       "with "
-       "intervals, comparisons, charts, each problem, and for chosen runs the text by who wrote it. The page needs no "
-       "other file and no network. With --format markdown the tables go to stdout (or --output), with json as one "
-       "object.",
+       "with intervals, comparisons, charts, each problem, and for chosen runs the text by who wrote it. The page "
+       "needs no other file and no network. With --format markdown the tables go to stdout (or --output), with json as "
+       "one object.",
        "FILE",
        {"report_files"},
        true},
@@ -55,8 +52,7 @@ const std::vector<CommandInfo>& command_table() {
        "import",
        "a GGUF file as a model folder",
        "Writes the model of a GGUF file into a new folder as the other commands take it: weights dequantised to "
-       "--dtype, "
-       "config.json, tokenizer and chat template. Takes the memory of one tensor, not of the model.",
+       "--dtype, config.json, tokenizer and chat template. Takes the memory of one tensor, not of the model.",
        "FILE.gguf DIR",
        {"gguf_file", "import_folder"}},
       {kPlan, RunsOn::rank_0, "plan", "memory of both models on given GPUs",
@@ -80,8 +76,8 @@ const std::vector<CommandInfo>& command_table() {
        ""},
       {kJudge, RunsOn::rank_0, "judge", "judge answers of any texts",
        "Reads lines {\"text\", \"gold\", \"dataset\"} and prints for each, in order, {\"correct\", \"answer\", "
-       "\"judge\", "
-       "\"reason\"}: whether the text's answer is the known one of that data set (math500, gsm8k, gpqa, ...).",
+       "\"judge\", \"reason\"}: whether the text's answer is the known one of that data set (math500, gsm8k, gpqa, "
+       "...).",
        ""},
       {kConfig, RunsOn::rank_0, "config", "settings as they come out, and where each comes from",
        "Prints the resolved settings as a YAML file with the source of each; with --format json as one object.", ""},

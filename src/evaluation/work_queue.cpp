@@ -19,12 +19,17 @@ WorkQueue::WorkQueue(Benchmark& benchmark, Progress* progress, std::function<voi
 }
 
 void WorkQueue::throw_failure() const {
+  const std::lock_guard lock(mutex_);
+  rethrow();
+}
+
+void WorkQueue::rethrow() const {
   if (failure_) std::rethrow_exception(failure_);
 }
 
 std::optional<RunKey> WorkQueue::next() {
   const std::lock_guard lock(mutex_);
-  throw_failure();
+  rethrow();
   if (stopped_ || pending_.empty()) return std::nullopt;
   const RunKey key = pending_.front();
   pending_.pop_front();
@@ -34,7 +39,7 @@ std::optional<RunKey> WorkQueue::next() {
 
 void WorkQueue::deliver(RunRecord delivered) {
   const std::lock_guard lock(mutex_);
-  throw_failure();
+  rethrow();
   check(in_work_.contains(delivered.key), "a run that was handed out comes back");
   try {
     if (before_record_) before_record_();
@@ -72,7 +77,7 @@ bool WorkQueue::is_stopped() const {
 
 bool WorkQueue::is_drained() const {
   const std::lock_guard lock(mutex_);
-  throw_failure();
+  rethrow();
   return in_work_.empty() && (stopped_ || pending_.empty());
 }
 

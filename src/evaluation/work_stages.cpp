@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "specthink/comm/quiet_thread.h"
+
 namespace specthink::inline evaluation {
 
 WorkStages::WorkStages(const std::vector<WorkStage>& stages, Progress* progress,
@@ -16,6 +18,16 @@ WorkStages::WorkStages(const std::vector<WorkStage>& stages, Progress* progress,
     }
     queues_.emplace_back(*stages[i].benchmark, progress, before_record, stages[i].label, std::move(later));
   }
+  recorder_ = start_quiet_thread([this] { record_deliveries(); });
+}
+
+WorkStages::~WorkStages() {
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  changed_.notify_all();
+  recorder_.join();
 }
 
 std::optional<Work> WorkStages::next() {
@@ -28,14 +40,40 @@ std::optional<Work> WorkStages::next() {
 }
 
 void WorkStages::deliver(std::size_t stage, RunRecord record) {
-  const std::lock_guard lock(delivery_);
+  if (!record.is_finished()) stop();
+  {
+    const std::lock_guard lock(mutex_);
+    delivered_.push_back({stage, std::move(record)});
+  }
+  changed_.notify_all();
+}
+
+void WorkStages::record_deliveries() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return closing_ || !delivered_.empty(); });
+    if (delivered_.empty()) return;
+    Delivery delivery = std::move(delivered_.front());
+    lock.unlock();
+    record(std::move(delivery));
+    lock.lock();
+    delivered_.pop_front();
+    changed_.notify_all();
+  }
+}
+
+void WorkStages::record(Delivery delivery) {
   try {
-    queues_.at(stage).deliver(std::move(record));
+    queues_.at(delivery.stage).deliver(std::move(delivery.record));
   } catch (...) {
     fail(std::current_exception());
-    throw;
   }
-  if (queues_[stage].is_stopped()) stop();
+}
+
+void WorkStages::finish() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return delivered_.empty(); });
+  for (const WorkQueue& queue : queues_) queue.throw_failure();
 }
 
 void WorkStages::stop() {

@@ -17,7 +17,7 @@ namespace {
 
 // Depth of statements and expressions, through macro calls. Python's own limit lets a macro call itself about 300
 // times.
-constexpr int kMaxDepth = 1000;
+constexpr int kMaxNesting = 1000;
 constexpr std::size_t kWorkPerNode = 32;
 constexpr std::size_t kWorkPerStep = 16;
 constexpr std::size_t kWorkPerScope = 128;
@@ -52,7 +52,8 @@ class Interpreter {
 
   void enter_level() {
     runtime_.spend(kWorkPerNode);
-    if (++depth_ > kMaxDepth) fail("nested deeper than {} levels (a macro that calls itself without end?)", kMaxDepth);
+    if (++depth_ > kMaxNesting)
+      fail("nested deeper than {} levels (a macro that calls itself without end?)", kMaxNesting);
   }
 
   Flow run(const Block& block) {

@@ -8,10 +8,10 @@
 namespace specthink::jinja {
 namespace {
 
-constexpr int kMaxDepth = 400;  // JSON from outside has at most 256 levels
+constexpr int kMaxItemDepth = 400;  // JSON from outside has at most 256 levels
 
 int checked_depth(int depth_of_items) {
-  if (depth_of_items >= kMaxDepth) fail("values are nested deeper than {} levels", kMaxDepth);
+  if (depth_of_items >= kMaxItemDepth) fail("values are nested deeper than {} levels", kMaxItemDepth);
   return depth_of_items + 1;
 }
 

@@ -58,7 +58,7 @@ void add_decode(ModelTimes& model, const RequestTiming& request, const StepBytes
   }
 }
 
-OrderedJson model_json(const ModelTimes& model) {
+OrderedJson model_times_json(const ModelTimes& model) {
   OrderedJson contexts = OrderedJson::array();
   for (const DecodeTimes& decode : model.by_context) {
     contexts.push_back({{"steps", decode.steps}, {"seconds", decode.seconds}, {"limit_seconds", decode.limit_seconds}});
@@ -174,8 +174,8 @@ OrderedJson to_json(const ReplayRecord& record) {
                         {"request_seconds", times.request_seconds},
                         {"switches", times.switches},
                         {"switch_hand_over_seconds", times.switch_hand_over_seconds},
-                        {"draft", model_json(times.of(Role::draft))},
-                        {"target", model_json(times.of(Role::target))}};
+                        {"draft", model_times_json(times.of(Role::draft))},
+                        {"target", model_times_json(times.of(Role::target))}};
   object["speculates"] = record.speculates;
   object["proposal_steps"] = times.proposal_steps;
   object["proposal_seconds"] = times.proposal_seconds;

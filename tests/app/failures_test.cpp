@@ -32,7 +32,7 @@ void expect_one_message(const ProgramResult& result, const std::vector<std::stri
 }
 
 /// What an uninterrupted benchmark gives.
-const Json& reference() {
+const Json& undisturbed_runs() {
   static const Json runs = uninterrupted_runs("failures_reference", kShortRuns);
   return runs;
 }
@@ -66,7 +66,7 @@ TEST(failures, a_killed_rank_is_named_by_another_and_the_benchmark_goes_on) {
   const ProgramResult resumed = run_program(bench.arguments() + kShortRuns + " --resume", 2);
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_NE(resumed.err.find(std::to_string(finished) + " of 8 runs are finished"), std::string::npos) << resumed.err;
-  EXPECT_EQ(without_times(read_json(bench.only_file(".json"))), reference());
+  EXPECT_EQ(without_times(read_json(bench.only_file(".json"))), undisturbed_runs());
 }
 
 TEST(failures, rank_0_killed_while_it_writes_leaves_complete_files) {
@@ -77,7 +77,7 @@ TEST(failures, rank_0_killed_while_it_writes_leaves_complete_files) {
   EXPECT_EQ(bench.logged_runs(), 2);
   const ProgramResult resumed = run_program(bench.arguments() + kShortRuns + " --resume", 2);
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
-  EXPECT_EQ(without_times(read_json(bench.only_file(".json"))), reference());
+  EXPECT_EQ(without_times(read_json(bench.only_file(".json"))), undisturbed_runs());
 }
 
 TEST(failures, a_stopped_rank_is_named_whichever_it_is) {

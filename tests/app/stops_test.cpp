@@ -21,7 +21,7 @@ using testing_support::without_times;
 // Long enough that a fast machine is still at work when a signal arrives.
 constexpr const char* kMoreRuns = " --num-runs 10 --max-tokens 60";
 
-const Json& reference() {
+const Json& unstopped_runs() {
   static const Json runs = uninterrupted_runs("stops_reference", kMoreRuns);
   return runs;
 }
@@ -31,7 +31,7 @@ void expect_resumable(const SmallBench& bench) {
   const ProgramResult resumed = run_program(bench.arguments() + kMoreRuns + " --resume", 2);
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_NE(resumed.err.find("of 40 runs are finished"), std::string::npos) << resumed.err;
-  EXPECT_EQ(without_times(read_json(bench.only_file(".json"))), reference());
+  EXPECT_EQ(without_times(read_json(bench.only_file(".json"))), unstopped_runs());
 }
 
 TEST(stops, sigusr1_to_mpirun_ends_gracefully) {

@@ -73,7 +73,7 @@ class operator_decoder : public testing::Test {
 
 const TokenIds kPrompt{5, 80, 3, 41};
 
-TokenIds joined(TokenIds ids, const TokenIds& more) {
+TokenIds appended(TokenIds ids, const TokenIds& more) {
   ids.insert(ids.end(), more.begin(), more.end());
   return ids;
 }
@@ -82,7 +82,7 @@ TEST_F(operator_decoder, proposals_that_are_right_are_kept_and_followed_by_one_m
   const TokenIds text = plain(0, request(12), kPrompt);
   decoder_->start(1, request(12));
   const TokenIds first_four(text.begin(), text.begin() + 4);
-  decoder_->step({{{1, joined(kPrompt, first_four), 4}}});
+  decoder_->step({{{1, appended(kPrompt, first_four), 4}}});
   EXPECT_EQ(emitted(1, 0), TokenIds(text.begin(), text.begin() + 5));
   // The slot goes on behind them.
   decoder_->step({{{1, {}, 0}}});
@@ -94,12 +94,12 @@ TEST_F(operator_decoder, the_first_wrong_proposal_is_replaced_and_the_rest_dropp
   decoder_->start(1, request(12));
   TokenIds proposed(text.begin(), text.begin() + 4);
   proposed[2] = (proposed[2] + 1) % kVocab;
-  decoder_->step({{{1, joined(kPrompt, proposed), 4}}});
+  decoder_->step({{{1, appended(kPrompt, proposed), 4}}});
   EXPECT_EQ(emitted(1, 0), TokenIds(text.begin(), text.begin() + 3));
   TokenIds rest;
   for (int index = 3; index < 12; ++index) {
     decoder_->step({{{1, {}, 0}}});
-    rest = joined(rest, emitted(1, index));
+    rest = appended(rest, emitted(1, index));
   }
   EXPECT_EQ(rest, TokenIds(text.begin() + 3, text.end())) << "what was refused has left nothing in the cache";
   EXPECT_EQ(end_, EndReason::length);
@@ -112,12 +112,12 @@ TEST_F(operator_decoder, an_end_inside_a_kept_run_ends_the_request_there) {
   wanted.eos_ids = eos;
   const TokenIds until_eos(text.begin(), std::ranges::find(text, eos[0]) + 1);
   decoder_->start(1, wanted);
-  decoder_->step({{{1, joined(kPrompt, TokenIds(text.begin(), text.begin() + 6)), 6}}});
+  decoder_->step({{{1, appended(kPrompt, TokenIds(text.begin(), text.begin() + 6)), 6}}});
   EXPECT_EQ(emitted(1, 0), until_eos);
   EXPECT_EQ(end_, EndReason::eos);
 
   decoder_->start(1, request(3));
-  decoder_->step({{{1, joined(kPrompt, TokenIds(text.begin(), text.begin() + 6)), 6}}});
+  decoder_->step({{{1, appended(kPrompt, TokenIds(text.begin(), text.begin() + 6)), 6}}});
   EXPECT_EQ(emitted(1, 0), TokenIds(text.begin(), text.begin() + 3));
   EXPECT_EQ(end_, EndReason::length);
 }
@@ -166,8 +166,8 @@ TEST_F(operator_decoder, sequences_of_a_step_have_their_own_sampling_and_limits)
   TokenIds second = emitted(1, 0);
   for (int index = 1; index < 5; ++index) {
     decoder_->step({{{1, {}, 0}, {0, {}, 0}}});
-    first = joined(first, emitted(0, index));
-    second = joined(second, emitted(1, index));
+    first = appended(first, emitted(0, index));
+    second = appended(second, emitted(1, index));
   }
   EXPECT_EQ(first, sampled);
   EXPECT_EQ(second, limited);

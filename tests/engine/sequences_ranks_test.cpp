@@ -164,7 +164,7 @@ TEST(run_schedules, a_batch_gives_each_run_what_it_gets_alone) {
 }
 
 TEST(run_schedules, a_run_waits_until_there_is_room) {
-  LoadedModels models({}, 5 * kPageTokens);  // one sequence of 300 tokens and most of another
+  LoadedModels models({}, 3 * kPageTokens);  // one sequence of 140 tokens and half of another
   models.drive([](Engine& engine) {
     std::size_t given = 0;
     std::vector<std::size_t> ended;
@@ -172,8 +172,8 @@ TEST(run_schedules, a_run_waits_until_there_is_room) {
       if (given == 3) return std::nullopt;
       const std::size_t i = given++;
       return ScheduledRun{
-          normal_setup(prompt_of(20, 1), Role::target, 280), {.sampling = kGreedy}, [&ended, i](EngineRun run) {
-            EXPECT_EQ(run.result.ids.size(), 280u);
+          normal_setup(prompt_of(20, 1), Role::target, 120), {.sampling = kGreedy}, [&ended, i](EngineRun run) {
+            EXPECT_EQ(run.result.ids.size(), 120u);
             ended.push_back(i);
           }};
     });

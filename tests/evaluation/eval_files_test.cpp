@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+#include <sstream>
+
 #include "evaluation/benchmark_fixtures.h"
 #include "specthink/evaluation/work_stages.h"
 
@@ -111,6 +114,7 @@ TEST(work_stages, hand_out_one_benchmark_after_the_other) {
   for (auto done = all.rbegin(); done != all.rend(); ++done) {
     work.deliver(done->stage, make_record(done->key, made_up_outcome(done->problem, done->key)));
   }
+  work.finish();
   EXPECT_TRUE(work.is_drained());
   EXPECT_EQ(stages[0].benchmark->finished(), 6u);
   EXPECT_EQ(stages[1].benchmark->finished(), 6u);
@@ -133,7 +137,50 @@ TEST(work_stages, an_interrupted_run_stops_all) {
   work.deliver(first.stage, make_record(first.key, outcome));
   EXPECT_TRUE(work.is_stopped());
   EXPECT_FALSE(work.next());
+  work.finish();
   EXPECT_TRUE(work.is_drained());
+}
+
+// A judge that takes its time: who delivers goes on meanwhile, and the runs are recorded in their order.
+TEST(work_stages, recording_does_not_hold_up_those_who_deliver) {
+  const TemporaryFolder folder;
+  std::vector<WorkStage> stages;
+  stages.push_back(
+      {std::make_unique<Benchmark>(made_up_task(), made_up_problems(), made_up_options(folder.path())), 0.6, ""});
+  stages[0].benchmark->prepare();
+  stages[0].benchmark->start();
+  std::promise<void> delivered;
+  WorkStages work(stages, nullptr, [all = delivered.get_future().share()] { all.wait(); });
+  std::vector<RunKey> order;
+  while (const auto next = work.next()) {
+    order.push_back(next->key);
+    work.deliver(0, make_record(next->key, made_up_outcome(next->problem, next->key)));
+  }
+  EXPECT_FALSE(work.is_drained());
+  delivered.set_value();
+  work.finish();
+  EXPECT_TRUE(work.is_drained());
+  std::vector<RunKey> logged;
+  std::istringstream lines(slurp(stages[0].benchmark->log_path()));
+  std::string line;
+  std::getline(lines, line);  // the header
+  while (std::getline(lines, line)) logged.push_back(parse_record(parse_json(line, "log"), "log").key);
+  EXPECT_EQ(logged, order);
+}
+
+TEST(work_stages, a_failure_to_record_reaches_who_asks_next_and_who_waits) {
+  const TemporaryFolder folder;
+  std::vector<WorkStage> stages;
+  stages.push_back(
+      {std::make_unique<Benchmark>(made_up_task(), made_up_problems(), made_up_options(folder.path())), 0.6, ""});
+  stages[0].benchmark->prepare();
+  stages[0].benchmark->start();
+  WorkStages work(stages, nullptr, [] { throw EnvironmentError("the disk is full"); });
+  const Work first = *work.next();
+  work.deliver(0, make_record(first.key, made_up_outcome(first.problem, first.key)));
+  expect_contains(message_of<EnvironmentError>([&] { work.finish(); }), "the disk is full");
+  EXPECT_TRUE(work.is_stopped());
+  expect_contains(message_of<EnvironmentError>([&] { work.next(); }), "the disk is full");
 }
 
 // Each part logs its own runs; the last to end has them all.

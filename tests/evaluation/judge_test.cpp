@@ -2,7 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "evaluation/analysis/same_problem.h"
 #include "report/made_up_runs.h"
+#include "shared_data.h"
+#include "specthink/base/json.h"
+#include "specthink/evaluation/task.h"
 
 namespace specthink {
 namespace {
@@ -42,6 +48,31 @@ TEST(judge, boxes_of_the_prompt_are_no_answers) {
   record.generated_text += " \\boxed{011}";
   judge(record, problem, AnswerRule());
   EXPECT_EQ(record.correct, true);
+}
+
+// What the original program has written: of 25 runs of the target alone all are right, of those with the draft 23.
+TEST(judge, recorded_files) {
+  const auto data = testing_support::shared_data();
+  if (!std::filesystem::exists(data / "seed_runs")) GTEST_SKIP() << "no shared data in " << data;
+  const Task task = load_task("configs/tasks/aime25.yml");
+  const std::vector<Problem> problems = load_problems(task, data, kAllProblems);
+  const Judge judge;
+  for (const auto& [file, expected] : {std::pair{"large_model_benchmark_20260105_135500.json", 25},
+                                       std::pair{"speculative_thinking_benchmark_20260105_152011.json", 23}}) {
+    const Json document = read_json(data / "seed_runs" / file);
+    int runs = 0;
+    int right = 0;
+    for (const Json& problem : document.at("results").at("problems")) {
+      const Problem* known = find_same_problem(problem.at("problem").get<std::string>(), problems);
+      ASSERT_NE(known, nullptr) << problem.at("id");
+      for (const Json& run : problem.at("runs")) {
+        ++runs;
+        right += judge.text(run.at("generated_text").get<std::string>(), *known->answer, task.answer_rule).correct;
+      }
+    }
+    EXPECT_EQ(runs, 25) << file;
+    EXPECT_EQ(right, expected) << file;
+  }
 }
 
 }  // namespace

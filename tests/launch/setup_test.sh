@@ -87,6 +87,14 @@ expect "test.sh runs the tests of the build folder" called "^ctest --test-dir $b
 launch demo.sh --num-problems 3
 expect "demo.sh builds the program alone" called "^cmake --build $build_dir --target specthink$"
 expect "demo.sh compares on two ranks, with its arguments" called "^mpirun .*-np 2 $build_dir/specthink bench .*demo.yml .*--num-problems 3$"
+launch demo.sh --real "$fake/models"
+expect "demo.sh --real without its files names the one that is missing" said "expected the target in $fake/models/qwen2.5-coder-1.5b.gguf, which is not there"
+expect "demo.sh --real without its files builds nothing" not_called "^cmake"
+mkdir -p "$fake/models" "$build_dir"/real_pair/{target,draft}
+touch "$fake/models/qwen2.5-coder-"{1.5b,0.5b}.gguf "$build_dir"/real_pair/{target,draft}/tokenizer_config.json  # imported before
+launch demo.sh --real "$fake/models" --num-problems 1
+expect "demo.sh --real succeeds" succeeded
+expect "demo.sh --real compares the imported pair, with its arguments" called "^mpirun .*specthink bench .*real_pair.yml --target $build_dir/real_pair/target .*--num-problems 1$"
 launch setup.sh program
 expect "the program alone can be asked for" called "^cmake --build $build_dir --target specthink$"
 launch setup.sh libraries

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::int64_t kGiB = std::int64_t{1} << 30;
 
-ModelDescription qwen3(std::int64_t hidden, std::int64_t intermediate, std::int64_t layers, std::int64_t heads,
-                       bool tied) {
+ModelDescription qwen3_description(std::int64_t hidden, std::int64_t intermediate, std::int64_t layers,
+                                   std::int64_t heads, bool tied) {
   ModelDescription config;
   config.source = "some/folder";
   config.hidden_size = hidden;
@@ -27,8 +27,8 @@ ModelDescription qwen3(std::int64_t hidden, std::int64_t intermediate, std::int6
   return config;
 }
 
-ModelDescription qwen3_32b() { return qwen3(5120, 25600, 64, 64, false); }
-ModelDescription qwen3_1_7b() { return qwen3(2048, 6144, 28, 16, true); }
+ModelDescription qwen3_32b() { return qwen3_description(5120, 25600, 64, 64, false); }
+ModelDescription qwen3_1_7b() { return qwen3_description(2048, 6144, 28, 16, true); }
 
 constexpr auto kBf16 = DType::bfloat16;
 
@@ -169,7 +169,7 @@ TEST(memory_plan, prefill_steps_are_large_where_they_cost_no_context) {
 
 // Where groups are uneven, keys and values are copied for each query head.
 TEST(memory_plan, uneven_groups_and_float32_need_room_for_copies) {
-  ModelDescription even = qwen3(64, 128, 2, 12, true);
+  ModelDescription even = qwen3_description(64, 128, 2, 12, true);
   even.num_kv_heads = 4;
   ModelDescription uneven = even;
   uneven.num_kv_heads = 3;  // 4 query heads each, 6 a rank
@@ -198,7 +198,7 @@ TEST(memory_plan, float32_takes_twice_as_much) {
 
 // 2 KV heads on 3 ranks: the middle rank holds both, and decides.
 TEST(memory_plan, the_rank_that_holds_most_decides) {
-  ModelDescription config = qwen3(64, 128, 2, 6, true);
+  ModelDescription config = qwen3_description(64, 128, 2, 6, true);
   config.num_kv_heads = 2;
   const ModelMemory memory = plan_memory(config, 3, 80 * kGiB, 0.5, kBf16, 4096);
   EXPECT_EQ(memory.kv_bytes_per_token, 2 * 2 * 2 * 128 * 2);

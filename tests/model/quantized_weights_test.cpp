@@ -20,7 +20,7 @@ constexpr std::int64_t kColumns = 32;
 constexpr std::int64_t kGroup = 16;
 constexpr std::int64_t kGroups = kColumns / kGroup;
 
-Quantization parse(const Json& settings) {
+Quantization quantization_of(const Json& settings) {
   const Json config{{"quantization_config", settings}};
   return parse_quantization(ConfigReader(config, "config.json"));
 }
@@ -112,19 +112,20 @@ void expect_weights(const std::string& bytes, const Quantization& quantization,
 }
 
 TEST(quantized_weights, gptq) {
-  expect_weights(gptq_file({}, 1), parse({{"quant_method", "gptq"}, {"bits", 4}, {"group_size", kGroup}}));
+  expect_weights(gptq_file({}, 1), quantization_of({{"quant_method", "gptq"}, {"bits", 4}, {"group_size", kGroup}}));
   expect_weights(
       gptq_file({}, 0),
-      parse({{"quant_method", "gptq"}, {"bits", 4}, {"group_size", kGroup}, {"checkpoint_format", "gptq_v2"}}));
+      quantization_of(
+          {{"quant_method", "gptq"}, {"bits", 4}, {"group_size", kGroup}, {"checkpoint_format", "gptq_v2"}}));
   std::vector<std::int32_t> group_of;
   for (std::int32_t column = 0; column < kColumns; ++column) group_of.push_back(column % 2);
-  expect_weights(gptq_file(group_of, 1), parse({{"quant_method", "gptq"}, {"bits", 4}, {"group_size", kGroup}}),
-                 group_of);
+  expect_weights(gptq_file(group_of, 1),
+                 quantization_of({{"quant_method", "gptq"}, {"bits", 4}, {"group_size", kGroup}}), group_of);
 }
 
 TEST(quantized_weights, awq) {
   expect_weights(awq_file(),
-                 parse({{"quant_method", "awq"}, {"bits", 4}, {"group_size", kGroup}, {"version", "gemm"}}));
+                 quantization_of({{"quant_method", "awq"}, {"bits", 4}, {"group_size", kGroup}, {"version", "gemm"}}));
 }
 
 TEST(quantized_weights, fp8_with_block_scales) {
@@ -136,7 +137,7 @@ TEST(quantized_weights, fp8_with_block_scales) {
   const TemporaryFolder folder;
   folder.write("model.safetensors", file.bytes());
   const Checkpoint checkpoint = Checkpoint::open(folder.path());
-  const Quantization quantization = parse({{"quant_method", "fp8"}, {"weight_block_size", {10, 20}}});
+  const Quantization quantization = quantization_of({{"quant_method", "fp8"}, {"weight_block_size", {10, 20}}});
   const at::Tensor found = dequantized(checkpoint, quantization, "m", kRows, kColumns, at::kCPU);
   for (const auto& [row, column, scale] :
        std::vector<std::tuple<int, int, float>>{{0, 0, 1}, {9, 19, 1}, {0, 20, 2}, {10, 19, 3}, {15, 31, 4}}) {
@@ -148,7 +149,7 @@ TEST(quantized_weights, wrong_parts_are_named) {
   const TemporaryFolder folder;
   folder.write("model.safetensors", gptq_file(std::vector<std::int32_t>(kColumns, 7), 1));
   const Checkpoint checkpoint = Checkpoint::open(folder.path());
-  const Quantization gptq = parse({{"quant_method", "gptq"}, {"bits", 4}, {"group_size", kGroup}});
+  const Quantization gptq = quantization_of({{"quant_method", "gptq"}, {"bits", 4}, {"group_size", kGroup}});
   expect_user_error([&] { dequantized(checkpoint, gptq, "m", kRows, kColumns, at::kCPU); },
                     {"m.g_idx", "2 groups", "7"});
   expect_user_error([&] { check_quantized(checkpoint, gptq, "m", kRows, 2 * kColumns); }, {"m.qweight", "[8,16]"});
@@ -158,16 +159,21 @@ TEST(quantized_weights, wrong_parts_are_named) {
 
 TEST(quantized_weights, other_methods_are_refused) {
   EXPECT_FALSE(parse_quantization(ConfigReader(Json::object(), "config.json")).is_any());
-  EXPECT_EQ(parse({{"quant_method", "awq"}, {"bits", 4}, {"group_size", 128}}).name, "AWQ, 4 bits, groups of 128");
+  EXPECT_EQ(quantization_of({{"quant_method", "awq"}, {"bits", 4}, {"group_size", 128}}).name,
+            "AWQ, 4 bits, groups of 128");
   expect_user_error(
       [] {
-        parse({{"quant_method", "bitsandbytes"}, {"load_in_4bit", true}});
+        quantization_of({{"quant_method", "bitsandbytes"}, {"load_in_4bit", true}});
       },
       {"config.json: quantization_config.quant_method", "awq, gptq or fp8", "bitsandbytes"});
-  expect_user_error([] { parse({{"quant_method", "gptq"}, {"bits", 8}}); }, {"bits", "8"});
-  expect_user_error([] { parse({{"quant_method", "awq"}, {"bits", 4}, {"version", "gemv"}}); }, {"version", "gemv"});
-  expect_user_error([] { parse({{"quant_method", "fp8"}}); }, {"weight_block_size"});
-  expect_user_error([] { parse(7); }, {"quantization_config", "7"});
+  expect_user_error([] { quantization_of({{"quant_method", "gptq"}, {"bits", 8}}); }, {"bits", "8"});
+  expect_user_error(
+      [] {
+        quantization_of({{"quant_method", "awq"}, {"bits", 4}, {"version", "gemv"}});
+      },
+      {"version", "gemv"});
+  expect_user_error([] { quantization_of({{"quant_method", "fp8"}}); }, {"weight_block_size"});
+  expect_user_error([] { quantization_of(7); }, {"quantization_config", "7"});
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace specthink {
 namespace {
 
-ModelConfig parse_with(const Json& changes) {
+ModelConfig parse_rope(const Json& changes) {
   Json config = Json::parse(R"({"model_type": "qwen3", "vocab_size": 512, "hidden_size": 64,
                "intermediate_size": 128,
     "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32,
@@ -190,7 +190,7 @@ TEST(rope_frequencies, agree_with_transformers) {
   };
   for (const RopeCase& expected : cases) {
     SCOPED_TRACE(expected.what);
-    ModelConfig config = parse_with(expected.changes);
+    ModelConfig config = parse_rope(expected.changes);
     config.set_context(expected.context);
     const RopeFrequencies found = rope_frequencies(config);
     EXPECT_NEAR(found.attention_factor / expected.attention_factor, 1, 1e-6);
@@ -209,7 +209,7 @@ TEST(rope_frequencies, extreme_settings_stay_finite) {
         Json{{"rope_type", "yarn"}, {"factor", 4}, {"beta_fast", 2}, {"beta_slow", 2}, {"truncate", false}},
         Json{{"rope_type", "llama3"}, {"factor", 1e9}, {"low_freq_factor", 1e-9}, {"high_freq_factor", 1e9}}}) {
     SCOPED_TRACE(scaling.dump());
-    for (const float inverse : rope_frequencies(parse_with({{"rope_scaling", scaling}})).inverse) {
+    for (const float inverse : rope_frequencies(parse_rope({{"rope_scaling", scaling}})).inverse) {
       EXPECT_TRUE(std::isfinite(inverse));
       EXPECT_GE(inverse, 0);
     }

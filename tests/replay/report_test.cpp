@@ -17,7 +17,7 @@ StepRow step(std::int64_t context, double draft, double target) {
   return row;
 }
 
-ReplayRecord record(ReplayLoop loop, std::size_t workload, double seconds) {
+ReplayRecord made_record(ReplayLoop loop, std::size_t workload, double seconds) {
   ReplayRecord result{loop, workload, 0, static_cast<int>(workload), 1000, {}};
   result.times.tokens = 500;
   result.times.seconds = seconds;
@@ -46,7 +46,7 @@ ReplayReport made_up_report() {
   report.step_bytes[kDraft] = {1'720'000'000, 57344};
   report.workloads = {0, 4};
   report.traces = {{0, 0, 1024, 2, {{"target", 2, -1, -1}}}, {0, 4, 1024, 4, {{"target", 4, -1, -1}}}};
-  report.records = {record(ReplayLoop::original, 0, 2), record(ReplayLoop::original, 4, 4)};
+  report.records = {made_record(ReplayLoop::original, 0, 2), made_record(ReplayLoop::original, 4, 4)};
   report.steps = {step(1024, 0.7, 8), step(16384, 0.9, 9)};
   report.prefills = {{8192, 120, {3.0, 11.0}, {2.5, 10.5}}};
   report.memory = {{100, 99, 200}, {100, 101, 200}};
@@ -78,9 +78,9 @@ TEST(replay_report, means_are_measured_or_computed) {
   EXPECT_TRUE(computed->computed);
   EXPECT_NEAR(computed->mean, 3 * 0.008, 1e-5);
 
-  report.records.push_back(record(ReplayLoop::target, 0, 7));
+  report.records.push_back(made_record(ReplayLoop::target, 0, 7));
   EXPECT_TRUE(workload_seconds(report, ReplayLoop::target)->computed) << "one of two is not enough";
-  report.records.push_back(record(ReplayLoop::target, 4, 9));
+  report.records.push_back(made_record(ReplayLoop::target, 4, 9));
   EXPECT_FALSE(workload_seconds(report, ReplayLoop::target)->computed);
   EXPECT_DOUBLE_EQ(workload_seconds(report, ReplayLoop::target)->mean, 8);
 }

@@ -7,7 +7,7 @@
 namespace specthink {
 namespace {
 
-const std::filesystem::path kWorkloads = "tests/replay/data/workloads.jsonl";
+const std::filesystem::path kRecordedWorkloads = "tests/replay/data/workloads.jsonl";
 
 constexpr auto kSegment = Purpose::segment;
 constexpr auto kProbe = Purpose::probe;
@@ -28,7 +28,7 @@ int draft_tokens(const std::vector<ReplayRequest>& requests) {
 }
 
 TEST(replay_workload, reads_the_traces_of_a_file) {
-  const std::vector<Trace> traces = read_workloads(kWorkloads);
+  const std::vector<Trace> traces = read_workloads(kRecordedWorkloads);
   ASSERT_EQ(traces.size(), 3u);
   EXPECT_EQ(traces[0].prompt_tokens, 20);
   EXPECT_EQ(traces[2].problem, 3);
@@ -36,7 +36,7 @@ TEST(replay_workload, reads_the_traces_of_a_file) {
 }
 
 TEST(replay_workload, seed_makes_a_request_of_each_segment) {
-  const Trace trace = read_workloads(kWorkloads)[0];
+  const Trace trace = read_workloads(kRecordedWorkloads)[0];
   const std::vector<ReplayRequest> expected{{kSegment, 30, 30},   {kProbe, 12, 0},     {kSegment, 8, 8},
                                             {kProbe, 12, 0},      {kSegment, 15, 15},  {kProbe, 12, 0},
                                             {kAnswer, 12, 12},    {kTakeover, 20, 20}, {kSegment, 4, 4},
@@ -47,7 +47,7 @@ TEST(replay_workload, seed_makes_a_request_of_each_segment) {
 
 // The first neutral probe covers its segment altogether, the second leaves three tokens of it.
 TEST(replay_workload, fixed_keeps_neutral_probes) {
-  const Trace trace = read_workloads(kWorkloads)[0];
+  const Trace trace = read_workloads(kRecordedWorkloads)[0];
   const std::vector<ReplayRequest> expected{
       {kSegment, 30, 30}, {kProbe, 12, 8},     {kProbe, 12, 12}, {kSegment, 3, 3},     {kProbe, 12, 0},
       {kAnswer, 12, 12},  {kTakeover, 20, 20}, {kSegment, 4, 4}, {std::nullopt, 3, 3}, {kTakeover, 3, 3}};
@@ -55,7 +55,7 @@ TEST(replay_workload, fixed_keeps_neutral_probes) {
 }
 
 TEST(replay_workload, fixed_leaves_a_probe_behind_an_injected_word) {
-  const Trace trace = read_workloads(kWorkloads)[2];
+  const Trace trace = read_workloads(kRecordedWorkloads)[2];
   const std::vector<ReplayRequest> expected{{kTakeover, 16, 16},  {kSegment, 20, 20}, {kSegment, 5, 5},
                                             {std::nullopt, 2, 2}, {kProbe, 7, 0},     {kSegment, 9, 9},
                                             {kProbe, 7, 7},       {kTakeover, 11, 11}};
@@ -63,18 +63,18 @@ TEST(replay_workload, fixed_leaves_a_probe_behind_an_injected_word) {
 }
 
 TEST(replay_workload, the_target_alone_writes_everything) {
-  const Trace trace = read_workloads(kWorkloads)[0];
+  const Trace trace = read_workloads(kRecordedWorkloads)[0];
   EXPECT_EQ(replay_requests(trace, ReplayLoop::target), (std::vector<ReplayRequest>{{kTakeover, 95, 95}}));
 }
 
 TEST(replay_workload, a_probe_at_the_end_needs_context_of_its_own) {
-  const Trace trace = read_workloads(kWorkloads)[1];
+  const Trace trace = read_workloads(kRecordedWorkloads)[1];
   EXPECT_EQ(replay_context(trace, ReplayLoop::original), 5 + 17 + 6);
   EXPECT_EQ(replay_context(trace, ReplayLoop::target), 5 + 17);
 }
 
 TEST(replay_workload, every_policy_keeps_what_was_recorded) {
-  for (const Trace& trace : read_workloads(kWorkloads)) {
+  for (const Trace& trace : read_workloads(kRecordedWorkloads)) {
     for (const auto loop : {ReplayLoop::original, ReplayLoop::fixed, ReplayLoop::target}) {
       const auto requests = replay_requests(trace, loop);
       EXPECT_EQ(kept_tokens(requests), trace.completion_tokens) << name_of(loop);

@@ -27,7 +27,7 @@ std::string render(const char* source, const OrderedJson& messages, ChatTemplate
 
 // The message of the UserError that `action` must throw.
 template <typename Action>
-std::string user_error(Action action) {
+std::string template_error(Action action) {
   try {
     action();
   } catch (const UserError& error) {
@@ -56,14 +56,14 @@ class chat_template_folder : public testing::Test {
 
   std::string rendered() { return ChatTemplate::load(folder_).render(user("hi"), {}); }
   std::string load_error() {
-    return user_error([&] { ChatTemplate::load(folder_); });
+    return template_error([&] { ChatTemplate::load(folder_); });
   }
 
   fs::path folder_;
 };
 
 // Conversations and the prompts that the reference makes of them.
-void check_cases(const fs::path& tokenizer_folder, const fs::path& folder) {
+void check_template_cases(const fs::path& tokenizer_folder, const fs::path& folder) {
   const ChatTemplate chat_template = ChatTemplate::load(tokenizer_folder);
   int checked = 0;
   for (const auto& file : fs::directory_iterator(folder)) {
@@ -85,12 +85,12 @@ void check_cases(const fs::path& tokenizer_folder, const fs::path& folder) {
   EXPECT_GT(checked, 0);
 }
 
-TEST(chat_template, own_cases) { check_cases(own_data() / "small-tokenizer", own_data() / "tokenizer_cases"); }
+TEST(chat_template, own_cases) { check_template_cases(own_data() / "small-tokenizer", own_data() / "tokenizer_cases"); }
 
 TEST(chat_template, golden_cases) {
   const fs::path folder = shared_data() / "tokenizer_cases";
   if (!fs::is_directory(folder)) GTEST_SKIP() << "no folder " << folder << "; set SPECTHINK_DATA";
-  check_cases(shared_data() / "qwen3-tokenizer", folder);
+  check_template_cases(shared_data() / "qwen3-tokenizer", folder);
 }
 
 TEST(chat_template, variables) {
@@ -144,7 +144,7 @@ TEST(chat_template, invalid_utf8_in_messages_is_replaced) {
 
 TEST(chat_template, messages_of_the_wrong_shape) {
   const auto error = [](const char* json) {
-    return user_error([&] { render("x", parse_messages(json, "request.json")); });
+    return template_error([&] { render("x", parse_messages(json, "request.json")); });
   };
   EXPECT_EQ(error("[]"), "messages: expected at least one message, found an empty list");
   EXPECT_EQ(error("{}"), "messages: expected a JSON list of messages, found object");
@@ -158,11 +158,11 @@ TEST(chat_template, messages_of_the_wrong_shape) {
   OrderedJson deep = 1;
   for (int i = 0; i < 1000; ++i) deep = OrderedJson::array({std::move(deep)});
   const OrderedJson messages = {{{"role", "user"}, {"content", deep}}};
-  EXPECT_NE(user_error([&] { render("x", messages); }).find("nested deeper"), std::string::npos);
+  EXPECT_NE(template_error([&] { render("x", messages); }).find("nested deeper"), std::string::npos);
 }
 
 TEST(chat_template, errors_name_template_and_line) {
-  const auto error = [](const char* source) { return user_error([&] { render(source, user("hi")); }); };
+  const auto error = [](const char* source) { return template_error([&] { render(source, user("hi")); }); };
   EXPECT_EQ(error("a\n\n{{ raise_exception('Roles must\nalternate') }}"),
             "chat template test, line 3: Roles must alternate");
   EXPECT_EQ(error("{{ 1 }}\n{% if %}"), "chat template test, line 2: expected an expression, found '%}'");

@@ -26,7 +26,7 @@ std::string stream(const Tokenizer& tokenizer, const TokenIds& ids) {
   return text + detokenizer.flush();
 }
 
-void check_cases(const std::filesystem::path& tokenizer_folder, const std::filesystem::path& folder) {
+void check_detokenizer_cases(const std::filesystem::path& tokenizer_folder, const std::filesystem::path& folder) {
   const Tokenizer tokenizer = Tokenizer::load(tokenizer_folder);
   std::size_t checked = 0;
   for (const auto& file : std::filesystem::directory_iterator(folder)) {
@@ -42,7 +42,7 @@ void check_cases(const std::filesystem::path& tokenizer_folder, const std::files
 }
 
 TEST(detokenizer, own_cases) {
-  check_cases(testing::own_data() / "small-tokenizer", testing::own_data() / "tokenizer_cases");
+  check_detokenizer_cases(testing::own_data() / "small-tokenizer", testing::own_data() / "tokenizer_cases");
 }
 
 // Runs of bytes that are no text are replaced one by one when all of them are known, which a stream cannot wait for;
@@ -64,7 +64,7 @@ TEST(detokenizer, families) {
 TEST(detokenizer, golden_cases) {
   const auto folder = testing::shared_data() / "tokenizer_cases";
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is absent";
-  check_cases(testing::shared_data() / "qwen3-tokenizer", folder);
+  check_detokenizer_cases(testing::shared_data() / "qwen3-tokenizer", folder);
 }
 
 TEST(detokenizer, random_ids_decode_like_the_whole) {

@@ -24,7 +24,7 @@ struct BadFile {
   std::vector<std::string> expected;  // in the message
 };
 
-Json split_step(Json pattern) {
+Json step_of(Json pattern) {
   return {{"type", "Split"}, {"pattern", std::move(pattern)}, {"behavior", "Isolated"}, {"invert", false}};
 }
 
@@ -103,42 +103,42 @@ const std::vector<BadFile>& bad_files() {
       {"no_pattern", [](Json& j) { first_step(j).erase("pattern"); }, {"pretokenizers[0]", "'pattern' is missing"}},
       {"open_group",
        [](Json& j) {
-         first_step(j) = split_step({{"Regex", "\\p{L}+|(a"}});
+         first_step(j) = step_of({{"Regex", "\\p{L}+|(a"}});
        },
        {"pattern.Regex", "'\\p{L}+|(a'", "missing )", "at byte 9"}},
       {"open_class",
        [](Json& j) {
-         first_step(j) = split_step({{"Regex", "a[b"}});
+         first_step(j) = step_of({{"Regex", "a[b"}});
        },
        {"'a[b'", "missing ]", "at byte 1"}},
       {"unknown_property",
        [](Json& j) {
-         first_step(j) = split_step({{"Regex", "a\\p{Nonsense}"}});
+         first_step(j) = step_of({{"Regex", "a\\p{Nonsense}"}});
        },
        {"'a\\p{Nonsense}'", "property"}},
       {"nothing_to_repeat",
        [](Json& j) {
-         first_step(j) = split_step({{"Regex", "a|*"}});
+         first_step(j) = step_of({{"Regex", "a|*"}});
        },
        {"'a|*'", "at byte 2"}},
       {"backreference",
        [](Json& j) {
-         first_step(j) = split_step({{"Regex", "(a)\\1"}});
+         first_step(j) = step_of({{"Regex", "(a)\\1"}});
        },
        {"\\1", "at byte 3"}},
       {"nested_class",
        [](Json& j) {
-         first_step(j) = split_step({{"Regex", "[a[b]]"}});
+         first_step(j) = step_of({{"Regex", "[a[b]]"}});
        },
        {"[ inside a class", "byte 2"}},
       {"options_in_the_middle",
        [](Json& j) {
-         first_step(j) = split_step({{"Regex", "a(?i)b"}});
+         first_step(j) = step_of({{"Regex", "a(?i)b"}});
        },
        {"(?i)", "at byte 1"}},
       {"backslash_at_the_end",
        [](Json& j) {
-         first_step(j) = split_step({{"Regex", "ab\\"}});
+         first_step(j) = step_of({{"Regex", "ab\\"}});
        },
        {"'ab\\'", "at byte 3"}},
       {"other_post_processor",
@@ -198,7 +198,7 @@ TEST(tokenizer_errors, too_many_steps) {
   Json& steps = json["pre_tokenizer"]["pretokenizers"];
   const Json byte_level = steps[1];
   steps = Json::array();
-  for (int i = 0; i < 1000; ++i) steps.push_back(split_step({{"String", "x"}}));
+  for (int i = 0; i < 1000; ++i) steps.push_back(step_of({{"String", "x"}}));
   steps.push_back(byte_level);
   EXPECT_NE(user_error([&] { parse_tokenizer(json); }).find("more than 64 steps"), std::string::npos);
 }
@@ -237,7 +237,7 @@ TEST(tokenizer_errors, folder_without_a_tokenizer) {
 // A pattern that backtracks without end stops with a message instead.
 TEST(tokenizer_errors, pattern_that_takes_too_long) {
   Json json = tokenizer_json("llama_style");
-  first_step(json) = split_step({{"Regex", "(?:a+)+[bc]"}});
+  first_step(json) = step_of({{"Regex", "(?:a+)+[bc]"}});
   const Tokenizer tokenizer = parse_tokenizer(json);
   const std::string message = user_error([&] { tokenizer.encode(std::string(40, 'a')); });
   EXPECT_NE(message.find("'(?:a+)+[bc]'"), std::string::npos) << message;

@@ -27,7 +27,7 @@ void expect_case(const Tokenizer& tokenizer, const Json& item, const std::string
       << place;
 }
 
-void check_cases(const std::filesystem::path& tokenizer_folder, const std::filesystem::path& folder) {
+void check_tokenizer_cases(const std::filesystem::path& tokenizer_folder, const std::filesystem::path& folder) {
   const Tokenizer tokenizer = Tokenizer::load(tokenizer_folder);
   std::size_t checked = 0;
   for (const auto& file : std::filesystem::directory_iterator(folder)) {
@@ -44,12 +44,12 @@ void check_cases(const std::filesystem::path& tokenizer_folder, const std::files
   EXPECT_GT(checked, 0u);
 }
 
-TEST(tokenizer, own_cases) { check_cases(own_data() / "small-tokenizer", own_data() / "tokenizer_cases"); }
+TEST(tokenizer, own_cases) { check_tokenizer_cases(own_data() / "small-tokenizer", own_data() / "tokenizer_cases"); }
 
 TEST(tokenizer, golden_cases) {
   const auto folder = shared_data() / "tokenizer_cases";
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is absent";
-  check_cases(shared_data() / "qwen3-tokenizer", folder);
+  check_tokenizer_cases(shared_data() / "qwen3-tokenizer", folder);
 }
 
 TEST(tokenizer, fixtures_of_the_reference_library) {

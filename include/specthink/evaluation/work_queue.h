@@ -42,8 +42,11 @@ class WorkQueue {
   /// True when nothing is left to hand out or being worked on.
   bool is_drained() const;
 
- private:
+  /// Nothing when there was none.
   void throw_failure() const;
+
+ private:
+  void rethrow() const;  // with the lock
 
   Benchmark& benchmark_;
   Progress* progress_;

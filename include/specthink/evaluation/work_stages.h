@@ -1,6 +1,7 @@
 // Several benchmarks as one amount of work: the tasks and temperatures of an evaluation, whose models are loaded once.
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <exception>
@@ -9,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "specthink/evaluation/work_queue.h"
@@ -33,22 +35,48 @@ struct WorkStage {
 
 /// The queues of the stages, whose runs are handed out one stage after the other; nobody waits between two of them. May
 /// be used by several threads. A failure or a stop in one stage is one in all.
+///
+/// Delivered runs are judged and recorded by a thread of their own, in the order of their delivery: a judge may take
+/// seconds for an answer, in which those who deliver compute on.
 class WorkStages {
  public:
   /// The benchmarks have been started; `progress` may be null. `before_record` as in WorkQueue.
   WorkStages(const std::vector<WorkStage>& stages, Progress* progress, const std::function<void()>& before_record = {});
 
+  /// Records what has been delivered.
+  ~WorkStages();
+  WorkStages(const WorkStages&) = delete;
+  WorkStages& operator=(const WorkStages&) = delete;
+
+  /// Throws the failure to record an earlier run, if there was one.
   std::optional<Work> next();
+
+  /// Returns at once. A run that was interrupted stops all stages.
   void deliver(std::size_t stage, RunRecord record);
+
+  /// Waits until all that was delivered is recorded. Throws as next() does.
+  void finish();
+
   void stop();
   bool is_stopped() const;
   void fail(const std::exception_ptr& failure);
   bool is_drained() const;
 
  private:
+  struct Delivery {
+    std::size_t stage = 0;
+    RunRecord record;
+  };
+  void record_deliveries();
+  void record(Delivery delivery);
+
   const std::vector<WorkStage>& stages_;
   std::deque<WorkQueue> queues_;
-  std::mutex delivery_;  // the stages share the progress line
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Delivery> delivered_;  // the first one is being recorded
+  bool closing_ = false;
+  std::thread recorder_;
 };
 
 }  // namespace specthink::inline evaluation

@@ -57,6 +57,9 @@ int EvaluationJob::run(const Steps& steps) {
     server_->finish();
   }
   if (remote_) remote_->wait_for_end();
+  together(world_, [this] {
+    if (work_) work_->finish();  // a judge may be at work for longer than the models were
+  });
   return end(steps);
 }
 

@@ -51,7 +51,7 @@ class EvaluationJob {
   std::optional<Mailbox> mailbox_;  // with several groups
   std::vector<WorkStage> stages_;   // on rank 0, as all that follow but the last
   std::optional<Progress> progress_;
-  std::optional<WorkStages> work_;
+  std::optional<WorkStages> work_;  // while it records, stages and progress are its own
   std::optional<WorkServer> server_;
   std::optional<RemoteWork> remote_;  // on rank 0 of the other groups
 };

@@ -8,17 +8,12 @@
 #include "evaluation/analysis/run_data.h"
 #include "evaluation/analysis/same_problem.h"
 #include "evaluation/analysis/sections.h"
+#include "evaluation/blanks.h"
 #include "specthink/base/error.h"
 #include "specthink/evaluation/judge.h"
 
 namespace specthink::inline evaluation {
 namespace {
-
-std::string trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return "";
-  return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
-}
 
 std::size_t parse_number(const std::string& text, const std::string& whole) {
   if (text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != std::string::npos) {
@@ -56,7 +51,8 @@ void place_problems(Analysis& analysis) {
   for (const ResultSeries& series : analysis.series) {
     std::vector<std::size_t>& place = analysis.place.emplace_back();
     for (const SeriesProblem& problem : series.problems) {
-      const std::string key = series.task + "\n" + (problem.text.empty() ? excerpt(problem.id) : trimmed(problem.text));
+      const std::string key =
+          series.task + "\n" + (problem.text.empty() ? excerpt(problem.id) : std::string(trim(problem.text)));
       const auto [found, is_new] = known.emplace(key, analysis.problems.size());
       if (is_new) analysis.problems.push_back(problem);
       if (!analysis.problems[found->second].answer) analysis.problems[found->second].answer = problem.answer;

@@ -4,18 +4,14 @@
 #include <map>
 #include <string_view>
 
+#include "evaluation/blanks.h"
+
 namespace specthink::inline evaluation {
 namespace {
 
 // Two editions of AIME25 have 0.84 to 1 in common, different problems up to 0.5, variants of one problem up to 0.91.
 constexpr double kSame = 0.8;
 constexpr double kMargin = 0.2;
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return "";
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 using Words = std::map<std::string, int>;
 
@@ -57,7 +53,7 @@ double likeness(const Words& a, const Words& b) {
 
 const Problem* find_same_problem(const std::string& text, const std::vector<Problem>& problems) {
   for (const Problem& problem : problems) {
-    if (trimmed(problem.problem) == trimmed(text)) return &problem;
+    if (trim(problem.problem) == trim(text)) return &problem;
   }
   const Words words = words_of(text);
   const Problem* best = nullptr;

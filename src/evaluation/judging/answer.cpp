@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "evaluation/blanks.h"
 #include "evaluation/judging/boxes.h"
 #include "evaluation/judging/statements.h"
 #include "evaluation/math/compare.h"
@@ -23,14 +24,6 @@ constexpr std::size_t kMaxPattern = 4096;         // bytes
 constexpr std::uint32_t kMatchLimit = 1'000'000;  // steps from one place in the text; `[\s\S]*` takes one per character
 constexpr std::uint32_t kHeapLimit = 64 * 1024;   // KiB
 constexpr std::uint64_t kSearchBudget = 50'000'000;  // pattern items tried in one text: about a second
-constexpr std::string_view kBlank = " \t\r\n";
-
-std::string_view trim(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
-
 std::string pcre_message(int code) {
   std::array<PCRE2_UCHAR, 256> buffer{};
   pcre2_get_error_message(code, buffer.data(), buffer.size());

@@ -3,27 +3,20 @@
 #include <cstddef>
 #include <vector>
 
+#include "evaluation/blanks.h"
 #include "evaluation/letters.h"
 
 namespace specthink::inline evaluation {
 namespace {
-
-constexpr std::string_view kBlank = " \t\r\n";
-
-std::string_view trim(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
 
 // Length of a box command that begins `text`, with the blanks behind it; 0 when there is none.
 std::size_t command_length(std::string_view text) {
   for (const std::string_view command : {"\\boxed", "\\fbox"}) {
     if (!text.starts_with(command)) continue;
     if (command.size() < text.size() && is_letter(text[command.size()])) continue;
-    return text.find_first_not_of(kBlank, command.size()) == std::string_view::npos
+    return text.find_first_not_of(kBlanks, command.size()) == std::string_view::npos
                ? text.size()
-               : text.find_first_not_of(kBlank, command.size());
+               : text.find_first_not_of(kBlanks, command.size());
   }
   return 0;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include "evaluation/blanks.h"
 #include "specthink/base/error.h"
 
 namespace specthink::inline evaluation {
@@ -36,13 +37,6 @@ constexpr std::array<Dataset, 11> kDatasets{{{"math", {}},
 const std::string& text_of(const Json& stored, const char* expected, std::string_view source) {
   if (!stored.is_string()) fail(source, expected, stored);
   return stored.get_ref<const std::string&>();
-}
-
-std::string trimmed(const std::string& text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(kBlank);
-  if (begin == std::string::npos) return "";
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
 }
 
 std::string plain(const Json& stored, std::string_view source) {
@@ -90,7 +84,7 @@ std::string known_answer(const Json& stored, const AnswerForm& form, std::string
       const std::string& solution = text_of(stored, "a solution with its answer behind ####", source);
       const std::size_t at = solution.rfind("####");
       if (at == std::string::npos) fail(source, "a solution with its answer behind ####", stored);
-      return trimmed(solution.substr(at + 4));
+      return std::string(trim(std::string_view(solution).substr(at + 4)));
     }
     case GoldForm::list: {
       if (!stored.is_array()) return plain(stored, source);

@@ -129,7 +129,7 @@ std::string_view without_clause(std::string_view content) {
   return content;
 }
 
-std::string_view trim(std::string_view text) {
+std::string_view trim_sentence(std::string_view text) {
   constexpr std::string_view kAround = " \t\r\n.,;";
   const std::size_t begin = text.find_first_not_of(" \t\r\n");
   if (begin == std::string_view::npos) return {};
@@ -148,7 +148,7 @@ constexpr std::array<std::string_view, 24> kChoiceFiller{
 std::optional<std::string> last_statement(std::string_view text) {
   const auto stated = [](std::string_view behind) -> std::optional<std::string> {
     const std::string_view sentence = first_sentence(without_filler(behind.substr(0, kMaxContent), kFiller));
-    const std::string_view content = trim(without_clause(from_value(trim(sentence))));
+    const std::string_view content = trim_sentence(without_clause(from_value(trim_sentence(sentence))));
     return content.empty() ? std::nullopt : std::optional(std::string(content));
   };
   // From the end, so that a text full of statements is read once.
@@ -217,7 +217,7 @@ std::optional<char> leading_choice(std::string_view content, int num_choices) {
     return std::nullopt;
   }
   // Two letters are no choice.
-  const std::string_view next = trim(behind);
+  const std::string_view next = trim_sentence(behind);
   for (const std::string_view joint : {"and ", "or ", ", ", "& "}) {
     if (next.size() == joint.size() + 1 && next.starts_with(joint) && is_choice(next.back(), num_choices))
       return std::nullopt;

@@ -226,7 +226,7 @@ class Evaluation {
 
 bool is_constant(const std::string& name) { return name == "pi" || name == "e" || name == "i"; }
 
-bool has_variable(const Node& node) {
+bool has_symbol(const Node& node) {
   std::set<std::string> names;
   collect_variables(node, names);
   return !names.empty();
@@ -254,8 +254,8 @@ void collect_variables(const Node& node, std::set<std::string>& names) {
 void collect_traits(const Node& node, Traits& traits) {
   if (is_symbol(node, "i")) traits.has_imaginary = true;
   const bool counts = node.kind == NodeKind::factorial || (node.kind == NodeKind::function && node.name == "binom");
-  if (counts && has_variable(node)) traits.is_discrete = true;
-  if (node.kind == NodeKind::power && has_variable(node.children[1])) {
+  if (counts && has_symbol(node)) traits.is_discrete = true;
+  if (node.kind == NodeKind::power && has_symbol(node.children[1])) {
     const auto base = exact_value(node.children[0]);
     if (base && *base < 0) traits.is_discrete = true;
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "evaluation/blanks.h"
 #include "evaluation/tasks/choices.h"
 #include "evaluation/tasks/code_prompts.h"
 #include "evaluation/tasks/format_string.h"
@@ -15,13 +16,6 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kTemplate{"template"};
 constexpr const char* kDifficultyField = "gpt_difficulty_parsed";  // of labelled NuminaMath, as get_task.py joins it
-
-std::string trimmed(const std::string& text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(kBlank);
-  if (begin == std::string::npos) return "";
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
 
 std::string known_of(const Task& task, const Row& row) {
   return known_answer(row.field(*task.answer_key, "answer_key"), task.answer_form,
@@ -85,7 +79,7 @@ Question ask_gpqa(const Task& task, const ProblemOptions& options, const Row& ro
 Question ask_listed(const Task& task, const Row& row, const char* field, std::string known) {
   const std::string text = row.text(task.problem_key, "question_key");
   std::vector<std::string> options = row.texts(field, "the options");
-  for (std::string& option : options) option = trimmed(option);
+  for (std::string& option : options) option = std::string(trim(option));
   if (options.size() > static_cast<std::size_t>(task.answer_form.num_choices)) {
     throw UserError("{}: expected at most {} options in the field '{}', found {}", row.source(),
                     task.answer_form.num_choices, field, options.size());

@@ -14,7 +14,7 @@
 namespace specthink::inline evaluation {
 namespace {
 
-const std::vector<std::string>& task_keys() {
+const std::vector<std::string>& original_task_keys() {
   static const std::vector<std::string> keys{
       "handler",    "dataset_path",          "dataset_subset",    "dataset_split",  "dataset_kwargs", "question_key",
       "answer_key", "templating_parameters", "preprocess_config", "fewshot_config", "num_fewshot"};
@@ -140,7 +140,7 @@ Task read_original_task(const YamlValue& root, const std::filesystem::path& path
   }
   task.is_code = handler->is_code;
   for (const YamlValue& item : root.items) {
-    reader.check_key(item, task_keys());
+    reader.check_key(item, original_task_keys());
     if (item.key == "question_key") task.problem_key = reader.text(item);
     if (item.key == "answer_key") task.answer_key = reader.optional_text(item);
     if (item.key == "dataset_split") task.dataset_split = reader.text(item);

@@ -33,8 +33,7 @@ void check_template(const Task& task, const std::string& where) {
   if (std::none_of(pieces.begin(), pieces.end(), [](const PromptPiece& piece) { return piece.is_field; })) {
     throw UserError(
         "{}: the template names no field, expected {{{}}} where the problem belongs (braces right behind a command "
-        "such as "
-        "\\boxed{{x}} are left alone)",
+        "such as \\boxed{{x}} are left alone)",
         where, task.problem_key);
   }
 }

@@ -338,13 +338,13 @@ constexpr Function kFilters[] = {
     {"unique", {"!case_sensitive", "!attribute"}, 0, unique_filter},
     {"upper", {}, 0, convert<uppercase>},
 };
-constexpr auto kUnsupported =
+constexpr auto kUnsupportedFilters =
     unsupported("abs", "attr", "batch", "center", "e", "escape", "filesizeformat", "float", "forceescape", "format",
                 "groupby", "pprint", "random", "round", "slice", "striptags", "sum", "truncate", "urlencode", "urlize",
                 "wordcount", "wordwrap", "xmlattr");
 
 }  // namespace
 
-const Function* find_filter(std::string_view name) { return find_function({kFilters, kUnsupported}, name); }
+const Function* find_filter(std::string_view name) { return find_function({kFilters, kUnsupportedFilters}, name); }
 
 }  // namespace specthink::jinja

@@ -72,11 +72,11 @@ constexpr Function kGlobals[] = {
     {"namespace", {kAnyArguments}, 0, make_namespace}, {"raise_exception", {"message"}, 1, raise_exception},
     {"strftime_now", {"format"}, 1, strftime_now},
 };
-constexpr auto kUnsupported = unsupported("cycler", "joiner", "lipsum");
+constexpr auto kUnsupportedGlobals = unsupported("cycler", "joiner", "lipsum");
 
 }  // namespace
 
-const Function* find_global(std::string_view name) { return find_function({kGlobals, kUnsupported}, name); }
+const Function* find_global(std::string_view name) { return find_function({kGlobals, kUnsupportedGlobals}, name); }
 
 void check_namespace_attribute(std::string_view name) {
   if (name.starts_with('_')) {

@@ -75,22 +75,22 @@ Value replace(Runtime& runtime, const Value& self, const CallArguments& args) {
 }
 
 template <std::string (*kConvert)(std::string_view)>
-Value convert(Runtime& runtime, const Value& self, const CallArguments&) {
+Value convert_text(Runtime& runtime, const Value& self, const CallArguments&) {
   return runtime.text(kConvert(receiver(runtime, self)));
 }
 
 constexpr Function kStringMethods[] = {
-    {"capitalize", {}, 0, convert<capitalize>},
+    {"capitalize", {}, 0, convert_text<capitalize>},
     {"endswith", {"suffix", "!start", "!end"}, 1, affix_test<true>},
-    {"lower", {}, 0, convert<lowercase>},
+    {"lower", {}, 0, convert_text<lowercase>},
     {"lstrip", {"chars"}, 0, strip_method<Side::kLeft>},
     {"replace", {"old", "new", "count"}, 2, replace},
     {"rstrip", {"chars"}, 0, strip_method<Side::kRight>},
     {"split", {"sep", "maxsplit"}, 0, split_method},
     {"startswith", {"prefix", "!start", "!end"}, 1, affix_test<false>},
     {"strip", {"chars"}, 0, strip_method<Side::kBoth>},
-    {"title", {}, 0, convert<title>},
-    {"upper", {}, 0, convert<uppercase>},
+    {"title", {}, 0, convert_text<title>},
+    {"upper", {}, 0, convert_text<uppercase>},
 };
 // Known to Python, so that `text.format is defined` is true.
 constexpr auto kUnsupportedOfStrings = unsupported(

@@ -57,11 +57,11 @@ constexpr Function kTests[] = {
     {">=", {"other"}, 1, comparison<CompareOp::kGreaterOrEqual>},
     {"ge", {"other"}, 1, comparison<CompareOp::kGreaterOrEqual>},
 };
-constexpr auto kUnsupported =
+constexpr auto kUnsupportedTests =
     unsupported("callable", "divisibleby", "escaped", "even", "filter", "lower", "odd", "sameas", "test", "upper");
 
 }  // namespace
 
-const Function* find_test(std::string_view name) { return find_function({kTests, kUnsupported}, name); }
+const Function* find_test(std::string_view name) { return find_function({kTests, kUnsupportedTests}, name); }
 
 }  // namespace specthink::jinja

@@ -4,7 +4,7 @@
 namespace specthink::inline model {
 namespace {
 
-void describe(const ConfigReader& config, ModelDescription& model) {
+void describe_llama(const ConfigReader& config, ModelDescription& model) {
   model.qkv_bias = config.boolean("attention_bias", false);
   model.output_bias = model.qkv_bias;
   if (config.boolean("mlp_bias", false))
@@ -19,7 +19,7 @@ Family llama() {
           .default_max_position_embeddings = 2048,
           .default_eos_id = 2,
           .windows = Windows::none,
-          .describe = describe};
+          .describe = describe_llama};
 }
 
 }  // namespace specthink::inline model

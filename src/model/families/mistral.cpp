@@ -4,7 +4,7 @@
 namespace specthink::inline model {
 namespace {
 
-void describe(const ConfigReader&, ModelDescription&) {}
+void describe_mistral(const ConfigReader&, ModelDescription&) {}
 
 }  // namespace
 
@@ -16,7 +16,7 @@ Family mistral() {
           .default_eos_id = 2,
           .default_window = 4096,
           .windows = Windows::all_layers,
-          .describe = describe};
+          .describe = describe_mistral};
 }
 
 }  // namespace specthink::inline model

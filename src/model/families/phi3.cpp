@@ -5,7 +5,7 @@
 namespace specthink::inline model {
 namespace {
 
-void describe(const ConfigReader&, ModelDescription&) {}
+void describe_phi3(const ConfigReader&, ModelDescription&) {}
 
 }  // namespace
 
@@ -20,7 +20,7 @@ Family phi3() {
           .longrope_alone = true,
           .default_original_context = 4096,
           .tensors = {.fused_qkv = "self_attn.qkv_proj", .fused_gate_up = "mlp.gate_up_proj"},
-          .describe = describe};
+          .describe = describe_phi3};
 }
 
 }  // namespace specthink::inline model

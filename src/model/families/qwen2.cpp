@@ -5,7 +5,7 @@
 namespace specthink::inline model {
 namespace {
 
-void describe(const ConfigReader&, ModelDescription& model) { model.qkv_bias = true; }
+void describe_qwen2(const ConfigReader&, ModelDescription& model) { model.qkv_bias = true; }
 
 }  // namespace
 
@@ -15,7 +15,7 @@ Family qwen2() {
           .default_kv_heads = 32,
           .default_max_position_embeddings = 32768,
           .default_window = 4096,
-          .describe = describe};
+          .describe = describe_qwen2};
 }
 
 }  // namespace specthink::inline model

@@ -4,7 +4,7 @@
 namespace specthink::inline model {
 namespace {
 
-void describe(const ConfigReader& config, ModelDescription& model) {
+void describe_qwen3(const ConfigReader& config, ModelDescription& model) {
   model.qk_norm = true;
   model.qkv_bias = config.boolean("attention_bias", false);
   model.output_bias = model.qkv_bias;
@@ -19,7 +19,7 @@ Family qwen3() {
           .default_head_dim = 128,
           .default_max_position_embeddings = 32768,
           .default_window = 4096,
-          .describe = describe};
+          .describe = describe_qwen3};
 }
 
 }  // namespace specthink::inline model

@@ -19,12 +19,13 @@ namespace {
 using namespace testing_support;
 using Kind = PrefillLinear::Kind;
 
-struct Shape {
+struct LinearShape {
   std::int64_t outputs, k;
 };
 // Split and whole linear layers, one tile and several in turn, ends within a tile and within a chunk, models' shapes.
-constexpr Shape kShapes[] = {{8, 8},       {72, 200},    {136, 64},    {2048, 1024}, {2048, 3072}, {3072, 4096},
-                             {5120, 4096}, {5120, 5120}, {5128, 1000}, {5120, 8},    {20000, 136}, {30000, 520}};
+constexpr LinearShape kLinearShapes[] = {{8, 8},       {72, 200},    {136, 64},    {2048, 1024},
+                                         {2048, 3072}, {3072, 4096}, {5120, 4096}, {5120, 5120},
+                                         {5128, 1000}, {5120, 8},    {20000, 136}, {30000, 520}};
 constexpr std::int64_t kRows[] = {1, 17, 63, 64, 65, 120, 128};
 
 class prefill_linear : public GpuTest {
@@ -57,7 +58,7 @@ class prefill_linear : public GpuTest {
   /// body(linear layer, x, outputs, x · Wᵀ in float32) for all shapes and row counts.
   template <typename Body>
   void each_linear(Kind kind, Body&& body) {
-    for (const Shape& shape : kShapes) {
+    for (const LinearShape& shape : kLinearShapes) {
       if (sanitizer() == "racecheck" && shape.outputs * shape.k > 3'000'000) continue;
       const std::int64_t weight_rows = kind == Kind::gated ? 2 * shape.outputs : shape.outputs;
       const at::Tensor weights = random({weight_rows, shape.k}) / std::sqrt(static_cast<double>(shape.k));
@@ -77,20 +78,20 @@ class prefill_linear : public GpuTest {
 
 TEST_P(prefill_linear, plain) {
   each_linear(Kind::plain,
-               [&](const PrefillLinear& linear, const at::Tensor& x, std::int64_t outputs, const at::Tensor& values) {
-                 const at::Tensor bias = x.size(0) % 2 ? random({outputs}) : at::Tensor();
-                 const at::Tensor expected = bias.defined() ? values + bias.to(at::kFloat) : values;
-                 expect_near(run(linear, x, bias, outputs), expected, rounding() / 16, 2 * rounding(), "linear");
-               });
+              [&](const PrefillLinear& linear, const at::Tensor& x, std::int64_t outputs, const at::Tensor& values) {
+                const at::Tensor bias = x.size(0) % 2 ? random({outputs}) : at::Tensor();
+                const at::Tensor expected = bias.defined() ? values + bias.to(at::kFloat) : values;
+                expect_near(run(linear, x, bias, outputs), expected, rounding() / 16, 2 * rounding(), "linear");
+              });
 }
 
 TEST_P(prefill_linear, gated) {
   each_linear(Kind::gated,
-               [&](const PrefillLinear& linear, const at::Tensor& x, std::int64_t outputs, const at::Tensor& both) {
-                 const at::Tensor expected = at::silu(both.narrow(1, 0, outputs)) * both.narrow(1, outputs, outputs);
-                 // Gate, its activation, the other part and their linear layer are each rounded.
-                 expect_near(run(linear, x, {}, outputs), expected, rounding(), 6 * rounding(), "gated product");
-               });
+              [&](const PrefillLinear& linear, const at::Tensor& x, std::int64_t outputs, const at::Tensor& both) {
+                const at::Tensor expected = at::silu(both.narrow(1, 0, outputs)) * both.narrow(1, outputs, outputs);
+                // Gate, its activation, the other part and their linear layer are each rounded.
+                expect_near(run(linear, x, {}, outputs), expected, rounding(), 6 * rounding(), "gated product");
+              });
 }
 
 /// As in a model: each linear layer reads what the one before has written, and starts before that one has ended.

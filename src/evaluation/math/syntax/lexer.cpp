@@ -18,7 +18,7 @@ constexpr int kMaxNesting = 8;  // of text commands in text commands
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-std::string_view trim(std::string_view text) {
+std::string_view trim_around(std::string_view text) {
   constexpr std::string_view kAround = " \t\r\n~";
   const std::size_t begin = text.find_first_not_of(kAround);
   if (begin == std::string_view::npos) return {};
@@ -219,7 +219,7 @@ class Lexer {
     if (name == "mathbb" || name == "begin" || name == "end" || name == "overline" || name == "overrightarrow") {
       if (const std::size_t length = take_group(text.substr(end), content)) {
         if (name == "overline" && repeat_decimals(content)) return end + length;
-        add(TokenKind::command, std::string(name) + "{" + std::string(trim(content)) + "}");
+        add(TokenKind::command, std::string(name) + "{" + std::string(trim_around(content)) + "}");
         return end + length;
       }
     }
@@ -254,7 +254,7 @@ class Lexer {
 
   // The content of a text or font command.
   bool take_words(std::string_view content, bool is_text, int nesting) {
-    const std::string_view words = trim(content);
+    const std::string_view words = trim_around(content);
     if (words.size() < content.size()) space_ = true;
     const bool has_letter = std::any_of(words.begin(), words.end(), is_letter);
     const bool has_digit = std::any_of(words.begin(), words.end(), is_digit);
@@ -316,7 +316,7 @@ std::optional<std::vector<Token>> tokenize_answer(std::string_view answer, Comma
   constexpr std::size_t kMaxAnswer = 4096;  // bytes
   if (answer.size() > kMaxAnswer) return std::nullopt;
   std::vector<Token> tokens;
-  if (!Lexer(comma, tokens).run(without_unicode(trim(answer)), /*in_words=*/false, 0)) return std::nullopt;
+  if (!Lexer(comma, tokens).run(without_unicode(trim_around(answer)), /*in_words=*/false, 0)) return std::nullopt;
   while (!tokens.empty() && (tokens.back().kind == TokenKind::separator || tokens.back().text == "." ||
                              tokens.back().text == "\\" || tokens.back().text == ":")) {
     tokens.pop_back();

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "comm/nccl_collectives.h"
+#include "comm/gpu/nccl_collectives.h"
 
 namespace specthink::inline comm {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <optional>
 
-#include "comm/gpu.h"
-#include "comm/nvml.h"
+#include "comm/gpu/gpu.h"
+#include "comm/gpu/nvml.h"
 #include "specthink/comm/gpu_info.h"
 
 namespace specthink::inline comm::gpu {

@@ -1,4 +1,4 @@
-// What comm needs to know of this node's GPUs; CUDA builds only.
+// What comm needs to know of this node's GPUs. In a build without CUDA code there are none (gpu_cpu.cpp).
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 namespace specthink::inline comm::gpu {
 
 int count();
+const char* why_none();  ///< for a message, with what to do
 void use(int index);  ///< the current device of this process from now on
 
 /// Work of this thread goes to a stream of its own from now on: the default stream cannot be captured into a graph.

@@ -4,7 +4,7 @@
 #include <cuda_runtime.h>
 #include <nccl.h>
 
-#include "comm/gpu.h"
+#include "comm/gpu/gpu.h"
 #include "specthink/base/error.h"
 
 namespace specthink::inline comm::gpu {
@@ -36,6 +36,8 @@ int count() {
   }
   return devices;
 }
+
+const char* why_none() { return "no usable GPU here; see `nvidia-smi`"; }
 
 void use(int index) { c10::cuda::set_device(static_cast<c10::DeviceIndex>(index)); }
 

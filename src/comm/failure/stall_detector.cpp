@@ -1,4 +1,4 @@
-#include "comm/stall_detector.h"
+#include "comm/failure/stall_detector.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-// Collectives on GPUs; CUDA builds only.
+// Collectives on GPUs.
 #pragma once
 
 #include <memory>

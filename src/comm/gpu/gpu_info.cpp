@@ -2,18 +2,12 @@
 
 #include <filesystem>
 
-#ifdef SPECTHINK_WITH_CUDA
-#include "comm/gpu.h"
-#endif
+#include "comm/gpu/gpu.h"
 
 namespace specthink::inline comm {
 
 CudaInfo inspect_cuda() {
-#ifdef SPECTHINK_WITH_CUDA
   CudaInfo info = gpu::inspect();
-#else
-  CudaInfo info;
-#endif
   std::error_code ignored;
   info.has_driver = info.driver_version > 0 || std::filesystem::exists("/proc/driver/nvidia/version", ignored);
   return info;

@@ -1,4 +1,4 @@
-#include "comm/process_handle.h"
+#include "comm/failure/process_handle.h"
 
 #include <poll.h>
 #include <sys/syscall.h>

@@ -2,8 +2,8 @@
 
 #include <chrono>
 
-#include "comm/process_handle.h"
-#include "comm/stall_detector.h"
+#include "comm/failure/process_handle.h"
+#include "comm/failure/stall_detector.h"
 #include "specthink/comm/quiet_thread.h"
 
 namespace specthink::inline comm {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "comm/nvml.h"
+#include "comm/gpu/nvml.h"
 
 namespace specthink::inline comm {
 namespace {
