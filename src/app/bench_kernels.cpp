@@ -26,8 +26,13 @@ int run_bench_kernels(const Invocation& invocation) {
   const auto add_model = [&](const std::string& name, const ModelDescription& model) {
     report.models.push_back({name, part_of_first_rank(model, report.ranks), {}});
   };
-  if (!given.target.empty()) add_model(given.target, ModelConfig::load(resolve_model(given.target)));
-  if (given.draft) add_model(*given.draft, ModelConfig::load(resolve_model(*given.draft)));
+  const auto load = [](const std::string& name, WeightPrecision precision) {
+    ModelConfig config = ModelConfig::load(resolve_model(name));
+    config.set_precision(precision, /*on_gpu=*/true);
+    return config;
+  };
+  if (!given.target.empty()) add_model(given.target, load(given.target, given.weights[0]));
+  if (given.draft) add_model(*given.draft, load(*given.draft, given.weights[1]));
   const ModelDescription llama = llama_8b();
   add_model(llama.source, llama);
 

@@ -58,7 +58,10 @@ Plan make_plan(const Settings& settings) {
     plan.wanted.max_model_len = std::min(plan.wanted.max_model_len, model.config.max_position_embeddings);
   }
   plan.gpu_bytes = std::max<std::int64_t>(1, std::llround(settings.plan.gpu_memory_gib * kGiB));
-  for (PlannedModel& model : plan.models) model.config.set_context(plan.wanted.max_model_len);
+  for (PlannedModel& model : plan.models) {
+    model.config.set_context(plan.wanted.max_model_len);
+    model.config.set_precision(given.weights[model.role == Role::target ? 0 : 1], /*on_gpu=*/true);
+  }
   const ModelConfig* draft = given.draft ? &plan.models[1].config : nullptr;
   plan.automatic = !given.gpu_memory_utilization;
   plan.wanted.utilization = plan.automatic ? automatic_split(plan.models[0].config, draft, plan.wanted.gpus,
@@ -75,6 +78,13 @@ Plan make_plan(const Settings& settings) {
 
 std::string bytes_text(std::int64_t bytes) { return format_bytes(static_cast<std::uint64_t>(bytes)); }
 
+std::string precision_note(const ModelConfig& config) {
+  if (config.keeps_quantization()) return fmt::format(" ({})", config.quantization.name);
+  if (config.float8_linear) return " (FP8, quantised when loaded)";
+  if (config.quantization.is_any()) return fmt::format(" ({}, dequantised when loaded)", config.quantization.name);
+  return "";
+}
+
 std::string heading(const Plan& plan) {
   std::string text =
       fmt::format("{} GPU{} of {}, context of {} tokens", plan.wanted.gpus, plan.wanted.gpus == 1 ? "" : "s",
@@ -84,10 +94,8 @@ std::string heading(const Plan& plan) {
   }
   text += "\n";
   for (const PlannedModel& model : plan.models) {
-    const Quantization& quantization = model.config.quantization;
     text += fmt::format("{:<6}  {}, {:.2f} billion parameters{}\n", name_of(model.role), model.name,
-                        static_cast<double>(model.config.num_parameters()) / 1e9,
-                        quantization.is_any() ? fmt::format(" ({}, dequantised when loaded)", quantization.name) : "");
+                        static_cast<double>(model.config.num_parameters()) / 1e9, precision_note(model.config));
   }
   return text;
 }

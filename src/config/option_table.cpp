@@ -54,6 +54,13 @@ void add_models(TableBuilder& table) {
             {"dtype", "compute type of both models; of the weights that are written"},
             Choice<DType>{{{"bfloat16", DType::bfloat16}, {"float16", DType::float16}, {"float32", DType::float32}}},
             DType::bfloat16, kPart, &Part::dtype);
+  table.add(
+      kRuns | kPlan | kBenchKernels, tokens,
+      {"weights",
+       "how the layers' matrices are kept, of target and draft (one for both): bf16: as the compute type; fp8: as "
+       "8-bit floats with a factor for each block of 128 x 128, quantised when a folder has others; auto: fp8 on "
+       "GPUs where a folder has them"},
+      Precisions{}, {}, kPart, &Part::weights);
   table.add(kRuns, tokens, {"device", "where the models run; auto: on a GPU if there is one"},
             Choice<Device>{{{"auto", Device::automatic}, {"cpu", Device::cpu}, {"cuda", Device::cuda}}},
             Device::automatic, kPart, &Part::device);

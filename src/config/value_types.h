@@ -241,6 +241,15 @@ struct OptionalInteger {
   std::string range() const { return Integer{.min = min}.range(); }
 };
 
+/// bf16, fp8 or auto for the target and the draft: fp8,bf16 or a YAML list; one for both.
+struct Precisions {
+  using Value = std::array<WeightPrecision, 2>;
+  Value read(const YamlValue& value, const Location& location) const;
+  Json write(const Value& value) const;
+  std::string metavar() const { return "T[,D]"; }
+  std::string range() const { return "each bf16, fp8 or auto"; }
+};
+
 /// Shares of one whole, for the target and the draft: 0.4,0.4 or a YAML list; auto is none.
 struct Shares {
   using Value = std::optional<std::array<double, 2>>;

@@ -29,7 +29,7 @@ std::unique_ptr<PeerSum> PeerSum::create(const ProcessGroup&, c10::Device, const
 
 std::unique_ptr<PrefillAttention> PrefillAttention::create(std::span<const Layer>) { return nullptr; }
 
-std::unique_ptr<PrefillLinear> PrefillLinear::create(const at::Tensor&, Kind) { return nullptr; }
+std::unique_ptr<PrefillLinear> PrefillLinear::create(const at::Tensor&, Kind, bool) { return nullptr; }
 
 void random_fill_on_device(at::Tensor&, const MatrixSlice&, std::uint64_t, float) { no_kernel("random_fill"); }
 
@@ -72,6 +72,8 @@ void qk_norm_rope_store(const at::Tensor&, const at::Tensor&, double, const Rope
 }
 
 void silu_mul(const at::Tensor&, at::Tensor&) { no_kernel("silu_mul"); }
+
+void dequantize(const WeightMatrix&, at::Tensor&) { no_kernel("dequantize"); }
 
 }  // namespace prefill_ops
 

@@ -44,16 +44,14 @@ FusedForward::FusedForward(const LoadedShard& shard, const KvCache& cache, Colle
       collectives_(collectives),
       peer_sum_(peer_sum),
       cache_(cache) {
+  if (part_.float8_linear) dequantized_ = at::empty({part_.largest_linear()}, weights_.embedding.options());
   for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
     const LayerWeights& layer = weights_.layers[i];
     const auto index = static_cast<std::int64_t>(i);
-    const auto matrix = [](const WeightMatrix& weights, PrefillLinear::Kind kind) {
-      return Matrix{weights.data.t(), PrefillLinear::create(weights.data, kind)};
-    };
-    layers_.push_back({.qkv = matrix(layer.qkv, PrefillLinear::Kind::plain),
-                       .output = matrix(layer.output, PrefillLinear::Kind::plain),
-                       .gate_up = matrix(layer.gate_up, PrefillLinear::Kind::gated),
-                       .down = matrix(layer.down, PrefillLinear::Kind::plain),
+    layers_.push_back({.qkv = matrix_of(layer.qkv, PrefillLinear::Kind::plain),
+                       .output = matrix_of(layer.output, PrefillLinear::Kind::plain),
+                       .gate_up = matrix_of(layer.gate_up, PrefillLinear::Kind::gated),
+                       .down = matrix_of(layer.down, PrefillLinear::Kind::plain),
                        .cached_keys = cache.all_keys(index),
                        .cached_values = cache.all_values(index)});
   }
@@ -61,6 +59,18 @@ FusedForward::FusedForward(const LoadedShard& shard, const KvCache& cache, Colle
   std::vector<PrefillAttention::Layer> planes;
   for (const Layer& layer : layers_) planes.push_back({layer.cached_keys, layer.cached_values});
   attention_ = PrefillAttention::create(planes);
+}
+
+bool FusedForward::takes(const WeightMatrix& weights) {
+  constexpr std::int64_t kVector = 16;  // of prefill_ops::dequantize
+  return weights.type != WeightType::float8 ||
+         (weights.data.size(1) % kVector == 0 && weights.scale_columns % kVector == 0);
+}
+
+FusedForward::Matrix FusedForward::matrix_of(const WeightMatrix& weights, PrefillLinear::Kind kind) const {
+  if (weights.type != WeightType::float8) return {weights.data, PrefillLinear::create(weights.data, kind)};
+  const at::Tensor shared = dequantized_.narrow(0, 0, weights.data.numel()).view(weights.data.sizes());
+  return {shared, PrefillLinear::create(shared, kind, /*constant=*/false), &weights};
 }
 
 bool FusedForward::by_peers(std::int64_t rows) const {
@@ -167,14 +177,24 @@ void FusedForward::join_embedding(Buffers& buffers) {
   }
 }
 
+/// The weights, dequantised where they are not kept.
+const at::Tensor& FusedForward::ready(const Matrix& matrix) {
+  if (matrix.float8) {
+    at::Tensor weights = matrix.weights;
+    prefill_ops::dequantize(*matrix.float8, weights);
+  }
+  return matrix.weights;
+}
+
 /// y = x · Wᵀ + bias, which may be undefined.
 void FusedForward::multiply(const Matrix& matrix, const at::Tensor& x, const at::Tensor& bias, at::Tensor& y) {
+  const at::Tensor& weights = ready(matrix);
   if (matrix.few_rows && x.size(0) <= PrefillLinear::kMaxRows) {
     matrix.few_rows->run(x, bias, y);
   } else if (bias.defined()) {
-    at::addmm_out(y, bias, x, matrix.transposed);
+    at::addmm_out(y, bias, x, weights.t());
   } else {
-    at::mm_out(y, x, matrix.transposed);
+    at::mm_out(y, x, weights.t());
   }
 }
 
@@ -243,10 +263,11 @@ at::Tensor FusedForward::attention_part(std::size_t layer, const at::Tensor& att
 /// normed -> this rank's part of what the feed-forward adds to the residual.
 at::Tensor FusedForward::feed_forward(std::size_t layer, Buffers& buffers) {
   const Layer& views = layers_[layer];
+  const at::Tensor& gate_up = ready(views.gate_up);
   if (views.gate_up.few_rows && buffers.normed.size(0) <= PrefillLinear::kMaxRows) {
     views.gate_up.few_rows->run(buffers.normed, {}, buffers.activated);
   } else {
-    at::mm_out(buffers.gate_up, buffers.normed, views.gate_up.transposed);
+    at::mm_out(buffers.gate_up, buffers.normed, gate_up.t());
     prefill_ops::silu_mul(buffers.gate_up, buffers.activated);
   }
   return partial_linear(views.down, buffers.activated, buffers);

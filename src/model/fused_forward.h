@@ -27,6 +27,9 @@ class FusedForward {
  public:
   FusedForward(const LoadedShard& shard, const KvCache& cache, Collectives& collectives, PeerSum* peer_sum);
 
+  /// Whether it can use the matrix.
+  static bool takes(const WeightMatrix& weights);
+
   /// Sets memory aside for steps of up to so many rows.
   void reserve(std::int64_t rows);
 
@@ -38,8 +41,10 @@ class FusedForward {
 
  private:
   struct Matrix {
-    at::Tensor transposed;                    // view of the weight, [input, output]
+    at::Tensor weights;                       // [output, input] of the type of activations
     std::unique_ptr<PrefillLinear> few_rows;  // null where it does not run
+    const WeightMatrix* float8 = nullptr;     // what is dequantised into `weights`, which other matrices share, before
+                                              // each use; null: nothing
   };
   struct Layer {
     Matrix qkv;                // [hidden, (heads_local + 2·kv_heads_local)·head_dim]
@@ -68,6 +73,8 @@ class FusedForward {
   at::Tensor run(std::span<const SlotRows> batch, bool for_last);
   prefill_ops::RowIndices embed(std::span<const SlotRows> batch, at::Tensor& part) const;
   void join_embedding(Buffers& buffers);
+  Matrix matrix_of(const WeightMatrix& weights, PrefillLinear::Kind kind) const;
+  static const at::Tensor& ready(const Matrix& matrix);
   static void multiply(const Matrix& matrix, const at::Tensor& x, const at::Tensor& bias, at::Tensor& y);
   at::Tensor partial_linear(const Matrix& matrix, const at::Tensor& x, const Buffers& buffers);
   void join(at::Tensor& partial, const at::Tensor& bias, const at::Tensor& norm, Buffers& buffers, at::Tensor& normed);
@@ -84,6 +91,7 @@ class FusedForward {
   PeerSum* peer_sum_;
   std::unique_ptr<PrefillAttention> attention_;  // null: the library's
   const KvCache& cache_;
+  at::Tensor dequantized_;  // [elements of the largest matrix], of 8-bit weights
   std::vector<Layer> layers_;
   Buffers all_;  // for as many rows as were ever asked for; delta only where peer_sum_ does not take them
 };

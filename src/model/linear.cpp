@@ -22,7 +22,38 @@ bool converts(const at::Tensor& x, const at::Tensor& weight) {
   return is_needed && x.is_cpu() && x.size(0) > 1 && weight.element_size() == 2 && weight.size(1) > 0;
 }
 
+constexpr std::int64_t kDequantizedBytes = 64 << 20;  // of a block of rows on a GPU
+
 }  // namespace
+
+at::Tensor dequantize(const WeightMatrix& weights, std::int64_t first, std::int64_t count, at::ScalarType type) {
+  const at::Tensor& data = weights.data;
+  const std::int64_t rows = weights.scale_rows;
+  const std::int64_t first_block = first / rows;
+  const std::int64_t blocks = (first + count - 1) / rows - first_block + 1;
+  const at::Tensor factors = weights.scales.narrow(0, first_block, blocks)
+                                 .repeat_interleave(rows, 0)
+                                 .narrow(0, first - first_block * rows, count)
+                                 .repeat_interleave(weights.scale_columns, 1)
+                                 .narrow(1, 0, data.size(1));
+  return (data.narrow(0, first, count).to(at::kFloat) * factors).to(type);
+}
+
+at::Tensor linear(const at::Tensor& x, const WeightMatrix& weights, const at::Tensor& bias) {
+  if (weights.type != WeightType::float8) return linear(x, weights.data, bias);
+  const std::int64_t outputs = weights.data.size(0);
+  const at::ScalarType type = x.is_cpu() ? at::kFloat : x.scalar_type();
+  const at::Tensor input = x.to(type);
+  const auto row_bytes = static_cast<std::int64_t>(sizeof(float)) * weights.data.size(1);
+  const std::int64_t block = std::max<std::int64_t>((x.is_cpu() ? kBlockBytes : kDequantizedBytes) / row_bytes, 16);
+  at::Tensor result = at::empty({x.size(0), outputs}, input.options());
+  for (std::int64_t first = 0; first < outputs; first += block) {
+    const std::int64_t count = std::min(block, outputs - first);
+    result.narrow(1, first, count).copy_(at::mm(input, dequantize(weights, first, count, type).t()));
+  }
+  if (bias.defined()) result.add_(bias);
+  return result.to(x.scalar_type());
+}
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   if (!converts(x, weight)) return at::linear(x, weight, bias);

@@ -83,9 +83,10 @@ ModelMemory plan_with_chunk(const ModelDescription& model, int ranks, std::int64
     const ModelDescription part = plan.part_of(model);
     const std::int64_t workspace = chunk * activation_bytes_per_row(part, element) + logit_bytes(plan) +
                                    PrefillAttention::most_workspace_bytes(part.head_dim) +
+                                   (part.float8_linear ? part.largest_linear() * element : 0) +
                                    memory.wanted_tokens * bytes_per_context_token(part, plan.uniform_groups(), dtype) +
                                    (kLibraryBytes + models - 1) / models;
-    memory.weight_bytes = std::max(memory.weight_bytes, part.num_parameters() * element);
+    memory.weight_bytes = std::max(memory.weight_bytes, part.weight_bytes(element));
     memory.workspace_bytes = std::max(memory.workspace_bytes, workspace);
     memory.kv_bytes_per_token = std::max(memory.kv_bytes_per_token, cache_bytes_per_token(part, element));
   }
@@ -135,7 +136,7 @@ StepBytes step_bytes(const ModelDescription& model, int ranks, DType dtype) {
   for (int rank = 0; rank < ranks; ++rank) {
     const ModelDescription part = ShardPlan(model, rank, ranks).part_of(model);
     const std::int64_t embedding = part.tie_word_embeddings ? 0 : part.vocab_size * part.hidden_size;
-    bytes.weights = std::max(bytes.weights, (part.num_parameters() - embedding) * size_of(dtype));
+    bytes.weights = std::max(bytes.weights, part.weight_bytes(size_of(dtype)) - embedding * size_of(dtype));
     bytes.kv_per_token = std::max(bytes.kv_per_token, cache_bytes_per_token(part, size_of(dtype)));
   }
   return bytes;

@@ -62,7 +62,12 @@ Transformer::Transformer(const std::filesystem::path& folder, ModelConfig config
             .weights = std::move(weights),
             .rope = rope_tables(config_, positions, at::TensorOptions(options.device).dtype(type)),
             .cache = cache_->storage()};
-  if (options.fused_prefill && !config_.has_windows() && prefill_ops::available(options.device, type)) {
+  const auto fits = [](const LayerWeights& layer) {
+    return FusedForward::takes(layer.qkv) && FusedForward::takes(layer.output) && FusedForward::takes(layer.gate_up) &&
+           FusedForward::takes(layer.down);
+  };
+  if (options.fused_prefill && !config_.has_windows() && prefill_ops::available(options.device, type) &&
+      std::ranges::all_of(shard_.weights.layers, fits)) {
     fused_ = std::make_unique<FusedForward>(shard_, *cache_, collectives_, options.peer_sum);
     fused_->reserve(options.prefill_rows);
   }
@@ -82,7 +87,7 @@ void Transformer::set_pages(int slot, std::span<const std::int32_t> pages) { cac
 
 std::int64_t Transformer::cache_bytes() const { return cache_->bytes(); }
 
-std::int64_t Transformer::weight_bytes() const { return shard_.part.num_parameters() * size_of(options_.dtype); }
+std::int64_t Transformer::weight_bytes() const { return shard_.part.weight_bytes(size_of(options_.dtype)); }
 
 void Transformer::check_arrived() const {
   if (options_.peer_sum) options_.peer_sum->check_arrived();
@@ -152,8 +157,8 @@ at::Tensor Transformer::attend(std::int64_t layer, const at::Tensor& hidden, std
   const std::int64_t heads = part.num_heads;
   const std::int64_t kv_heads = part.num_kv_heads;
   const at::Tensor input = at::rms_norm(hidden, {part.hidden_size}, weights.input_norm, part.rms_norm_eps);
-  const at::Tensor qkv =
-      specthink::linear(input, weights.qkv.data, weights.qkv_bias).view({hidden.size(0), heads + 2 * kv_heads, part.head_dim});
+  const at::Tensor qkv = specthink::linear(input, weights.qkv, weights.qkv_bias)
+                             .view({hidden.size(0), heads + 2 * kv_heads, part.head_dim});
   at::Tensor query_key = qkv.narrow(1, 0, heads + kv_heads);  // normed and rotated alike
   if (part.qk_norm) {
     query_key = at::rms_norm(query_key, {part.head_dim}, {}, part.rms_norm_eps) * weights.qk_norm;
@@ -172,7 +177,7 @@ at::Tensor Transformer::attend(std::int64_t layer, const at::Tensor& hidden, std
     row += count;
   }
   const at::Tensor attended = parts.size() == 1 ? parts[0] : at::cat(parts);
-  at::Tensor output = specthink::linear(attended.reshape({hidden.size(0), part.query_width()}), weights.output.data);
+  at::Tensor output = specthink::linear(attended.reshape({hidden.size(0), part.query_width()}), weights.output);
   collectives_.all_reduce(output);
   if (weights.output_bias.defined()) output.add_(weights.output_bias);
   return output;
@@ -188,17 +193,17 @@ at::Tensor Transformer::feed_forward(std::int64_t layer, const at::Tensor& hidde
   const LayerWeights& weights = shard_.weights.layers[static_cast<std::size_t>(layer)];
   const ModelDescription& part = shard_.part;
   const at::Tensor input = at::rms_norm(hidden, {part.hidden_size}, weights.post_norm, part.rms_norm_eps);
-  const at::Tensor gate_up = specthink::linear(input, weights.gate_up.data);  // [rows, 2·intermediate_local]
+  const at::Tensor gate_up = specthink::linear(input, weights.gate_up);  // [rows, 2·intermediate_local]
   const at::Tensor gate = gate_up.narrow(1, 0, part.intermediate_size);
   const at::Tensor up = gate_up.narrow(1, part.intermediate_size, part.intermediate_size);
-  at::Tensor output = specthink::linear(at::silu(gate).mul_(up), weights.down.data);
+  at::Tensor output = specthink::linear(at::silu(gate).mul_(up), weights.down);
   collectives_.all_reduce(output);
   return output;
 }
 
 at::Tensor Transformer::local_logits(const at::Tensor& hidden) const {
   const std::int64_t valid = std::clamp<std::int64_t>(config_.vocab_size - plan_.first_vocab, 0, plan_.vocab_local);
-  return specthink::linear(hidden, shard_.weights.head.data).narrow(1, 0, valid).to(at::kFloat);
+  return specthink::linear(hidden, shard_.weights.head).narrow(1, 0, valid).to(at::kFloat);
 }
 
 }  // namespace specthink::inline model

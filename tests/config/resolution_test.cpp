@@ -271,6 +271,12 @@ TEST(resolution, yaml_forms_of_lists) {
   EXPECT_EQ(parse_file("gpu_memory_utilization: [0.5, 0.25]").settings.models.gpu_memory_utilization,
             (std::array{0.5, 0.25}));
   EXPECT_EQ(parse_file("gpu_memory_utilization: auto").settings.models.gpu_memory_utilization, std::nullopt);
+  EXPECT_EQ(parse_file("weights: fp8").settings.models.weights,
+            (std::array{WeightPrecision::float8, WeightPrecision::float8}));
+  EXPECT_EQ(parse_file("weights: [fp8, bf16]").settings.models.weights,
+            (std::array{WeightPrecision::float8, WeightPrecision::compute}));
+  EXPECT_EQ(parse_file("weights: auto,fp8").settings.models.weights,
+            (std::array{WeightPrecision::automatic, WeightPrecision::float8}));
   EXPECT_EQ(parse_file("prompt_ids: [5, 17]").settings.generate.prompt_ids, (TokenIds{5, 17}));
   EXPECT_EQ(parse_file("prompt_ids: 5,17").settings.generate.prompt_ids, (TokenIds{5, 17}));
   EXPECT_EQ(parse_file("prompt_ids: 5").settings.generate.prompt_ids, TokenIds{5});

@@ -129,6 +129,14 @@ TEST_P(fused_forward, random_weights_of_whole_tiles) {
   compare({}, config);
 }
 
+/// Dequantised for each product; blocks of 64 columns where a rank's heads end within 128.
+TEST_P(fused_forward, random_weights_of_8_bits) {
+  ModelConfig config = random_config(64, true);
+  config.intermediate_size = 768;
+  config.float8_linear = true;
+  compare({}, config);
+}
+
 TEST_P(fused_forward, random_weights_in_single_accesses) { compare({}, random_config(10, true)); }
 
 TEST_P(fused_forward, random_weights_without_qk_norm) { compare({}, random_config(80, false)); }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "specthink/base/error.h"
+#include "specthink/base/json.h"
 
 namespace specthink::test {
 
@@ -53,6 +54,23 @@ inline std::string little_endian(std::uint64_t value) {
 inline std::string safetensors_bytes(const std::string& header, std::string_view data) {
   return little_endian(header.size()) + header + std::string(data);
 }
+
+/// A safetensors file, tensor by tensor.
+class SafetensorsFile {
+ public:
+  template <typename T>
+  void add(const std::string& name, const char* type, const std::vector<std::int64_t>& shape,
+           const std::vector<T>& values) {
+    const std::size_t begin = data_.size();
+    data_.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+    header_[name] = {{"dtype", type}, {"shape", shape}, {"data_offsets", {begin, data_.size()}}};
+  }
+  std::string bytes() const { return safetensors_bytes(header_.dump(), data_); }
+
+ private:
+  Json header_;
+  std::string data_;
+};
 
 /// Runs `action`, which must throw a UserError of one line that contains all of `parts`.
 template <typename Action>

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstring>
 
 #include "model/model_files.h"
 #include "specthink/base/json.h"
@@ -13,6 +12,7 @@ namespace specthink {
 namespace {
 
 using test::expect_user_error;
+using test::SafetensorsFile;
 using test::TemporaryFolder;
 
 constexpr std::int64_t kRows = 16;
@@ -29,22 +29,6 @@ Quantization quantization_of(const Json& settings) {
 std::uint32_t number_at(std::int64_t row, std::int64_t column) { return (row * 7 + column * 3 + row * column) % 16; }
 std::uint32_t zero_at(std::int64_t row, std::int64_t group) { return 1 + (row + 5 * group) % 14; }
 float scale_at(std::int64_t row, std::int64_t group) { return 0.25F * static_cast<float>(1 + (row + group) % 5); }
-
-class SafetensorsBytes {
- public:
-  template <typename T>
-  void add(const std::string& name, const char* type, const std::vector<std::int64_t>& shape,
-           const std::vector<T>& values) {
-    const std::size_t begin = data_.size();
-    data_.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
-    header_[name] = {{"dtype", type}, {"shape", shape}, {"data_offsets", {begin, data_.size()}}};
-  }
-  std::string bytes() const { return test::safetensors_bytes(header_.dump(), data_); }
-
- private:
-  Json header_;
-  std::string data_;
-};
 
 /// Words of 8 numbers `of(word, i)`, the first in the lowest bits.
 template <typename Number>
@@ -68,7 +52,7 @@ std::vector<float> scales() {
 
 /// qweight [columns / 8, rows], qzeros [groups, rows / 8], g_idx: as AutoGPTQ packs them.
 std::string gptq_file(const std::vector<std::int32_t>& group_of, std::uint32_t stored_less) {
-  SafetensorsBytes file;
+  SafetensorsFile file;
   file.add("m.qweight", "I32", {kColumns / 8, kRows}, pack(kColumns / 8 * kRows, [](std::int64_t word, std::int64_t i) {
              return number_at(word % kRows, word / kRows * 8 + i);
            }));
@@ -83,7 +67,7 @@ std::string gptq_file(const std::vector<std::int32_t>& group_of, std::uint32_t s
 /// qweight [columns, rows / 8], qzeros [groups, rows / 8]: as AutoAWQ packs them, the rows of a word in its own order.
 std::string awq_file() {
   static constexpr std::array<std::int64_t, 8> kOrder{0, 2, 4, 6, 1, 3, 5, 7};
-  SafetensorsBytes file;
+  SafetensorsFile file;
   file.add("m.qweight", "I32", {kColumns, kRows / 8}, pack(kColumns * kRows / 8, [](std::int64_t word, std::int64_t i) {
              return number_at(word % (kRows / 8) * 8 + kOrder[i], word / (kRows / 8));
            }));
@@ -129,7 +113,7 @@ TEST(quantized_weights, awq) {
 }
 
 TEST(quantized_weights, fp8_with_block_scales) {
-  SafetensorsBytes file;
+  SafetensorsFile file;
   const at::Tensor values = at::arange(0, kRows * kColumns, at::kFloat).remainder(31).sub(15).to(at::kFloat8_e4m3fn);
   const auto* data = static_cast<const std::uint8_t*>(values.const_data_ptr());
   file.add("m.weight", "F8_E4M3", {kRows, kColumns}, std::vector<std::uint8_t>(data, data + kRows * kColumns));

@@ -83,10 +83,15 @@ struct SpeculationSettings {
   friend bool operator==(const SpeculationSettings&, const SpeculationSettings&) = default;
 };
 
+/// How the weights of linear layers are kept; compute: as the compute type; automatic: as a folder stores them, where
+/// that pays.
+enum class WeightPrecision { automatic, compute, float8 };
+
 struct ModelSettings {
   std::string target;                ///< folder or hub name; empty when not given
   std::optional<std::string> draft;  ///< none: the target alone
   DType dtype = DType::bfloat16;
+  std::array<WeightPrecision, 2> weights{};  ///< target, draft
   Device device = Device::automatic;
   AllReduce all_reduce = AllReduce::automatic;
   bool decode_kernels = true;  ///< on GPUs, where they fit a model; else LibTorch operators

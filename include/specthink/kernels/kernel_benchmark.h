@@ -37,8 +37,12 @@ struct MatrixShape {
   friend bool operator==(const MatrixShape&, const MatrixShape&) = default;
 };
 
-/// The matrix of 16-bit elements; gate_up: gate rows, then as many up rows. Empty for kernels that are no linear layers.
+/// Of the matrices of a layer, 8-bit ones where the description says so; gate_up: gate rows, then as many up rows.
+/// Empty for kernels that are no linear layers.
 MatrixShape matrix_shape(const ModelDescription& part, DecodeKernel kernel);
+
+/// Whether the kernel's matrix is of 8-bit floats.
+bool is_float8(const ModelDescription& part, DecodeKernel kernel);
 
 /// What time_kernels() measures, in the order of a step.
 std::vector<KernelCase> kernel_cases(const ModelDescription& part);

@@ -12,13 +12,16 @@
 
 namespace specthink::inline kernels {
 
-enum class WeightType { bfloat16, float16, float32 };
+enum class WeightType { bfloat16, float16, float32, float8 };
 
 /// The matrix of a linear layer, [output, input].
 struct WeightMatrix {
   at::Tensor data;                         // [output, input]
-  at::Tensor scales;                       // factors of the data; undefined: the data are the weights themselves
   WeightType type = WeightType::bfloat16;  ///< of the data's elements
+  // float8 (e4m3): the weight at (row, column) is the datum times scales[row / scale_rows][column / scale_columns].
+  at::Tensor scales;               // [blocks of rows, blocks of columns] float32; undefined for the other types
+  std::int64_t scale_rows = 0;     ///< of a block, a power of two
+  std::int64_t scale_columns = 0;  ///< the same
 };
 
 /// Sizes are those of the rank's part: LoadedShard::part.

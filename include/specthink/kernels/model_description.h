@@ -21,9 +21,9 @@ struct RopeConfig {
   double beta_fast = 32;                              ///< yarn
   double beta_slow = 1;                               ///< yarn
   bool truncate = true;                               ///< yarn: round the ends of the ramp to whole dimensions
-  double attention_factor = 1;        ///< yarn, longrope: on cos and sin; from mscale or factor when not given
-  std::vector<double> short_factor;   ///< longrope, [rotary_dim / 2]: for contexts within the original one
-  std::vector<double> long_factor;    ///< the same for longer ones
+  double attention_factor = 1;       ///< yarn, longrope: on cos and sin; from mscale or factor when not given
+  std::vector<double> short_factor;  ///< longrope, [rotary_dim / 2]: for contexts within the original one
+  std::vector<double> long_factor;   ///< the same for longer ones
   /// Dynamic, longrope: the longest sequence that will be run. The angles depend on it and are chosen once, so that
   /// no cached key is ever of other angles. 0: within the original context.
   std::int64_t context = 0;
@@ -46,6 +46,7 @@ struct ModelDescription {
   bool qk_norm = false;              ///< RMSNorm over head_dim of every query and key head, before the rotation
   bool qkv_bias = false;             ///< biases of the q, k and v projections
   bool output_bias = false;          ///< bias of the attention's output projection
+  bool float8_linear = false;        ///< in memory the matrices of the layers are 8-bit floats with factors for blocks
   RopeConfig rope = {};
   /// For each layer, how many positions a token sees, itself included; 0: all before it. Empty: no layer has a window.
   std::vector<std::int64_t> windows = {};
@@ -53,12 +54,28 @@ struct ModelDescription {
   std::int64_t window(std::int64_t layer) const {
     return windows.empty() ? 0 : windows[static_cast<std::size_t>(layer)];
   }
-  bool has_windows() const { return std::ranges::any_of(windows, [](std::int64_t window) { return window > 0; }); }
+  bool has_windows() const {
+    return std::ranges::any_of(windows, [](std::int64_t window) { return window > 0; });
+  }
   std::int64_t rotary_dim() const { return rope.rotary_dim > 0 ? rope.rotary_dim : head_dim; }
   std::int64_t group_size() const { return num_heads / num_kv_heads; }  ///< query heads that share a KV head
   std::int64_t query_width() const { return num_heads * head_dim; }     ///< columns of the output projection
   std::int64_t kv_width() const { return num_kv_heads * head_dim; }     ///< elements of a token's keys in a layer
   std::int64_t qkv_width() const { return query_width() + 2 * kv_width(); }
+
+  /// Weights of the largest matrix of a layer.
+  std::int64_t largest_linear() const {
+    return hidden_size * std::max({qkv_width(), query_width(), 2 * intermediate_size});
+  }
+
+  /// Bytes of all weights in memory, with elements of `element` bytes where they are not 8-bit floats.
+  std::int64_t weight_bytes(std::int64_t element) const {
+    constexpr std::int64_t kWeightsOfScale = 128 * 128;
+    const std::int64_t linear = num_layers * hidden_size * (qkv_width() + query_width() + 3 * intermediate_size);
+    const std::int64_t linear_bytes =
+        float8_linear ? linear + linear / kWeightsOfScale * static_cast<std::int64_t>(sizeof(float)) : linear * element;
+    return (num_parameters() - linear) * element + linear_bytes;
+  }
 
   /// Weights of the whole model (every tensor once; a tied head is not counted again).
   std::int64_t num_parameters() const {

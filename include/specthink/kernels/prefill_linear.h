@@ -19,8 +19,9 @@ class PrefillLinear {
   };
 
   /// `weights` [rows, k], contiguous, shared, not copied. Null where the kernel does not run: not a Hopper GPU, a type
-  /// other than bfloat16 and float16, k or the outputs no multiple of 8. Queues nothing.
-  static std::unique_ptr<PrefillLinear> create(const at::Tensor& weights, Kind kind);
+  /// other than bfloat16 and float16, k or the outputs no multiple of 8. Queues nothing. `constant`: no work on the
+  /// stream writes the weights, so that they are fetched while the kernel before still runs.
+  static std::unique_ptr<PrefillLinear> create(const at::Tensor& weights, Kind kind, bool constant = true);
   virtual ~PrefillLinear() = default;
 
   /// x [1 to kMaxRows, k], y [the same, outputs], both contiguous; bias [outputs] or undefined, never with a gated

@@ -69,4 +69,8 @@ void qk_norm_rope_store(const at::Tensor& qkv, const at::Tensor& qk_norm, double
 /// output = silu(gate)·up; gate_up [rows, 2·n] holds gate, then up; output [rows, n].
 void silu_mul(const at::Tensor& gate_up, at::Tensor& output);
 
+/// output [rows, columns] = the weights of a float8 matrix, rounded to its type. Columns, and those of a block, are
+/// multiples of 16.
+void dequantize(const WeightMatrix& weights, at::Tensor& output);
+
 }  // namespace specthink::inline kernels::prefill_ops

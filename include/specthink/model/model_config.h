@@ -10,6 +10,7 @@
 
 #include "specthink/base/json.h"
 #include "specthink/base/types.h"
+#include "specthink/config/settings.h"
 #include "specthink/kernels/model_description.h"
 #include "specthink/model/tensor_names.h"
 
@@ -17,7 +18,8 @@ namespace specthink::inline model {
 
 struct Family;  // model/families/family.h
 
-/// How the matrices of linear layers are stored, where that is in fewer bits. They are dequantised as they are loaded.
+/// How the matrices of linear layers are stored, where that is in fewer bits. They are dequantised as they are loaded,
+/// unless 8-bit floats stay what they are (ModelDescription::float8_linear).
 struct Quantization {
   std::string method;                       ///< awq, gptq or fp8; empty: none
   std::string name;                         ///< for people: "AWQ, 4 bits, groups of 128"
@@ -51,6 +53,10 @@ struct ModelConfig : ModelDescription {
   static ModelConfig parse(const Json& config, const Json& generation_config, const std::string& folder);
   static ModelConfig parse(const Json& config, const Json& generation_config, const std::string& folder,
                            std::span<const Family> families);
+
+  /// Settles float8_linear. Throws UserError where the model cannot have 8-bit floats and is to have them.
+  void set_precision(WeightPrecision choice, bool on_gpu);
+  bool keeps_quantization() const { return float8_linear && quantization.method == "fp8"; }
 
   /// Settles what depends on the longest sequence that will be run: the angles of a dynamic or long rope, and windows
   /// that no sequence reaches, which are dropped.

@@ -85,7 +85,7 @@ std::vector<Check> check_model(Role role, const std::string& name, const ModelSe
                 fmt::format("{}: {}, {:.2f} billion parameters, {}", name, config.model_type,
                             static_cast<double>(config.num_parameters()) / 1e9,
                             settings.dummy_weights         ? "random weights"
-                            : config.quantization.is_any() ? config.quantization.name + ", dequantised when loaded"
+                            : config.quantization.is_any() ? config.quantization.name + ", weights complete"
                                                            : "weights complete"),
                 ""};
     if (!Tokenizer::is_in(folder)) {

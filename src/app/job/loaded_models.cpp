@@ -188,6 +188,11 @@ PeerSum::Options LoadedModels::peer_sum_options() const {
 
 void LoadedModels::load() {
   device_ = select_device(world_, device_choice(settings_.models.device), settings_.models.oversubscribe_gpus);
+  together(world_, [&] {
+    const auto& [of_target, of_draft] = settings_.models.weights;
+    target_.config.set_precision(of_target, device_.is_cuda());
+    if (draft_) draft_->config.set_precision(of_draft, device_.is_cuda());
+  });
   if (device_.is_cpu()) {
     share_cores(world_);
   } else {  // ranks that planned with different GPUs would prefill in different steps

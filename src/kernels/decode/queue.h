@@ -36,11 +36,11 @@ class DecodeQueue {
 
  private:
   void warm_up_collectives();
-  LinearParams linear(DecodeLinear which, const at::Tensor& weights, int rows, LinearInput input,
+  LinearParams linear(DecodeLinear which, const WeightMatrix& weights, int rows, LinearInput input,
                       LinearOutput output) const;
-  void normed_linear(DecodeLinear which, int slot, const at::Tensor& norm_weight, const at::Tensor& weights, int rows,
+  void normed_linear(DecodeLinear which, int slot, const at::Tensor& norm_weight, const WeightMatrix& weights, int rows,
                      LinearOutput output, void* y);
-  void summed_linear(DecodeLinear which, int slot, const at::Tensor& weights, const at::Tensor& bias, int rows,
+  void summed_linear(DecodeLinear which, int slot, const WeightMatrix& weights, const at::Tensor& bias, int rows,
                      const void* x);
   void reduce_slot(int rows);
   void attention(const LayerWeights& layer, std::int64_t index, int rows, bool several);

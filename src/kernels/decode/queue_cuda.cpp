@@ -3,11 +3,11 @@
 #include <cmath>
 
 #include "kernels/decode/attention/attention.h"
+#include "kernels/decode/linear/weights.h"
 #include "kernels/decode/queue.h"
 #include "kernels/decode/rows.h"
 #include "kernels/decode/sampling.h"
 #include "kernels/device/cuda_handles.h"
-#include "kernels/device/tensor_map.h"
 
 namespace specthink::inline kernels {
 namespace {
@@ -63,16 +63,15 @@ void DecodeQueue::step(int rows, bool several) {
   int slot = 0;
   for (std::size_t i = 0; i < model_.weights.layers.size(); ++i) {
     const LayerWeights& layer = model_.weights.layers[i];
-    normed_linear(DecodeLinear::qkv, slot, layer.input_norm, layer.qkv.data, rows, LinearOutput::values,
-                  buffers_.qkv());
+    normed_linear(DecodeLinear::qkv, slot, layer.input_norm, layer.qkv, rows, LinearOutput::values, buffers_.qkv());
     attention(layer, static_cast<std::int64_t>(i), rows, several);
-    summed_linear(DecodeLinear::output, ++slot, layer.output.data, layer.output_bias, rows, buffers_.attended(rows));
-    normed_linear(DecodeLinear::gate_up, slot, layer.post_norm, layer.gate_up.data, rows, LinearOutput::swiglu,
+    summed_linear(DecodeLinear::output, ++slot, layer.output, layer.output_bias, rows, buffers_.attended(rows));
+    normed_linear(DecodeLinear::gate_up, slot, layer.post_norm, layer.gate_up, rows, LinearOutput::swiglu,
                   buffers_.activated(rows));
-    summed_linear(DecodeLinear::down, ++slot, layer.down.data, {}, rows, buffers_.activated(rows));
+    summed_linear(DecodeLinear::down, ++slot, layer.down, {}, rows, buffers_.activated(rows));
   }
-  normed_linear(DecodeLinear::head, slot, model_.weights.final_norm, model_.weights.head.data, rows,
-                LinearOutput::values, buffers_.logits());
+  normed_linear(DecodeLinear::head, slot, model_.weights.final_norm, model_.weights.head, rows, LinearOutput::values,
+                buffers_.logits());
   sampling(rows, slot);
 }
 
@@ -80,31 +79,32 @@ void DecodeQueue::choice(const at::Tensor& hidden) {
   timeline_.begin_step(false);
   buffers_.normed_row().copy_(hidden.view({-1}));
   LinearParams params =
-      linear(DecodeLinear::head, model_.weights.head.data, 1, LinearInput::activations, LinearOutput::values);
+      linear(DecodeLinear::head, model_.weights.head, 1, LinearInput::activations, LinearOutput::values);
   params.x = buffers_.normed(1);
   params.y = buffers_.logits();
-  launch_linear(params, type_, 1, LinearInput::activations, LinearOutput::values, false, stream_);
+  launch_linear(params, type_, 1, LinearInput::activations, LinearOutput::values, false, stream_,
+                format_of(model_.weights.head));
   sampling(1, -1);
 }
 
-LinearParams DecodeQueue::linear(DecodeLinear which, const at::Tensor& weights, int rows, LinearInput input,
+LinearParams DecodeQueue::linear(DecodeLinear which, const WeightMatrix& matrix, int rows, LinearInput input,
                                  LinearOutput output) const {
+  const at::Tensor& weights = matrix.data;
   const std::size_t asked = options_.shared_budget[static_cast<std::size_t>(which)];
   const std::size_t budget =
       asked ? asked : linear_shared_budget(which, rows, static_cast<std::int64_t>(weights.nbytes()), sms_);
   LinearParams params;
   params.rows = output == LinearOutput::swiglu ? weights.size(0) / 2 : weights.size(0);
   params.columns = weights.size(1);
-  params.geometry = choose_geometry(params.rows, params.columns, rows, input, output, sms_, budget);
-  params.weights =
-      make_tensor_map(weights.const_data_ptr(), weights.size(0), weights.size(1), params.geometry.group_rows);
+  params.geometry = choose_geometry(params.rows, params.columns, rows, input, output, sms_, budget, format_of(matrix));
+  set_weights(params, matrix);
   params.limit = limit_;
   return params;
 }
 
 /// The linear layer that reads the partial sums of a slot: for one row with the norm inside, else after a norm kernel.
-void DecodeQueue::normed_linear(DecodeLinear which, int slot, const at::Tensor& norm_weight, const at::Tensor& weights,
-                                int rows, LinearOutput output, void* y) {
+void DecodeQueue::normed_linear(DecodeLinear which, int slot, const at::Tensor& norm_weight,
+                                const WeightMatrix& weights, int rows, LinearOutput output, void* y) {
   NormInput norm;
   norm.received = buffers_.received(slot, rows * hidden_);
   norm.weight = norm_weight.const_data_ptr();
@@ -120,11 +120,11 @@ void DecodeQueue::normed_linear(DecodeLinear which, int slot, const at::Tensor& 
     launch_norm_rows(norm, hidden_, rows, buffers_.normed(rows), limit_, type_, dependent(), stream_);
     params.x = buffers_.normed(rows);
   }
-  launch_linear(params, type_, rows, input, output, dependent(), stream_);
+  launch_linear(params, type_, rows, input, output, dependent(), stream_, format_of(weights));
 }
 
 /// The linear layer whose partial sums go to a slot.
-void DecodeQueue::summed_linear(DecodeLinear which, int slot, const at::Tensor& weights, const at::Tensor& bias,
+void DecodeQueue::summed_linear(DecodeLinear which, int slot, const WeightMatrix& weights, const at::Tensor& bias,
                                 int rows, const void* x) {
   LinearParams params = linear(which, weights, rows, LinearInput::activations, LinearOutput::partials);
   params.x = x;
@@ -134,7 +134,8 @@ void DecodeQueue::summed_linear(DecodeLinear which, int slot, const at::Tensor& 
     params.partials.residual = buffers_.residual();
     params.partials.bias = data_or_null(bias);
   }
-  launch_linear(params, type_, rows, LinearInput::activations, LinearOutput::partials, dependent(), stream_);
+  launch_linear(params, type_, rows, LinearInput::activations, LinearOutput::partials, dependent(), stream_,
+                format_of(weights));
   reduce_slot(rows);
 }
 

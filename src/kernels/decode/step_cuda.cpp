@@ -12,6 +12,7 @@
 
 #include "kernels/decode/buffers.h"
 #include "kernels/decode/linear/linear.h"
+#include "kernels/decode/linear/weights.h"
 #include "kernels/decode/queue.h"
 #include "kernels/decode/rows.h"
 #include "kernels/decode/slot_state.h"
@@ -185,9 +186,10 @@ void CudaDecodeStep::begin(int slot, const StepRequest& request) {
   }
   state.vocab_limit = sampling.vocab_limit;
   if (!request.forced.empty()) {
-    check(request.forced.size() >= static_cast<std::size_t>(request.max_tokens), "fewer forced ids than can be emitted");
-    which.forced = at::from_blob(const_cast<TokenId*>(request.forced.data()), {request.max_tokens}, at::kInt)
-                       .to(model_.device());
+    check(request.forced.size() >= static_cast<std::size_t>(request.max_tokens),
+          "fewer forced ids than can be emitted");
+    which.forced =
+        at::from_blob(const_cast<TokenId*>(request.forced.data()), {request.max_tokens}, at::kInt).to(model_.device());
     state.forced_end = which.forced.const_data_ptr<std::int32_t>() + request.max_tokens;
   }
   state.temperature = sampling.params.temperature;
@@ -295,11 +297,11 @@ static_assert(DecodeStep::kMaxUnreadResults == static_cast<int>(kResultSlots));
 }  // namespace
 
 std::string step_obstacle(const LoadedShard& model) {
-  const WeightType type = model.weights.head.type;
   if (!model.device().is_cuda()) return "they run on GPUs";
   if (!has_hopper_code(model.device().index()))
     return "they need a GPU of compute capability 9.0 or more, and a build for it";
-  if (type != WeightType::bfloat16 && type != WeightType::float16) return "they compute in bfloat16 and float16";
+  if (model.compute_type() != at::kBFloat16 && model.compute_type() != at::kHalf)
+    return "they compute in bfloat16 and float16";
   if (model.part.head_dim != 64 && model.part.head_dim != 128)
     return fmt::format("head_dim is {}, not 64 or 128", model.part.head_dim);
   if (!model.uniform_groups) return "the KV heads of a rank serve different numbers of query heads";
@@ -308,6 +310,11 @@ std::string step_obstacle(const LoadedShard& model) {
     return fmt::format("hidden_size is {}: not a multiple of 8 up to {}", hidden, kMaxHiddenSize);
   const std::int64_t intermediate = model.part.intermediate_size;
   if (intermediate % 8 != 0) return fmt::format("a rank's {} columns of down_proj are no multiple of 8", intermediate);
+  for (const LayerWeights& layer : model.weights.layers) {
+    for (const WeightMatrix* matrix : {&layer.qkv, &layer.output, &layer.gate_up, &layer.down}) {
+      if (const std::string obstacle = linear_obstacle(*matrix); !obstacle.empty()) return obstacle;
+    }
+  }
   if (model.cache.size(3) % 16 != 0) return "pages of the cache hold no whole tiles";
   return "";
 }

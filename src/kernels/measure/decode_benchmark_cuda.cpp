@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 
 #include "kernels/decode/attention/attention.h"
@@ -207,11 +208,18 @@ class KernelTimer {
     const at::Tensor elements_out = activations(matrix.output_rows(), which.rows);
     const at::Tensor residual = at::randn({which.rows * matrix.output_rows()}, floats());
 
+    const bool float8 = is_float8(part_, which.kernel);
+    const WeightFormat format = float8 ? WeightFormat::float8 : WeightFormat::elements;
+    constexpr std::int64_t kBlock = 128;
+    const at::Tensor scales =
+        at::full({matrix.weights.rows / kBlock + 1, matrix.weights.columns / kBlock + 1}, 1e-3, floats());
     LinearParams params;
     params.rows = matrix.output_rows();
     params.columns = matrix.weights.columns;
+    params.scales = {scales.const_data_ptr<float>(), static_cast<int>(scales.size(1)),
+                     std::countr_zero(std::uint64_t{kBlock}), std::countr_zero(std::uint64_t{kBlock})};
     params.geometry = choose_geometry(params.rows, params.columns, which.rows, input, matrix.output, sms_,
-                                      linear_shared_budget(matrix.which, which.rows, which.bytes, sms_));
+                                      linear_shared_budget(matrix.which, which.rows, which.bytes, sms_), format);
     params.limit = limit_;
     params.x = x.const_data_ptr();
     params.norm = norm.input;
@@ -222,11 +230,11 @@ class KernelTimer {
     std::vector<LinearParams> copies;
     for (std::int64_t copy = 0; copy < rotated_copies(which.bytes); ++copy) {
       params.weights = make_tensor_map(pool_at(copy * copy_elements(which)), matrix.weights.rows,
-                                       matrix.weights.columns, params.geometry.group_rows);
+                                       matrix.weights.columns * (float8 ? 1 : 2), params.geometry.group_rows);
       copies.push_back(params);
     }
     return time_launches(which, static_cast<std::int64_t>(copies.size()), true, [&](std::size_t copy, bool dependent) {
-      launch_linear(copies[copy], type_, which.rows, input, matrix.output, dependent, stream_);
+      launch_linear(copies[copy], type_, which.rows, input, matrix.output, dependent, stream_, format);
     });
   }
 

@@ -5,6 +5,11 @@
 #include "specthink/kernels/limits.h"
 
 namespace specthink::inline kernels {
+
+bool is_float8(const ModelDescription& part, DecodeKernel kernel) {
+  return part.float8_linear && kernel != DecodeKernel::head;
+}
+
 namespace {
 
 constexpr std::int64_t kElementBytes = 2;
@@ -20,6 +25,10 @@ const char* name_of(DecodeKernel kernel) {
   return kNames[static_cast<int>(kernel)];
 }
 
+std::int64_t weight_bytes(const ModelDescription& part, DecodeKernel kernel) {
+  return is_float8(part, kernel) ? 1 : kElementBytes;
+}
+
 std::int64_t bytes_of(const ModelDescription& part, const KernelCase& which) {
   switch (which.kernel) {
     case DecodeKernel::embed:
@@ -32,7 +41,7 @@ std::int64_t bytes_of(const ModelDescription& part, const KernelCase& which) {
     case DecodeKernel::sampling:
       return part.vocab_size * static_cast<std::int64_t>(sizeof(float));
     default:
-      return matrix_shape(part, which.kernel).elements() * kElementBytes;
+      return matrix_shape(part, which.kernel).elements() * weight_bytes(part, which.kernel);
   }
 }
 

@@ -281,7 +281,7 @@ auto configured_kernel() {
 template <typename T, int kWidth, int kSplits>
 void launch_kernel_of(const PrefillLinearParams& params, cudaStream_t stream) {
   const LaunchShape shape{dim3(static_cast<unsigned>(params.plan.clusters * kSplits)), kThreads,
-                          Layout<kWidth, kSplits>::kBytes, kSplits, true};
+                          Layout<kWidth, kSplits>::kBytes, kSplits, params.dependent};
   launch_kernel("prefill_linear", configured_kernel<T, kWidth, kSplits>(), shape, stream, params);
 }
 

@@ -14,7 +14,8 @@ constexpr int kBoxRowsStep = 8;  // of the swizzle's pattern
 
 class CudaPrefillLinear final : public PrefillLinear {
  public:
-  CudaPrefillLinear(const at::Tensor& weights, Kind kind) : weights_(weights) {
+  CudaPrefillLinear(const at::Tensor& weights, Kind kind, bool constant) : weights_(weights) {
+    params_.dependent = constant;
     const c10::cuda::CUDAGuard guard(weights.device());
     static const LinearBlocks blocks = prefill_linear_blocks();  // a process uses one GPU
     params_.gated = kind == Kind::gated;
@@ -52,7 +53,7 @@ class CudaPrefillLinear final : public PrefillLinear {
 
 }  // namespace
 
-std::unique_ptr<PrefillLinear> PrefillLinear::create(const at::Tensor& weights, Kind kind) {
+std::unique_ptr<PrefillLinear> PrefillLinear::create(const at::Tensor& weights, Kind kind, bool constant) {
   static_assert(kMaxRows == kLinearTileRows);
   const std::int64_t alignment = kind == Kind::gated ? 16 : 8;
   const bool fits = weights.is_cuda() && weights.is_contiguous() &&
@@ -60,7 +61,7 @@ std::unique_ptr<PrefillLinear> PrefillLinear::create(const at::Tensor& weights, 
                     weights.size(0) % alignment == 0 && weights.size(1) % 8 == 0 &&
                     takes_prefill_linear(weights.get_device());
   if (!fits) return nullptr;
-  return std::make_unique<CudaPrefillLinear>(weights, kind);
+  return std::make_unique<CudaPrefillLinear>(weights, kind, constant);
 }
 
 }  // namespace specthink::inline kernels

@@ -26,6 +26,7 @@ struct PrefillLinearParams {
   int outputs = 0;             ///< even
   int k = 0;
   bool gated = false;
+  bool dependent = true;  ///< programmatic dependent launch: nothing before in the stream writes the weights
 };
 
 /// True where the kernel runs: compute capability 9.0.

@@ -55,7 +55,8 @@ void embed_new_rows(const NewRows& rows, const at::Tensor& table, std::int64_t f
   const auto count = static_cast<std::int64_t>(rows.ids.size());
   check(rows.ids.size() <= kMaxNewRows && table.dim() == 2 && is_matrix(output, count, table.size(1)),
         "embed_new_rows: shapes");
-  check(static_cast<std::int64_t>(rows.pages.size()) == (rows.first_position % kPageTokens + count + kPageTokens - 1) / kPageTokens,
+  check(static_cast<std::int64_t>(rows.pages.size()) ==
+            (rows.first_position % kPageTokens + count + kPageTokens - 1) / kPageTokens,
         "embed_new_rows: the pages of the rows");
   check_indices(indices.position, count, table.device());
   check_indices(indices.cache_row, count, table.device());
@@ -104,6 +105,16 @@ void silu_mul(const at::Tensor& gate_up, at::Tensor& output) {
   check_operands({&gate_up, &output});
   check(output.dim() == 2 && is_matrix(gate_up, output.size(0), 2 * output.size(1)), "silu_mul: shapes");
   if (output.numel() > 0) silu_mul_on_device(gate_up, output);
+}
+
+void dequantize(const WeightMatrix& weights, at::Tensor& output) {
+  constexpr std::int64_t kVector = 16;  // weights
+  check_operands({&output});
+  check(weights.type == WeightType::float8 && weights.data.is_contiguous() && weights.scales.is_contiguous() &&
+            weights.data.device() == output.device() && weights.data.sizes() == output.sizes() &&
+            output.size(1) % kVector == 0 && weights.scale_columns % kVector == 0,
+        "dequantize: shapes");
+  if (output.numel() > 0) dequantize_on_device(weights, output);
 }
 
 }  // namespace specthink::inline kernels::prefill_ops

@@ -19,4 +19,6 @@ void qk_norm_rope_store_on_device(const at::Tensor& qkv, const at::Tensor& qk_no
 
 void silu_mul_on_device(const at::Tensor& gate_up, at::Tensor& output);
 
+void dequantize_on_device(const WeightMatrix& weights, at::Tensor& output);
+
 }  // namespace specthink::inline kernels::prefill_ops

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/checkpoint/float8.h"
 #include "model/checkpoint/quantized_weights.h"
 #include "model/checkpoint/stored_tensors.h"
 #include "model/checkpoint/weight_source.h"
@@ -44,6 +45,35 @@ class CheckpointSource final : public WeightSource {
       return cut(whole, part, column);
     }
     return read(part.module + ".weight", {part.all_rows(), columns}, part.rows, part.first, part.here, column);
+  }
+
+  Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column) override {
+    if (quantization_.method != "fp8" || !is_quantized(checkpoint_, part.module)) {
+      return WeightSource::float8_matrix(part, columns, column);
+    }
+    const StoredFloat8 stored = stored_float8(checkpoint_, quantization_, part.module, part.all_rows(), columns);
+    const auto [block_rows, block_columns] = quantization_.block;
+    const std::int64_t first_row = part.first + part.here.first;
+    const Range rows_there = clip(part.here, part.rows);
+    const Range columns_there = clip(column, columns);
+    at::Tensor data = at::zeros({part.here.count, column.count}, options_.dtype(at::kByte));
+    data.narrow(0, 0, rows_there.count)
+        .narrow(1, 0, columns_there.count)
+        .copy_(rows_of(*stored.data, part.first + rows_there.first, rows_there.count)
+                   .view(at::kByte)
+                   .narrow(1, columns_there.first, columns_there.count));
+    stored.data->file->release(stored.data->offset(), stored.data->bytes.size());
+    const auto blocks = [](std::int64_t first, std::int64_t count, std::int64_t block) {
+      return Range{first / block, count == 0 ? 1 : (first + count - 1) / block - first / block + 1};
+    };
+    const Range of_rows = blocks(std::min(first_row, part.all_rows() - 1), rows_there.count, block_rows);
+    const Range of_columns = blocks(std::min(column.first, columns - 1), columns_there.count, block_columns);
+    const at::Tensor scales = rows_of(*stored.scales, of_rows.first, of_rows.count)
+                                  .narrow(1, of_columns.first, of_columns.count)
+                                  .to(options_.device(), at::kFloat, false, /*copy=*/true)
+                                  .contiguous();
+    return {data.view(at::kFloat8_e4m3fn), scales, block_rows, block_columns, first_row % block_rows,
+            column.first % block_columns};
   }
 
  private:
@@ -105,6 +135,10 @@ class ShapeCheck final : public WeightSource {
       require_plain(checkpoint_, part.module + ".weight", {part.all_rows(), columns});
     }
     return at::empty({0, columns});
+  }
+
+  Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column) override {
+    return {matrix(part, columns, column), at::empty({0, 0}), kFloat8Block, kFloat8Block, 0, 0};
   }
 
  private:

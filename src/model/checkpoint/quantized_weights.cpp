@@ -106,10 +106,9 @@ std::vector<std::int64_t> scale_shape(const Quantization& quantization, std::int
 
 at::Tensor dequantize_float8(const Checkpoint& checkpoint, const Quantization& quantization, const std::string& module,
                              std::int64_t rows, std::int64_t columns, c10::Device device) {
-  const at::Tensor values = on_device(checkpoint.require(module + ".weight", {rows, columns}), device).to(at::kFloat);
-  const at::Tensor scales =
-      on_device(checkpoint.require(module + ".weight_scale_inv", scale_shape(quantization, rows, columns)), device)
-          .to(at::kFloat);
+  const StoredFloat8 stored = stored_float8(checkpoint, quantization, module, rows, columns);
+  const at::Tensor values = on_device(*stored.data, device).to(at::kFloat);
+  const at::Tensor scales = on_device(*stored.scales, device).to(at::kFloat);
   const at::Tensor spread = scales.repeat_interleave(quantization.block[0], 0)
                                 .repeat_interleave(quantization.block[1], 1)
                                 .narrow(0, 0, rows)
@@ -130,8 +129,13 @@ void check_quantized(const Checkpoint& checkpoint, const Quantization& quantizat
     FourBits(checkpoint, quantization, module, rows, columns);
     return;
   }
-  checkpoint.require(module + ".weight", {rows, columns});
-  checkpoint.require(module + ".weight_scale_inv", scale_shape(quantization, rows, columns));
+  stored_float8(checkpoint, quantization, module, rows, columns);
+}
+
+StoredFloat8 stored_float8(const Checkpoint& checkpoint, const Quantization& quantization, const std::string& module,
+                           std::int64_t rows, std::int64_t columns) {
+  return {&require_type(checkpoint, module + ".weight", {rows, columns}, StoredType::float8_e4m3),
+          &checkpoint.require(module + ".weight_scale_inv", scale_shape(quantization, rows, columns))};
 }
 
 at::Tensor dequantized(const Checkpoint& checkpoint, const Quantization& quantization, const std::string& module,

@@ -24,6 +24,15 @@ bool is_quantized(const Checkpoint& checkpoint, const std::string& module);
 void check_quantized(const Checkpoint& checkpoint, const Quantization& quantization, const std::string& module,
                      std::int64_t rows, std::int64_t columns);
 
+/// A matrix of 8-bit floats and its factors, [blocks of rows, blocks of columns].
+struct StoredFloat8 {
+  const StoredTensor* data = nullptr;
+  const StoredTensor* scales = nullptr;
+};
+/// Throws as check_quantized() does.
+StoredFloat8 stored_float8(const Checkpoint& checkpoint, const Quantization& quantization, const std::string& module,
+                           std::int64_t rows, std::int64_t columns);
+
 /// The whole matrix on the device, [rows, columns] float32. Throws as check_quantized() does.
 at::Tensor dequantized(const Checkpoint& checkpoint, const Quantization& quantization, const std::string& module,
                        std::int64_t rows, std::int64_t columns, c10::Device device);

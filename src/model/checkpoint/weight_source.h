@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "model/checkpoint/float8.h"
 #include "specthink/model/checkpoint.h"
 #include "specthink/model/model_config.h"
 
@@ -38,6 +39,10 @@ class WeightSource {
   virtual ~WeightSource() = default;
   /// [here.count, column.count] of the module's weight with `columns` columns.
   virtual at::Tensor matrix(const ModuleRows& part, std::int64_t columns, Range column) = 0;
+  /// The same in 8-bit floats: as stored, or quantised here.
+  virtual Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column) {
+    return quantize_float8(matrix(part, columns, column));
+  }
   virtual at::Tensor bias(const ModuleRows& part) = 0;                          ///< [here.count]
   virtual at::Tensor vector(const std::string& module, std::int64_t size) = 0;  ///< a whole weight: [size]
 };

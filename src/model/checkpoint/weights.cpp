@@ -28,13 +28,20 @@ WeightType weight_type(at::ScalarType type) {
 
 WeightMatrix plain_matrix(at::Tensor data) {
   const WeightType type = weight_type(data.scalar_type());
-  return {.data = std::move(data), .scales = {}, .type = type};
+  return {.data = std::move(data), .type = type};
 }
 
-WeightMatrix stack(WeightSource& source, const std::vector<ModuleRows>& parts, std::int64_t columns) {
-  std::vector<at::Tensor> matrices;
-  for (const ModuleRows& part : parts) matrices.push_back(source.matrix(part, columns, {0, columns}));
-  return plain_matrix(at::cat(matrices));
+/// The modules one below the other, some columns of them.
+WeightMatrix linear_matrix(WeightSource& source, bool float8, const std::vector<ModuleRows>& modules,
+                           std::int64_t columns, Range here) {
+  if (float8) {
+    std::vector<Float8Part> parts;
+    for (const ModuleRows& module : modules) parts.push_back(source.float8_matrix(module, columns, here));
+    return stack_float8(parts);
+  }
+  std::vector<at::Tensor> parts;
+  for (const ModuleRows& module : modules) parts.push_back(source.matrix(module, columns, here));
+  return plain_matrix(parts.size() == 1 ? parts[0] : at::cat(parts));
 }
 
 at::Tensor stack_bias(WeightSource& source, const std::vector<ModuleRows>& parts) {
@@ -76,9 +83,10 @@ LayerWeights read_layer(WeightSource& source, const ModelConfig& config, const S
 
   LayerWeights layer;
   layer.input_norm = source.vector(module(names.input_norm), hidden);
-  layer.qkv = stack(source, qkv, hidden);
+  const bool float8 = config.float8_linear;
+  layer.qkv = linear_matrix(source, float8, qkv, hidden, {0, hidden});
   if (config.qkv_bias) layer.qkv_bias = stack_bias(source, qkv);
-  layer.output = plain_matrix(source.matrix(to_hidden(names.output), config.query_width(), heads));
+  layer.output = linear_matrix(source, float8, {to_hidden(names.output)}, config.query_width(), heads);
   if (config.output_bias) layer.output_bias = source.bias(to_hidden(names.output));
   if (config.qk_norm) {
     const at::Tensor query_norm = source.vector(module(names.query_norm), head_dim);
@@ -87,8 +95,8 @@ LayerWeights read_layer(WeightSource& source, const ModelConfig& config, const S
         {query_norm.expand({plan.num_heads_local, head_dim}), key_norm.expand({plan.num_kv_heads_local, head_dim})});
   }
   layer.post_norm = source.vector(module(names.post_norm), hidden);
-  layer.gate_up = stack(source, gate_up, hidden);
-  layer.down = plain_matrix(source.matrix(to_hidden(names.down), config.intermediate_size, intermediate));
+  layer.gate_up = linear_matrix(source, float8, gate_up, hidden, {0, hidden});
+  layer.down = linear_matrix(source, float8, {to_hidden(names.down)}, config.intermediate_size, intermediate);
   return layer;
 }
 
@@ -158,7 +166,7 @@ void check_weights(const Checkpoint& checkpoint, const ModelConfig& config, cons
 ModelWeights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan, DType dtype,
                           c10::Device device, const LayerSink& on_layer) {
   const at::TensorOptions options = at::TensorOptions(device).dtype(scalar_type(dtype));
-  if (config.quantization.is_any()) {
+  if (config.quantization.is_any() && !config.keeps_quantization()) {
     spdlog::warn("{}: weights in {} are dequantised as they are loaded, and take the memory of the compute type",
                  config.source, config.quantization.name);
   }

@@ -165,6 +165,19 @@ ModelConfig ModelConfig::parse(const Json& config_json, const Json& generation_c
   return model;
 }
 
+void ModelConfig::set_precision(WeightPrecision choice, bool on_gpu) {
+  const bool possible = rotary_dim() == head_dim;
+  if (choice == WeightPrecision::float8 && !possible) {
+    throw UserError(
+        "{}: --weights fp8 is not supported for a model that rotates a part of each head (its rows are put into "
+        "another order, across the blocks of 8-bit weights): use --weights bf16",
+        source);
+  }
+  // Without the decode kernels each product would convert its weights anew.
+  const bool stays = quantization.method == "fp8" && on_gpu && possible;
+  float8_linear = choice == WeightPrecision::float8 || (choice == WeightPrecision::automatic && stays);
+}
+
 void ModelConfig::set_context(std::int64_t tokens) {
   rope.context = tokens;
   for (std::int64_t& window : windows) {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <iterator>
 
-#include "kernels/decode/linear/linear.h"
 #include "kernels/decode/linear/layout.h"
+#include "kernels/decode/linear/linear.h"
 #include "kernels/device/tensor_map.h"
 #include "kernels/gpu_test.h"
 #include "specthink/kernels/limits.h"
@@ -55,7 +55,7 @@ class linear_test : public GpuTest {
     p.columns = matrix.size(1);
     const std::size_t budget = kBudgets[++launches_ % std::size(kBudgets)];
     p.geometry = choose_geometry(p.rows, p.columns, x_rows, input, output, multiprocessors(), budget);
-    p.weights = make_tensor_map(matrix.const_data_ptr(), matrix.size(0), matrix.size(1), p.geometry.group_rows);
+    p.weights = make_tensor_map(matrix.const_data_ptr(), matrix.size(0), 2 * matrix.size(1), p.geometry.group_rows);
     p.limit = limit();
     return p;
   }

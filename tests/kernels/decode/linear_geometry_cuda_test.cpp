@@ -64,7 +64,7 @@ TEST(product_geometry, covers_the_rows_within_the_shared_memory) {
         EXPECT_LT(std::int64_t{geometry.groups - 1} * geometry.group_rows, rows);
         EXPECT_LE(weight_rows_of(matrix.output, geometry.group_rows), kMaxGroupRows);
         EXPECT_EQ(geometry.blocks, std::min(geometry.groups, kSms));
-        EXPECT_GE(std::int64_t{geometry.chunks} * kChunkColumns, matrix.columns);
+        EXPECT_GE(std::int64_t{geometry.chunks} * chunk_columns(WeightFormat::elements), matrix.columns);
         EXPECT_GE(geometry.stages, 2);
         EXPECT_LE(geometry.stages, kMaxStages);
         EXPECT_LE(geometry.shared_bytes, kSharedOfBlock);

@@ -5,15 +5,17 @@
 namespace specthink::inline kernels {
 
 LinearGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_rows, LinearInput input,
-                               LinearOutput output, int sms, std::size_t shared_budget) {
+                               LinearOutput output, int sms, std::size_t shared_budget, WeightFormat format) {
   const auto divide_up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
   const int most = kMaxGroupRows / weight_rows_of(output, 1);
   LinearGeometry geometry;
   std::int64_t least_load = 0;  // rows of the busiest block
-  for (int group_rows = 1; group_rows <= most; ++group_rows) {
+  // A pair of neighbouring rows, which a thread has the sums of, shares its factor.
+  const int step = format == WeightFormat::float8 ? 2 : 1;
+  for (int group_rows = step; group_rows <= most; group_rows += step) {
     // Groups of few rows make small copies, which are slow; a ring of few stages runs dry.
     if (group_rows < most / 4 && divide_up(rows, group_rows) > sms) continue;
-    const std::size_t bytes = stage_bytes(weight_rows_of(output, group_rows), x_rows, input);
+    const std::size_t bytes = stage_bytes(weight_rows_of(output, group_rows), x_rows, input, format);
     if (geometry.group_rows > 0 && kLeastStages * bytes > shared_budget) continue;
     const std::int64_t load = divide_up(divide_up(rows, group_rows), sms) * group_rows;
     if (geometry.group_rows == 0 || load <= least_load) {
@@ -23,10 +25,10 @@ LinearGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_ro
   }
   geometry.groups = static_cast<int>(divide_up(rows, geometry.group_rows));
   geometry.blocks = std::min(geometry.groups, sms);
-  geometry.chunks = static_cast<int>(divide_up(columns, kChunkColumns));
+  geometry.chunks = static_cast<int>(divide_up(columns, chunk_columns(format)));
   const int weight_rows = weight_rows_of(output, geometry.group_rows);
-  const std::size_t fixed = fixed_bytes(weight_rows, geometry.chunks, x_rows, input);
-  const std::size_t stage = stage_bytes(weight_rows, x_rows, input);
+  const std::size_t fixed = fixed_bytes(weight_rows, geometry.chunks, x_rows, input, format);
+  const std::size_t stage = stage_bytes(weight_rows, x_rows, input, format);
   const std::int64_t total = divide_up(geometry.groups, geometry.blocks) * geometry.chunks;
   const std::int64_t fitting = shared_budget > fixed ? static_cast<std::int64_t>((shared_budget - fixed) / stage) : 0;
   geometry.stages = static_cast<int>(std::clamp<std::int64_t>(std::min(fitting, total), 2, kMaxStages));

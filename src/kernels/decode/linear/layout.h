@@ -10,11 +10,10 @@ namespace specthink::inline kernels {
 constexpr int kConsumerWarps = 16;
 constexpr int kConsumers = kConsumerWarps * 32;
 constexpr int kThreads = kConsumers + 32;
-constexpr int kTileRows = 8;  // weight rows of one matrix instruction
+constexpr int kTileRows = 16;  // weight rows of one matrix instruction
 constexpr int kMaxTiles = kMaxGroupRows / kTileRows;
-constexpr int kChunkRowBytes = kChunkColumns * 2;
-static_assert(kChunkColumns == kBoxColumns);
-constexpr int kColumnBytes = 64;  // one warp's 32 columns
+static_assert(kChunkRowBytes == kBoxRowBytes);
+constexpr int kColumnBytes = 64;  // one warp's part of a row of the weights, and 32 columns of x
 constexpr int kLeastStages = 4;   // wanted, where the shared memory allows
 constexpr int kMaxStages = 24;
 constexpr int kBarrierBytes = 1024;              // 2 barriers a stage
@@ -37,14 +36,18 @@ constexpr int weight_rows_of(LinearOutput output, int group_rows) {
   return output == LinearOutput::swiglu ? 2 * group_rows : group_rows;
 }
 
-constexpr std::size_t stage_bytes(int weight_rows, int x_rows, LinearInput input) {
-  return static_cast<std::size_t>(weight_rows) * kChunkRowBytes +
-         (input == LinearInput::activations ? static_cast<std::size_t>(x_rows) * kChunkRowBytes : 0);
+/// Of a row of x in a chunk.
+constexpr int x_row_bytes(WeightFormat format) { return chunk_columns(format) * 2; }
+
+constexpr std::size_t stage_bytes(int weight_rows, int x_rows, LinearInput input, WeightFormat format) {
+  const int x_bytes = input == LinearInput::activations ? x_rows * x_row_bytes(format) : 0;
+  return static_cast<std::size_t>(weight_rows * kChunkRowBytes + x_bytes);
 }
 
 /// What is there once a block: barriers, the normed row, the warps' sums.
-constexpr std::size_t fixed_bytes(int weight_rows, int chunks, int x_rows, LinearInput input) {
-  return kBarrierBytes + (input == LinearInput::norm ? static_cast<std::size_t>(chunks) * kChunkRowBytes : 0) +
+constexpr std::size_t fixed_bytes(int weight_rows, int chunks, int x_rows, LinearInput input, WeightFormat format) {
+  const int normed_bytes = input == LinearInput::norm ? chunks * x_row_bytes(format) : 0;
+  return static_cast<std::size_t>(kBarrierBytes + normed_bytes) +
          static_cast<std::size_t>(weight_rows) * x_rows * kWarpStride * sizeof(float) + kConsumerWarps * sizeof(float);
 }
 

@@ -3,8 +3,8 @@
 //
 // One producer warp of each block copies boxes of the weights into a ring in shared memory; sixteen consumer warps
 // multiply them on the tensor cores. Weights do not depend on the kernel before, so with programmatic dependent launch
-// the ring fills while that one still runs. A chunk is `group_rows` rows x 512 columns: each consumer warp takes 32 of
-// its columns for all of its rows, and the warps' sums are added when the group's last chunk is done.
+// the ring fills while that one still runs. A chunk is `group_rows` rows of 1 KB, 512 columns of 16 bits or 1024 of 8:
+// each consumer warp takes 64 bytes of each row, and the warps' sums are added when the group's last chunk is done.
 //
 // Bandwidth: a block keeps stages x chunk bytes in flight, about 200 KB an SM; 36 GB/s an SM (4.7 TB/s) x 1.5 us of
 // latency needs 54 KB.
@@ -21,7 +21,8 @@
 
 namespace specthink::inline kernels {
 
-constexpr int kChunkColumns = 512;    ///< columns of a chunk
+constexpr int kChunkRowBytes = 1024;  ///< of a row of the weights in a chunk
+constexpr int kMostChunkColumns = 1024;
 constexpr int kMaxGroupRows = 48;     ///< weight rows of a chunk: six tiles of eight
 constexpr int kMaxHiddenSize = 8192;  ///< that a fused norm holds in registers
 
@@ -31,8 +32,27 @@ constexpr std::int64_t activation_index(int rows, int row, std::int64_t k) {
   return (k / 32 * rows + row) * 32 + k % 32;
 }
 constexpr std::int64_t padded_columns(std::int64_t columns) {
-  return (columns + kChunkColumns - 1) / kChunkColumns * kChunkColumns;
+  return (columns + kMostChunkColumns - 1) / kMostChunkColumns * kMostChunkColumns;
 }
+
+/// What a weight is in memory.
+enum class WeightFormat {
+  elements,  ///< an element of the type of the activations
+  float8,    ///< e4m3, with a float32 factor for each block of the matrix
+};
+
+constexpr int chunk_columns(WeightFormat format) {
+  return format == WeightFormat::float8 ? kChunkRowBytes : kChunkRowBytes / 2;
+}
+
+/// Factors of blocks of 8-bit weights: of (row, column) at [row >> row_shift][column >> column_shift]. Blocks have at
+/// least 2 rows (of a swiglu, gate and up rows are blocks of their own) and 64 columns, a warp's part of a chunk.
+struct WeightScales {
+  const float* data = nullptr;
+  int row_stride = 0;
+  int row_shift = 0;
+  int column_shift = 0;
+};
 
 enum class LinearInput {
   activations,  ///< activation layout, written by the kernel before
@@ -71,6 +91,7 @@ struct LinearGeometry {
 
 struct LinearParams {
   CUtensorMap weights;  // boxes of group_rows rows
+  WeightScales scales;  // WeightFormat::float8
   LinearGeometry geometry;
   std::int64_t rows = 0;     // outputs
   std::int64_t columns = 0;  // hidden size, for norm
@@ -85,7 +106,8 @@ struct LinearParams {
 /// Cuts a product of `x_rows` rows for a GPU with `sms` multiprocessors. `shared_budget`: bytes of shared memory that
 /// a block may take.
 LinearGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_rows, LinearInput input,
-                               LinearOutput output, int sms, std::size_t shared_budget);
+                               LinearOutput output, int sms, std::size_t shared_budget,
+                               WeightFormat format = WeightFormat::elements);
 
 /// The products of a decode step.
 enum class DecodeLinear { qkv, output, gate_up, down, head };
@@ -95,9 +117,12 @@ enum class DecodeLinear { qkv, output, gate_up, down, head };
 /// better, except that qkv of several rows leaves room for a block of the attention.
 std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t weight_bytes, int sms);
 
-/// Reads the weights once, 2 bytes each, and x; writes y, or 4 bytes an output to every rank. `x_rows` is one of
+/// Reads the weights once, 2 bytes each or 1, and x; writes y, or 4 bytes an output to every rank. `x_rows` is one of
 /// kStepRowCounts; `dependent`: programmatic dependent launch on the kernel before in the stream.
+///
+/// 8-bit weights are converted in registers and multiplied by the unrounded activations, with sums and factors in
+/// float32.
 void launch_linear(const LinearParams& params, ElementType type, int x_rows, LinearInput input, LinearOutput output,
-                   bool dependent, cudaStream_t stream);
+                   bool dependent, cudaStream_t stream, WeightFormat format = WeightFormat::elements);
 
 }  // namespace specthink::inline kernels

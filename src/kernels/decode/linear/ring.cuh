@@ -1,22 +1,23 @@
-// The ring of weights and activations in shared memory, and the warp that feeds it; used by linear.cu alone.
+// The ring of weights and activations in shared memory, and the warp that feeds it; used by kernel.cuh alone.
 #pragma once
 
 #include <cstdint>
 
-#include "kernels/decode/linear/linear.h"
 #include "kernels/decode/linear/layout.h"
+#include "kernels/decode/linear/linear.h"
 #include "kernels/device/ptx.cuh"
 
 namespace specthink::inline kernels {
 
 struct Ring {
   std::uint32_t full;   // barriers: the stage's bytes have arrived
-  std::uint32_t empty;  // barriers: every consumer has read it
+  std::uint32_t empty;  // barriers: every consumer warp has read it
   std::uint32_t data;
   std::uint32_t stage_bytes;
   int stages;
   int slot = 0;
   std::uint32_t phase = 0;
+  bool has_before = false;  // of a consumer: it has read a stage
 
   __device__ __forceinline__ void advance() {
     if (++slot == stages) {
@@ -24,34 +25,47 @@ struct Ring {
       phase ^= 1;
     }
   }
+  /// A consumer warp gives back the stage before the current one, if there was one. Not earlier: the compiler moves an
+  /// arrival in front of what uses the loaded values, and the copy engine then overtakes loads that are still queued.
+  /// What was issued before the wait for the current stage has its operands.
+  __device__ __forceinline__ void release_before() {
+    if (!has_before) {
+      has_before = true;
+      return;
+    }
+    __syncwarp();
+    const int before = (slot == 0 ? stages : slot) - 1;
+    if (threadIdx.x % 32 == 0) ptx::barrier_arrive(empty + before * 8);
+  }
   __device__ __forceinline__ std::uint32_t stage() const { return data + slot * stage_bytes; }
 };
 
 /// Feeds the ring: chunk c of this block is chunk c % chunks of group first_group + c / chunks.
-template <int kRows, LinearInput kInput, LinearOutput kOutput>
+template <WeightFormat kFormat, int kRows, LinearInput kInput, LinearOutput kOutput>
 __device__ __forceinline__ void produce(const LinearParams& p, Ring ring, int first_group, int total) {
   const LinearGeometry& geometry = p.geometry;
   const int weight_rows = weight_rows_of(kOutput, geometry.group_rows);
   const std::uint32_t weight_bytes = static_cast<std::uint32_t>(weight_rows) * kChunkRowBytes;
   const std::uint64_t policy = ptx::evict_first_policy();
-  int column = 0;
+  constexpr int kWordsOfChunk = kChunkRowBytes / 4;
+  int word = 0;  // of the chunk's first column
   int row = first_group * geometry.group_rows;
 
   const auto copy_weights = [&] {
     const std::uint32_t barrier = ring.full + ring.slot * 8;
     ptx::barrier_arrive_and_expect(barrier, ring.stage_bytes);
-    ptx::bulk_copy_box(ring.stage(), &p.weights, column / 2, row, barrier, policy);
+    ptx::bulk_copy_box(ring.stage(), &p.weights, word, row, barrier, policy);
     if constexpr (kOutput == LinearOutput::swiglu) {
-      ptx::bulk_copy_box(ring.stage() + geometry.group_rows * kChunkRowBytes, &p.weights, column / 2,
+      ptx::bulk_copy_box(ring.stage() + geometry.group_rows * kChunkRowBytes, &p.weights, word,
                          row + static_cast<int>(p.rows), barrier, policy);
     }
-    column += kChunkColumns;
-    if (column == geometry.chunks * kChunkColumns) {
-      column = 0;
+    word += kWordsOfChunk;
+    if (word == geometry.chunks * kWordsOfChunk) {
+      word = 0;
       row += geometry.group_rows;
     }
   };
-  constexpr int kBytesOfX = kRows * kChunkRowBytes;
+  constexpr int kBytesOfX = kRows * x_row_bytes(kFormat);
   const char* const x = static_cast<const char*>(p.x);
   int x_chunk = 0;
   const auto copy_activations = [&](int slot) {
@@ -80,20 +94,20 @@ __device__ __forceinline__ void produce(const LinearParams& p, Ring ring, int fi
 }
 
 /// The producer warp: sets up the ring and feeds it, by its first lane.
-template <int kRows, LinearInput kInput, LinearOutput kOutput>
+template <WeightFormat kFormat, int kRows, LinearInput kInput, LinearOutput kOutput>
 __device__ __forceinline__ void run_producer(const LinearParams& p, const Ring& ring, int lane, int first_group,
                                              int total) {
   if (lane == 0) {
     ptx::prefetch_tensor_map(&p.weights);
     for (int i = 0; i < ring.stages; ++i) {
       ptx::barrier_init(ring.full + i * 8, 1);
-      ptx::barrier_init(ring.empty + i * 8, kConsumers);
+      ptx::barrier_init(ring.empty + i * 8, kConsumerWarps);
     }
     ptx::barrier_init_fence();
   }
   __syncwarp();
   ptx::named_barrier_arrive<kThreads>(kReadyBarrier);
-  if (lane == 0) produce<kRows, kInput, kOutput>(p, ring, first_group, total);
+  if (lane == 0) produce<kFormat, kRows, kInput, kOutput>(p, ring, first_group, total);
   __syncwarp();
   ptx::wait_for_predecessors();
 }

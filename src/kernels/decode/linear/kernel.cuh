@@ -1,0 +1,377 @@
+// The linear layer of a decode step (linear.h), for linear.cu and linear_float8.cu.
+#pragma once
+
+#include "kernels/decode/linear/layout.h"
+#include "kernels/decode/linear/linear.h"
+#include "kernels/decode/linear/operands.cuh"
+#include "kernels/decode/linear/ring.cuh"
+#include "kernels/device/hopper.cuh"
+#include "kernels/device/kernel_launch.cuh"
+#include "kernels/device/kernel_timeline.cuh"
+#include "kernels/device/ptx.cuh"
+#include "kernels/device/tensor_map.h"
+#include "kernels/exchange/exchange.cuh"
+
+namespace specthink::inline kernels {
+namespace {
+
+/// Σ over the consumer threads.
+__device__ __forceinline__ float sum_over_consumers(float value, float* scratch) {
+#pragma unroll
+  for (int offset = 16; offset; offset >>= 1) value += __shfl_xor_sync(~0u, value, offset);
+  if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = value;
+  ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
+  float sum = 0;
+#pragma unroll
+  for (int warp = 0; warp < kConsumerWarps; ++warp) sum += scratch[warp];
+  return sum;
+}
+
+/// The norm's weights of this thread, loaded before the wait: they do not depend on the kernel before.
+template <typename T, int kFloat4s>
+struct NormWeights {
+  uint2 float4s[kFloat4s];
+
+  __device__ __forceinline__ NormWeights(const void* weight, int float4s_of_row) {
+#pragma unroll
+    for (int q = 0; q < kFloat4s; ++q) {
+      const int i = static_cast<int>(threadIdx.x) + q * kConsumers;
+      float4s[q] = i < float4s_of_row ? __ldg(static_cast<const uint2*>(weight) + i) : uint2{0, 0};
+    }
+  }
+};
+
+/// Writes the normed row to shared memory, in the order of the columns; zeros up to the end of the last chunk.
+template <WeightFormat kFormat, typename T, int kFloat4s>
+__device__ __forceinline__ void norm_row(const LinearParams& p, const NormWeights<T, kFloat4s>& weights, uint2* x,
+                                         float* scratch) {
+  const int float4s = static_cast<int>(p.columns / 4);
+  const int thread = static_cast<int>(threadIdx.x);
+  float4 residual[kFloat4s];
+  sum_partials(p.norm.received.data, p.norm.received.rank_stride, p.norm.received.ranks, p.limit, thread, kConsumers,
+               float4s, residual);
+  float squares = 0;
+#pragma unroll
+  for (int q = 0; q < kFloat4s; ++q) {
+    const float4& r = residual[q];
+    squares += r.x * r.x + r.y * r.y + r.z * r.z + r.w * r.w;
+  }
+  if (blockIdx.x == 0) {
+#pragma unroll
+    for (int q = 0; q < kFloat4s; ++q) {
+      const int i = thread + q * kConsumers;
+      if (i < float4s) reinterpret_cast<float4*>(p.norm.residual_out)[i] = residual[q];
+    }
+  }
+  const float mean = sum_over_consumers(squares, scratch) / static_cast<float>(p.columns);
+  const float scale = rsqrtf(mean + p.norm.eps);
+  const int padded_float4s =
+      p.geometry.chunks * chunk_columns(kFormat) / 4;  // at most kFloat4s passes: a pass is whole chunks
+#pragma unroll
+  for (int q = 0; q < kFloat4s; ++q) {
+    const int i = thread + q * kConsumers;
+    if (i >= padded_float4s) continue;
+    const float4& r = residual[q];
+    const float2 low = ptx::unpack<T>(weights.float4s[q].x);
+    const float2 high = ptx::unpack<T>(weights.float4s[q].y);
+    x[i] = {ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
+            ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
+  }
+}
+
+template <typename T, int kRows, LinearOutput kOutput>
+__device__ __forceinline__ void store_outputs(const LinearParams& p, const float* sums, int group_index,
+                                              const float* residual) {
+  const int group_rows = p.geometry.group_rows;
+  const int weight_rows = weight_rows_of(kOutput, group_rows);
+  const std::int64_t first_row = static_cast<std::int64_t>(group_index) * group_rows;
+  const auto sum_of = [&](int m, int row) {
+    const float* const parts = sums + (m * weight_rows + row) * kWarpStride;
+    float sum = 0;
+#pragma unroll
+    for (int warp = 0; warp < kConsumerWarps; ++warp) sum += parts[warp];
+    return sum;
+  };
+  int turn = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < group_rows * kRows; i += kConsumers, ++turn) {
+    const int m = kRows == 1 ? 0 : i / group_rows;
+    const int local_row = kRows == 1 ? i : i % group_rows;
+    const std::int64_t row = first_row + local_row;
+    if (row >= p.rows) continue;
+    float value = sum_of(m, local_row);
+    if constexpr (kOutput == LinearOutput::values) {
+      static_cast<float*>(p.y)[m * p.rows + row] = value;
+    } else if constexpr (kOutput == LinearOutput::swiglu) {
+      const float up = sum_of(m, local_row + group_rows);
+      value = value / (1 + __expf(-value)) * up;
+      static_cast<T*>(p.y)[activation_index(kRows, m, row)] = ptx::from_float<T>(value);
+    } else {
+      if (p.partials.residual) value = residual[turn] + value;
+      send_partial(p.partials.sent, m * p.rows + row, value);
+    }
+  }
+}
+
+/// What is added to the outputs of a group that this thread stores, in their order.
+template <typename T, int kRows, int kResiduals>
+__device__ __forceinline__ void load_residuals(const LinearParams& p, int group, float (&residual)[kResiduals]) {
+  const int group_rows = p.geometry.group_rows;
+#pragma unroll
+  for (int turn = 0; turn < kResiduals; ++turn) {
+    const int i = static_cast<int>(threadIdx.x) + turn * kConsumers;
+    const int m = i / group_rows;
+    const std::int64_t row = static_cast<std::int64_t>(group) * group_rows + i - m * group_rows;
+    if (m >= kRows || row >= p.rows) continue;
+    residual[turn] = __ldcg(p.partials.residual + m * p.rows + row);
+    if (p.partials.bias) residual[turn] += ptx::to_float(__ldg(static_cast<const T*>(p.partials.bias) + row));
+  }
+}
+
+/// Where a consumer finds its part of a chunk: 64 bytes of every weight row.
+template <WeightFormat kFormat, int kRows, LinearInput kInput>
+struct Consumer {
+  static constexpr int kChunkBytesOfX = x_row_bytes(kFormat);
+  static constexpr int kXBytes = kChunkBytesOfX / kConsumerWarps;  // of a row of x
+  int warp, g, t;
+  int weight_rows;
+  std::uint32_t weight_offset;
+  std::uint32_t x_offset;        // to the activations in a stage
+  std::uint32_t normed_columns;  // in the normed row
+  int tiles;
+
+  __device__ __forceinline__ Consumer(int weight_rows, const uint2* normed)
+      : warp(static_cast<int>(threadIdx.x) / 32),
+        g(static_cast<int>(threadIdx.x) % 32 / 4),
+        t(static_cast<int>(threadIdx.x) % 4),
+        weight_rows(weight_rows),
+        weight_offset(warp * kColumnBytes + g * kChunkRowBytes + t * 16),
+        x_offset(kInput == LinearInput::activations ? weight_rows * kChunkRowBytes + warp * kRows * kXBytes : 0),
+        normed_columns(ptx::shared_address(normed) + warp * kXBytes),
+        tiles((weight_rows + kTileRows - 1) / kTileRows) {}
+
+  /// Of the row g or g + 8 of a tile. The last tile may be partly beyond the group's rows, where other bytes are,
+  /// perhaps on their way: zeros instead.
+  __device__ __forceinline__ uint4 load_weights(std::uint32_t stage, int tile, int half) const {
+    const int row = tile * kTileRows + 8 * half;
+    if (row + g >= weight_rows) return {0, 0, 0, 0};
+    return ptx::load_shared_16(stage + weight_offset + row * kChunkRowBytes);
+  }
+};
+
+/// Rows of x as operands, up to eight a set. Those that are not there repeat the last one: nobody reads their sums.
+template <typename Operands, int kRows, LinearInput kInput, int kSets, typename Consumer>
+__device__ __forceinline__ void load_x(const Consumer& consumer, std::uint32_t stage, int chunk,
+                                       typename Operands::X (&x)[kSets]) {
+#pragma unroll
+  for (int set = 0; set < kSets; ++set) {
+    if constexpr (kInput == LinearInput::norm) {
+      x[set] = Operands::load_normed_x(consumer.normed_columns + chunk * Consumer::kChunkBytesOfX, consumer.t);
+    } else {
+      const int row = min(consumer.g + 8 * set, kRows - 1);
+      x[set] = Operands::load_x(stage + consumer.x_offset, kRows, row, consumer.t);
+    }
+  }
+}
+
+/// The sums of a group's `kTiles` tiles over this warp's columns, into shared memory.
+template <WeightFormat kFormat, typename T, int kRows, LinearInput kInput, LinearOutput kOutput, int kTiles>
+__device__ __forceinline__ void multiply_tiles(const LinearParams& p, const Consumer<kFormat, kRows, kInput>& consumer,
+                                               Ring& ring, int group, float* sums) {
+  using Operands = LinearOperands<kFormat, T>;
+  using Scales = GroupScales<kFormat, kOutput, kTiles>;
+  constexpr int kSets = (kRows + 7) / 8;  // of eight rows of x
+  const int chunks = p.geometry.chunks;
+  const Scales scales(p, group, consumer.warp, consumer.g);
+  float accumulators[kTiles][kSets][4] = {};
+  for (int chunk = 0; chunk < chunks; ++chunk) {
+    ptx::barrier_wait(ring.full + ring.slot * 8, ring.phase);
+    ring.release_before();
+    const std::uint32_t stage = ring.stage();
+    typename Operands::X x[kSets];
+    load_x<Operands, kRows, kInput>(consumer, stage, chunk, x);
+#pragma unroll
+    for (int tile = 0; tile < kTiles; ++tile) {
+      const auto factors = scales.load(chunk, tile);
+      const auto low = Operands::prepare(consumer.load_weights(stage, tile, 0));
+      const auto high = Operands::prepare(consumer.load_weights(stage, tile, 1));
+      typename Scales::template Sums<kSets> of_tile{accumulators[tile]};
+#pragma unroll
+      for (int set = 0; set < kSets; ++set) Operands::multiply(low, high, x[set], of_tile.of(set));
+      of_tile.add(factors);
+    }
+    ring.advance();
+  }
+#pragma unroll
+  for (int tile = 0; tile < kTiles; ++tile) {
+#pragma unroll
+    for (int set = 0; set < kSets; ++set) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int row = tile * kTileRows + consumer.g + i / 2 * 8;
+        const int m = 8 * set + 2 * consumer.t + i % 2;
+        if (row < consumer.weight_rows && m < kRows) {
+          sums[(m * consumer.weight_rows + row) * kWarpStride + consumer.warp] =
+              accumulators[tile][set][i] * Operands::kSumFactor;
+        }
+      }
+    }
+  }
+}
+
+template <WeightFormat kFormat, typename T, int kRows, LinearInput kInput, LinearOutput kOutput>
+__device__ __forceinline__ void multiply_group(const LinearParams& p, const Consumer<kFormat, kRows, kInput>& consumer,
+                                               Ring& ring, int group, float* sums) {
+  static_assert(kMaxTiles == 3);
+  switch (consumer.tiles) {
+    case 1:
+      return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 1>(p, consumer, ring, group, sums);
+    case 2:
+      return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 2>(p, consumer, ring, group, sums);
+    default:
+      return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 3>(p, consumer, ring, group, sums);
+  }
+}
+
+/// Blocks of an SM that have registers: of sixteen rows of x and 8-bit weights one, all others run beside the next one.
+template <WeightFormat kFormat, int kRows>
+constexpr int kBlocksOfSm = kFormat == WeightFormat::float8 ? 1 : 2;
+
+/// `kFloat4s`: float4 of the hidden state that a consumer holds; 0 without a norm.
+template <WeightFormat kFormat, typename T, int kRows, int kFloat4s, LinearOutput kOutput>
+__global__ void __launch_bounds__(kThreads, kBlocksOfSm<kFormat, kRows>)
+    linear(const __grid_constant__ LinearParams p) {
+#if SPECTHINK_HOPPER_CODE
+  constexpr LinearInput kInput = kFloat4s > 0 ? LinearInput::norm : LinearInput::activations;
+  extern __shared__ __align__(1024) unsigned char shared[];
+  const LinearGeometry& geometry = p.geometry;
+  const int weight_rows = weight_rows_of(kOutput, geometry.group_rows);
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int first_group = static_cast<int>(static_cast<std::int64_t>(blockIdx.x) * geometry.groups / gridDim.x);
+  const int last_group = static_cast<int>(static_cast<std::int64_t>(blockIdx.x + 1) * geometry.groups / gridDim.x);
+
+  Ring ring;
+  ring.full = ptx::shared_address(shared);
+  ring.empty = ring.full + geometry.stages * 8;
+  ring.data = ring.full + kBarrierBytes;
+  ring.stage_bytes = static_cast<std::uint32_t>(stage_bytes(weight_rows, kRows, kInput, kFormat));
+  ring.stages = geometry.stages;
+  unsigned char* const after_ring = shared + kBarrierBytes + geometry.stages * ring.stage_bytes;
+  static_assert(kFloat4sOfPass % chunk_columns(kFormat) == 0);
+  const int normed_bytes = kInput == LinearInput::norm ? geometry.chunks * x_row_bytes(kFormat) : 0;
+  uint2* const normed = reinterpret_cast<uint2*>(after_ring);
+  float* const sums = reinterpret_cast<float*>(after_ring + normed_bytes);
+  float* const scratch = sums + weight_rows * kRows * kWarpStride;
+
+  ptx::launch_dependents();
+  record(p.marks, Mark::started);
+  if (warp == kConsumerWarps) {
+    const int total = (last_group - first_group) * geometry.chunks;
+    run_producer<kFormat, kRows, kInput, kOutput>(p, ring, lane, first_group, total);
+    return;
+  }
+
+  if constexpr (kInput == LinearInput::norm) {
+    const NormWeights<T, kFloat4s> weights(p.norm.weight, static_cast<int>(p.columns / 4));
+    ptx::wait_for_predecessors();
+    record(p.marks, Mark::released);
+    norm_row<kFormat, T, kFloat4s>(p, weights, normed, scratch);
+  } else {
+    ptx::wait_for_predecessors();
+    record(p.marks, Mark::released);
+  }
+  ptx::named_barrier_sync<kThreads>(kReadyBarrier);
+  record(p.marks, Mark::first);  // the normed row is there
+  if constexpr (kInput == LinearInput::norm) {
+    reset_partials(p.norm.received.reset, p.norm.received.rank_stride, p.norm.received.ranks,
+                   static_cast<int>(p.columns / 4),
+                   static_cast<int>(blockIdx.x) * kConsumers + static_cast<int>(threadIdx.x),
+                   static_cast<int>(gridDim.x) * kConsumers);
+  }
+
+  const Consumer<kFormat, kRows, kInput> consumer(weight_rows, normed);
+  constexpr int kResiduals = (kMaxGroupRows * kRows + kConsumers - 1) / kConsumers;
+  for (int group = first_group; group < last_group; ++group) {
+    float residual[kResiduals] = {};
+    if constexpr (kOutput == LinearOutput::partials) {
+      if (p.partials.residual) load_residuals<T, kRows>(p, group, residual);
+    }
+    multiply_group<kFormat, T, kRows, kInput, kOutput>(p, consumer, ring, group, sums);
+    ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
+    record(p.marks, Mark::second);  // the last group's weights are read
+    store_outputs<T, kRows, kOutput>(p, sums, group, residual);
+    if (group + 1 < last_group) ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
+  }
+  record(p.marks, Mark::ended);
+#endif
+}
+
+template <WeightFormat kFormat, typename T, int kRows, int kFloat4s, LinearOutput kOutput>
+void launch(const LinearParams& params, bool dependent, cudaStream_t stream) {
+  const auto kernel = linear<kFormat, T, kRows, kFloat4s, kOutput>;
+  static const bool configured = [&] {
+    allow_large_shared_memory(kernel, "linear");
+    return true;
+  }();
+  (void)configured;
+  const LaunchShape shape{dim3(static_cast<unsigned>(params.geometry.blocks)), kThreads, params.geometry.shared_bytes,
+                          1, dependent};
+  launch_kernel("linear", kernel, shape, stream, params);
+}
+
+template <WeightFormat kFormat, typename T, int kRows, int kFloat4s = 0>
+void launch_output(const LinearParams& params, LinearOutput output, bool dependent, cudaStream_t stream) {
+  switch (output) {
+    case LinearOutput::values:
+      return launch<kFormat, T, kRows, kFloat4s, LinearOutput::values>(params, dependent, stream);
+    case LinearOutput::swiglu:
+      return launch<kFormat, T, kRows, kFloat4s, LinearOutput::swiglu>(params, dependent, stream);
+    case LinearOutput::partials:
+      // A norm always precedes qkv, gate_up or the head, never a linear layer that is summed over the ranks.
+      if constexpr (kFloat4s == 0)
+        return launch<kFormat, T, kRows, kFloat4s, LinearOutput::partials>(params, dependent, stream);
+  }
+  fail_launch("linear", "this input has no such output");
+}
+
+template <WeightFormat kFormat, typename T>
+void launch_normed(const LinearParams& params, LinearOutput output, bool dependent, cudaStream_t stream) {
+  static_assert(kMaxHiddenSize == 4 * kFloat4sOfPass);
+  switch ((params.columns + kFloat4sOfPass - 1) / kFloat4sOfPass) {
+    case 1:
+      return launch_output<kFormat, T, 1, 1>(params, output, dependent, stream);
+    case 2:
+      return launch_output<kFormat, T, 1, 2>(params, output, dependent, stream);
+    case 3:
+      return launch_output<kFormat, T, 1, 3>(params, output, dependent, stream);
+    case 4:
+      return launch_output<kFormat, T, 1, 4>(params, output, dependent, stream);
+  }
+  fail_launch("linear", "the hidden size is too large for the fused norm");
+}
+
+template <WeightFormat kFormat, typename T>
+void launch_rows(const LinearParams& params, int x_rows, LinearInput input, LinearOutput output, bool dependent,
+                 cudaStream_t stream) {
+  if (input == LinearInput::norm) {
+    if (x_rows != 1) fail_launch("linear", "the fused norm is for one row");
+    return launch_normed<kFormat, T>(params, output, dependent, stream);
+  }
+  switch (x_rows) {
+    case 1:
+      return launch_output<kFormat, T, 1>(params, output, dependent, stream);
+    case 2:
+      return launch_output<kFormat, T, 2>(params, output, dependent, stream);
+    case 4:
+      return launch_output<kFormat, T, 4>(params, output, dependent, stream);
+    case 8:
+      return launch_output<kFormat, T, 8>(params, output, dependent, stream);
+    case 16:
+      return launch_output<kFormat, T, 16>(params, output, dependent, stream);
+  }
+  fail_launch("linear", "rows must be 1, 2, 4, 8 or 16");
+}
+
+}  // namespace
+
+}  // namespace specthink::inline kernels
