@@ -29,8 +29,12 @@ constexpr LayerOverheads kKernelOverheads{16.5, 22.5, 24, 29, 43};
 constexpr LayerOverheads kOperatorOverheads{40, 65, 70, 72, 76};
 // A step with proposals is chosen by the host when it has read the one before; plain steps are queued ahead.
 constexpr double kRoundTripMilliseconds = 0.02;
-// On CPUs a row more costs arithmetic, a small part of what reading the weights takes.
-constexpr double kCpuShareOfRow = 0.06;
+// 8-bit weights are read slower than memory could: the conversion in registers takes the time, and of 16 rows that x
+// leaves little room for weights in a block's memory. Qwen3-32B's layers on one and two H200 (`bench-kernels`).
+constexpr LayerOverheads kFloat8ShareOfRate{0.72, 0.72, 0.72, 0.62, 0.40};
+// What rows more cost on two cores, as shares of one row's time: the demo pair in float32 and bfloat16, and a model of
+// 0.5 billion parameters, by --calibrate-steps. Several rows are a matrix product instead of a product with a vector.
+constexpr std::array<double, kStepRowCounts.size()> kCpuRowShares{1, 1.4, 1.55, 1.8, 2.6};
 constexpr double kCpuLayerMicroseconds = 150;
 
 double gpu_read_rate(std::string_view device_name) {
@@ -55,10 +59,14 @@ RowCosts estimate_row_costs(const StepFacts& facts) {
   const double reading = 1e3 * static_cast<double>(facts.weight_bytes) / rate;
   for (std::size_t i = 0; i < costs.size(); ++i) {
     if (!facts.on_gpu) {
-      costs[i] = (reading + 1e-3 * kCpuLayerMicroseconds * layers) * (1 + kCpuShareOfRow * (kStepRowCounts[i] - 1));
+      costs[i] = (reading + 1e-3 * kCpuLayerMicroseconds * layers) * kCpuRowShares[i];
     } else {
       const LayerOverheads& overheads = facts.decode_kernels ? kKernelOverheads : kOperatorOverheads;
-      costs[i] = reading + 1e-3 * overheads[i] * layers + (kStepRowCounts[i] > 1 ? kRoundTripMilliseconds : 0);
+      const double converting =
+          facts.decode_kernels ? 1e3 * static_cast<double>(facts.float8_bytes) / rate * (1 / kFloat8ShareOfRate[i] - 1)
+                               : 0;
+      costs[i] =
+          reading + converting + 1e-3 * overheads[i] * layers + (kStepRowCounts[i] > 1 ? kRoundTripMilliseconds : 0);
     }
   }
   return costs;

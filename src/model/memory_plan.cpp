@@ -137,6 +137,7 @@ StepBytes step_bytes(const ModelDescription& model, int ranks, DType dtype) {
     const ModelDescription part = ShardPlan(model, rank, ranks).part_of(model);
     const std::int64_t embedding = part.tie_word_embeddings ? 0 : part.vocab_size * part.hidden_size;
     bytes.weights = std::max(bytes.weights, part.weight_bytes(size_of(dtype)) - embedding * size_of(dtype));
+    if (part.float8_linear) bytes.float8_weights = std::max(bytes.float8_weights, part.num_linear());
     bytes.kv_per_token = std::max(bytes.kv_per_token, cache_bytes_per_token(part, size_of(dtype)));
   }
   return bytes;

@@ -16,6 +16,9 @@ const Measured kMeasured[] = {
     {"32B on one", {63'970'000'000, 64, true, true, "NVIDIA H200"}, {15.08, 15.60, 15.69, 16.42, 17.81}},
     {"32B on two", {31'980'000'000, 64, true, true, "NVIDIA H200"}, {8.08, 8.51, 8.55, 8.73, 9.73}},
     {"1.7B on one", {3'440'000'000, 28, true, true, "NVIDIA H200"}, {1.257, 1.374, 1.374, 1.570, 2.055}},
+    {"32B of 8 bits on two",
+     {16'390'000'000, 64, true, true, "NVIDIA H200", 14'830'000'000},
+     {5.96, 6.35, 6.45, 7.45, 10.8}},
     {"1.7B on two", {1'720'000'000, 28, true, true, "NVIDIA H200"}, {0.838, 0.961, 1.016, 1.196, 1.585}}};
 
 TEST(estimate_row_costs, is_near_what_was_measured) {

@@ -68,10 +68,15 @@ struct ModelDescription {
     return hidden_size * std::max({qkv_width(), query_width(), 2 * intermediate_size});
   }
 
+  /// Weights of the layers' matrices.
+  std::int64_t num_linear() const {
+    return num_layers * hidden_size * (qkv_width() + query_width() + 3 * intermediate_size);
+  }
+
   /// Bytes of all weights in memory, with elements of `element` bytes where they are not 8-bit floats.
   std::int64_t weight_bytes(std::int64_t element) const {
     constexpr std::int64_t kWeightsOfScale = 128 * 128;
-    const std::int64_t linear = num_layers * hidden_size * (qkv_width() + query_width() + 3 * intermediate_size);
+    const std::int64_t linear = num_linear();
     const std::int64_t linear_bytes =
         float8_linear ? linear + linear / kWeightsOfScale * static_cast<std::int64_t>(sizeof(float)) : linear * element;
     return (num_parameters() - linear) * element + linear_bytes;

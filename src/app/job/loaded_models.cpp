@@ -248,7 +248,9 @@ SpeculationOptions LoadedModels::speculation() const {
 
 RowCosts LoadedModels::shipped_costs(const ModelFiles& model) const {
   StepFacts facts;
-  facts.weight_bytes = step_bytes(model.config, group_.size(), settings_.models.dtype).weights;
+  const StepBytes bytes = step_bytes(model.config, group_.size(), settings_.models.dtype);
+  facts.weight_bytes = bytes.weights;
+  facts.float8_bytes = bytes.float8_weights;
   facts.layers = model.config.num_layers;
   facts.on_gpu = !device_.is_cpu();
   facts.decode_kernels = engine_->has_decode_kernels(model.role);

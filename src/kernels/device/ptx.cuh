@@ -37,6 +37,17 @@ __device__ __forceinline__ void barrier_arrive(std::uint32_t barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
 
+/// An arrival that waits until `value` is there, by an address that depends on it: otherwise the assembler moves it in
+/// front of the instructions that use what this thread has loaded, and what waits for the arrival overtakes loads that
+/// are still queued. (The number of a word's bits, at most 32, over 64 is nothing.)
+__device__ __forceinline__ void barrier_arrive_after(std::uint32_t barrier, std::uint32_t value) {
+  asm volatile(
+      "{\n .reg .b32 none;\n popc.b32 none, %1;\n shr.u32 none, none, 6;\n add.u32 none, none, %0;\n"
+      " mbarrier.arrive.shared::cta.b64 _, [none];\n}" ::"r"(barrier),
+      "r"(value)
+      : "memory");
+}
+
 __device__ __forceinline__ void barrier_arrive_and_expect(std::uint32_t barrier, std::uint32_t bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
 }

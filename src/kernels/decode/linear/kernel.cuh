@@ -173,8 +173,10 @@ __device__ __forceinline__ void load_x(const Consumer& consumer, std::uint32_t s
   }
 }
 
-/// The sums of a group's `kTiles` tiles over this warp's columns, into shared memory.
-template <WeightFormat kFormat, typename T, int kRows, LinearInput kInput, LinearOutput kOutput, int kTiles>
+/// The sums of a group's tiles, `kTiles` of them or, where that is the most, the consumer's number, over this warp's
+/// columns, into shared memory.
+template <WeightFormat kFormat, typename T, int kRows, LinearInput kInput, LinearOutput kOutput, int kTiles,
+          bool kExact>
 __device__ __forceinline__ void multiply_tiles(const LinearParams& p, const Consumer<kFormat, kRows, kInput>& consumer,
                                                Ring& ring, int group, float* sums) {
   using Operands = LinearOperands<kFormat, T>;
@@ -185,12 +187,12 @@ __device__ __forceinline__ void multiply_tiles(const LinearParams& p, const Cons
   float accumulators[kTiles][kSets][4] = {};
   for (int chunk = 0; chunk < chunks; ++chunk) {
     ptx::barrier_wait(ring.full + ring.slot * 8, ring.phase);
-    ring.release_before();
     const std::uint32_t stage = ring.stage();
     typename Operands::X x[kSets];
     load_x<Operands, kRows, kInput>(consumer, stage, chunk, x);
 #pragma unroll
     for (int tile = 0; tile < kTiles; ++tile) {
+      if (!kExact && tile >= consumer.tiles) break;
       const auto factors = scales.load(chunk, tile);
       const auto low = Operands::prepare(consumer.load_weights(stage, tile, 0));
       const auto high = Operands::prepare(consumer.load_weights(stage, tile, 1));
@@ -199,7 +201,10 @@ __device__ __forceinline__ void multiply_tiles(const LinearParams& p, const Cons
       for (int set = 0; set < kSets; ++set) Operands::multiply(low, high, x[set], of_tile.of(set));
       of_tile.add(factors);
     }
-    ring.advance();
+    std::uint32_t used = 0;
+#pragma unroll
+    for (int tile = 0; tile < kTiles; ++tile) used ^= __float_as_uint(accumulators[tile][kSets - 1][0]);
+    ring.release(used);
   }
 #pragma unroll
   for (int tile = 0; tile < kTiles; ++tile) {
@@ -221,14 +226,19 @@ __device__ __forceinline__ void multiply_tiles(const LinearParams& p, const Cons
 template <WeightFormat kFormat, typename T, int kRows, LinearInput kInput, LinearOutput kOutput>
 __device__ __forceinline__ void multiply_group(const LinearParams& p, const Consumer<kFormat, kRows, kInput>& consumer,
                                                Ring& ring, int group, float* sums) {
-  static_assert(kMaxTiles == 3);
-  switch (consumer.tiles) {
-    case 1:
-      return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 1>(p, consumer, ring, group, sums);
-    case 2:
-      return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 2>(p, consumer, ring, group, sums);
-    default:
-      return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 3>(p, consumer, ring, group, sums);
+  if constexpr (kFormat == WeightFormat::float8) {
+    // Without branches the conversions of one tile run beside the products of another.
+    static_assert(kMaxTiles == 3);
+    switch (consumer.tiles) {
+      case 1:
+        return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 1, true>(p, consumer, ring, group, sums);
+      case 2:
+        return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 2, true>(p, consumer, ring, group, sums);
+      default:
+        return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 3, true>(p, consumer, ring, group, sums);
+    }
+  } else {  // a kernel of a small model is over before it has fetched much code
+    multiply_tiles<kFormat, T, kRows, kInput, kOutput, kMaxTiles, false>(p, consumer, ring, group, sums);
   }
 }
 

@@ -17,7 +17,6 @@ struct Ring {
   int stages;
   int slot = 0;
   std::uint32_t phase = 0;
-  bool has_before = false;  // of a consumer: it has read a stage
 
   __device__ __forceinline__ void advance() {
     if (++slot == stages) {
@@ -25,17 +24,11 @@ struct Ring {
       phase ^= 1;
     }
   }
-  /// A consumer warp gives back the stage before the current one, if there was one. Not earlier: the compiler moves an
-  /// arrival in front of what uses the loaded values, and the copy engine then overtakes loads that are still queued.
-  /// What was issued before the wait for the current stage has its operands.
-  __device__ __forceinline__ void release_before() {
-    if (!has_before) {
-      has_before = true;
-      return;
-    }
+  /// A consumer warp gives the stage back and goes on to the next. `used`: computed from all that was loaded of it.
+  __device__ __forceinline__ void release(std::uint32_t used) {
     __syncwarp();
-    const int before = (slot == 0 ? stages : slot) - 1;
-    if (threadIdx.x % 32 == 0) ptx::barrier_arrive(empty + before * 8);
+    if (threadIdx.x % 32 == 0) ptx::barrier_arrive_after(empty + slot * 8, used);
+    advance();
   }
   __device__ __forceinline__ std::uint32_t stage() const { return data + slot * stage_bytes; }
 };
