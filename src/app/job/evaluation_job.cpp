@@ -94,7 +94,7 @@ int EvaluationJob::do_remote_runs() {
 }
 
 int EvaluationJob::do_group_runs(WorkSource& source) {
-  text_.install_triggers(models_.engine());
+  text_.install_stops(models_.engine());
   Solver solver(models_.engine(),
                 {.sampling = sampling_params(settings_),
                  .seed = settings_.sampling.seed,
