@@ -15,11 +15,11 @@ bool keep_passage(RunState& run, const RunState::Reply& reply) {
   return true;
 }
 
-bool keep_takeover(RunState& run, const RunState::Reply& reply, std::optional<std::string> draft_text) {
+bool keep_takeover(RunState& run, const RunState::Reply& reply, std::optional<std::string> draft_text, int nominal) {
   const auto length = static_cast<int>(reply.ids.size());
   run.count_validation();
   run.log({run.generated(), length, run.decode(reply.ids), std::move(draft_text)});
-  run.count_nominal(length);
+  run.count_nominal(nominal > 0 ? nominal : length);
   run.append(reply.ids, Origin::target);
   if (!run.has_eos(reply)) return false;
   run.finish(FinishReason::stop);

@@ -12,8 +12,10 @@ namespace specthink::inline schedule {
 /// Text that a model wrote for good. True when an EOS in it ends the run, which is then finished.
 bool keep_passage(RunState& run, const RunState::Reply& reply);
 
-/// The same of the target's, with its entry in the log. `draft_text`: what it replaces.
-bool keep_takeover(RunState& run, const RunState::Reply& reply, std::optional<std::string> draft_text = std::nullopt);
+/// The same of the target's, with its entry in the log. `draft_text`: what it replaces. `nominal`: the tokens that the
+/// settings give it; 0: as many as there are.
+bool keep_takeover(RunState& run, const RunState::Reply& reply, std::optional<std::string> draft_text = std::nullopt,
+                   int nominal = 0);
 
 /// Asks for the text behind the thinking, by the model that answer_by names. `last_writer`: of the thinking.
 [[nodiscard]] RunState::Answer ask_for_answer(RunState& run, Role last_writer);

@@ -1,5 +1,6 @@
 // Policy random: at each trigger a coin decides whether the target writes a passage. The control of the other policies.
 #include <algorithm>
+#include <optional>
 
 #include "schedule/loops.h"
 #include "schedule/passages.h"
@@ -43,7 +44,7 @@ Script random_loop(RunState& run) {
       const RunState::Reply reply = co_await run.ask_in_time(
           {.purpose = Purpose::takeover, .max_tokens = settings.original_recap_token_num, .stops_at_think_end = true});
       at_trigger = scan.read(reply.ids);
-      if (keep_takeover(run, reply)) co_return;
+      if (keep_takeover(run, reply, std::nullopt, settings.original_recap_token_num)) co_return;
       continue;
     }
     const RunState::Reply reply = co_await run.ask_in_time({.purpose = Purpose::segment,
