@@ -11,6 +11,7 @@ namespace specthink::inline app {
 int run_generate(const Invocation& invocation);
 int run_score(const Invocation& invocation);
 int run_bench(const Invocation& invocation);
+int run_calibration(const Invocation& invocation);  // bench --calibrate
 int run_replay(const Invocation& invocation);
 int run_tokenize(const Invocation& invocation);
 int run_import(const Invocation& invocation);

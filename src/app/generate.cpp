@@ -84,7 +84,7 @@ int run_generate(const Invocation& invocation) {
     });
     models.load();
     return models.drive([&] {
-      text.install_triggers(models.engine());
+      text.install_stops(models.engine());
       const bool as_json = settings.format == Format::json;
       const Tokenizer* tokenizer = text.tokenizer();
       ColoredOutput output(tokenizer, settings.generate.color);

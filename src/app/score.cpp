@@ -23,6 +23,13 @@ void print_table(const TokenIds& ids, const std::vector<float>& logprobs, const 
     fmt::print("mean {:.5f} over {} tokens\n", sum / static_cast<double>(logprobs.size()), logprobs.size());
 }
 
+/// Of each token by itself.
+std::vector<std::string> texts_of(const TokenIds& ids, const Tokenizer& tokenizer) {
+  std::vector<std::string> texts;
+  for (const TokenId id : ids) texts.push_back(tokenizer.decode(std::span(&id, 1)));
+  return texts;
+}
+
 }  // namespace
 
 int run_score(const Invocation& invocation) {
@@ -42,13 +49,19 @@ int run_score(const Invocation& invocation) {
     });
     models.load();
     return models.drive([&] {
-      const std::vector<float> logprobs = models.engine().score(Role::target, ids);
+      std::vector<float> margins;
+      const std::vector<float> logprobs =
+          models.engine().score(Role::target, ids, settings.score.margins ? &margins : nullptr);
       if (settings.format == Format::text) {
         print_table(ids, logprobs, text.tokenizer());
       } else {
         Json output;
         output["ids"] = ids;
         output["logprobs"] = logprobs;
+        if (settings.score.margins) {
+          output["margins"] = margins;
+          if (text.tokenizer()) output["texts"] = texts_of(ids, *text.tokenizer());
+        }
         fmt::print("{}\n", output.dump());
       }
       return kExitSuccess;

@@ -74,7 +74,7 @@ class ServeJob {
   }
 
   int serve() {
-    text_.install_triggers(models_.engine());
+    text_.install_stops(models_.engine());
     const FailureReport::AbortHook tell_clients(world_.failure_report(), [this] { server_->abort(); });
     server_->start();
     for (const ServedModel& model : served_models(models_, settings_)) spdlog::info("model {}", model.name);

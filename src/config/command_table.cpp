@@ -10,7 +10,8 @@ const std::vector<CommandInfo>& command_table() {
        "PROMPT"},
       {kScore, RunsOn::engine, "score", "log-probabilities of a text under a model",
        "Prints {\"ids\": [...], \"logprobs\": [...]}, where logprobs[i] is that of ids[i+1] after ids[0..i], of a text "
-       "(the argument, a file, or stdin) or of token ids under the target.",
+       "(the argument, a file, or stdin) or of token ids under the target; with --margins also \"margins\" and "
+       "\"texts\".",
        "TEXT"},
       {kBench, RunsOn::engine, "bench", "time a set of problems, with and without the draft",
        "Runs the problems of a task, prints statistics, and writes result files. Each run is recorded as it ends, so "
@@ -93,8 +94,10 @@ const char* title_of(Group group) {
       return "Models";
     case Group::ranks:
       return "Ranks";
+    case Group::policy:
+      return "Who writes which passage";
     case Group::schedule:
-      return "Thinking schedule";
+      return "Thinking schedule of policy sentiment";
     case Group::sampling:
       return "Sampling";
     case Group::bench:

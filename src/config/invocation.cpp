@@ -4,6 +4,7 @@
 #include "config/help.h"
 #include "config/option_table.h"
 #include "specthink/config/options.h"
+#include "specthink/config/policies.h"
 
 namespace specthink::inline config {
 
@@ -14,7 +15,8 @@ namespace {
 // Settings with the place each came from; later readings replace earlier ones.
 class Resolver {
  public:
-  Resolver() : sources_(option_table().size(), "default"), settings_(default_settings()) {}
+  Resolver()
+      : sources_(option_table().size(), "default"), from_file_(option_table().size()), settings_(default_settings()) {}
 
   void read_file(const std::filesystem::path& path) {
     const YamlValue root = read_yaml(path);
@@ -64,6 +66,33 @@ class Resolver {
     require_format(Format::markdown, "markdown", kReport, "report");
   }
 
+  // What belongs to a policy is there for it, and nothing that none of the chosen ones uses. Returns the keys of a file
+  // that none uses: those of the policy that old files are about stand in all of them.
+  std::vector<std::string> check_policies(const CommandInfo& command) const {
+    if (!find_option("policy")->belongs_to(command.bit)) return {};
+    const bool compares = command.bit == kBench && !settings_.bench.policies.empty();
+    const std::vector<Policy> chosen =
+        compares ? settings_.bench.policies : std::vector<Policy>{settings_.schedule.policy};
+    const std::string& by = source(*find_option(compares ? "policies" : "policy"));
+    if (compares && source(*find_option("policy")).starts_with("flag")) {
+      throw UserError("flag --policy and {} are both given; leave out one of them", by);
+    }
+    for (const Policy policy : chosen) check_policy(policy, by);
+    check_budget(chosen);
+    std::vector<std::string> idle;
+    for (const Option& option : option_table()) {
+      if (source(option) == "default") continue;
+      if (std::ranges::any_of(chosen, [&](Policy policy) { return uses_key(policy, option.key); })) continue;
+      if (from_file_[index(option)]) {
+        idle.push_back(option.key);
+        continue;
+      }
+      throw UserError("{}: {} belongs to policy {}, which is not chosen; leave it out, or choose that with --policy",
+                      source(option), option.key, names_of(policies_of_key(option.key)));
+    }
+    return idle;
+  }
+
   // The same variable of the chat template, set in two ways.
   void check_thinking() const {
     const std::string& text = settings_.evaluation.chat_template_kwargs;
@@ -83,7 +112,8 @@ class Resolver {
 
   Invocation finish(const CommandLine& line) const {
     const CommandInfo& command = *line.command;
-    Invocation invocation{command.bit, command.runs_on, command.name, settings_, line.config.value_or(""), {}};
+    Invocation invocation{command.bit, command.runs_on,        command.name, settings_, line.config.value_or(""),
+                          {},          check_policies(command)};
     for (const Option& option : option_table()) {
       invocation.options.push_back({option.key, to_flow_yaml(option.write(settings_)), source(option)});
     }
@@ -91,6 +121,51 @@ class Resolver {
   }
 
  private:
+  static std::string names_of(const std::vector<Policy>& policies) {
+    std::string names;
+    for (const Policy policy : policies) names += (names.empty() ? "" : " or ") + std::string(name_of(policy));
+    return names;
+  }
+
+  void require_fixed_loop(const std::string& what) const {
+    if (settings_.schedule.mode != Mode::vllm) {
+      throw UserError("{} needs mode: vllm, found another one ({}): choose that, or policy sentiment", what,
+                      source(*find_option("mode")));
+    }
+    if (settings_.schedule.compat != Compat::fixed) {
+      throw UserError("{} needs compat: fixed, found original ({}): choose that, or policy sentiment", what,
+                      source(*find_option("compat")));
+    }
+  }
+
+  void check_policy(Policy policy, const std::string& by) const {
+    if (policy == Policy::sentiment) return;
+    const ScheduleSettings& schedule = settings_.schedule;
+    require_fixed_loop(fmt::format("{}: policy {}", by, name_of(policy)));
+    if (policy == Policy::relay && schedule.cues.empty()) {
+      throw UserError(
+          "{}: policy relay needs cues, found none: cues: qwen3 and cues: r1 (--cues) are the lists of its paper, "
+          "others are a list of texts",
+          by);
+    }
+    if (policy != Policy::random) return;
+    if (!schedule.target_rate) {
+      throw UserError(
+          "{}: policy random needs target_rate, found none: a probability from 0 to 1, or auto with match_share", by);
+    }
+    if (schedule.target_rate->automatic == schedule.match_share.empty()) {
+      throw UserError("{}: target_rate: auto and match_share go together, found only {}", by,
+                      schedule.match_share.empty() ? "target_rate: auto; name a result file with --match-share"
+                                                   : "match_share; leave it out, or set target_rate: auto");
+    }
+  }
+
+  void check_budget(const std::vector<Policy>& chosen) const {
+    const bool has_sentiment = std::ranges::find(chosen, Policy::sentiment) != chosen.end();
+    if (settings_.schedule.thinking_budget == 0 || !has_sentiment || !settings_.models.draft) return;
+    require_fixed_loop(source(*find_option("thinking_budget")) + ": thinking_budget");
+  }
+
   void read_text(const Option& option, const std::string& text, const Location& location) {
     YamlValue value;
     value.kind = YamlValue::Kind::plain;
@@ -101,12 +176,14 @@ class Resolver {
   void read(const Option& option, const YamlValue& value, const Location& location) {
     option.read(settings_, value, location);
     sources_[index(option)] = location.source();
+    from_file_[index(option)] = location.in_file();
   }
 
   static std::size_t index(const Option& option) { return static_cast<std::size_t>(&option - option_table().data()); }
   const std::string& source(const Option& option) const { return sources_[index(option)]; }
 
   std::vector<std::string> sources_;  // in table order
+  std::vector<bool> from_file_;       // in table order: the source is a file
   Settings settings_;
 };
 

@@ -73,6 +73,11 @@ class TableBuilder;
 
 /// The rows of evaluation_options.cpp.
 void add_judging(TableBuilder& table);
+
+/// Those of policy_options.cpp.
+void add_policies(TableBuilder& table);
+void add_comparison(TableBuilder& table);
+
 void add_prompts(TableBuilder& table);
 void add_eval(TableBuilder& table);
 void add_report(TableBuilder& table);

@@ -356,10 +356,12 @@ const std::vector<Option>& option_table() {
     add_input(builder);
     add_models(builder);
     add_ranks(builder);
+    add_policies(builder);
     add_schedule(builder);
     add_sampling(builder);
     add_speculation(builder);
     add_bench(builder);
+    add_comparison(builder);
     add_eval(builder);
     add_report(builder);
     add_replay(builder);

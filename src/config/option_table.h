@@ -34,6 +34,7 @@ enum class Group {
   models,
   ranks,
   schedule,
+  policy,
   sampling,
   bench,
   eval,

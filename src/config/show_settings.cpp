@@ -2,6 +2,7 @@
 
 #include "config/option_table.h"
 #include "specthink/config/options.h"
+#include "specthink/config/policies.h"
 
 namespace specthink::inline config {
 
@@ -18,6 +19,13 @@ std::vector<ResolvedOption> shown_options(const Invocation& invocation) {
   return shown;
 }
 
+/// Whether a setting can make a difference here: files of the one policy that there was once have no others' keys.
+bool matters(const Option& option, const ScheduleSettings& schedule) {
+  if (option.key == "policy") return schedule.policy != Policy::sentiment;
+  if (option.key.starts_with("thinking_budget")) return schedule.thinking_budget > 0;
+  return uses_key(schedule.policy, option.key);
+}
+
 // A file's name may hold anything; a comment is one line of valid text.
 std::string comment(const std::string& source) {
   const std::string quoted = quote(source, source.size());
@@ -31,7 +39,8 @@ Json settings_that_affect(Affects what, const Invocation& invocation) {
   for (const ResolvedOption& option : invocation.options) {
     const Option* row = find_option(option.key);
     const bool affects = row->affects == Affects::tokens || (row->affects == Affects::times && what == Affects::times);
-    if (affects && row->belongs_to(invocation.subcommand)) settings[option.key] = parse_json(option.value, option.key);
+    if (affects && row->belongs_to(invocation.subcommand) && matters(*row, invocation.settings.schedule))
+      settings[option.key] = parse_json(option.value, option.key);
   }
   return settings;
 }

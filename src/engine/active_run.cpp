@@ -48,6 +48,7 @@ ActiveRun::ActiveRun(Engine& engine, const Sequences& sequences, std::int64_t ro
       streamer_(run_.options, has_own_ids(run_.setup)) {
   prompt_size_ = run_.setup.prompt.size();
   ignore_eos_ = run_.setup.ignore_eos;
+  run_.setup.draw = run_.options.draw;
   run_.setup.elapsed_seconds = [watch = watch_] { return watch.seconds(); };
   schedule_ = make_schedule(std::move(run_.setup));
   next_request();
@@ -56,7 +57,7 @@ ActiveRun::ActiveRun(Engine& engine, const Sequences& sequences, std::int64_t ro
 void ActiveRun::resume() {
   const Generation generation = engine_.take(sequence(*role_));
   account(generation);
-  schedule_->resume(generation.ids, generation.reason);
+  schedule_->resume(generation.ids, generation.reason, generation.measured);
   streamer_.settle(*schedule_);
   next_request();
 }
@@ -72,7 +73,9 @@ void ActiveRun::look_for_end() {
   const Generation generation = engine_.withdraw(sequence(*role_));
   account(generation);
   // What stays is text that somebody may have read.
-  if (!generation.ids.empty() && stays(purpose_)) schedule_->resume(generation.ids, EndReason::length);
+  if (!generation.ids.empty() && stays(purpose_)) {
+    schedule_->resume(generation.ids, EndReason::length, generation.measured);
+  }
   if (schedule_->request()) schedule_->interrupt();
   role_.reset();
 }
@@ -98,6 +101,17 @@ void ActiveRun::next_request() {
   const Request* const request = schedule_->request();
   if (!request) return;
   if (run_.options.interrupted && run_.options.interrupted()) return schedule_->interrupt();
+  const RunOptions& options = run_.options;
+  if (!request->read_ids.empty()) {
+    if (std::cmp_greater(request->prefix.size() + request->suffix.size() + 1, room_)) {
+      schedule_->resume({}, EndReason::length);  // a reading that does not fit is none
+      return next_request();
+    }
+    engine_.start(sequence(request->role), *request, {options.sampling, options.draw, ignore_eos_, false});
+    role_ = request->role;
+    purpose_ = request->purpose;
+    return;
+  }
   // compat original overshoots its limit; a request then gets what the context has left, as in vLLM.
   Request cut = *request;
   cut.max_tokens =
@@ -106,7 +120,6 @@ void ActiveRun::next_request() {
     out_of_context_ = true;
     return schedule_->interrupt();
   }
-  const RunOptions& options = run_.options;
   engine_.start(sequence(request->role), cut, {options.sampling, options.draw, ignore_eos_, options.speculates},
                 streamer_.live(*request, prompt_size_));
   role_ = request->role;

@@ -32,6 +32,7 @@ struct CommandHeader {
   std::uint64_t serial = 0;
   std::int64_t tokens = 0;         // open: that the sequence has room for
   std::int32_t alone = -1;         // open: the only model that runs it, as Role; -1: both do
+  std::int32_t with_margins = 0;   // score: 1: margins too
   std::int32_t stop_table = 0;     // install_stop_table: its id
   std::int32_t exit_code = 0;      // shutdown
   std::uint64_t stop_vocab = 0;    // install_stop_table: columns; the table follows as raw bytes
@@ -49,9 +50,13 @@ struct RowWork {
   std::uint16_t stop_state = 0;
   std::int32_t stop_table = -1;  // -1: triggers do not end the request
   std::int32_t max_tokens = 0;
-  std::int32_t min_tokens = 0;   // before these are written, a completed trigger does not count
-  std::int32_t num_forced = 0;   // the last ids of the payload: emitted instead of what is sampled
-  std::uint32_t statistics = 0;  // TokenStatistics that are wanted of each token
+  std::int32_t min_tokens = 0;  // before these are written, a completed trigger does not count
+  TokenId stop_token = -1;      // ends the request wherever it stands; -1: none does
+  float max_entropy = kAnyEntropy;
+  std::int32_t num_suffix = 0;  // of a reading: ids behind the prefix that the sequence loses again
+  std::int32_t num_forced = 0;  // ids of the payload behind those of the sequence: emitted instead of what is sampled
+  std::int32_t num_read = 0;    // the last ids of the payload: those whose log-probabilities a reading wants
+  std::uint8_t statistics = 0;  // 1: wanted of each token
   Purpose purpose = Purpose::takeover;
   std::int64_t truncate_to = 0;  // ids kept of the sequence so far; the work's share of the payload follows them
   std::uint64_t payload_length = 0;

@@ -13,8 +13,6 @@
 namespace specthink::inline engine {
 namespace {
 
-constexpr int kTriggerTable = 0;  // the id of the one stop table that there is so far
-
 template <typename T>
 std::span<std::byte> raw(T& value) {
   return std::as_writable_bytes(std::span(&value, 1));
@@ -142,24 +140,35 @@ void Engine::reset(int slot) {
 void Engine::start(int slot, const Request& request, const RequestOptions& options, std::function<void(TokenId)> sink) {
   Sequence& own = sequence(slot);
   // Here, where the other ranks do not wait for a command yet.
-  check(!request.prefix.empty() && request.max_tokens > 0, "a request that continues something");
-  check(static_cast<std::int64_t>(request.prefix.size()) + request.max_tokens <= own.capacity,
+  const bool is_reading = !request.read_ids.empty();
+  const int max_tokens = is_reading ? 1 : request.max_tokens;
+  check(!request.prefix.empty() && max_tokens > 0, "a request that continues something");
+  check(static_cast<std::int64_t>(request.prefix.size() + request.suffix.size()) + max_tokens <= own.capacity,
         "a request longer than its sequence has room for");
-  check(options.forced.empty() || options.forced.size() >= static_cast<std::size_t>(request.max_tokens),
+  check(options.forced.empty() || options.forced.size() >= static_cast<std::size_t>(max_tokens),
         "as many tokens as a request can emit are forced");
   own.request = {};
   own.request.sink = std::move(sink);
   own.request.prefix.assign(request.prefix.begin(), request.prefix.end());
+  own.request.prefix.insert(own.request.prefix.end(), request.suffix.begin(), request.suffix.end());
+  own.request.read_ids.assign(request.read_ids.begin(), request.read_ids.end());
   own.request.forced.assign(options.forced.begin(), options.forced.end());
   own.request.role = request.role;
   RowWork& work = own.request.work;
   work.slot = slot;
   work.ignore_eos = options.ignore_eos;
   const SpeculationOptions& proposers = options_.speculation;
-  work.speculates = options.speculates && (proposers.ngram || (proposers.draft && request.role == Role::target));
+  work.speculates =
+      options.speculates && !is_reading && (proposers.ngram || (proposers.draft && request.role == Role::target));
   work.stop_state = request.stop_state;
-  if (request.stop_at_trigger && has_stop_table_) work.stop_table = kTriggerTable;
-  work.max_tokens = request.max_tokens;
+  if (request.stops) work.stop_table = stop_table_id(*request.stops);
+  work.max_tokens = max_tokens;
+  work.min_tokens = request.min_tokens;
+  work.stop_token = request.stop_token.value_or(-1);
+  work.max_entropy = request.max_entropy;
+  work.statistics = request.statistics;
+  work.num_suffix = static_cast<std::int32_t>(request.suffix.size());
+  work.num_read = static_cast<std::int32_t>(request.read_ids.size());
   work.purpose = request.purpose;
   work.sampling = options.sampling;
   work.draw = options.draw;
@@ -188,6 +197,8 @@ std::vector<int> Engine::run(std::span<const int> slots, int max_steps) {
       work.num_forced = static_cast<std::int32_t>(request.forced.size());
       work.payload_length += request.forced.size();
       payload.insert(payload.end(), request.forced.begin(), request.forced.end());
+      work.payload_length += request.read_ids.size();
+      payload.insert(payload.end(), request.read_ids.begin(), request.read_ids.end());
     }
     works.push_back(work);
   }
@@ -222,22 +233,32 @@ Generation Engine::generate(int slot, const Request& request, const RequestOptio
   return take(slot);
 }
 
-std::vector<float> Engine::score(Role role, std::span<const TokenId> ids) {
+std::vector<float> Engine::score(Role role, std::span<const TokenId> ids, std::vector<float>* margins) {
   const std::optional<int> slot = open(static_cast<std::int64_t>(ids.size()));
   check(slot.has_value(), "a text to be scored needs room for a sequence");
   CommandHeader header;
   header.operation = Operation::score;
   header.role = role;
+  header.with_margins = margins != nullptr;
   header.slot = *slot;
   send(header, {}, ids);
   close(*slot);
+  if (margins) *margins = std::exchange(margins_, {});
   return std::exchange(scores_, {});
 }
 
+int Engine::stop_table_id(const StopTable& table) const {
+  const auto found = std::ranges::find(stop_tables_, &table);
+  check(found != stop_tables_.end(), "a stop table that is installed");
+  return static_cast<int>(found - stop_tables_.begin());
+}
+
 void Engine::install_stop_table(const StopTable& table) {
+  if (std::ranges::find(stop_tables_, &table) != stop_tables_.end()) return;
+  stop_tables_.push_back(&table);
   CommandHeader header;
   header.operation = Operation::install_stop_table;
-  header.stop_table = kTriggerTable;
+  header.stop_table = stop_table_id(table);
   header.stop_vocab = table.vocab_size();
   header.stop_entries = table.entries().size();
   stop_entries_.assign(table.entries().begin(), table.entries().end());
@@ -337,7 +358,6 @@ void Engine::receive_stop_table(const CommandHeader& header) {
     if (state->graph)
       state->graph->set_stop_table(header.stop_table, stop_entries_, static_cast<std::int64_t>(header.stop_vocab));
   }
-  has_stop_table_ = true;
   stop_entries_ = {};
 }
 

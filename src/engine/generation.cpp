@@ -20,13 +20,17 @@ StepRequest Engine::step_request(const ModelState& state, const RowWork& work) c
   if (!work.ignore_eos) request.eos_ids = state.model.eos_ids;
   request.stop_table = work.stop_table;
   request.stop_state = work.stop_state;
+  request.stop_token = work.stop_token;
+  request.max_entropy = work.max_entropy;
+  request.statistics = work.statistics != 0;
   const std::int64_t vocab_size = state.model.vocab_size > 0 ? state.model.vocab_size : options_.vocab_size;
   request.sampling = {work.sampling, work.draw, work.purpose, vocab_size};
   return request;
 }
 
 Decoder& Engine::decoder_of(ModelState& state, const RowWork& work) const {
-  if (state.graph && state.graph->takes(step_request(state, work))) return *state.graph;
+  // A reading is a prefill of a text that is longer than a step: operators run that anyway.
+  if (state.graph && work.num_read == 0 && state.graph->takes(step_request(state, work))) return *state.graph;
   return state.operators;
 }
 
@@ -36,10 +40,12 @@ void Engine::start_requests(Role role, std::span<const RowWork> works, std::span
   for (const RowWork& work : works) {
     Sequence& own = sequence(work.slot);
     if (work.continues) continue;
-    check(work.statistics == 0, "statistics of tokens do not exist yet");
-    const auto num_added = work.payload_length - static_cast<std::uint64_t>(work.num_forced);
+    const auto num_forced = static_cast<std::size_t>(work.num_forced);
+    const auto num_read = static_cast<std::size_t>(work.num_read);
+    const auto num_added = work.payload_length - num_forced - num_read;
     own.replace_tail(work.truncate_to, payload.first(num_added));
-    const auto forced = payload.subspan(num_added, static_cast<std::size_t>(work.num_forced));
+    const auto forced = payload.subspan(num_added, num_forced);
+    const auto read_ids = payload.subspan(num_added + num_forced, num_read);
     payload = payload.subspan(work.payload_length);
     const auto length = static_cast<std::int64_t>(own.ids.size());
     // The last id runs again when only its result is missing.
@@ -48,6 +54,7 @@ void Engine::start_requests(Role role, std::span<const RowWork> works, std::span
                    .role = role,
                    .prefix = {},
                    .sink = std::move(own.request.sink),
+                   .read_ids = {read_ids.begin(), read_ids.end()},
                    .forced = {forced.begin(), forced.end()},
                    .pending = length - first,
                    .proposal = {},
@@ -55,6 +62,7 @@ void Engine::start_requests(Role role, std::span<const RowWork> works, std::span
     StepRequest wanted = step_request(state, work);
     wanted.position = first;
     wanted.forced = own.request.forced;
+    wanted.read_ids = own.request.read_ids;
     decoder_of(state, work).start(work.slot, wanted);
   }
 }
@@ -66,13 +74,23 @@ void Engine::run_requests(const CommandHeader& header, std::span<const RowWork> 
   for (const RowWork& work : works) sequences.push_back(&sequence(work.slot));
   std::vector<DraftProposer> proposers;
   for (const RowWork& work : works) proposers.push_back(draft_proposer(role, work));
-  StepLoop(decoder_of(state_of(role), works.front()), group_, sequences, *speculator_, std::move(proposers))
-      .run(header.max_steps);
+  Decoder& decoder = decoder_of(state_of(role), works.front());
+  StepLoop(decoder, group_, sequences, *speculator_, std::move(proposers)).run(header.max_steps);
   for (Sequence* own : sequences) {
     own->cached[static_cast<std::size_t>(role)] =
         static_cast<std::int64_t>(own->ids.size()) - (own->request.ran_beyond ? 0 : 1);
+    if (own->request.ended && own->request.work.num_read > 0) forget_reading(*own, decoder);
   }
   compare_ranks(works);
+}
+
+/// What was read goes to whoever asked; the question, and the token behind it, leave sequence and caches.
+void Engine::forget_reading(Sequence& own, Decoder& decoder) {
+  SequenceRequest& request = own.request;
+  const std::int64_t added = request.work.num_suffix + static_cast<std::int64_t>(request.generation.ids.size());
+  request.generation.measured.reading = decoder.reading(own.slot());
+  request.generation.ids.clear();
+  own.replace_tail(static_cast<std::int64_t>(own.ids.size()) - added, {});
 }
 
 /// Proposes with the noise of the request that it proposes for.
@@ -91,6 +109,7 @@ void Engine::execute_score(const CommandHeader& header, std::span<const TokenId>
   Transformer& model = *state_of(header.role).model.transformer;
   const auto length = static_cast<std::int64_t>(ids.size());
   scores_.clear();
+  margins_.clear();
   for (std::int64_t first = 0; first + 1 < length; first += kRows) {
     const std::int64_t count = std::min(kRows, length - 1 - first);
     const auto part = [&](std::int64_t from) {
@@ -99,8 +118,12 @@ void Engine::execute_score(const CommandHeader& header, std::span<const TokenId>
     const SlotRows rows{header.slot, first, part(first)};
     const at::Tensor logits = model.local_logits(model.forward(std::span(&rows, 1)));
     const std::vector<float> logprobs = gather_logprobs(logits, part(first + 1), model.plan(), collectives_);
-    model.check_arrived();
     scores_.insert(scores_.end(), logprobs.begin(), logprobs.end());
+    if (header.with_margins) {
+      const std::vector<float> margins = gather_margins(logits, model.plan(), collectives_);
+      margins_.insert(margins_.end(), margins.begin(), margins.end());
+    }
+    model.check_arrived();
   }
 }
 

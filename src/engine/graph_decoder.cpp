@@ -14,7 +14,7 @@ std::string GraphDecoder::description() const {
 bool GraphDecoder::takes(const StepRequest& request) const {
   const SamplingParams& sampling = request.sampling.params;
   return (sampling.temperature == 0 || (sampling.top_k >= 1 && sampling.top_k <= kMaxCandidates)) &&
-         request.eos_ids.size() <= static_cast<std::size_t>(kMaxEosIds);
+         request.eos_ids.size() <= static_cast<std::size_t>(kMaxEosIds) && request.read_ids.empty();
 }
 
 void GraphDecoder::set_pages(int slot, std::span<const std::int32_t> pages) {
@@ -74,5 +74,7 @@ StepToken GraphDecoder::result(int slot, int index) {
   if (std::exchange(by_prefill, false)) context_.model.check_arrived();
   return token;
 }
+
+std::vector<float> GraphDecoder::reading(int) const { throw InternalError("a decode step reads nothing"); }
 
 }  // namespace specthink::inline engine

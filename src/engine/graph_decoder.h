@@ -25,6 +25,7 @@ class GraphDecoder final : public Decoder {
   void start(int slot, const StepRequest& request) override;
   void step(const StepBatch& batch) override;
   StepToken result(int slot, int index) override;
+  std::vector<float> reading(int slot) const override;  ///< it takes none
 
  private:
   struct Request {

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/sharded_vocabulary.h"
 #include "specthink/base/error.h"
@@ -35,13 +36,16 @@ void OperatorDecoder::start(int index, const StepRequest& request) {
   Slot& slot = slots_[static_cast<std::size_t>(index)];
   slot = {.request = request,
           .eos_ids = {request.eos_ids.begin(), request.eos_ids.end()},
+          .read_ids = {request.read_ids.begin(), request.read_ids.end()},
           .forced = {request.forced.begin(), request.forced.end()},
+          .reading = {},
           .position = request.position,
           .last = 0,
           .stop_state = request.stop_state,
           .ended = false,
           .tokens = {}};
   slot.request.eos_ids = slot.eos_ids;
+  slot.request.read_ids = slot.read_ids;
   slot.request.forced = slot.forced;
 }
 
@@ -72,11 +76,20 @@ at::Tensor OperatorDecoder::hidden_states(const StepBatch& batch) {
   return wanted.size() == 1 ? wanted[0] : at::cat(wanted);
 }
 
-TokenId OperatorDecoder::sample_row(const at::Tensor& logits, const Slot& slot, std::int64_t position) {
+/// The request's next token, from the logits of its row; `position`: its own.
+OperatorDecoder::Choice OperatorDecoder::choose(const at::Tensor& logits, Slot& slot, std::int64_t position) {
   const StepSampling& wanted = slot.request.sampling;
-  std::vector<Candidate> candidates =
-      gather_candidates(logits, context_.model.plan(), wanted.vocab_limit, wanted.params, collectives_);
-  return sample(candidates, wanted.params, {wanted.draw, wanted.purpose, static_cast<std::uint32_t>(position)});
+  const ShardPlan& plan = context_.model.plan();
+  std::vector<Candidate> candidates = gather_candidates(logits, plan, wanted.vocab_limit, wanted.params, collectives_);
+  Choice choice;
+  choice.token = sample(candidates, wanted.params, {wanted.draw, wanted.purpose, static_cast<std::uint32_t>(position)});
+  if (!slot.forced.empty()) choice.token = slot.forced[slot.tokens.size()];
+  if (!slot.read_ids.empty())
+    slot.reading = measure_row(logits, slot.read_ids, plan, wanted.vocab_limit, collectives_).logprobs;
+  if (!slot.request.statistics && slot.request.max_entropy == std::numeric_limits<float>::infinity()) return choice;
+  const RowMeasure raw = measure_row(logits, std::span(&choice.token, 1), plan, wanted.vocab_limit, collectives_);
+  choice.statistics = {raw.logprobs.front(), raw.entropy, processed_entropy(candidates, wanted.params)};
+  return choice;
 }
 
 void OperatorDecoder::step(const StepBatch& batch) {
@@ -90,11 +103,11 @@ void OperatorDecoder::step(const StepBatch& batch) {
     const std::int64_t first = slot.position + rows_of(rows) - rows.proposals;
     std::int64_t emitted = 0;
     while (!slot.ended && emitted <= rows.proposals) {
-      TokenId token = sample_row(logits[row + emitted], slot, first + emitted);
-      if (!slot.forced.empty()) token = slot.forced[slot.tokens.size()];
-      emit(slot, token);
+      const Choice choice = choose(logits[row + emitted], slot, first + emitted);
+      emit(slot, choice);
       ++emitted;
-      if (emitted > rows.proposals || proposals[static_cast<std::size_t>(emitted - 1)] != token || slot.ended) break;
+      if (emitted > rows.proposals || proposals[static_cast<std::size_t>(emitted - 1)] != choice.token || slot.ended)
+        break;
       slot.tokens.back().more = true;
     }
     if (emitted > 0) slot.position = first + emitted - 1;
@@ -103,12 +116,17 @@ void OperatorDecoder::step(const StepBatch& batch) {
 }
 
 /// What a new token means for its request.
-void OperatorDecoder::emit(Slot& slot, TokenId token) {
+void OperatorDecoder::emit(Slot& slot, const Choice& choice) {
   const StepRequest& request = slot.request;
+  const TokenId token = choice.token;
   const auto count = static_cast<std::int32_t>(slot.tokens.size()) + 1;
-  StepToken result{.id = token, .end = std::nullopt, .more = false};
-  if (std::ranges::find(slot.eos_ids, token) != slot.eos_ids.end()) {
+  StepToken result{.id = token, .end = std::nullopt, .more = false, .statistics = choice.statistics};
+  if (choice.statistics.entropy > request.max_entropy) {
+    result.end = EndReason::uncertain;
+  } else if (std::ranges::find(slot.eos_ids, token) != slot.eos_ids.end()) {
     result.end = EndReason::eos;
+  } else if (token == request.stop_token) {
+    result.end = EndReason::stop_token;
   } else if (completes_trigger(slot, token) && count >= request.min_tokens) {
     result.end = EndReason::trigger;
   } else if (count >= request.max_tokens) {
@@ -132,5 +150,7 @@ bool OperatorDecoder::completes_trigger(Slot& slot, TokenId token) const {
 StepToken OperatorDecoder::result(int slot, int index) {
   return slots_[static_cast<std::size_t>(slot)].tokens.at(static_cast<std::size_t>(index));
 }
+
+std::vector<float> OperatorDecoder::reading(int slot) const { return slots_[static_cast<std::size_t>(slot)].reading; }
 
 }  // namespace specthink::inline engine

@@ -25,12 +25,15 @@ class OperatorDecoder final : public Decoder {
   void start(int slot, const StepRequest& request) override;
   void step(const StepBatch& batch) override;
   StepToken result(int slot, int index) override;
+  std::vector<float> reading(int slot) const override;
 
  private:
   struct Slot {
-    StepRequest request;  // eos_ids and forced: of the vectors below
+    StepRequest request;  // eos_ids, read_ids and forced: of the vectors below
     TokenIds eos_ids;
+    TokenIds read_ids;
     TokenIds forced;
+    std::vector<float> reading;
     std::int64_t position = 0;  // of the next row
     TokenId last = 0;           // emitted last
     std::uint32_t stop_state = 0;
@@ -43,8 +46,13 @@ class OperatorDecoder final : public Decoder {
   };
 
   at::Tensor hidden_states(const StepBatch& batch);
-  TokenId sample_row(const at::Tensor& logits, const Slot& slot, std::int64_t position);
-  void emit(Slot& slot, TokenId token);
+  /// A token, and what is asked for of its distribution.
+  struct Choice {
+    TokenId token = 0;
+    TokenStatistics statistics{};
+  };
+  Choice choose(const at::Tensor& logits, Slot& slot, std::int64_t position);
+  void emit(Slot& slot, const Choice& choice);
   bool completes_trigger(Slot& slot, TokenId token) const;
 
   PrefillContext context_;

@@ -27,6 +27,7 @@ struct SequenceRequest {
   Role role = Role::target;
   TokenIds prefix;                    // rank 0: what it continues
   std::function<void(TokenId)> sink;  // rank 0
+  TokenIds read_ids;                  // of a reading
   TokenIds forced;                    // instead of what is sampled, one after the other; empty: nothing is forced
   std::int64_t pending = 0;           // ids that the first step runs
   int enqueued = 0;                   // steps so far

@@ -61,6 +61,83 @@ std::vector<Candidate> gather_candidates(const at::Tensor& logits, const ShardPl
   return candidates;
 }
 
+std::vector<float> gather_margins(const at::Tensor& logits, const ShardPlan& plan, Collectives& collectives) {
+  const std::int64_t rows = logits.size(0);
+  // Each shard contributes its two highest logits and the sum of exponentials relative to the first.
+  at::Tensor local = at::full({3, rows}, kNever, logits.options());
+  local[2].zero_();
+  if (logits.size(1) > 0) {
+    const std::int64_t count = std::min<std::int64_t>(2, logits.size(1));
+    const at::Tensor best = std::get<0>(logits.topk(count, 1));
+    local.narrow(0, 0, count).copy_(best.t());
+    local[2].copy_((logits - best.narrow(1, 0, 1)).exp_().sum(1));
+  }
+  const at::Tensor all = collectives.all_gather(local).cpu();  // [ranks, 3, rows]
+  const auto table = all.accessor<float, 3>();
+  std::vector<float> margins;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    double first = kNever;
+    double second = kNever;
+    for (int rank = 0; rank < plan.ranks; ++rank) {
+      for (int i = 0; i < 2; ++i) {
+        const double logit = table[rank][i][row];
+        second = std::max(second, std::min(first, logit));
+        first = std::max(first, logit);
+      }
+    }
+    double sum = 0;
+    for (int rank = 0; rank < plan.ranks; ++rank) {
+      if (table[rank][2][row] > 0) sum += table[rank][2][row] * std::exp(table[rank][0][row] - first);
+    }
+    margins.push_back(static_cast<float>((1 - std::exp(second - first)) / sum));
+  }
+  return margins;
+}
+
+RowMeasure measure_row(const at::Tensor& logits, std::span<const TokenId> ids, const ShardPlan& plan,
+                       std::int64_t vocab_size, Collectives& collectives) {
+  constexpr double kNothing = -1e4;  // an exponent of no probability, which has a product with it
+  const std::int64_t valid = std::clamp<std::int64_t>(vocab_size - plan.first_vocab, 0, logits.size(0));
+  const auto count = static_cast<std::int64_t>(ids.size());
+  // Each shard contributes its highest logit, the sum of weights relative to it, that of the weights' products with
+  // their exponents, and the wanted logits that it has.
+  at::Tensor local = at::full({3 + count}, kNever, logits.options());
+  local.narrow(0, 1, 2).zero_();
+  if (valid > 0) {
+    const at::Tensor own = logits.narrow(0, 0, valid);
+    const at::Tensor highest = own.amax();
+    const at::Tensor exponents = (own - highest).clamp_min_(kNothing);
+    const at::Tensor weights = exponents.exp();
+    local[0].copy_(highest);
+    local[1].copy_(weights.sum());
+    local[2].copy_((weights * exponents).sum());
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t column = ids[static_cast<std::size_t>(i)] - plan.first_vocab;
+      if (column >= 0 && column < valid) local[3 + i].copy_(own[column]);
+    }
+  }
+  const at::Tensor all = collectives.all_gather(local).cpu();  // [ranks, 3 + count]
+  const auto table = all.accessor<float, 2>();
+  double highest = kNever;
+  for (int rank = 0; rank < plan.ranks; ++rank) highest = std::max<double>(highest, table[rank][0]);
+  double sum = 0;
+  double weighted = 0;
+  for (int rank = 0; rank < plan.ranks; ++rank) {
+    if (table[rank][1] == 0) continue;
+    const double shift = table[rank][0] - highest;
+    sum += table[rank][1] * std::exp(shift);
+    weighted += (table[rank][2] + shift * table[rank][1]) * std::exp(shift);
+  }
+  RowMeasure measure;
+  measure.entropy = static_cast<float>(std::log(sum) - weighted / sum);
+  for (std::int64_t i = 0; i < count; ++i) {
+    double wanted = kNever;
+    for (int rank = 0; rank < plan.ranks; ++rank) wanted = std::max<double>(wanted, table[rank][3 + i]);
+    measure.logprobs.push_back(static_cast<float>(wanted - highest - std::log(sum)));
+  }
+  return measure;
+}
+
 std::vector<float> gather_logprobs(const at::Tensor& logits, std::span<const TokenId> ids, const ShardPlan& plan,
                                    Collectives& collectives) {
   const auto rows = static_cast<std::int64_t>(ids.size());

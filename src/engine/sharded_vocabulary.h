@@ -21,4 +21,17 @@ std::vector<Candidate> gather_candidates(const at::Tensor& logits, const ShardPl
 std::vector<float> gather_logprobs(const at::Tensor& logits, std::span<const TokenId> ids, const ShardPlan& plan,
                                    Collectives& collectives);
 
+/// Of each row, the probability of the likeliest token minus that of the second. `logits`: [rows, n] float32.
+std::vector<float> gather_margins(const at::Tensor& logits, const ShardPlan& plan, Collectives& collectives);
+
+/// Of the raw distribution of one row, in nats.
+struct RowMeasure {
+  float entropy = 0;
+  std::vector<float> logprobs;  // of the ids that were asked for; that of an id that has no probability is -inf
+};
+
+/// Measures softmax(logits) over the ids below `vocab_size`. `logits`: [n] float32.
+RowMeasure measure_row(const at::Tensor& logits, std::span<const TokenId> ids, const ShardPlan& plan,
+                       std::int64_t vocab_size, Collectives& collectives);
+
 }  // namespace specthink::inline engine

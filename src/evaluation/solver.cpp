@@ -60,21 +60,23 @@ Solver::Solver(Engine& engine, Options options) : engine_(engine), options_(std:
   check(options_.make_setup && options_.stop_requested, "a solver is told how runs begin and when they are to end");
 }
 
-void Solver::warm_up(const std::vector<RunMode>& modes) {
-  for (const RunMode mode : modes) {
-    RunSetup setup = options_.make_setup(kWarmUpPrompt, model_alone(mode));
-    setup.max_tokens = std::min(setup.max_tokens, kWarmUpTokens);
-    setup.settings.time_out = -1;
-    RunOptions run_options;
-    run_options.sampling = options_.sampling;
-    run_options.interrupted = options_.stop_requested;
-    run_schedule(engine_, std::move(setup), run_options);
+void Solver::warm_up(const std::vector<RunMode>& modes, std::size_t stages) {
+  for (std::size_t stage = 0; stage < stages; ++stage) {
+    for (const RunMode mode : modes) {
+      RunSetup setup = options_.make_setup(kWarmUpPrompt, model_alone(mode), stage);
+      setup.max_tokens = std::min(setup.max_tokens, kWarmUpTokens);
+      setup.settings.time_out = -1;
+      RunOptions run_options;
+      run_options.sampling = options_.sampling;
+      run_options.interrupted = options_.stop_requested;
+      run_schedule(engine_, std::move(setup), run_options);
+    }
   }
 }
 
 ScheduledRun Solver::prepare(const Work& work, WorkSource& source) {
   ScheduledRun run;
-  run.setup = options_.make_setup(work.problem.prompt, model_alone(work.key.mode));
+  run.setup = options_.make_setup(work.problem.prompt, model_alone(work.key.mode), work.stage);
   run.options.sampling = options_.sampling;
   run.options.sampling.temperature = work.temperature;
   run.options.draw = {options_.seed, static_cast<std::uint32_t>(work.key.problem),

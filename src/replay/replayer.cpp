@@ -131,16 +131,24 @@ std::optional<ReplayRecord> Replayer::run(const Trace& trace, std::size_t worklo
     request.purpose = *asked.purpose;
     request.prefix = text;
     request.max_tokens = asked.tokens;
+    TokenIds read;
+    const TokenId any_id = 0;
+    if (asked.reads) {
+      read = random_ids(asked.tokens);
+      request.suffix = read;
+      request.read_ids = std::span(&any_id, 1);
+    }
     RequestTiming timing;
     timing.role = request.role;
     timing.prefix = static_cast<std::int64_t>(text.size());
-    timing.tokens = asked.tokens;
-    const bool crosses = context_bucket(timing.prefix) != context_bucket(timing.prefix + timing.tokens - 1);
+    timing.tokens = asked.reads ? 0 : asked.tokens;
+    const bool crosses =
+        !asked.reads && context_bucket(timing.prefix) != context_bucket(timing.prefix + timing.tokens - 1);
     const Stopwatch watch;
     std::function<void(TokenId)> sink;
     if (crosses) sink = [&](TokenId) { timing.token_seconds.push_back(watch.seconds()); };
     TokenIds forced;
-    if (!options_.texts.empty()) forced = recorded_ids(workload, text.size(), asked.tokens);
+    if (!options_.texts.empty() && !asked.reads) forced = recorded_ids(workload, text.size(), asked.tokens);
     const RequestOptions options{.sampling = options_.sampling,
                                  .draw = draw_,
                                  .ignore_eos = true,
@@ -148,7 +156,7 @@ std::optional<ReplayRecord> Replayer::run(const Trace& trace, std::size_t worklo
                                  .forced = forced};
     const Generation generation = engine_.generate(sequence_, request, options, sink);
     timing.seconds = watch.seconds();
-    check(std::cmp_equal(generation.ids.size(), asked.tokens), "a request without a stop is answered in full");
+    check(std::cmp_equal(generation.ids.size(), timing.tokens), "a request without a stop is answered in full");
     timing.prefilled = generation.times.prefilled;
     timing.prefill_seconds = generation.times.prefill_seconds;
     timing.decode_steps = generation.times.decode_steps;

@@ -29,6 +29,8 @@ constexpr const char* kProposed = "proposed";
 constexpr const char* kAccepted = "accepted";
 constexpr const char* kNominalShare = "nominal_target_share";
 constexpr const char* kShare = "target_share";
+constexpr const char* kUnjudged = "unjudged";
+constexpr const char* kHandOvers = "hand_overs";
 
 using Counts = std::array<std::int64_t, kMaxProposals>;
 
@@ -62,6 +64,9 @@ Json to_json(const Ledger& ledger) {
     json[kProposed][proposer] = counts_json((ledger.*counts).proposed);
     json[kAccepted][proposer] = counts_json((ledger.*counts).accepted);
   }
+  // Policies that have none leave them out.
+  if (ledger.unjudged > 0) json[kUnjudged] = ledger.unjudged;
+  if (!ledger.hand_overs.empty()) json[kHandOvers] = ledger.hand_overs;
   return json;
 }
 
@@ -76,6 +81,14 @@ Ledger parse_ledger(const Json& object, std::string_view source) {
     for (const auto& [proposer, counts] : kProposers) {
       parse_counts(reader.value(kProposed), proposer, source, (ledger.*counts).proposed);
       parse_counts(reader.value(kAccepted), proposer, source, (ledger.*counts).accepted);
+    }
+  }
+  if (reader.has(kUnjudged)) ledger.unjudged = reader.count(kUnjudged);
+  if (reader.has(kHandOvers)) {
+    if (!reader.value(kHandOvers).is_object()) reader.fail(kHandOvers, "an object of counts");
+    const JsonReader counts(reader.value(kHandOvers), source, "the hand-overs");
+    for (const auto& [rule, count] : reader.value(kHandOvers).items()) {
+      ledger.hand_overs[rule] = counts.count(rule.c_str());
     }
   }
   // The file has the share; counts are far below 2^53, so that rounding gives back the count it was made from.

@@ -12,7 +12,7 @@
 namespace specthink::inline report {
 namespace {
 
-constexpr std::array<std::string_view, 4> kWriters{"draft", "probe", "inject", "target"};
+constexpr std::array<std::string_view, 5> kWriters{"draft", "probe", "inject", "target", "read"};
 constexpr std::int64_t kMaxTokens = std::int64_t{1} << 24;  // no context is longer; sums of many stay exact
 
 double read_time(const JsonReader& reader, const char* key) { return reader.has(key) ? reader.number(key) : -1; }
@@ -22,13 +22,15 @@ Segment parse_segment(const Json& object, const std::string& source) {
   const Json& by = reader.value("by");
   const auto* writer = by.get_ptr<const std::string*>();
   if (!writer || std::find(kWriters.begin(), kWriters.end(), *writer) == kWriters.end()) {
-    reader.fail("by", "draft, probe, inject or target");
+    reader.fail("by", "draft, probe, inject, target or read");
   }
   Segment segment;
   segment.by = *writer;
   segment.tokens = static_cast<int>(reader.count("tokens", kMaxTokens));
   segment.start_ms = read_time(reader, "start_ms");
   segment.ms = read_time(reader, "ms");
+  if (reader.has("kept")) segment.kept = static_cast<int>(reader.count("kept", segment.tokens));
+  if (reader.has("why")) segment.why = reader.text("why");
   return segment;
 }
 
@@ -38,6 +40,8 @@ Json to_json(const Segment& segment) {
   Json json = {{"by", segment.by}, {"tokens", segment.tokens}};
   if (segment.start_ms >= 0) json["start_ms"] = segment.start_ms;
   if (segment.ms >= 0) json["ms"] = segment.ms;
+  if (segment.kept >= 0) json["kept"] = segment.kept;
+  if (!segment.why.empty()) json["why"] = segment.why;
   return json;
 }
 

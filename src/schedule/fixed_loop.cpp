@@ -11,22 +11,23 @@
 namespace specthink::inline schedule {
 namespace {
 
-/// The run's request, unless its time is over: here that is checked before every one.
 RunState::Answer ask(RunState& run, Purpose purpose, int max_tokens, std::span<const TokenId> ahead = {}) {
-  if (run.left() > 0 && run.timed_out()) run.finish(FinishReason::time_out);
-  return run.ask(purpose, max_tokens, ahead);
+  return run.ask_in_time({.purpose = purpose, .max_tokens = max_tokens}, ahead);
 }
 
 RunState::Answer ask_segment(RunState& run, StopAutomaton::State state) {
-  if (run.left() > 0 && run.timed_out()) run.finish(FinishReason::time_out);
-  return run.ask_segment(kSegmentTokens, state);
+  return run.ask_in_time(
+      {.purpose = Purpose::segment, .max_tokens = kSegmentTokens, .stops = run.setup().triggers, .stop_state = state});
 }
+
+/// Whether the thinking budget is used up, which is found out before the limit is.
+bool is_budget_spent(const RunState& run) { return run.room() <= 0 && run.left() > 0; }
 
 /// New tokens that a probe which begins with `rest` asks for. A probe without a rest always asks.
 int missing_probe_tokens(const RunState& run, std::span<const TokenId> rest) {
   if (run.has_eos(rest)) return 0;
   const int wanted = run.settings().max_target_tokens;
-  return (rest.empty() ? wanted : std::min(wanted, run.left())) - static_cast<int>(rest.size());
+  return (rest.empty() ? wanted : std::min(wanted, run.room())) - static_cast<int>(rest.size());
 }
 
 }  // namespace
@@ -48,6 +49,13 @@ Script fixed_loop(RunState& run) {
   };
 
   while (true) {
+    if (run.close_thinking()) {
+      scan.set_state(StopAutomaton::kStart);
+      rest.clear();
+      at_trigger = false;
+      takeover = 0;
+    }
+
     // 1., and what step 3 decided.
     if (takeover > 0) {
       const RunState::Reply reply = co_await ask(run, Purpose::takeover, takeover);
@@ -58,6 +66,7 @@ Script fixed_loop(RunState& run) {
       takeover = 0;
       at_trigger = scan.read(reply.ids);
       if (run.has_eos(reply)) break;
+      if (is_budget_spent(run)) continue;
     }
 
     // 2. Segments up to a trigger.
@@ -67,7 +76,7 @@ Script fixed_loop(RunState& run) {
       scan.read(reply.ids);
       if (run.has_eos(reply)) break;
       at_trigger = reply.reason == EndReason::trigger;
-      if (!at_trigger) continue;
+      if (!at_trigger || is_budget_spent(run)) continue;
     }
 
     // 3. The decision.
@@ -79,6 +88,7 @@ Script fixed_loop(RunState& run) {
     }
     const StopAutomaton::State state_before = scan.state();
     inject(help_think_word);
+    if (is_budget_spent(run)) continue;
     TokenIds probe_ids = std::exchange(rest, {});
     const int missing = missing_probe_tokens(run, probe_ids);
     if (missing > 0) {

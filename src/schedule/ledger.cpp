@@ -45,6 +45,8 @@ Ledger& Ledger::operator+=(const Ledger& other) {
   nominal_target_tokens += other.nominal_target_tokens;
   ngram += other.ngram;
   draft_model += other.draft_model;
+  unjudged += other.unjudged;
+  for (const auto& [rule, count] : other.hand_overs) hand_overs[rule] += count;
   return *this;
 }
 

@@ -16,6 +16,12 @@ inline constexpr int kOriginalReserve = 1024;
 Script original_loop(RunState& run);
 Script fixed_loop(RunState& run);
 Script normal_loop(RunState& run);
+Script relay_loop(RunState& run);
+Script score_loop(RunState& run);
+Script step_entropy_loop(RunState& run);
+Script token_entropy_loop(RunState& run);
+Script random_loop(RunState& run);
+Script alone_loop(RunState& run);  // of policies target and draft
 
 /// The original loop's own limit in tokens, 0 for a prompt that leaves none.
 int original_limit(const RunSetup& setup);

@@ -17,55 +17,85 @@ const char* trace_name(Purpose purpose) {
     case Purpose::answer:
     case Purpose::takeover:
       return "target";
+    case Purpose::coin:
+      break;
   }
   return "";
 }
 
+/// Whether the prompt has ended the thinking already: nothing but blanks follows its last </think>.
+bool ends_thinking(std::span<const TokenId> prompt, TokenId think_end, const Tokenizer& tokenizer) {
+  const auto last = std::find(prompt.rbegin(), prompt.rend(), think_end);
+  if (last == prompt.rend()) return false;
+  const auto behind = prompt.last(static_cast<std::size_t>(last - prompt.rbegin()));
+  return tokenizer.decode(behind).find_first_not_of(" \t\r\n") == std::string::npos;
+}
+
 }  // namespace
 
-RunState::RunState(RunSetup setup, int limit) : setup_(std::move(setup)), limit_(limit), ids_(setup_.prompt) {}
-
-RunState::Answer RunState::ask_segment(int max_tokens, StopAutomaton::State state) {
-  return ask(Request{.role = Role::draft,
-                     .purpose = Purpose::segment,
-                     .prefix = {},
-                     .max_tokens = max_tokens,
-                     .stop_at_trigger = true,
-                     .stop_state = state},
-             {});
+RunState::RunState(RunSetup setup, int limit)
+    : setup_(std::move(setup)), limit_(limit), thinking_(true), ids_(setup_.prompt) {
+  if (setup_.tokenizer == nullptr) return;
+  think_end_ = setup_.tokenizer->token_id("</think>");
+  thinking_ = !think_end_ || !ends_thinking(setup_.prompt, *think_end_, *setup_.tokenizer);
 }
 
-RunState::Answer RunState::ask(Purpose purpose, int max_tokens, std::span<const TokenId> ahead) {
-  return ask(Request{.role = role_of(purpose), .purpose = purpose, .prefix = {}, .max_tokens = max_tokens}, ahead);
+int RunState::room() const {
+  const int budget = settings().thinking_budget;
+  if (budget == 0 || !thinking_) return left();
+  return std::min(left(), budget - static_cast<int>(generated()));
 }
 
-RunState::Answer RunState::ask(Request request, std::span<const TokenId> ahead) {
+RunState::Answer RunState::ask_in_time(const Wanted& wanted, std::span<const TokenId> ahead) {
+  if (left() > 0 && timed_out()) finish(FinishReason::time_out);
+  return ask(wanted, ahead);
+}
+
+RunState::Answer RunState::ask(const Wanted& wanted, std::span<const TokenId> ahead) {
   check(!request_, "a loop asks for one request at a time");
   if (finished()) return Answer{this};
-  request.max_tokens = std::min(request.max_tokens, left() - static_cast<int>(ahead.size()));
-  if (request.max_tokens <= 0) {
+  const int room_ahead = room() - static_cast<int>(ahead.size());
+  if (room_ahead <= 0) {
+    check(left() <= static_cast<int>(ahead.size()), "a thinking budget that is used up is closed before a request");
     finish(FinishReason::length);
     return Answer{this};
   }
+  Request request{.role = role_of(wanted.purpose), .purpose = wanted.purpose, .prefix = {}};
+  request.max_tokens = std::min(wanted.max_tokens, room_ahead);
+  request.stops = wanted.stops;
+  request.stop_state = wanted.stop_state;
+  request.min_tokens = wanted.min_tokens;
+  request.max_entropy = wanted.max_entropy;
+  request.statistics = wanted.statistics;
+  if (wanted.stops_at_think_end && thinking_) request.stop_token = think_end_;
   ids_.insert(ids_.end(), ahead.begin(), ahead.end());
   return wait_for(request, ids_);
 }
 
-RunState::Answer RunState::ask_after(Purpose purpose, int max_tokens, TokenIds prefix, bool stop_at_trigger) {
+RunState::Answer RunState::ask_after(Purpose purpose, int max_tokens, TokenIds prefix, const StopTable* stops) {
   check(!request_, "a loop asks for one request at a time");
   if (finished()) return Answer{this};
-  const int room = setup_.max_model_len - static_cast<int>(prefix.size());
-  if (room <= 0) {
+  const int context_left = setup_.max_model_len - static_cast<int>(prefix.size());
+  if (context_left <= 0) {
     finish(FinishReason::length);
     return Answer{this};
   }
   own_prefix_ = std::move(prefix);
-  return wait_for(Request{.role = role_of(purpose),
-                          .purpose = purpose,
-                          .prefix = {},
-                          .max_tokens = std::min(max_tokens, room),
-                          .stop_at_trigger = stop_at_trigger},
-                  own_prefix_);
+  Request request{.role = role_of(purpose), .purpose = purpose, .prefix = {}};
+  request.max_tokens = std::min(max_tokens, context_left);
+  request.stops = stops;
+  return wait_for(request, own_prefix_);
+}
+
+RunState::Answer RunState::ask_reading(std::span<const TokenId> ahead) {
+  check(!request_, "a loop asks for one request at a time");
+  if (left() > 0 && timed_out()) finish(FinishReason::time_out);
+  if (finished()) return Answer{this};
+  ids_.insert(ids_.end(), ahead.begin(), ahead.end());
+  Request request{.role = Role::target, .purpose = Purpose::answer, .prefix = {}};
+  request.suffix = setup_.question;
+  request.read_ids = setup_.digits;
+  return wait_for(request, ids_);
 }
 
 RunState::Answer RunState::wait_for(Request request, std::span<const TokenId> prefix) {
@@ -75,28 +105,65 @@ RunState::Answer RunState::wait_for(Request request, std::span<const TokenId> pr
   return Answer{this};
 }
 
-void RunState::answer(std::span<const TokenId> ids, EndReason reason) {
+void RunState::check_answer(std::span<const TokenId> ids, EndReason reason, const Measured& measured) const {
   check(request_.has_value(), "tokens came for a run that asked for none");
+  if (!request_->read_ids.empty()) {
+    check(ids.empty(), "a reading writes nothing");
+    check(measured.reading.empty() || measured.reading.size() == request_->read_ids.size(),
+          "a reading says how likely each id is");
+    return;
+  }
   check(!ids.empty() && ids.size() <= static_cast<std::size_t>(request_->max_tokens),
         "a request is answered with 1 to max_tokens tokens");
-  check(reason != EndReason::trigger || request_->stop_at_trigger, "a trigger ends only what is to stop at one");
+  check(reason != EndReason::trigger || request_->stops, "a string ends only what is to stop at one");
   check(reason != EndReason::eos || !setup_.ignore_eos, "an EOS that is ignored ends nothing");
-  reply_ = {TokenIds(ids.begin(), ids.end()), reason};
+  check(reason != EndReason::stop_token || request_->stop_token, "a stop token ends only what is to stop at one");
+  const bool measures = request_->statistics || request_->max_entropy < kAnyEntropy;
+  check(!measures || measured.tokens.size() == ids.size(), "statistics of each token, where they are asked for");
+  check(reason != EndReason::uncertain || request_->max_entropy < kAnyEntropy,
+        "an entropy ends only what has a limit for it");
+}
+
+void RunState::answer(std::span<const TokenId> ids, EndReason reason, const Measured& measured) {
+  check_answer(ids, reason, measured);
+  const bool is_reading = !request_->read_ids.empty();
+  reply_ = {TokenIds(ids.begin(), ids.end()), reason, measured};
   answered_[static_cast<std::size_t>(request_->role)] += static_cast<std::int64_t>(ids.size());
-  Segment segment{.by = trace_name(request_->purpose), .tokens = static_cast<int>(ids.size())};
-  if (setup_.elapsed_seconds) {
-    segment.start_ms = request_start_ms_;
-    segment.ms = elapsed_ms() - request_start_ms_;
-  }
-  segments_.push_back(std::move(segment));
+  add_segment(is_reading ? "read" : trace_name(request_->purpose), is_reading ? request_->suffix.size() : ids.size(),
+              request_start_ms_);
+  if (is_reading) segments_.back().kept = 0;
   request_.reset();
   ids_.resize(prompt_size() + generated());
+}
+
+void RunState::add_segment(const char* by, std::size_t tokens, double start_ms) {
+  Segment segment{.by = by, .tokens = static_cast<int>(tokens)};
+  if (setup_.elapsed_seconds) {
+    segment.start_ms = start_ms;
+    segment.ms = elapsed_ms() - start_ms;
+  }
+  segment.why = std::exchange(why_, "");
+  segments_.push_back(std::move(segment));
+}
+
+void RunState::hand_over(const std::string& rule, const std::string& detail) {
+  hand_overs_[rule] += 1;
+  why_ = detail.empty() ? rule : rule + " " + detail;
+}
+
+void RunState::note_kept(std::size_t tokens) {
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
+    if (segment->by == "read" || segment->by == "inject") continue;
+    segment->kept = static_cast<int>(tokens);
+    return;
+  }
 }
 
 void RunState::append(std::span<const TokenId> ids, Origin origin) {
   ids_.insert(ids_.end(), ids.begin(), ids.end());
   origins_.insert(origins_.end(), ids.size(), origin);
   settled_ = generated();
+  if (think_end_ && std::ranges::find(ids, *think_end_) != ids.end()) thinking_ = false;
 }
 
 void RunState::inject(std::span<const TokenId> ids) {
@@ -104,12 +171,19 @@ void RunState::inject(std::span<const TokenId> ids) {
   if (ids.empty()) return;
   ids_.insert(ids_.end(), ids.begin(), ids.end());
   origins_.insert(origins_.end(), ids.size(), Origin::injected);
-  Segment segment{.by = "inject", .tokens = static_cast<int>(ids.size())};
-  if (setup_.elapsed_seconds) {
-    segment.start_ms = elapsed_ms();
-    segment.ms = 0;
-  }
-  segments_.push_back(std::move(segment));
+  add_segment("inject", ids.size(), elapsed_ms());
+}
+
+bool RunState::close_thinking() {
+  if (!think_end_ || room() > 0 || left() <= 0) return false;
+  withdraw();
+  TokenIds end = setup_.tokenizer->encode(settings().thinking_budget_words);
+  end.push_back(*think_end_);
+  hand_over("thinking_budget");
+  inject(end);
+  settled_ = generated();
+  thinking_ = false;
+  return true;
 }
 
 void RunState::withdraw() {
@@ -125,6 +199,10 @@ void RunState::finish(FinishReason reason) {
   // At the limit injected words stand as the last text; cut short from outside, nobody was to stop after them.
   if (reason == FinishReason::time_out || reason == FinishReason::interrupted) withdraw();
   settled_ = generated();
+}
+
+std::size_t RunState::written_by(Origin origin) const {
+  return static_cast<std::size_t>(std::ranges::count(origins_, origin));
 }
 
 bool RunState::timed_out() const {
@@ -154,6 +232,8 @@ RunResult RunState::result() const {
   ledger.draft_wasted = answered_[static_cast<std::size_t>(Role::draft)] - ledger.draft;
   ledger.target_wasted = answered_[static_cast<std::size_t>(Role::target)] - ledger.target;
   ledger.nominal_target_tokens = nominal_target_tokens_;
+  ledger.unjudged = unjudged_;
+  ledger.hand_overs = hand_overs_;
   result.log = log_;
   result.num_validations = num_validations_;
   result.segments = segments_;

@@ -5,6 +5,8 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,6 +16,9 @@
 #include "specthink/schedule/schedule.h"
 
 namespace specthink::inline schedule {
+
+/// As many tokens as the run has left.
+inline constexpr int kAllLeft = std::numeric_limits<int>::max();
 
 class RunState {
  public:
@@ -26,6 +31,7 @@ class RunState {
   struct Reply {
     TokenIds ids;
     EndReason reason = EndReason::length;
+    Measured measured;
   };
 
   /// What `co_await` takes: suspends the loop until the request is answered, for good when the run is over.
@@ -36,15 +42,33 @@ class RunState {
     Reply await_resume() const { return std::move(run->reply_); }
   };
 
-  /// Asks the draft for text up to and including the token that completes a trigger.
-  [[nodiscard]] Answer ask_segment(int max_tokens, StopAutomaton::State state);
+  /// What a loop asks a model for.
+  struct Wanted {
+    Purpose purpose = Purpose::segment;  ///< and with it the model
+    int max_tokens = kAllLeft;
+    const StopTable* stops = nullptr;
+    StopAutomaton::State stop_state = StopAutomaton::kStart;
+    int min_tokens = 0;
+    bool stops_at_think_end = false;  ///< while the run is thinking
+    float max_entropy = kAnyEntropy;
+    bool statistics = false;
+  };
 
-  /// Asks the model that `purpose` belongs to for `max_tokens` (at least 1) after the text and `ahead`, which is no
-  /// part of the text. Cut to what is left; when nothing is left the run ends.
-  [[nodiscard]] Answer ask(Purpose purpose, int max_tokens, std::span<const TokenId> ahead = {});
+  /// Asks the model that the purpose belongs to for max_tokens (at least 1) after the text and `ahead`, which is no
+  /// part of the text. Cut to room(); when nothing is left the run ends.
+  [[nodiscard]] Answer ask(const Wanted& wanted, std::span<const TokenId> ahead = {});
+  [[nodiscard]] Answer ask(Purpose purpose, int max_tokens, std::span<const TokenId> ahead = {}) {
+    return ask(Wanted{.purpose = purpose, .max_tokens = max_tokens}, ahead);
+  }
+
+  /// As ask, unless the time is over: then the run ends. Compat fixed looks at the clock before every request.
+  [[nodiscard]] Answer ask_in_time(const Wanted& wanted, std::span<const TokenId> ahead = {});
 
   /// As ask, after ids of the model's own instead of the run's. Cut to what the context leaves behind them.
-  [[nodiscard]] Answer ask_after(Purpose purpose, int max_tokens, TokenIds prefix, bool stop_at_trigger);
+  [[nodiscard]] Answer ask_after(Purpose purpose, int max_tokens, TokenIds prefix, const StopTable* stops);
+
+  /// Has the target read the setup's question behind the text and `ahead`: the answer is how likely each digit is.
+  [[nodiscard]] Answer ask_reading(std::span<const TokenId> ahead);
 
   /// Adds what a model wrote to the text. All text up to here is settled now.
   void append(std::span<const TokenId> ids, Origin origin);
@@ -58,8 +82,22 @@ class RunState {
   /// Takes back what is not settled.
   void withdraw();
 
+  /// When the thinking budget is used up: takes back what is not settled and injects the end of the thinking. True when
+  /// it did.
+  bool close_thinking();
+
   /// One decision to ask the target.
   void count_validation() { ++num_validations_; }
+
+  /// A step that nobody judged.
+  void count_unjudged() { ++unjudged_; }
+
+  /// The coming request goes to another writer than the text's last, for this reason: `rule` is counted, and stands in
+  /// the trace with `detail` behind it.
+  void hand_over(const std::string& rule, const std::string& detail = "");
+
+  /// Of the last request's tokens so many stay in the text, where that is not plain from who wrote them.
+  void note_kept(std::size_t tokens);
 
   /// Text of the target that is about to be appended.
   void log(LogEntry entry) { log_.push_back(std::move(entry)); }
@@ -83,7 +121,14 @@ class RunState {
   const ScheduleSettings& settings() const { return setup_.settings; }
   std::size_t prompt_size() const { return setup_.prompt.size(); }
   std::size_t generated() const { return origins_.size(); }
+  std::size_t written_by(Origin origin) const;
   int left() const { return limit_ - static_cast<int>(generated()); }
+
+  /// What is left until the limit, or until the thinking budget is used up.
+  int room() const;
+
+  /// Whether no </think> has come yet. Without such a token it never does.
+  bool thinking() const { return thinking_; }
 
   /// Prompt and text.
   std::span<const TokenId> ids() const { return std::span(ids_).first(prompt_size() + generated()); }
@@ -92,19 +137,22 @@ class RunState {
 
   bool finished() const { return finish_reason_.has_value(); }
   const Request* request() const { return request_ ? &*request_ : nullptr; }
-  void answer(std::span<const TokenId> ids, EndReason reason);
+  void answer(std::span<const TokenId> ids, EndReason reason, const Measured& measured);
   std::span<const TokenId> settled_ids() const { return std::span(ids_).subspan(prompt_size(), settled_); }
   std::span<const Origin> settled_origins() const { return std::span(origins_).first(settled_); }
   std::span<const TextPiece> text() const { return text_; }
   RunResult result() const;  ///< without the text
 
  private:
-  Answer ask(Request request, std::span<const TokenId> ahead);
   Answer wait_for(Request request, std::span<const TokenId> prefix);
+  void check_answer(std::span<const TokenId> ids, EndReason reason, const Measured& measured) const;
+  void add_segment(const char* by, std::size_t tokens, double start_ms);
   double elapsed_ms() const;  ///< below 0 without a clock
 
   RunSetup setup_;
   int limit_;
+  std::optional<TokenId> think_end_;
+  bool thinking_;
 
   TokenIds ids_;                 // prompt, text and, while a request waits, what it looks ahead over
   std::vector<Origin> origins_;  // one for each token of the text
@@ -120,6 +168,9 @@ class RunState {
   std::int64_t nominal_target_tokens_ = 0;
   std::vector<LogEntry> log_;
   int num_validations_ = 0;
+  std::int64_t unjudged_ = 0;
+  std::map<std::string, std::int64_t> hand_overs_;
+  std::string why_;  // of the coming segment
   std::vector<Segment> segments_;
   std::optional<FinishReason> finish_reason_;
 };

@@ -23,7 +23,9 @@ class SharedIds : public Writing {
  public:
   explicit SharedIds(RunState& run) : run_(run) {}
 
-  RunState::Answer ask_segment() override { return run_.ask_segment(kSegmentTokens, StopAutomaton::kStart); }
+  RunState::Answer ask_segment() override {
+    return run_.ask({.purpose = Purpose::segment, .max_tokens = kSegmentTokens, .stops = run_.setup().triggers});
+  }
 
   bool append_segment(const TokenIds& segment, bool) override {
     run_.append(segment, Origin::draft);
@@ -54,7 +56,7 @@ class SharedText final : public Writing {
   explicit SharedText(RunState& run) : run_(run), text_(run.setup().prompt_text) {}
 
   RunState::Answer ask_segment() override {
-    return run_.ask_after(Purpose::segment, kSegmentTokens, ids_for(Role::draft), /*stop_at_trigger=*/true);
+    return run_.ask_after(Purpose::segment, kSegmentTokens, ids_for(Role::draft), run_.setup().triggers);
   }
 
   // The trigger that ended the segment gives way to an empty line, whatever it was.
@@ -71,7 +73,7 @@ class SharedText final : public Writing {
   }
 
   RunState::Answer ask(Purpose purpose, int max_tokens) override {
-    return run_.ask_after(purpose, max_tokens, ids_for(role_of(purpose)), /*stop_at_trigger=*/false);
+    return run_.ask_after(purpose, max_tokens, ids_for(role_of(purpose)), /*stops=*/nullptr);
   }
 
   std::string text_of(const TokenIds& ids, Role role) const override { return tokenizer(role).decode(ids); }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -12,6 +13,7 @@
 
 #include "kernels/decode/sampling.h"
 #include "kernels/gpu_test.h"
+#include "specthink/base/token_statistics.h"
 #include "specthink/engine/sampling.h"
 
 namespace specthink::testing_support {
@@ -64,6 +66,24 @@ class HostSampler {
     return sample(candidates, params, {key, kPurpose, position});
   }
 
+  /// What is said of a token.
+  TokenStatistics statistics(TokenId token, const SamplingParams& params) const {
+    double highest = -kInfinity;
+    for (const Candidate& candidate : candidates_) highest = std::max<double>(highest, candidate.logit);
+    double sum = 0;
+    double weighted = 0;
+    for (const Candidate& candidate : candidates_) {
+      const double exponent = candidate.logit - highest;
+      if (std::isinf(exponent)) continue;
+      sum += std::exp(exponent);
+      weighted += std::exp(exponent) * exponent;
+    }
+    const double logit = candidates_[static_cast<std::size_t>(token)].logit;
+    std::vector<Candidate> candidates = candidates_;
+    return {static_cast<float>(logit - highest - std::log(sum)), static_cast<float>(std::log(sum) - weighted / sum),
+            processed_entropy(candidates, params)};
+  }
+
  private:
   std::vector<Candidate> candidates_;
 };
@@ -73,13 +93,13 @@ class SamplingTest : public GpuTest {
   void SetUp() override {
     GpuTest::SetUp();
     if (IsSkipped()) return;
-    results_.emplace(kMaxSlots * kResultSlots);
+    results_.emplace(kMaxSlots * kResultSlots * (1 + kStatisticsWords));
   }
 
   /// A step over logits that `shards` ranks share; all of them on this GPU.
   struct Step {
     int rows;
-    at::Tensor slots, layout, logits, blocks, received, choices;
+    at::Tensor slots, layout, logits, blocks, received, choices, block_measures;
     std::vector<DecodeSampling> shards;
 
     SlotState slot(int which) const {
@@ -119,8 +139,9 @@ class SamplingTest : public GpuTest {
     }
     const auto shards = static_cast<std::int64_t>(columns.size());
     step.blocks = at::zeros({shards, step.rows, sampling_blocks(count), kMaxCandidates}, options(at::kLong));
-    step.received = at::full({shards, step.rows, kMaxCandidates}, -1, options(at::kLong));
-    step.choices = at::zeros({2, kMaxStepRows}, options(at::kLong));
+    step.received = at::full({shards, step.rows, kRowKeys}, -1, options(at::kLong));
+    step.choices = at::zeros({2 + kStatisticsWords, kMaxStepRows}, options(at::kLong));
+    step.block_measures = at::zeros({shards, step.rows, sampling_blocks(count), 3}, floats());
     std::int64_t first = 0;
     for (std::int64_t rank = 0; rank < shards; ++rank) {
       DecodeSampling sampling;
@@ -133,11 +154,14 @@ class SamplingTest : public GpuTest {
       sampling.blocks = static_cast<CandidateKey*>(step.blocks[rank].mutable_data_ptr());
       sampling.sent[0] = static_cast<CandidateKey*>(step.received[rank].mutable_data_ptr());
       sampling.received = static_cast<CandidateKey*>(step.received.mutable_data_ptr());
-      sampling.received_rank_stride = std::int64_t{step.rows} * kMaxCandidates;
+      sampling.received_rank_stride = std::int64_t{step.rows} * kRowKeys;
       sampling.ranks = static_cast<int>(shards);
       sampling.chosen = static_cast<std::uint64_t*>(step.choices[0].mutable_data_ptr());
       sampling.arrived = static_cast<std::uint32_t*>(step.choices[1].mutable_data_ptr());
       sampling.results = results_->data();
+      sampling.statistics = results_->data() + kMaxSlots * kResultSlots;
+      sampling.chosen_statistics = static_cast<std::uint64_t*>(step.choices[2].mutable_data_ptr());
+      sampling.block_measures = reinterpret_cast<RowMeasure*>(step.block_measures[rank].mutable_data_ptr());
       sampling.limit = limit();
       first += sampling.columns;
       step.shards.push_back(sampling);
@@ -168,6 +192,15 @@ class SamplingTest : public GpuTest {
     return results_->load(static_cast<std::size_t>(slot) * kResultSlots + serial % kResultSlots);
   }
   StepResult result(int slot, std::uint32_t serial) { return decode_result(word(slot, serial)); }
+  TokenStatistics statistics(int slot, std::uint32_t serial) {
+    word(slot, serial);  // waits
+    const std::size_t place = static_cast<std::size_t>(slot) * kResultSlots + serial % kResultSlots;
+    const std::uint64_t raw = results_->load(kMaxSlots * kResultSlots + place * kStatisticsWords);
+    const std::uint64_t processed = results_->load(kMaxSlots * kResultSlots + place * kStatisticsWords + 1);
+    return {std::bit_cast<float>(static_cast<std::uint32_t>(raw)),
+            std::bit_cast<float>(static_cast<std::uint32_t>(raw >> 32)),
+            std::bit_cast<float>(static_cast<std::uint32_t>(processed))};
+  }
   bool emitted(int slot, std::uint32_t serial) { return word(slot, serial) != ~std::uint64_t{0}; }
 
   /// The end of a single step over `logits`, and what it leaves.

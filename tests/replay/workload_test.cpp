@@ -154,7 +154,7 @@ constexpr BadLine kBadLines[] = {
      "'segments'"},
     {"writer",
      R"({"problem":0,"run":0,"prompt_tokens":1,"completion_tokens":2,"segments":[{"by":"human","tokens":2}]})",
-     "segments[0]: expected draft, probe, inject or target in 'by'"},
+     "segments[0]: expected draft, probe, inject, target or read in 'by'"},
     {"type",
      R"({"problem":0,"run":0,"prompt_tokens":"1","completion_tokens":2,"segments":[{"by":"draft","tokens":2}]})",
      "'prompt_tokens'"},

@@ -101,7 +101,7 @@ TEST_F(trace, malformed_lines_are_named) {
       {with("\"run\":2", "\"run\":18446744073709551615"), "'run'"},
       {with("\"run\":2", "\"run\":null"), "'run'"},
       {with("\"tokens\":2", "\"tokens\":99999999999"), "segments[1]"},
-      {with("\"by\":\"probe\"", "\"by\":\"prober\""), "segments[1]: expected draft, probe, inject or target"},
+      {with("\"by\":\"probe\"", "\"by\":\"prober\""), "segments[1]: expected draft, probe, inject, target or read"},
       {with("\"by\":\"probe\"", "\"by\":3"), "'by', found 3"},
       {with("\"by\":\"probe\",", ""), "segments[1]"},
       {with("\"ms\":1.5", "\"ms\":-1"), "'ms', found -1"},

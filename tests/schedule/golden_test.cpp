@@ -76,7 +76,7 @@ Json json_of(const Request& request, const ScheduleSettings& settings, const Jso
   return {{"model", name_of(request.role)},
           {"prefix_len", request.prefix.size()},
           {"max_tokens", request.max_tokens},
-          {"stop", request.stop_at_trigger ? Json(settings.trigger_tokens) : no_stop}};
+          {"stop", request.stops ? Json(settings.trigger_tokens) : no_stop}};
 }
 
 /// As the cases of mode vllm_p write it: the prompt's text instead of its length in ids.
@@ -93,7 +93,7 @@ Json text_json_of(const Request& request, const RunSetup& setup) {
           {"prompt_chars", characters},
           {"prompt_tail", tail},
           {"max_tokens", request.max_tokens},
-          {"stop", request.stop_at_trigger ? Json(setup.settings.trigger_tokens) : Json::array()}};
+          {"stop", request.stops ? Json(setup.settings.trigger_tokens) : Json::array()}};
 }
 
 /// Answers the requests of a case; the result, or an empty one after a failure.
@@ -125,7 +125,7 @@ std::optional<RunResult> replay(const Json& golden, RunSetup setup, const Json& 
       return std::nullopt;
     }
     const auto output = call.at("output").get<TokenIds>();
-    schedule->resume(output, testing::end_reason(*request, output, setup, triggers));
+    schedule->resume(output, testing::end_reason(*request, output, setup));
   }
   if (schedule->request() != nullptr) {
     ADD_FAILURE() << "one more request: " << json_of(*schedule->request(), settings, no_stop);

@@ -49,7 +49,7 @@ class RandomRun {
       if (::testing::Test::HasFatalFailure()) return;
       const TokenIds ids = answer(*request, triggers);
       (request->role == Role::draft ? drafted_ : targeted_) += static_cast<int>(ids.size());
-      schedule->resume(ids, testing::end_reason(*request, ids, setup_, triggers));
+      schedule->resume(ids, testing::end_reason(*request, ids, setup_));
     }
     check_result(schedule->result(), settled);
   }
@@ -83,7 +83,7 @@ class RandomRun {
     ASSERT_GE(request.max_tokens, 1);
     ASSERT_LE(request.prefix.size() + static_cast<std::size_t>(request.max_tokens),
               static_cast<std::size_t>(setup_.max_model_len));
-    ASSERT_EQ(request.stop_at_trigger, request.purpose == Purpose::segment);
+    ASSERT_EQ(request.stops != nullptr, request.purpose == Purpose::segment);
     ASSERT_EQ(request.role,
               request.purpose == Purpose::segment || request.purpose == Purpose::probe ? Role::draft : Role::target);
     TokenIds known = setup_.prompt;
@@ -103,7 +103,7 @@ class RandomRun {
       ids.push_back(eos ? setup_.eos_ids[static_cast<std::size_t>(pick(0, 1))] : tokenizer_.encode(texts[text]).at(0));
       const StopAutomaton::Step step = triggers.step(state, ids.back());
       state = step.state;
-      if ((eos && !setup_.ignore_eos) || (request.stop_at_trigger && step.matched)) break;
+      if ((eos && !setup_.ignore_eos) || (request.stops && step.matched)) break;
     }
     return ids;
   }

@@ -64,7 +64,7 @@ TEST(schedule, normal_mode_is_one_request_and_needs_no_tokenizer) {
   EXPECT_EQ(request->role, Role::target);
   EXPECT_EQ(request->purpose, Purpose::takeover);
   EXPECT_EQ(request->max_tokens, 10);
-  EXPECT_FALSE(request->stop_at_trigger);
+  EXPECT_EQ(request->stops, nullptr);
   EXPECT_EQ(TokenIds(request->prefix.begin(), request->prefix.end()), (TokenIds{1, 2, 3}));
   schedule->resume(TokenIds{4, 5, 8}, EndReason::eos);
   EXPECT_EQ(schedule->request(), nullptr);
@@ -84,7 +84,7 @@ TEST(schedule, the_draft_can_be_alone_too) {
   const auto schedule = make_schedule(setup);
   ASSERT_NE(schedule->request(), nullptr);
   EXPECT_EQ(schedule->request()->role, Role::draft);
-  EXPECT_FALSE(schedule->request()->stop_at_trigger);
+  EXPECT_EQ(schedule->request()->stops, nullptr);
   schedule->resume(TokenIds{4, 5, 8}, EndReason::eos);
   const RunResult result = schedule->result();
   EXPECT_EQ(result.origins, std::vector<Origin>(3, Origin::draft));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <optional>
 #include <span>
@@ -34,6 +35,8 @@ inline const char* name_of(Purpose purpose) {
       return "answer";
     case Purpose::takeover:
       return "takeover";
+    case Purpose::coin:
+      return "coin";
   }
   return "unknown";
 }
@@ -59,8 +62,9 @@ inline ScheduleSettings default_settings() {
   return settings;
 }
 
-/// A tokenizer of single bytes, a few whole words, and two special tokens, <eos> (the tokenizer's own) and <end>.
-inline Tokenizer small_tokenizer() {
+/// A tokenizer of single bytes, a few whole words, two special tokens, <eos> (the tokenizer's own) and <end>, and
+/// </think>.
+inline Tokenizer small_tokenizer(bool with_think_end = true) {
   const auto utf8 = [](int code) {
     if (code < 0x80) return std::string(1, static_cast<char>(code));
     return std::string{static_cast<char>(0xC0 | (code >> 6)), static_cast<char>(0x80 | (code & 0x3F))};
@@ -101,6 +105,13 @@ inline Tokenizer small_tokenizer() {
                      {"normalized", false},
                      {"special", true}});
   }
+  if (with_think_end) {
+    Json token = added.back();
+    token["id"] = vocab.size() + added.size();
+    token["content"] = "</think>";
+    token["special"] = false;
+    added.push_back(token);
+  }
   const Json byte_level = {
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", false}, {"use_regex", false}};
   const Json split = {{"type", "Split"},
@@ -130,24 +141,35 @@ inline Tokenizer small_tokenizer() {
 }
 
 /// Why an engine ends `request` after `ids`, both models having all of the setup's EOS ids on their lists.
-inline EndReason end_reason(const Request& request, std::span<const TokenId> ids, const RunSetup& setup,
-                            const StopTable& triggers) {
+inline EndReason end_reason(const Request& request, std::span<const TokenId> ids, const RunSetup& setup) {
   if (ids.empty()) return EndReason::length;
   const bool eos = std::ranges::find(setup.eos_ids, ids.back()) != setup.eos_ids.end();
   if (eos && !setup.ignore_eos) return EndReason::eos;
+  if (request.stop_token == ids.back()) return EndReason::stop_token;
+  if (!request.stops || ids.size() < static_cast<std::size_t>(request.min_tokens)) return EndReason::length;
   StopAutomaton::Step step{.state = request.stop_state};
-  for (const TokenId id : ids) step = triggers.step(step.state, id);
-  return request.stop_at_trigger && step.matched ? EndReason::trigger : EndReason::length;
+  for (const TokenId id : ids) step = request.stops->step(step.state, id);
+  return step.matched ? EndReason::trigger : EndReason::length;
 }
 
 /// A run over the small tokenizer whose requests the test answers with texts.
 class ScriptedRun {
  public:
-  explicit ScriptedRun(ScheduleSettings settings, int max_tokens = 1000, std::string_view prompt = "Q")
-      : tokenizer_(small_tokenizer()), triggers_(StopAutomaton(settings.trigger_tokens), tokenizer_) {
+  explicit ScriptedRun(ScheduleSettings settings, int max_tokens = 1000, std::string_view prompt = "Q",
+                       bool with_think_end = true)
+      : tokenizer_(small_tokenizer(with_think_end)),
+        triggers_(StopAutomaton(settings.trigger_tokens), tokenizer_),
+        sentence_ends_(StopAutomaton(sentence_end_strings()), tokenizer_),
+        step_ends_(StopAutomaton(step_end_strings()), tokenizer_) {
+    if (!settings.cues.empty()) cues_.emplace(StopAutomaton(settings.cues), tokenizer_);
     setup.settings = std::move(settings);
     setup.tokenizer = &tokenizer_;
     setup.triggers = &triggers_;
+    setup.cues = cues_ ? &*cues_ : nullptr;
+    setup.sentence_ends = &sentence_ends_;
+    setup.step_ends = &step_ends_;
+    setup.question = tokenizer_.encode("ok?");
+    setup.digits = tokenizer_.encode("0123456789");
     setup.tokenizer_eos = tokenizer_.eos_token_id();
     setup.eos_ids = {*tokenizer_.token_id("<eos>"), *tokenizer_.token_id("<end>")};
     setup.prompt = tokenizer_.encode(prompt);
@@ -161,21 +183,50 @@ class ScriptedRun {
     return *schedule_;
   }
 
-  /// The waiting request as "purpose prefix-text max_tokens", with " stop@STATE" where it stops at a trigger; "" when
-  /// the run is over.
+  /// The waiting request as "purpose prefix-text max_tokens", with " stop@STATE" where it stops at a string, " min N"
+  /// for a minimum length, " think" where it stops at </think>, " entropy" with a limit of it and " statistics" where
+  /// those are wanted; "read prefix-text suffix-text" for a reading; "" when the run is over.
   std::string request() {
     const Request* request = schedule().request();
     if (request == nullptr) return "";
-    return std::string(name_of(request->purpose)) + " '" + tokenizer_.decode(request->prefix) + "' " +
-           std::to_string(request->max_tokens) +
-           (request->stop_at_trigger ? " stop@" + std::to_string(request->stop_state) : "");
+    const std::string prefix = " '" + tokenizer_.decode(request->prefix) + "' ";
+    if (!request->read_ids.empty()) return "read" + prefix + "'" + tokenizer_.decode(request->suffix) + "'";
+    return std::string(name_of(request->purpose)) + prefix + std::to_string(request->max_tokens) +
+           (request->stops ? " stop@" + std::to_string(request->stop_state) : "") +
+           (request->min_tokens > 0 ? " min " + std::to_string(request->min_tokens) : "") +
+           (request->stop_token ? " think" : "") + (request->max_entropy < kAnyEntropy ? " entropy" : "") +
+           (request->statistics ? " statistics" : "");
   }
 
   ScriptedRun& answer(std::string_view text) {
     const TokenIds ids = tokenizer_.encode(text);
     const Request* request = schedule().request();
-    schedule().resume(ids, request ? end_reason(*request, ids, setup, triggers_) : EndReason::length);
+    return answer(text, request ? end_reason(*request, ids, setup) : EndReason::length, 0);
+  }
+
+  /// With an entropy of the last token.
+  ScriptedRun& answer(std::string_view text, EndReason reason, float entropy) {
+    const TokenIds ids = tokenizer_.encode(text);
+    Measured measured;
+    measured.tokens.resize(ids.size());
+    if (!ids.empty()) measured.tokens.back().entropy = entropy;
+    schedule().resume(ids, reason, measured);
     return *this;
+  }
+
+  /// Answers a reading: the probabilities of the ten digits.
+  ScriptedRun& answer_digits(const std::vector<float>& probabilities) {
+    Measured measured;
+    for (const float probability : probabilities) measured.reading.push_back(std::log(probability));
+    schedule().resume({}, EndReason::length, measured);
+    return *this;
+  }
+
+  /// All probability on one digit.
+  ScriptedRun& answer_digit(int digit) {
+    std::vector<float> probabilities(10, 0);
+    probabilities[static_cast<std::size_t>(digit)] = 1;
+    return answer_digits(probabilities);
   }
 
   std::string settled() { return tokenizer_.decode(schedule().settled_ids()); }
@@ -188,6 +239,9 @@ class ScriptedRun {
  private:
   Tokenizer tokenizer_;
   StopTable triggers_;
+  std::optional<StopTable> cues_;
+  StopTable sentence_ends_;
+  StopTable step_ends_;
   std::unique_ptr<Schedule> schedule_;
 };
 

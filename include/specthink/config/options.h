@@ -63,6 +63,7 @@ struct Invocation {
   Settings settings;
   std::filesystem::path config_path;    ///< empty without --config
   std::vector<ResolvedOption> options;  ///< every setting, in the order of the option table
+  std::vector<std::string> idle_keys;   ///< of the file: settings of other policies than the chosen ones
 
   /// True when the setting was given anywhere but by its default. Throws InternalError for a key that does not exist.
   bool was_set(std::string_view key) const;

@@ -36,6 +36,20 @@ enum class ModelPromptsSource : std::uint8_t { none, original };
 /// How a recorded run is replayed (replay/workload.h).
 enum class ReplayLoop : std::uint8_t { original, fixed, target };
 
+/// Who writes which passage (schedule/); target and draft: that model alone.
+enum class Policy : std::uint8_t { sentiment, relay, score, step_entropy, token_entropy, random, target, draft };
+
+/// How policy score makes a number of the distribution over the ten digits: the likeliest one, or their mean.
+enum class ScoreMethod : std::uint8_t { greedy, average };
+
+/// How often the target writes at a trigger of policy random.
+struct TargetRate {
+  bool automatic = false;  ///< as often as holds the target's share at that of a recorded benchmark
+  double probability = 0;  ///< unless automatic
+
+  friend bool operator==(const TargetRate&, const TargetRate&) = default;
+};
+
 /// The thinking schedule: the keys of the YAML files.
 struct ScheduleSettings {
   Mode mode = Mode::vllm;
@@ -58,6 +72,20 @@ struct ScheduleSettings {
   int max_recap_token_num = 0;
   int max_negative_num = 0;
   double time_out = -1;  ///< seconds; none unless > 0
+
+  Policy policy = Policy::sentiment;
+  std::vector<std::string> cues;  ///< policy relay; empty when not given
+  Role answer_by = Role::draft;   ///< who writes behind the thinking
+  double score_threshold = 0;     ///< steps of a lower score are thrown away
+  ScoreMethod score_method = ScoreMethod::greedy;
+  std::string score_question;
+  std::string score_answer_start;           ///< what the target's answer to the question begins with
+  int first_steps_by_target = 0;            ///< that nobody judges
+  std::optional<double> entropy_threshold;  ///< nats; none: what the policy's paper has
+  std::optional<TargetRate> target_rate;    ///< none when not given
+  std::string match_share;                  ///< result file; empty when not given
+  int thinking_budget = 0;                  ///< generated tokens after which </think> is injected; 0: none
+  std::string thinking_budget_words;        ///< injected before it
 
   friend bool operator==(const ScheduleSettings&, const ScheduleSettings&) = default;
 };
@@ -128,7 +156,9 @@ struct BenchSettings {
   TestMode test_mode = TestMode::both;
   std::string output_dir;
   bool resume = false;
-  bool use_2gpu = true;  ///< a flag of the old script; nothing uses it
+  std::vector<Policy> policies;     ///< compared with each other; empty: one benchmark of schedule.policy
+  std::optional<double> calibrate;  ///< the target's share that a threshold is looked for
+  bool use_2gpu = true;             ///< a flag of the old script; nothing uses it
 
   friend bool operator==(const BenchSettings&, const BenchSettings&) = default;
 };
@@ -180,6 +210,12 @@ struct TokenizeSettings {
   bool skip_special = false;
 
   friend bool operator==(const TokenizeSettings&, const TokenizeSettings&) = default;
+};
+
+struct ScoreSettings {
+  bool margins = false;  ///< probability of the likeliest token minus that of the second
+
+  friend bool operator==(const ScoreSettings&, const ScoreSettings&) = default;
 };
 
 struct ImportSettings {
@@ -262,6 +298,7 @@ struct Settings {
   ReportSettings report;
   GenerateSettings generate;
   TokenizeSettings tokenize;
+  ScoreSettings score;
   ImportSettings import;
   PlanSettings plan;
   ReplaySettings replay;

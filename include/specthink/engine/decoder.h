@@ -47,6 +47,9 @@ class Decoder {
 
   /// Waits for token `index` of the slot's request; each is read once, in order.
   virtual StepToken result(int slot, int index) = 0;
+
+  /// After the result of a request with read_ids: the log-probability of each in the raw distribution.
+  virtual std::vector<float> reading(int slot) const = 0;
 };
 
 }  // namespace specthink::inline engine

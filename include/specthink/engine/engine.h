@@ -63,6 +63,7 @@ struct Generation {
   PhaseTimes times;
   ProposalCounts ngram;
   ProposalCounts draft_model;
+  Measured measured;  ///< what the request asks for besides tokens
 };
 
 /// How a request is answered.
@@ -98,7 +99,8 @@ class Engine {
 
   // --- Rank 0
 
-  /// The table of the triggers that requests stop at. Workers know nothing of text.
+  /// Gives every rank a table that requests stop at (Request::stops), once. It must outlive these requests. Workers
+  /// know nothing of text.
   void install_stop_table(const StopTable& table);
 
   /// A new sequence of up to `tokens` ids, or none while other sequences hold the room that it needs; of one model
@@ -111,8 +113,9 @@ class Engine {
   /// Forgets the ids of the sequence, so that the next request prefills from its start.
   void reset(int sequence);
 
-  /// Begins a request: continues request.prefix, of which what the caches hold already is used. The sequence has no
-  /// other request under way. `sink` sees each token as it is sampled.
+  /// Begins a request: continues request.prefix, or reads request.suffix behind it and forgets that again. What the
+  /// caches hold already of the prefix is used. The sequence has no other request under way. `sink` sees each token as
+  /// it is sampled, but one that max_entropy refuses.
   void start(int sequence, const Request& request, const RequestOptions& options,
              std::function<void(TokenId)> sink = {});
 
@@ -135,8 +138,9 @@ class Engine {
   /// Sets the costs that the number of proposals is chosen by, on every rank.
   void set_step_costs(const StepCosts& costs);
 
-  /// Log-probability of ids[i+1] after ids[0..i], for every i. Needs room for a sequence of them.
-  std::vector<float> score(Role role, std::span<const TokenId> ids);
+  /// Log-probability of ids[i+1] after ids[0..i], for every i. Needs room for a sequence of them. `margins`, if given,
+  /// takes the probability of the likeliest token there minus that of the second.
+  std::vector<float> score(Role role, std::span<const TokenId> ids, std::vector<float>* margins = nullptr);
 
   /// serve() of the other ranks returns this exit code.
   void shutdown(int exit_code);
@@ -169,11 +173,13 @@ class Engine {
   void receive_stop_table(const CommandHeader& header);
   void start_requests(Role role, std::span<const RowWork> works, std::span<const TokenId> payload);
   void run_requests(const CommandHeader& header, std::span<const RowWork> works);
+  static void forget_reading(Sequence& own, Decoder& decoder);
   DraftProposer draft_proposer(Role role, const RowWork& work) const;
   void execute_score(const CommandHeader& header, std::span<const TokenId> ids);
   void compare_ranks(std::span<const RowWork> works) const;
   Decoder& decoder_of(ModelState& state, const RowWork& work) const;
   StepRequest step_request(const ModelState& state, const RowWork& work) const;
+  int stop_table_id(const StopTable& table) const;
   Sequence& sequence(int slot);
   ModelState& state_of(Role role) const;
   std::vector<std::pair<Role, ModelState*>> models() const;
@@ -184,11 +190,12 @@ class Engine {
   std::unique_ptr<ModelState> target_;
   std::unique_ptr<ModelState> draft_;  // null: there is none
   std::unique_ptr<Speculator> speculator_;
-  std::vector<Sequence> sequences_;          // by slot
-  std::vector<std::uint16_t> stop_entries_;  // of the table that is being installed
-  bool has_stop_table_ = false;
+  std::vector<Sequence> sequences_;            // by slot
+  std::vector<std::uint16_t> stop_entries_;    // of the table that is being installed
+  std::vector<const StopTable*> stop_tables_;  // rank 0: those installed, by id
   std::uint64_t serial_ = 0;
-  std::vector<float> scores_;  // of the last score command
+  std::vector<float> scores_;   // of the last score command
+  std::vector<float> margins_;  // of the last one that asked for them
   bool busy_ = false;
 };
 

@@ -31,4 +31,8 @@ struct NoiseKey {
 /// after top_k, reaches top_p. Throws UserError for logits that are not numbers.
 TokenId sample(std::span<Candidate> candidates, const SamplingParams& params, const NoiseKey& key);
 
+/// Entropy in nats of the distribution that sample() draws from: over the candidates that it keeps, renormalised.
+/// Reorders the candidates.
+float processed_entropy(std::span<Candidate> candidates, const SamplingParams& params);
+
 }  // namespace specthink::inline engine

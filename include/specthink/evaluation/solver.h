@@ -21,9 +21,9 @@ class Solver {
   struct Options {
     SamplingParams sampling;  ///< but for the temperature, which the work says (of the warm-up: this one)
     std::uint64_t seed = 0;
-    /// The run over a user's message, by one model alone or by the schedule. Throws UserError for one that does not
-    /// fit.
-    std::function<RunSetup(const std::string& message, std::optional<Role> alone)> make_setup;
+    /// The run over a user's message, by one model alone or by the schedule; `stage`: of the work that it is for.
+    /// Throws UserError for one that does not fit.
+    std::function<RunSetup(const std::string& message, std::optional<Role> alone, std::size_t stage)> make_setup;
     std::function<bool()> stop_requested;  ///< asked between two requests
     int batch = 1;                         ///< runs at a time
   };
@@ -31,8 +31,9 @@ class Solver {
   /// The engine must outlive this.
   Solver(Engine& engine, Options options);
 
-  /// 50 tokens of each mode, so that the first timed run does not pay for what libraries set up on first use.
-  void warm_up(const std::vector<RunMode>& modes);
+  /// 50 tokens of each mode in each stage, so that the first timed run does not pay for what libraries set up on first
+  /// use.
+  void warm_up(const std::vector<RunMode>& modes, std::size_t stages);
 
   /// Takes runs from `source` and delivers each as it ends, until there are none left. Runs are interrupted where a
   /// stop is requested or the source is stopped.

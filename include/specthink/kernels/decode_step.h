@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,6 +20,7 @@
 #include "specthink/base/end_reason.h"
 #include "specthink/base/purpose.h"
 #include "specthink/base/sampling_params.h"
+#include "specthink/base/token_statistics.h"
 #include "specthink/base/types.h"
 #include "specthink/comm/collectives.h"
 #include "specthink/comm/process_group.h"
@@ -60,7 +62,11 @@ struct StepRequest {
   int stop_table = -1;               ///< id of set_stop_table(); -1: triggers do not end the request
   std::uint32_t stop_state = 0;
   StepSampling sampling;
-  std::span<const TokenId> forced;  ///< emitted instead of what is sampled: at least max_tokens; empty: nothing is
+  TokenId stop_token = -1;                                     ///< ends the request wherever it stands; -1: none does
+  float max_entropy = std::numeric_limits<float>::infinity();  ///< of the raw distribution: more ends the request
+  bool statistics = false;                                     ///< wanted of each token
+  std::span<const TokenId> read_ids;  ///< not empty: the request wants their log-probabilities, and no token
+  std::span<const TokenId> forced;    ///< emitted instead of what is sampled: at least max_tokens; empty: nothing is
 };
 
 /// The rows of one sequence in the coming step.
@@ -81,6 +87,7 @@ struct StepToken {
   TokenId id = 0;
   std::optional<EndReason> end;  ///< the request ends with this token
   bool more = false;             ///< the same step has emitted the next token, too
+  TokenStatistics statistics{};  ///< where they, or a limit of the entropy, are asked for
 };
 
 class DecodeStep {

@@ -5,43 +5,19 @@
 #include <cmath>
 #include <cstdint>
 
-#include "specthink/kernels/host_device.h"
+#include "specthink/base/host_device.h"
+#include "specthink/base/philox.h"
 
 namespace specthink::inline kernels {
 
 constexpr std::uint16_t kStopMatched = 0x8000;  ///< top bit of an entry of a trigger table; the others: next state
-
-/// Four 32-bit words of Philox 4x32-10 (Salmon et al. 2011).
-struct PhiloxBlock {
-  std::uint32_t words[4];
-};
-
-SPECTHINK_HOST_DEVICE inline PhiloxBlock philox(const PhiloxBlock& counter, std::uint64_t key) {
-  PhiloxBlock block = counter;
-  auto key_low = static_cast<std::uint32_t>(key);
-  auto key_high = static_cast<std::uint32_t>(key >> 32);
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * block.words[0];
-    const std::uint64_t product1 = std::uint64_t{0xCD9E8D57u} * block.words[2];
-    block = {
-        {static_cast<std::uint32_t>(product1 >> 32) ^ block.words[1] ^ key_low, static_cast<std::uint32_t>(product1),
-         static_cast<std::uint32_t>(product0 >> 32) ^ block.words[3] ^ key_high, static_cast<std::uint32_t>(product0)}};
-    key_low += 0x9E3779B9u;
-    key_high += 0xBB67AE85u;
-  }
-  return block;
-}
 
 /// Standard Gumbel noise of a token at a position, -log(-log u): the seed is the key, everything else the counter. u
 /// lies in the open interval (0, 1) and has 52 bits. Adding it to the log-probabilities and taking the greatest sum
 /// draws from the distribution, and models of nearly equal distributions mostly take the same token.
 SPECTHINK_HOST_DEVICE inline double gumbel_noise(std::uint64_t seed, std::uint32_t position, std::uint32_t problem,
                                                  std::uint32_t run, std::uint32_t purpose, std::uint32_t token) {
-  constexpr int kRunBits = 29;  // the purpose has the three above
-  const std::uint32_t run_and_purpose = (run & ((1u << kRunBits) - 1)) | purpose << kRunBits;
-  const PhiloxBlock block = philox({{position, problem, run_and_purpose, token}}, seed);
-  const std::uint64_t bits = (std::uint64_t{block.words[0]} << 32 | block.words[1]) >> 12;
-  return -log(-log((static_cast<double>(bits) + 0.5) * 0x1p-52));
+  return -log(-log(uniform_of(draw_block(seed, position, problem, run, purpose, token))));
 }
 
 SPECTHINK_HOST_DEVICE inline double sum_of(const double* weights, int count) {

@@ -32,13 +32,15 @@ struct ReplayRequest {
   std::optional<Purpose> purpose;  ///< none: words of the schedule, which no model writes
   int tokens = 0;                  ///< at least 1
   int kept = 0;                    ///< the first of them that stay in the text
+  bool reads = false;              ///< the model reads so many tokens behind the text, and writes none
 
   bool operator==(const ReplayRequest&) const = default;
 };
 
 /// The requests of one run, in order.
 ///
-/// original: one request a segment. A probe is thrown away: the target answers in its place, or, when it was neutral
+/// original: one request a segment. Of a segment that says so as much is kept as it says (other policies than
+/// sentiment). A probe of compat original is thrown away: the target answers in its place, or, when it was neutral
 /// (no target follows it), the draft writes on after the trigger.
 ///
 /// fixed: a neutral probe stays, and the draft segment behind it asks for so many tokens less: of a probe of p tokens

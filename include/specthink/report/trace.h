@@ -1,5 +1,5 @@
 // The trace of a run: who worked for how many tokens, in order. One JSON object a line:
-// {problem, run, prompt_tokens, completion_tokens, segments: [{by, tokens, start_ms?, ms?}]}.
+// {problem, run, prompt_tokens, completion_tokens, segments: [{by, tokens, start_ms?, ms?, kept?, why?}]}.
 #pragma once
 
 #include <filesystem>
@@ -20,7 +20,7 @@ struct Trace {
   std::vector<Segment> segments;
 };
 
-/// {by, tokens, start_ms?, ms?}
+/// {by, tokens, start_ms?, ms?, kept?, why?}
 Json to_json(const Segment& segment);
 
 OrderedJson to_json(const Trace& trace);

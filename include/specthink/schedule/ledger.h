@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 
 namespace specthink::inline schedule {
@@ -31,9 +32,11 @@ struct Ledger {
   std::int64_t target_wasted = 0;    ///< rejected answers
   std::int64_t draft_prefilled = 0;  ///< positions a model had to catch up on
   std::int64_t target_prefilled = 0;
-  std::int64_t nominal_target_tokens = 0;  ///< sum of nominal lengths in the log
-  ProposalCounts ngram{};                    ///< proposals of n-grams, for either model
-  ProposalCounts draft_model{};              ///< proposals of the draft, for the target
+  std::int64_t nominal_target_tokens = 0;            ///< sum of nominal lengths in the log
+  ProposalCounts ngram{};                            ///< proposals of n-grams, for either model
+  ProposalCounts draft_model{};                      ///< proposals of the draft, for the target
+  std::int64_t unjudged = 0;                         ///< steps kept without a score, as the question had no room
+  std::map<std::string, std::int64_t> hand_overs{};  ///< changes of the writer, by the rule that made them
 
   std::int64_t generated() const { return draft + target + injected; }
   double target_share() const;          ///< target / generated, 0 for an empty run
@@ -45,10 +48,12 @@ struct Ledger {
 
 /// One entry of a trace: who worked, for how many tokens, when.
 struct Segment {
-  std::string by;  ///< draft, probe, inject or target
+  std::string by;  ///< draft, probe, inject, target or read
   int tokens = 0;
   double start_ms = -1;  ///< since the run began; below 0: not measured
   double ms = -1;
+  int kept = -1;      ///< of the tokens, so many stayed; below 0: all, or of a probe none, as old traces have it
+  std::string why{};  ///< the rule that made this writer write, and what it went by: cue "Thus", entropy 1.31
 
   bool operator==(const Segment&) const = default;
 };

@@ -5,7 +5,7 @@
 //   auto schedule = make_schedule(setup);
 //   while (const Request* request = schedule->request()) {
 //     const Generation generation = ...;  // what a model writes for the request
-//     schedule->resume(generation.ids, generation.reason);
+//     schedule->resume(generation.ids, generation.reason, generation.measured);
 //   }
 //   RunResult result = schedule->result();
 //
@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -23,6 +24,8 @@
 
 #include "specthink/base/end_reason.h"
 #include "specthink/base/purpose.h"
+#include "specthink/base/sampling_params.h"
+#include "specthink/base/token_statistics.h"
 #include "specthink/base/types.h"
 #include "specthink/config/settings.h"
 #include "specthink/schedule/ledger.h"
@@ -34,15 +37,31 @@ namespace specthink::inline schedule {
 /// Who wrote a token of the text.
 enum class Origin : std::uint8_t { draft = 0, target = 1, injected = 2 };
 
-/// Asks one model to continue `prefix` until an EOS of its own list, `max_tokens`, or, with `stop_at_trigger`, the
-/// token that completes a trigger string.
+/// An entropy that no distribution has.
+inline constexpr float kAnyEntropy = std::numeric_limits<float>::infinity();
+
+/// Asks one model to continue `prefix` until an EOS of its own list, `max_tokens`, or one of the ends below. With
+/// `read_ids` it is a reading instead: the model reads `suffix` behind the prefix and says how likely each of these ids
+/// is next; it writes nothing, and max_tokens and all below it but the purpose do not count.
 struct Request {
   Role role = Role::draft;
   Purpose purpose = Purpose::segment;
-  std::span<const TokenId> prefix;  ///< prompt included; valid until resume()
-  int max_tokens = 0;               ///< at least 1
-  bool stop_at_trigger = false;
+  std::span<const TokenId> prefix;                          ///< prompt included; valid until resume()
+  int max_tokens = 0;                                       ///< at least 1
+  const StopTable* stops = nullptr;                         ///< strings whose completion ends it; null: none
   StopAutomaton::State stop_state = StopAutomaton::kStart;  ///< the matcher's before the first new token
+  int min_tokens = 0;                 ///< a string that an earlier token completes does not end it
+  std::optional<TokenId> stop_token;  ///< ends it wherever it stands
+  float max_entropy = kAnyEntropy;    ///< of the raw distribution: a token above it ends the request
+  bool statistics = false;            ///< the answer has them for each token
+  std::span<const TokenId> suffix;    ///< of a reading; valid until resume(), as read_ids
+  std::span<const TokenId> read_ids;
+};
+
+/// What an answer says besides its tokens, where the request asks for it.
+struct Measured {
+  std::vector<TokenStatistics> tokens;  ///< one for each, with statistics or max_entropy
+  std::vector<float> reading;           ///< log-probability of each of read_ids; empty: the suffix had no room
 };
 
 enum class FinishReason {
@@ -86,7 +105,14 @@ struct RunSetup {
   Role normal_role = Role::target;             ///< which one
   const Tokenizer* tokenizer = nullptr;        ///< the target's
   const Tokenizer* draft_tokenizer = nullptr;  ///< mode vllm_p: the draft's own, in whose ids the prompt is
-  const StopTable* triggers = nullptr;
+  const StopTable* triggers = nullptr;         ///< of policies sentiment and random
+  const StopTable* cues = nullptr;             ///< of policy relay, with sentence_ends
+  const StopTable* sentence_ends = nullptr;
+  const StopTable* step_ends = nullptr;  ///< of policies score and step_entropy
+  TokenIds question;                     ///< of policy score: what the target reads behind a step
+  TokenIds digits;                       ///< of policy score: the ids of 0 to 9
+  DrawKey draw;                          ///< of policy random's coins
+  double match_share = 0;                ///< of an automatic target_rate: the target's share of the tokens
   TokenIds eos_ids;                      ///< both models' lists (generation_config.json)
   std::optional<TokenId> tokenizer_eos;  ///< eos_token_id of the target's tokenizer (mode vllm_p: of the draft's): all
                                          ///< that the original loop looks for
@@ -107,7 +133,7 @@ class Schedule {
 
   /// Answers the current request with the tokens that were generated (EOS included), 1 to max_tokens, and with why
   /// they ended, which no loop works out again.
-  virtual void resume(std::span<const TokenId> ids, EndReason reason) = 0;
+  virtual void resume(std::span<const TokenId> ids, EndReason reason, const Measured& measured = {}) = 0;
 
   /// Ends the run where it stands (a signal came). The current request is dropped.
   virtual void interrupt() = 0;
@@ -122,6 +148,16 @@ class Schedule {
   /// After the last request. prefilled counts of the ledger are left to the engine's user.
   virtual RunResult result() const = 0;
 };
+
+/// Strings that end what a request of a policy writes: a sentence (relay), a step (score, step_entropy).
+std::span<const std::string> sentence_end_strings();
+std::span<const std::string> step_end_strings();
+
+/// Whether requests of this policy stop at TRIGGER_TOKENS.
+bool stops_at_triggers(Policy policy);
+
+/// The entropy above which the target writes: entropy_threshold, or the policy's own default.
+double entropy_limit(const ScheduleSettings& settings);
 
 /// Whether the original's loop runs: with compat original, and in each mode but vllm.
 bool uses_original_loop(const ScheduleSettings& settings);

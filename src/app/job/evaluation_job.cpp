@@ -30,10 +30,12 @@ bool any_but_target(const std::vector<RunMode>& modes) {
 
 }  // namespace
 
-EvaluationJob::EvaluationJob(const ProcessGroup& world, const Invocation& invocation, std::vector<RunMode> modes)
+EvaluationJob::EvaluationJob(const ProcessGroup& world, const Invocation& invocation, std::vector<RunMode> modes,
+                             std::vector<Policy> policies)
     : world_(world),
       settings_(invocation.settings),
       modes_(std::move(modes)),
+      policies_(std::move(policies)),
       groups_(world, settings_.models.tp),
       models_(world, groups_.own(), invocation, any_but_target(modes_)),
       text_(world, models_, settings_) {}
@@ -94,24 +96,25 @@ int EvaluationJob::do_remote_runs() {
 }
 
 int EvaluationJob::do_group_runs(WorkSource& source) {
-  text_.install_triggers(models_.engine());
-  Solver solver(models_.engine(),
-                {.sampling = sampling_params(settings_),
-                 .seed = settings_.sampling.seed,
-                 .make_setup = [this](const auto& message, auto alone) { return setup_of(message, alone); },
-                 .stop_requested = stop_requested,
-                 .batch = settings_.bench.batch});
-  solver.warm_up(modes_);
+  text_.install_stops(models_.engine());
+  Solver solver(models_.engine(), {.sampling = sampling_params(settings_),
+                                   .seed = settings_.sampling.seed,
+                                   .make_setup = [this](const auto& message, auto alone,
+                                                        std::size_t stage) { return setup_of(message, alone, stage); },
+                                   .stop_requested = stop_requested,
+                                   .batch = settings_.bench.batch});
+  solver.warm_up(modes_, std::max<std::size_t>(policies_.size(), 1));
   solver.do_runs(source);
   solver.log_step_times();
   return kExitSuccess;
 }
 
-RunSetup EvaluationJob::setup_of(const std::string& message, std::optional<Role> alone) {
+RunSetup EvaluationJob::setup_of(const std::string& message, std::optional<Role> alone, std::size_t stage) {
   const OrderedJson messages = OrderedJson::array({{{"role", "user"}, {"content", message}}});
   TextSide::Prompt prompt = text_.make_prompt(messages, /*enable_thinking=*/true, alone);
   models_.check_prompt(prompt.ids, /*answer_tokens=*/1, alone);
-  return text_.make_setup(std::move(prompt), alone);
+  const std::optional<Policy> policy = policies_.empty() ? std::nullopt : std::optional(policies_.at(stage));
+  return text_.make_setup(std::move(prompt), alone, policy);
 }
 
 int EvaluationJob::end(const Steps& steps) {

@@ -18,7 +18,9 @@ class EvaluationJob {
  public:
   /// Reads the models' configurations and, on rank 0 of each group, the tokenizer. World and invocation must outlive
   /// this. Collective.
-  EvaluationJob(const ProcessGroup& world, const Invocation& invocation, std::vector<RunMode> modes);
+  /// `policies`: of the stages that steps prepare, where each has one of its own.
+  EvaluationJob(const ProcessGroup& world, const Invocation& invocation, std::vector<RunMode> modes,
+                std::vector<Policy> policies = {});
 
   struct Steps {
     /// On rank 0 of the world, before models are loaded: the benchmarks, prepared.
@@ -39,12 +41,13 @@ class EvaluationJob {
   int do_own_runs();
   int do_remote_runs();
   int do_group_runs(WorkSource& source);
-  RunSetup setup_of(const std::string& message, std::optional<Role> alone);
+  RunSetup setup_of(const std::string& message, std::optional<Role> alone, std::size_t stage);
   int end(const Steps& steps);
 
   const ProcessGroup& world_;
   const Settings& settings_;
   std::vector<RunMode> modes_;
+  std::vector<Policy> policies_;  // by stage; empty: all have that of the settings
   RankGroups groups_;
   LoadedModels models_;
   TextSide text_;

@@ -48,6 +48,7 @@ LoadedModels::LoadedModels(const ProcessGroup& world, const ProcessGroup& group,
       group_(group),
       settings_(invocation.settings),
       has_old_layout_(invocation.was_set("target_model_gpu") || invocation.was_set("speculative_model_gpu")),
+      idle_keys_(invocation.idle_keys),
       device_(c10::kCPU) {
   const ModelSettings& models = settings_.models;
   together(world_, [&] {
@@ -204,6 +205,9 @@ void LoadedModels::load() {
                groups == 1 ? "" : fmt::format(" in {} groups of {}", groups, group_.size()), describe(device_));
   if (has_old_layout_) {
     spdlog::info("target_model_gpu and speculative_model_gpu have no effect: both models are sharded over all ranks");
+  }
+  if (!idle_keys_.empty()) {
+    spdlog::info("the file's keys of other policies have no effect: {}", fmt::join(idle_keys_, ", "));
   }
   collectives_ = Collectives::create(group_, device_);
   peer_sum_ = PeerSum::create(group_, device_, peer_sum_options());

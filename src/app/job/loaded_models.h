@@ -91,7 +91,8 @@ class LoadedModels {
   const ProcessGroup& world_;
   const ProcessGroup& group_;
   const Settings& settings_;
-  bool has_old_layout_;  // the settings name a number of GPUs a model
+  bool has_old_layout_;                 // the settings name a number of GPUs a model
+  std::vector<std::string> idle_keys_;  // Invocation::idle_keys
   c10::Device device_;
   std::int64_t gpu_memory_ = 0;  // of the group's smallest GPU; on CPUs 0
   std::unique_ptr<Collectives> collectives_;

@@ -91,7 +91,8 @@ void TextSide::load_draft() {
       spdlog::warn("target and draft have different added tokens; the target's are used");
     }
   }
-  triggers_.emplace(StopAutomaton(settings_.schedule.trigger_tokens), tokenizer_of(Role::draft));
+  policy_texts_.load(settings_, tokenizer_of(Role::draft),
+                     [this]() -> const ChatTemplate& { return template_of(Role::target); });
 }
 
 const Tokenizer& TextSide::tokenizer_of(Role role) const {
@@ -155,11 +156,9 @@ TextSide::Prompt TextSide::make_prompt(TokenIds ids) const {
   return prompt;
 }
 
-void TextSide::install_triggers(Engine& engine) const {
-  if (triggers_) engine.install_stop_table(*triggers_);
-}
+void TextSide::install_stops(Engine& engine) const { policy_texts_.install(engine); }
 
-RunSetup TextSide::make_setup(Prompt prompt, std::optional<Role> alone) const {
+RunSetup TextSide::make_setup(Prompt prompt, std::optional<Role> alone, std::optional<Policy> policy) const {
   const std::optional<Role> writer = writer_alone(alone);
   RunSetup setup;
   setup.settings = settings_.schedule;
@@ -167,7 +166,8 @@ RunSetup TextSide::make_setup(Prompt prompt, std::optional<Role> alone) const {
   setup.normal_role = writer.value_or(Role::target);
   setup.tokenizer = writer && has_own_tokenizer(*writer) ? &*draft_tokenizer_ : tokenizer();
   setup.draft_tokenizer = draft_tokenizer_ ? &*draft_tokenizer_ : nullptr;
-  setup.triggers = triggers_ ? &*triggers_ : nullptr;
+  if (policy) setup.settings.policy = *policy;
+  if (!writer) policy_texts_.add_to(setup);
   setup.eos_ids = models_.target_config().eos_ids;
   if (const ModelConfig* draft = models_.draft_config()) {
     setup.eos_ids.insert(setup.eos_ids.end(), draft->eos_ids.begin(), draft->eos_ids.end());

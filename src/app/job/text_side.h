@@ -6,11 +6,11 @@
 #include <string>
 
 #include "app/job/loaded_models.h"
+#include "app/job/policy_texts.h"
 #include "specthink/evaluation/model_prompts.h"
 #include "specthink/report/jsonl.h"
 #include "specthink/schedule/schedule.h"
 #include "specthink/text/chat_template.h"
-#include "specthink/text/stop_matcher.h"
 #include "specthink/text/tokenizer.h"
 
 namespace specthink::inline app {
@@ -45,12 +45,12 @@ class TextSide {
   /// A prompt of given ids.
   Prompt make_prompt(TokenIds ids) const;
 
-  /// Gives the engine the triggers that requests of the schedule stop at.
-  void install_triggers(Engine& engine) const;
+  /// Gives the engine the strings that requests of the chosen policies stop at.
+  void install_stops(Engine& engine) const;
 
-  /// A run over this prompt with the settings; by one model alone, or by the schedule. Without a draft the target is
-  /// always alone.
-  RunSetup make_setup(Prompt prompt, std::optional<Role> alone = {}) const;
+  /// A run over this prompt with the settings; by one model alone, or by the schedule, with the settings' policy unless
+  /// another one is given. Without a draft the target is always alone.
+  RunSetup make_setup(Prompt prompt, std::optional<Role> alone = {}, std::optional<Policy> policy = {}) const;
 
  private:
   void load();
@@ -68,7 +68,7 @@ class TextSide {
   std::optional<Tokenizer> tokenizer_;
   std::optional<Tokenizer> draft_tokenizer_;              // in mode vllm_p
   std::array<std::optional<ChatTemplate>, 2> templates_;  // by Role; read when they are needed first
-  std::optional<StopTable> triggers_;
+  PolicyTexts policy_texts_;
   ModelPrompts prompts_;
   OrderedJson kwargs_ = OrderedJson::object();  // of the chat template
 };

@@ -49,12 +49,9 @@ class DecodeBuffers {
 
   /// The memory of the sampling of a step of `rows` rows.
   void fill_sampling(DecodeSampling& sampling, int rows) const;
-  // Without mapped memory: candidates of this rank, [rows · kMaxCandidates], and of all, [ranks · rows ·
-  // kMaxCandidates].
-  at::Tensor own_candidates(int rows) const { return own_candidates_.narrow(0, 0, rows * kMaxCandidates); }
-  at::Tensor gathered_candidates(int rows) const {
-    return gathered_candidates_.narrow(0, 0, ranks_ * rows * kMaxCandidates);
-  }
+  // Without mapped memory: what this rank sends, [rows · kRowKeys], and of all, [ranks · rows · kRowKeys].
+  at::Tensor own_candidates(int rows) const { return own_candidates_.narrow(0, 0, rows * kRowKeys); }
+  at::Tensor gathered_candidates(int rows) const { return gathered_candidates_.narrow(0, 0, ranks_ * rows * kRowKeys); }
 
  private:
   using PerRowCount = std::array<at::Tensor, kStepRowCounts.size()>;
@@ -69,13 +66,15 @@ class DecodeBuffers {
   at::Tensor slots_, layout_, page_tables_;  // [kMaxSlots] SlotState, StepLayout, [kMaxSlots, pages of the cache] int32
   at::Tensor qkv_, residual_, logits_, attention_split_, failed_;
   at::Tensor block_candidates_;  // [kMaxStepRows, blocks, kMaxCandidates] int64
-  at::Tensor choices_;           // [2, kMaxStepRows] int64: DecodeSampling's chosen and arrived
+  at::Tensor
+      choices_;  // [2 + kStatisticsWords, kMaxStepRows] int64: DecodeSampling's chosen, arrived, their statistics
+  at::Tensor block_measures_;  // [kMaxStepRows, blocks, 3] float32
   PerRowCount normed_, attended_, activated_;
   std::unique_ptr<PeerMemory> peers_;
   std::size_t peer_bytes_ = 0;
   at::Tensor partials_;             // [kMaxStepRows · hidden] float32; NCCL only
-  at::Tensor own_candidates_;       // [kMaxStepRows · kMaxCandidates] int64; NCCL only
-  at::Tensor gathered_candidates_;  // [ranks · kMaxStepRows · kMaxCandidates] int64; NCCL only
+  at::Tensor own_candidates_;       // [kMaxStepRows · kRowKeys] int64; NCCL only
+  at::Tensor gathered_candidates_;  // [ranks · kMaxStepRows · kRowKeys] int64; NCCL only
 };
 
 }  // namespace specthink::inline kernels

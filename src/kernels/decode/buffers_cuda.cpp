@@ -45,14 +45,15 @@ DecodeBuffers::DecodeBuffers(const LoadedShard& model, const ProcessGroup& group
   failed_ = at::zeros({1}, device.dtype(at::kInt));
   block_candidates_ =
       at::zeros({kMaxStepRows, sampling_blocks(part.vocab_size), kMaxCandidates}, device.dtype(at::kLong));
-  choices_ = at::zeros({2, kMaxStepRows}, device.dtype(at::kLong));
+  choices_ = at::zeros({2 + kStatisticsWords, kMaxStepRows}, device.dtype(at::kLong));
+  block_measures_ = at::zeros({kMaxStepRows, sampling_blocks(part.vocab_size), 3}, floats);
   normed_ = activation_buffers(hidden_, elements);
   attended_ = activation_buffers(part.query_width(), elements);
   activated_ = activation_buffers(part.intermediate_size, elements);
 
   if (all_reduce != AllReduce::nccl && ranks_ <= kMaxExchangeRanks) {
     peer_bytes_ = sizeof(float) * static_cast<std::size_t>(kExchangeBuffers * ranks_ * kMaxStepRows * hidden_) +
-                  sizeof(CandidateKey) * static_cast<std::size_t>(ranks_ * kMaxStepRows * kMaxCandidates);
+                  sizeof(CandidateKey) * static_cast<std::size_t>(ranks_ * kMaxStepRows * kRowKeys);
     peers_ = PeerMemory::create(group, model.device(), peer_bytes_, 0xff);
   }
   if (!peers_ && all_reduce == AllReduce::fused) {
@@ -63,8 +64,8 @@ DecodeBuffers::DecodeBuffers(const LoadedShard& model, const ProcessGroup& group
   }
   if (!peers_) {
     partials_ = at::zeros({kMaxStepRows * hidden_}, floats);
-    own_candidates_ = at::zeros({kMaxStepRows * kMaxCandidates}, device.dtype(at::kLong));
-    gathered_candidates_ = at::zeros({ranks_ * kMaxStepRows * kMaxCandidates}, device.dtype(at::kLong));
+    own_candidates_ = at::zeros({kMaxStepRows * kRowKeys}, device.dtype(at::kLong));
+    gathered_candidates_ = at::zeros({ranks_ * kMaxStepRows * kRowKeys}, device.dtype(at::kLong));
   }
 }
 
@@ -72,7 +73,7 @@ std::int64_t DecodeBuffers::bytes() const {
   std::size_t total = peer_bytes_;
   for (const at::Tensor* tensor :
        {&slots_, &layout_, &page_tables_, &qkv_, &residual_, &logits_, &attention_split_, &failed_, &block_candidates_,
-        &choices_, &partials_, &own_candidates_, &gathered_candidates_}) {
+        &choices_, &block_measures_, &partials_, &own_candidates_, &gathered_candidates_}) {
     if (tensor->defined()) total += tensor->nbytes();
   }
   for (const PerRowCount* tensors : {&normed_, &attended_, &activated_}) {
@@ -123,7 +124,7 @@ SentPartials DecodeBuffers::sent(int slot) const {
 }
 
 void DecodeBuffers::fill_sampling(DecodeSampling& sampling, int rows) const {
-  constexpr std::int64_t kOfRank = std::int64_t{kMaxStepRows} * kMaxCandidates;
+  constexpr std::int64_t kOfRank = std::int64_t{kMaxStepRows} * kRowKeys;
   sampling.slots = slots();
   sampling.layout = layout();
   sampling.logits = logits();
@@ -132,11 +133,13 @@ void DecodeBuffers::fill_sampling(DecodeSampling& sampling, int rows) const {
   sampling.blocks = static_cast<CandidateKey*>(block_candidates_.mutable_data_ptr());
   sampling.chosen = static_cast<std::uint64_t*>(choices_.mutable_data_ptr());
   sampling.arrived = reinterpret_cast<std::uint32_t*>(sampling.chosen + kMaxStepRows);
+  sampling.chosen_statistics = sampling.chosen + std::ptrdiff_t{2} * kMaxStepRows;
+  sampling.block_measures = reinterpret_cast<RowMeasure*>(block_measures_.mutable_data_ptr<float>());
   sampling.ranks = ranks_;
   if (!fused()) {
     sampling.sent[0] = static_cast<CandidateKey*>(own_candidates_.mutable_data_ptr());
     sampling.received = static_cast<CandidateKey*>(gathered_candidates_.mutable_data_ptr());
-    sampling.received_rank_stride = std::int64_t{rows} * kMaxCandidates;
+    sampling.received_rank_stride = std::int64_t{rows} * kRowKeys;
     return;
   }
   sampling.received = candidate_buffer(rank_);

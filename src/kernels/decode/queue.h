@@ -21,7 +21,8 @@ namespace specthink::inline kernels {
 
 class DecodeQueue {
  public:
-  /// All that is passed by reference must outlive it. `results`: mapped memory (DecodeSampling::results).
+  /// All that is passed by reference must outlive it. `results`: mapped memory, that of DecodeSampling::results
+  /// and behind it that of its statistics.
   DecodeQueue(const LoadedShard& model, DecodeBuffers& buffers, Collectives& collectives,
               const DecodeStep::Options& options, SpinLimit limit, std::uint64_t* results, cudaStream_t stream);
 

@@ -182,6 +182,7 @@ void DecodeQueue::sampling(int rows, int last_slot) {
   buffers_.fill_sampling(sampling, rows);
   sampling.first_id = model_.first_vocab;
   sampling.results = results_;
+  sampling.statistics = results_ + std::ptrdiff_t{kMaxSlots} * kResultSlots;
   sampling.limit = limit_;
   sampling.select_marks = timeline_.marks("select");
   sampling.choose_marks = timeline_.marks("choose");

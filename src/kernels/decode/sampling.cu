@@ -1,3 +1,5 @@
+#include "kernels/decode/candidate_keys.cuh"
+#include "kernels/decode/row_measure.cuh"
 #include "kernels/decode/sampling.h"
 #include "kernels/device/hopper.cuh"
 #include "kernels/device/kernel_launch.cuh"
@@ -14,23 +16,6 @@ constexpr int kPerThread = kLogitsPerBlock / kSelectThreads;
 constexpr int kChooseThreads = 256;
 constexpr int kMaxList = 4096;  // candidates that can be as good as the kMaxCandidates-th best block's best
 constexpr int kMaxBlocks = 512;
-constexpr CandidateKey kNoKey = 0;
-constexpr CandidateKey kNotYetKey = ~CandidateKey{0};
-constexpr std::uint32_t kNanBits = 0xfffffffeu;  // above every number, below kNotYetKey
-
-__device__ __forceinline__ CandidateKey make_key(float logit, std::uint32_t id) {
-  const std::uint32_t bits = __float_as_uint(logit + 0.0f);  // -0 and 0 are equal logits
-  const std::uint32_t ordered = isnan(logit) ? kNanBits : bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-  return static_cast<CandidateKey>(ordered) << 32 | (0xffffffffu - id);
-}
-__device__ __forceinline__ std::int32_t id_of(CandidateKey key) {
-  return static_cast<std::int32_t>(0xffffffffu - static_cast<std::uint32_t>(key));
-}
-__device__ __forceinline__ bool is_nan(CandidateKey key) { return key >> 32 == kNanBits; }
-__device__ __forceinline__ float logit_of(CandidateKey key) {
-  const auto ordered = static_cast<std::uint32_t>(key >> 32);
-  return __uint_as_float(ordered & 0x80000000u ? ordered & 0x7fffffffu : ~ordered);
-}
 
 /// How many of `count` keys are greater.
 __device__ __forceinline__ int rank_among(CandidateKey key, const CandidateKey* keys, int count) {
@@ -55,6 +40,7 @@ __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_c
   if (which.slot < 0 || which.sampled < 0) return;
   record(p.select_marks, Mark::started);
   const int top_k = p.slots[which.slot].top_k;
+  const bool measures = p.slots[which.slot].measures != 0;
   const std::int64_t columns = min(p.columns, p.slots[which.slot].vocab_limit - p.first_id);
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * kLogitsPerBlock;
   const float* const row = p.logits + blockIdx.y * p.logits_stride;
@@ -89,22 +75,31 @@ __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_c
     if (rank < top_k) to[rank] = list[i];
   }
   for (int i = listed + thread; i < top_k; i += kSelectThreads) to[i] = kNoKey;
+  if (measures) {
+    __shared__ RowMeasure of_warps[kSelectThreads / 32];
+    const RowMeasure measure = measure_block<kSelectThreads / 32>(keys, of_warps);
+    if (thread == 0) p.block_measures[static_cast<std::int64_t>(blockIdx.y) * gridDim.x + blockIdx.x] = measure;
+  }
   record(p.select_marks, Mark::ended);
 #endif
 }
 
-/// Takes a token into the request's state; how the request ends with it.
-__device__ std::uint32_t take(const DecodeSampling& p, SlotState& state, std::int32_t token, bool bad_logits) {
+/// Takes a token into the request's state; how the request ends with it. `entropy`: of what it was drawn from, where
+/// that is measured.
+__device__ std::uint32_t take(const DecodeSampling& p, SlotState& state, std::int32_t token, bool bad_logits,
+                              float entropy) {
   std::uint32_t end = kNoEnd;
   for (int i = 0; i < state.num_eos; ++i) {
     if (token == state.eos[i]) end = end_code(EndReason::eos);
   }
+  if (end == kNoEnd && token + 1 == state.stop_token_plus_1) end = end_code(EndReason::stop_token);
   if (end == kNoEnd && state.stop_entries && token < state.stop_vocab) {
     const std::uint16_t entry = __ldg(state.stop_entries + state.stop_state * state.stop_vocab + token);
     state.stop_state = entry & static_cast<std::uint16_t>(~kStopMatched);
     if ((entry & kStopMatched) && state.min_left <= 1) end = end_code(EndReason::trigger);
   }
   if (state.left <= 1 && end == kNoEnd) end = end_code(EndReason::length);
+  if (state.measures && entropy > state.max_entropy) end = end_code(EndReason::uncertain);
   if (bad_logits) end = kBadLogits;
   if (*static_cast<volatile std::uint32_t*>(p.limit.failed) != 0) end = kLostRank;
   state.token = token;
@@ -119,20 +114,29 @@ __device__ __forceinline__ std::uint64_t encode_choice(std::int32_t token, bool 
   return static_cast<std::uint64_t>(bad_logits) << 32 | static_cast<std::uint32_t>(token);
 }
 
-/// Emits the tokens of an entry: `choice(i)` behind its i-th sampled row, as long as they are the proposals. `state`:
-/// as it was before them.
-template <typename Choice>
+/// Emits the tokens of an entry: `choice(i)` behind its i-th sampled row, as long as they are the proposals, with
+/// `statistics(i)` where the request measures. `state`: as it was before them.
+template <typename Choice, typename Statistics>
 __device__ void emit(const DecodeSampling& p, SlotState& state, const StepEntry& entry, int entry_index, int proposals,
-                     const Choice& choice) {
+                     const Choice& choice, const Statistics& statistics) {
   const int first_sampled = entry.rows - 1 - proposals;
   int emitted = 0;
   for (bool more = true; more;) {
     const std::uint64_t word = choice(emitted);
     const auto token = static_cast<std::int32_t>(word & 0xffffffffu);
-    const std::uint32_t end = take(p, state, token, word >> 32 != 0);
+    float entropy = 0;
+    if (state.measures) {
+      const StatisticsWords measured = statistics(emitted);
+      entropy = entropy_of(measured);
+      std::uint64_t* const to =
+          p.statistics + (entry.slot * kResultSlots + state.serial % kResultSlots) * kStatisticsWords;
+      for (int i = 0; i < kStatisticsWords; ++i) ptx::store_system(to + i, measured.words[i]);
+      __threadfence_system();  // before the word that says that they are there
+    }
+    const std::uint32_t end = take(p, state, token, word >> 32 != 0, entropy);
     more = end == kNoEnd && emitted < proposals &&
            token == p.layout->rows[entry.first_row + first_sampled + emitted + 1].token;
-    // The host reads nothing but this word: no order with other writes is needed.
+    // But for statistics the host reads nothing but this word: no order with other writes is needed.
     ptx::store_system(p.results + entry.slot * kResultSlots + state.serial % kResultSlots,
                       encode_result({token, end, more, state.serial}));
     state.serial = (state.serial + 1) & kSerialMask;
@@ -185,7 +189,7 @@ __device__ __forceinline__ void send_candidates(const DecodeSampling& p, int row
   const auto send = [&](int index, CandidateKey key) {
 #pragma unroll
     for (int rank = 0; rank < kMaxExchangeRanks; ++rank) {
-      if (rank < p.ranks && p.sent[rank]) ptx::store_system(p.sent[rank] + row * kMaxCandidates + index, key);
+      if (rank < p.ranks && p.sent[rank]) ptx::store_system(p.sent[rank] + row * kRowKeys + index, key);
     }
   };
   for (int i = thread; i < listed; i += kChooseThreads) {
@@ -199,17 +203,7 @@ __device__ __forceinline__ void send_candidates(const DecodeSampling& p, int row
 __device__ __forceinline__ void receive_candidates(const DecodeSampling& p, int row, int top_k, CandidateKey* list) {
   SpinClock clock(p.limit);
   for (int i = static_cast<int>(threadIdx.x); i < p.ranks * top_k; i += kChooseThreads) {
-    CandidateKey* const from = p.received + i / top_k * p.received_rank_stride + row * kMaxCandidates + i % top_k;
-    CandidateKey key = ptx::load_system_8(from);
-    while (key == kNotYetKey) {
-      if (clock.expired()) {
-        key = kNoKey;
-        break;
-      }
-      key = ptx::load_system_8(from);
-    }
-    ptx::store_system(from, kNotYetKey);
-    list[i] = key;
+    list[i] = receive_word(p.received + i / top_k * p.received_rank_stride + row * kRowKeys + i % top_k, clock);
   }
 }
 
@@ -258,6 +252,7 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
   record(p.choose_marks, Mark::released);
 
   if constexpr (kPart != SamplingPart::choose) {
+    if (state.measures && thread < 32) send_measure(p, row, blocks);
     send_candidates(p, row, blocks, top_k, bests, list, threshold, listed);
     if constexpr (kPart == SamplingPart::select) return;
     __syncthreads();                      // the list is reused
@@ -288,26 +283,44 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
   }
   __syncthreads();
   record(p.choose_marks, Mark::third);  // their weights and scores are there
-  if (thread != 0 || state.stopped) return;
+  if (thread != 0) return;
+  const RowMeasure raw = state.measures ? receive_measure(p, row) : no_measure();
+  if (state.stopped) return;
   int count = 0;
   while (count < top_k && top[count] != kNoKey) ++count;
   const bool bad = count == 0 || is_nan(top[0]);
   int chosen = 0;
+  int kept = 0;
   if (!bad && temperature != 0) {
-    const int kept = kept_by_top_p(weights, count, state.top_p);
+    kept = kept_by_top_p(weights, count, state.top_p);
     for (int i = 1; i < kept; ++i) {
       if (is_better(scores[i], id_of(top[i]), scores[chosen], id_of(top[chosen]))) chosen = i;
     }
   }
   const std::int32_t token = state.forced_end ? __ldg(state.forced_end - state.left + sampled) : id_of(top[chosen]);
   const std::uint64_t choice = encode_choice(token, bad);
+  StatisticsWords statistics{};
+  if (state.measures) statistics = statistics_of(raw, logit_of(top[chosen]), weights, kept);
   if (proposals == 0) {
-    emit(p, state, entry, entry_index, 0, [&](int) { return choice; });
+    emit(
+        p, state, entry, entry_index, 0, [&](int) { return choice; }, [&](int) { return statistics; });
   } else {
     p.chosen[row] = choice;
+    if (state.measures) {
+      for (int i = 0; i < kStatisticsWords; ++i) p.chosen_statistics[row * kStatisticsWords + i] = statistics.words[i];
+    }
     if (!last_of_entry(p, entry_index, proposals + 1)) return;
-    const std::uint64_t* const choices = p.chosen + entry.first_row + entry.rows - 1 - proposals;
-    emit(p, state, entry, entry_index, proposals, [&](int i) { return __ldcg(choices + i); });
+    const int first_sampled = entry.first_row + entry.rows - 1 - proposals;
+    const std::uint64_t* const choices = p.chosen + first_sampled;
+    const std::uint64_t* const measured = p.chosen_statistics + first_sampled * kStatisticsWords;
+    emit(
+        p, state, entry, entry_index, proposals, [&](int i) { return __ldcg(choices + i); },
+        [&](int i) {
+          StatisticsWords words;
+          for (int word = 0; word < kStatisticsWords; ++word)
+            words.words[word] = __ldcg(measured + i * kStatisticsWords + word);
+          return words;
+        });
   }
   record(p.choose_marks, Mark::ended);
 #endif

@@ -15,8 +15,20 @@
 namespace specthink::inline kernels {
 
 using CandidateKey = std::uint64_t;
+/// What a rank sends of a row: its candidates, and two words that measure its part of the logits where that is asked
+/// for.
+constexpr int kRowKeys = kMaxCandidates + 2;
 constexpr int kLogitsPerBlock = 2048;
 constexpr std::uint32_t kResultSlots = 64;  ///< results of a slot that may wait to be read
+constexpr int kStatisticsWords = 2;         ///< of a token: logprob, entropy; processed entropy
+
+/// A part of a row's distribution: its highest logit, the sum of the weights relative to it, and the sum of their
+/// products with their exponents.
+struct RowMeasure {
+  float highest;
+  float sum;
+  float weighted;
+};
 
 /// Buffers and tables of one model's sampling, in device memory but for `results`.
 struct DecodeSampling {
@@ -28,12 +40,16 @@ struct DecodeSampling {
   std::int64_t columns = 0;                    // ids of this shard
   CandidateKey* blocks = nullptr;              // [rows, sampling_blocks(columns), kMaxCandidates]
   CandidateKey* sent[kMaxExchangeRanks] = {};  // this rank's part of each rank's `received`
-  CandidateKey* received = nullptr;            // [ranks, rows, kMaxCandidates], all ones where nothing has arrived
+  CandidateKey* received = nullptr;            // [ranks, rows, kRowKeys], all ones where nothing has arrived
   std::int64_t received_rank_stride = 0;
   int ranks = 1;
   std::uint64_t* chosen = nullptr;   // [kMaxStepRows] the choice behind each row of proposals
   std::uint32_t* arrived = nullptr;  // [kMaxStepRows] zeros: rows of an entry whose choice is there
   std::uint64_t* results = nullptr;  // host memory, [kMaxSlots, kResultSlots]: encode_result by serial number
+  // Of requests that measure.
+  RowMeasure* block_measures = nullptr;        // [rows, sampling_blocks(columns)]
+  std::uint64_t* chosen_statistics = nullptr;  // [kMaxStepRows, kStatisticsWords] of the choice behind each row
+  std::uint64_t* statistics = nullptr;         // host memory, [kMaxSlots, kResultSlots, kStatisticsWords]
   // The step's last slot of partial sums, reset here.
   float* reset = nullptr;
   std::int64_t reset_rank_stride = 0;

@@ -32,6 +32,10 @@ struct SlotState {
   std::uint32_t run;
   std::uint32_t purpose;
 
+  std::int32_t stop_token_plus_1;  ///< ends the request wherever it stands; 0: none does
+  std::uint32_t measures;          ///< 1: the raw distribution is measured
+  float max_entropy;               ///< of it, where it is measured: a token of more ends the request
+
   std::int32_t num_eos;
   std::int32_t eos[kMaxEosIds];
 };

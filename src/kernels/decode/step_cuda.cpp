@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <chrono>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <thread>
 #include <type_traits>
@@ -61,7 +63,7 @@ class CudaDecodeStep final : public DecodeStep {
         options_(options),
         buffers_(model_, group, options_.all_reduce),
         stream_(c10::cuda::getCurrentCUDAStream(model_.device().index())),
-        results_(kMaxSlots * kResultSlots),
+        results_(kMaxSlots * kResultSlots * (1 + kStatisticsWords)),
         abort_flag_(1),
         queue_(model_, buffers_, collectives, options_, wait_limit(), results_.data(), stream_) {
     for (const int rows : kStepRowCounts) {
@@ -99,7 +101,8 @@ class CudaDecodeStep final : public DecodeStep {
     std::uint32_t next_serial = 1;
     bool begun = false;    // a request
     bool started = false;  // its first step is enqueued: there is a token to go on with
-    at::Tensor forced;     // ids that the request emits
+    bool measures = false;
+    at::Tensor forced;  // ids that the request emits
   };
   struct StopTable {
     at::Tensor entries;  // uint16 as int16
@@ -118,12 +121,13 @@ class CudaDecodeStep final : public DecodeStep {
     return slots_[static_cast<std::size_t>(slot)];
   }
   StepResult wait_for(std::size_t word, std::uint32_t serial) const;
+  TokenStatistics statistics_of(std::size_t word) const;
 
   LoadedShard model_;
   Options options_;
   DecodeBuffers buffers_;
   c10::cuda::CUDAStream stream_;
-  MappedArray<std::uint64_t> results_;  // [kMaxSlots, kResultSlots]
+  MappedArray<std::uint64_t> results_;  // [kMaxSlots, kResultSlots], and kStatisticsWords for each of them
   MappedArray<std::uint32_t> abort_flag_;
   std::optional<FailureReport::AbortHook> abort_hook_;
   DecodeQueue queue_;
@@ -192,6 +196,12 @@ void CudaDecodeStep::begin(int slot, const StepRequest& request) {
         at::from_blob(const_cast<TokenId*>(request.forced.data()), {request.max_tokens}, at::kInt).to(model_.device());
     state.forced_end = which.forced.const_data_ptr<std::int32_t>() + request.max_tokens;
   }
+  which.measures = request.statistics || request.max_entropy < std::numeric_limits<float>::infinity();
+  check(!which.measures || request.forced.empty(), "what is forced is not measured");
+  check(request.read_ids.empty(), "a decode step reads nothing");
+  state.measures = which.measures;
+  state.max_entropy = request.max_entropy;
+  state.stop_token_plus_1 = request.stop_token + 1;
   state.temperature = sampling.params.temperature;
   state.top_p = sampling.params.top_p;
   state.top_k = sampling.params.temperature == 0 ? 1 : sampling.params.top_k;
@@ -271,6 +281,16 @@ StepResult CudaDecodeStep::wait_for(std::size_t word, std::uint32_t serial) cons
   return result;
 }
 
+/// What came before the word.
+TokenStatistics CudaDecodeStep::statistics_of(std::size_t word) const {
+  const std::size_t first = kMaxSlots * kResultSlots + word * kStatisticsWords;
+  const std::uint64_t raw = results_.load(first);
+  const std::uint64_t processed = results_.load(first + 1);
+  return {std::bit_cast<float>(static_cast<std::uint32_t>(raw)),
+          std::bit_cast<float>(static_cast<std::uint32_t>(raw >> 32)),
+          std::bit_cast<float>(static_cast<std::uint32_t>(processed))};
+}
+
 StepToken CudaDecodeStep::result(int slot, int index) {
   Slot& which = slot_of(slot);
   const std::uint32_t serial = (which.first_serial + static_cast<std::uint32_t>(index)) & kSerialMask;
@@ -284,11 +304,14 @@ StepToken CudaDecodeStep::result(int slot, int index) {
   if (result.end == kLostRank)
     throw EnvironmentError("another rank has not sent its part of a decode step within {} s: it has died or is stuck",
                            options_.wait_limit_seconds);
-  StepToken token{result.token, {}, result.more};
-  for (const EndReason reason : {EndReason::length, EndReason::eos, EndReason::trigger}) {
+  StepToken token{.id = result.token, .end = {}, .more = result.more};
+  for (const EndReason reason :
+       {EndReason::length, EndReason::eos, EndReason::trigger, EndReason::stop_token, EndReason::uncertain}) {
     if (result.end == end_code(reason)) token.end = reason;
   }
   check(token.end.has_value() == (result.end != kNoEnd), "a decode step ended for an unknown reason");
+  if (which.measures)
+    token.statistics = statistics_of(static_cast<std::size_t>(slot) * kResultSlots + serial % kResultSlots);
   return token;
 }
 

@@ -292,7 +292,7 @@ class KernelTimer {
     const at::Tensor layout = device_copy(layout_of_one(0, 1));
     const at::Tensor logits = at::randn({part_.vocab_size}, floats());
     const at::Tensor blocks = at::zeros({sampling_blocks(part_.vocab_size) * kMaxCandidates}, device_.dtype(at::kLong));
-    const at::Tensor received = at::full({kMaxCandidates}, -1, device_.dtype(at::kLong));
+    const at::Tensor received = at::full({kRowKeys}, -1, device_.dtype(at::kLong));
 
     DecodeSampling sampling;
     sampling.slots = static_cast<SlotState*>(slot.mutable_data_ptr());

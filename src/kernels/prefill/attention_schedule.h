@@ -10,7 +10,7 @@
 
 #include <cstdint>
 
-#include "specthink/kernels/host_device.h"
+#include "specthink/base/host_device.h"
 
 namespace specthink::inline kernels {
 

@@ -1,7 +1,7 @@
 // One run: its text by who wrote it, what happened when, and its ledger.
 
 const writers = ['prompt', 'draft', 'target', 'injected', 'not known'];
-const segmentColors = { draft: 'var(--draft-strong)', probe: 'var(--probe-strong)', target: 'var(--target-strong)', inject: 'var(--injected-strong)' };
+const segmentColors = { draft: 'var(--draft-strong)', probe: 'var(--probe-strong)', target: 'var(--target-strong)', inject: 'var(--injected-strong)', read: 'var(--target-strong)' };
 
 const timelineChart = (segments) => (width) => {
   const timed = segments.every((segment) => segment.length === 4);
@@ -13,7 +13,7 @@ const timelineChart = (segments) => (width) => {
   });
   const end = Math.max(...spans.map((span) => span.to), 1);
   const height = 88;
-  const lanes = { target: 8, draft: 34, probe: 34, inject: 21 };
+  const lanes = { target: 8, draft: 34, probe: 34, inject: 21, read: 8 };
   const ticks = niceTicks(timed ? end / 1000 : end, width < 380 ? 3 : 6).filter((tick) => (timed ? tick * 1000 : tick) <= end);
   const left = 46;
   const x = (value) => left + (value / end) * (width - left - 10);
