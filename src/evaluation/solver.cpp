@@ -81,8 +81,8 @@ ScheduledRun Solver::prepare(const Work& work, WorkSource& source) {
   run.options.sampling.temperature = work.temperature;
   run.options.draw = {options_.seed, static_cast<std::uint32_t>(work.key.problem),
                       static_cast<std::uint32_t>(work.key.run)};
-  // One model alone is what the others are held against.
-  run.options.speculates = work.key.mode == RunMode::spec || work.key.mode == RunMode::large_spec;
+  run.options.speculates =
+      work.key.mode == RunMode::spec || work.key.mode == RunMode::large_spec || !options_.alone_is_baseline;
   run.options.interrupted = [this, &source] { return options_.stop_requested() || source.is_stopped(); };
   const auto pieces = std::make_shared<OriginPieces>();
   // In mode vllm_p ids of two tokenizers follow each other; what they say is told as text.

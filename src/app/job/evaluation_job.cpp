@@ -34,6 +34,7 @@ EvaluationJob::EvaluationJob(const ProcessGroup& world, const Invocation& invoca
                              std::vector<Policy> policies)
     : world_(world),
       settings_(invocation.settings),
+      is_eval_(invocation.subcommand == kEval),
       modes_(std::move(modes)),
       policies_(std::move(policies)),
       groups_(world, settings_.models.tp),
@@ -102,7 +103,8 @@ int EvaluationJob::do_group_runs(WorkSource& source) {
                                    .make_setup = [this](const auto& message, auto alone,
                                                         std::size_t stage) { return setup_of(message, alone, stage); },
                                    .stop_requested = stop_requested,
-                                   .batch = settings_.bench.batch});
+                                   .batch = settings_.bench.batch,
+                                   .alone_is_baseline = !is_eval_});
   solver.warm_up(modes_, std::max<std::size_t>(policies_.size(), 1));
   solver.do_runs(source);
   solver.log_step_times();

@@ -46,6 +46,7 @@ class EvaluationJob {
 
   const ProcessGroup& world_;
   const Settings& settings_;
+  bool is_eval_;  // which compares no modes: one model alone has proposers, too
   std::vector<RunMode> modes_;
   std::vector<Policy> policies_;  // by stage; empty: all have that of the settings
   RankGroups groups_;
