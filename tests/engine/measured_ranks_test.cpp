@@ -89,7 +89,8 @@ TEST(measured, an_entropy_above_the_limit_ends_the_request_with_that_token) {
     const Generation draft = engine.generate(slot, request_for(Role::draft, text, 5), {kSampled, {3, 0, 0}});
     text.insert(text.end(), draft.ids.begin(), draft.ids.end());
     const Generation one = engine.generate(slot, request_for(Role::target, text, 1), {kSampled, {3, 0, 0}});
-    EXPECT_EQ(one.times.prefilled, 6);
+    EXPECT_GE(one.times.prefilled, 5);  // on GPUs the step that was under way has one position more in the cache
+    EXPECT_LE(one.times.prefilled, 6);
     EXPECT_EQ(one.times.decode_steps, 0);
     engine.close(slot);
   });
