@@ -11,7 +11,7 @@ using testing_support::device;
 using testing_support::small_config;
 using testing_support::world;
 
-constexpr std::int64_t kVocab = 199;
+constexpr std::int64_t kDecoderVocab = 199;
 
 /// A decoder over a small model with random weights, and a slot with two pages for each request.
 class operator_decoder : public testing::Test {
@@ -34,7 +34,7 @@ class operator_decoder : public testing::Test {
     request.max_tokens = max_tokens;
     request.sampling.params.temperature = 0.9f;
     request.sampling.draw.seed = 4;
-    request.sampling.vocab_limit = kVocab;
+    request.sampling.vocab_limit = kDecoderVocab;
     return request;
   }
 
@@ -93,7 +93,7 @@ TEST_F(operator_decoder, the_first_wrong_proposal_is_replaced_and_the_rest_dropp
   const TokenIds text = plain(0, request(12), kPrompt);
   decoder_->start(1, request(12));
   TokenIds proposed(text.begin(), text.begin() + 4);
-  proposed[2] = (proposed[2] + 1) % kVocab;
+  proposed[2] = (proposed[2] + 1) % kDecoderVocab;
   decoder_->step({{{1, appended(kPrompt, proposed), 4}}});
   EXPECT_EQ(emitted(1, 0), TokenIds(text.begin(), text.begin() + 3));
   TokenIds rest;
@@ -124,15 +124,15 @@ TEST_F(operator_decoder, an_end_inside_a_kept_run_ends_the_request_there) {
 
 /// A table whose one state matches at the given ids.
 std::vector<std::uint16_t> matching(const TokenIds& ids) {
-  std::vector<std::uint16_t> entries(kVocab, 0);
+  std::vector<std::uint16_t> entries(kDecoderVocab, 0);
   for (const TokenId id : ids) entries[static_cast<std::size_t>(id)] = 0x8000;
   return entries;
 }
 
 TEST_F(operator_decoder, a_trigger_before_the_minimum_length_does_not_count) {
   const TokenIds text = plain(0, request(12), kPrompt);
-  decoder_->set_stop_table(0, matching({text[1], text[4]}), kVocab);
-  decoder_->set_stop_table(1, matching({text[7]}), kVocab);
+  decoder_->set_stop_table(0, matching({text[1], text[4]}), kDecoderVocab);
+  decoder_->set_stop_table(1, matching({text[7]}), kDecoderVocab);
   StepRequest wanted = request(12);
   wanted.stop_table = 0;
   const auto first_of = [&](std::initializer_list<TokenId> ids, std::size_t from) {

@@ -20,20 +20,20 @@ using test::TemporaryFolder;
 using testing_support::device;
 using testing_support::world;
 
-constexpr std::int64_t kVocab = 101;
-constexpr std::int64_t kHidden = 48;
-constexpr std::int64_t kIntermediate = 61;
+constexpr std::int64_t kFamilyVocab = 101;
+constexpr std::int64_t kFamilyHidden = 48;
+constexpr std::int64_t kFamilyIntermediate = 61;
 constexpr std::int64_t kLayers = 2;
-constexpr std::int64_t kHeads = 12;
-constexpr std::int64_t kKvHeads = 2;
-constexpr std::int64_t kHeadDim = 8;
+constexpr std::int64_t kFamilyHeads = 12;
+constexpr std::int64_t kFamilyKvHeads = 2;
+constexpr std::int64_t kFamilyHeadDim = 8;
 
-/// Biases of query, key and value alone, as many KV heads as kKvHeads unless config.json says otherwise.
+/// Biases of query, key and value alone, as many KV heads as kFamilyKvHeads unless config.json says otherwise.
 Family lumen() {
   return {.model_type = "lumen",
           .architecture = "LumenForCausalLM",
-          .default_kv_heads = kKvHeads,
-          .default_head_dim = kHeadDim,
+          .default_kv_heads = kFamilyKvHeads,
+          .default_head_dim = kFamilyHeadDim,
           .default_max_position_embeddings = 512,
           .tensors = {.embedding = "decoder.words",
                       .final_norm = "decoder.last_norm",
@@ -63,10 +63,10 @@ const std::array kFamilies{qwen3(), lumen()};
 class WeightFile {
  public:
   explicit WeightFile(const TensorNames& names) {
-    add(names.embedding + ".weight", {kVocab, kHidden});
+    add(names.embedding + ".weight", {kFamilyVocab, kFamilyHidden});
     for (std::int64_t i = 0; i < kLayers; ++i) add_layer(names, fmt::format("{}.{}.", names.layers, i));
-    add(names.final_norm + ".weight", {kHidden}, 1);
-    add(names.head + ".weight", {kVocab, kHidden});
+    add(names.final_norm + ".weight", {kFamilyHidden}, 1);
+    add(names.head + ".weight", {kFamilyVocab, kFamilyHidden});
   }
 
   void add_zeros(const std::string& name, std::int64_t size) {
@@ -81,17 +81,17 @@ class WeightFile {
       add(layer + module + ".weight", {rows, columns});
       if (bias) add(layer + module + ".bias", {rows});
     };
-    add(layer + names.input_norm + ".weight", {kHidden}, 1);
-    add_linear(names.query, kHeads * kHeadDim, kHidden, true);
-    add_linear(names.key, kKvHeads * kHeadDim, kHidden, true);
-    add_linear(names.value, kKvHeads * kHeadDim, kHidden, true);
-    add(layer + names.query_norm + ".weight", {kHeadDim}, 1);
-    add(layer + names.key_norm + ".weight", {kHeadDim}, 1);
-    add_linear(names.output, kHidden, kHeads * kHeadDim, false);
-    add(layer + names.post_norm + ".weight", {kHidden}, 1);
-    add_linear(names.gate, kIntermediate, kHidden, false);
-    add_linear(names.up, kIntermediate, kHidden, false);
-    add_linear(names.down, kHidden, kIntermediate, false);
+    add(layer + names.input_norm + ".weight", {kFamilyHidden}, 1);
+    add_linear(names.query, kFamilyHeads * kFamilyHeadDim, kFamilyHidden, true);
+    add_linear(names.key, kFamilyKvHeads * kFamilyHeadDim, kFamilyHidden, true);
+    add_linear(names.value, kFamilyKvHeads * kFamilyHeadDim, kFamilyHidden, true);
+    add(layer + names.query_norm + ".weight", {kFamilyHeadDim}, 1);
+    add(layer + names.key_norm + ".weight", {kFamilyHeadDim}, 1);
+    add_linear(names.output, kFamilyHidden, kFamilyHeads * kFamilyHeadDim, false);
+    add(layer + names.post_norm + ".weight", {kFamilyHidden}, 1);
+    add_linear(names.gate, kFamilyIntermediate, kFamilyHidden, false);
+    add_linear(names.up, kFamilyIntermediate, kFamilyHidden, false);
+    add_linear(names.down, kFamilyHidden, kFamilyIntermediate, false);
   }
 
   /// Pseudorandom numbers within 0.4 of `center`.
@@ -118,8 +118,9 @@ class WeightFile {
 };
 
 Json common_config() {
-  return {{"vocab_size", kVocab},         {"hidden_size", kHidden},        {"intermediate_size", kIntermediate},
-          {"num_hidden_layers", kLayers}, {"num_attention_heads", kHeads}, {"eos_token_id", 7}};
+  return {
+      {"vocab_size", kFamilyVocab},   {"hidden_size", kFamilyHidden},        {"intermediate_size", kFamilyIntermediate},
+      {"num_hidden_layers", kLayers}, {"num_attention_heads", kFamilyHeads}, {"eos_token_id", 7}};
 }
 
 /// A folder of the made-up family.
@@ -134,14 +135,14 @@ void write_lumen(const TemporaryFolder& folder, const WeightFile& weights) {
 void write_qwen3(const TemporaryFolder& folder) {
   Json config = common_config();
   config.update({{"model_type", "qwen3"},
-                 {"num_key_value_heads", kKvHeads},
-                 {"head_dim", kHeadDim},
+                 {"num_key_value_heads", kFamilyKvHeads},
+                 {"head_dim", kFamilyHeadDim},
                  {"max_position_embeddings", 512},
                  {"attention_bias", true}});
   folder.write("config.json", config.dump());
   WeightFile weights(TensorNames{});
   for (std::int64_t i = 0; i < kLayers; ++i) {
-    weights.add_zeros(fmt::format("model.layers.{}.self_attn.o_proj.bias", i), kHidden);
+    weights.add_zeros(fmt::format("model.layers.{}.self_attn.o_proj.bias", i), kFamilyHidden);
   }
   folder.write("model.safetensors", weights.bytes());
 }
@@ -173,8 +174,8 @@ TEST(families, describe_their_models_alone) {
   write_lumen(folder, WeightFile(lumen().tensors));
   const ModelConfig config = ModelConfig::load(folder.path(), kFamilies);
   EXPECT_EQ(config.model_type, "lumen");
-  EXPECT_EQ(config.num_kv_heads, kKvHeads);
-  EXPECT_EQ(config.head_dim, kHeadDim);
+  EXPECT_EQ(config.num_kv_heads, kFamilyKvHeads);
+  EXPECT_EQ(config.head_dim, kFamilyHeadDim);
   EXPECT_TRUE(config.qkv_bias);
   EXPECT_FALSE(config.output_bias);
   EXPECT_EQ(config.eos_ids, TokenIds{7});
