@@ -79,8 +79,8 @@ class ServeJob {
     server_->start();
     for (const ServedModel& model : served_models(models_, settings_)) spdlog::info("model {}", model.name);
     spdlog::info("listening on http://{}:{}, {} answers at a time", settings_.serve.host, server_->port(),
-                 settings_.bench.batch);
-    run_schedules(models_.engine(), settings_.bench.batch, server_->runs());
+                 models_.batch());
+    run_schedules(models_.engine(), {models_.batch(), settings_.bench.reserve}, server_->runs());
     server_.reset();  // when all that was answered has been sent
     spdlog::info("stopped");
     return kExitSuccess;
@@ -112,7 +112,7 @@ class ServeJob {
 
 int run_serve(const Invocation& invocation) {
   Invocation own = invocation;
-  if (!invocation.was_set("batch")) own.settings.bench.batch = kMaxBatch;
+  if (!invocation.was_set("batch")) own.settings.bench.batch = 0;  // auto
   return run_on_ranks(own.settings.models.collective_timeout, [&](const ProcessGroup& world) {
     require_one_group(world, own);
     ServeJob job(world, own);

@@ -103,6 +103,7 @@ bool RunQueue::is_exhausted() {
 
 void RunQueue::observe(const PoolStatus& status) {
   metrics_.set_running(status.running);
+  metrics_.count_preemptions(status.preemptions);
   expire();
   look_for_stop();
 }
