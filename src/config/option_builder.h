@@ -83,6 +83,7 @@ void add_eval(TableBuilder& table);
 void add_report(TableBuilder& table);
 
 /// Those of server_options.cpp.
+void add_batching(TableBuilder& table);
 void add_server(TableBuilder& table);
 
 class TableBuilder {

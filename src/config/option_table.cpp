@@ -26,8 +26,8 @@ void add_input(TableBuilder& table) {
             kPart, &Part::prompt_ids);
   table.add(kGenerate, tokens, {"messages", "chat as a JSON list of {\"role\", \"content\"}, or @FILE that holds one"},
             Text{.form = Form::text_or_at_path, .name = "JSON|@FILE"}, {}, kPart, &Part::messages);
-  table.add(kGenerate | kBench | kEval | kServe, tokens, {"thinking", "the chat template lets the model think"}, Boolean{}, true,
-            kPart, &Part::thinking);
+  table.add(kGenerate | kBench | kEval | kServe, tokens, {"thinking", "the chat template lets the model think"},
+            Boolean{}, true, kPart, &Part::thinking);
 }
 
 void add_models(TableBuilder& table) {
@@ -237,11 +237,7 @@ void add_bench(TableBuilder& table) {
   table.add(kRuns, nothing, {"num_problems", "how many, from the first on", "problems"}, Integer{}, 5, kPart,
             &Part::num_problems);
   table.add(kRuns, nothing, {"num_runs", "of each problem", "runs"}, Integer{}, 5, kPart, &Part::num_runs);
-  table.add(
-      kRuns | kEval | kServe, times,
-      {"batch", "at a time: they share the steps of a model, where their tokens differ from those alone by rounding",
-       "runs"},
-      Integer{.max = kMaxBatch}, 1, kPart, &Part::batch);
+  add_batching(table);
   table.add(kRuns | kEval, nothing,
             {"part", "only this share of the problems: every N-th from the K-th on; `merge` joins the parts"},
             PartOfWhole{}, {}, kPart, &Part::part);

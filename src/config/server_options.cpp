@@ -1,9 +1,27 @@
-// The rows of the option table that belong to the server.
+// The rows of the option table that belong to batches and to the server.
 #include "config/option_builder.h"
 
 namespace specthink::inline config {
 
 using enum Affects;
+
+void add_batching(TableBuilder& table) {
+  using Part = BenchSettings;
+  constexpr auto kPart = &Settings::bench;
+  table.add(
+      kBench | kEval | kServe | kConfig, times,
+      {"batch",
+       "at a time: they share the steps of a model, where their tokens differ from those alone by rounding; auto: as "
+       "many as memory and kernels allow, at most 16",
+       "runs"},
+      AutoInteger{.max = kMaxBatch}, 1, kPart, &Part::batch);
+  table.add(
+      kBench | kEval | kServe | kConfig, times,
+      {"reserve",
+       "a run begins when the cache has room for all that it may write; without it, for what it has, and when the "
+       "cache is full the youngest run gives its part back and is prefilled again later"},
+      Boolean{}, false, kPart, &Part::reserve);
+}
 
 void add_server(TableBuilder& table) {
   using Part = ServeSettings;

@@ -231,6 +231,20 @@ struct NumberList {
 };
 
 /// A whole number that need not be given.
+/// A count, or auto, which is 0.
+struct AutoInteger {
+  int max = kMaxCount;
+
+  using Value = int;
+  Value read(const YamlValue& value, const Location& location) const {
+    if (value.is_scalar() && value.text == "auto") return 0;
+    return Integer{.max = max}.read(value, location);
+  }
+  Json write(Value value) const { return value == 0 ? Json("auto") : Json(value); }
+  std::string metavar() const { return "N|auto"; }
+  std::string range() const { return Integer{.max = max}.range(); }
+};
+
 struct OptionalInteger {
   int min = 0;
 

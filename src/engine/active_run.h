@@ -41,6 +41,8 @@ class ActiveRun {
   ActiveRun(const ActiveRun&) = delete;
   ActiveRun& operator=(const ActiveRun&) = delete;
 
+  const Sequences& sequences() const { return sequences_; }
+  std::int64_t room() const { return room_; }
   int sequence(Role role) const { return sequences_[static_cast<std::size_t>(role)]; }
 
   /// The model that the run waits for; none when it is over.

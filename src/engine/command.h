@@ -13,6 +13,9 @@ namespace specthink::inline engine {
 
 enum class Operation : std::uint32_t {
   open,
+  reserve,
+  evict,
+  share,
   close,
   reset,
   generate,
@@ -25,12 +28,16 @@ enum class Operation : std::uint32_t {
 struct CommandHeader {
   Operation operation = Operation::shutdown;
   Role role = Role::target;          // generate, score
-  std::int32_t slot = 0;             // open, close, reset, score
+  std::int32_t slot = 0;             // all but generate
   std::int32_t num_works = 0;        // generate: RowWorks in the body
   std::int32_t max_steps = 0;        // generate: after which it ends whatever has ended; 0: no limit
   std::uint64_t payload_length = 0;  // token ids in the body, behind the works
   std::uint64_t serial = 0;
-  std::int64_t tokens = 0;         // open: that the sequence has room for
+  std::int32_t max_prefill = 0;    // generate: positions of a request that are prefilled at most; 0: no limit
+  std::int64_t tokens = 0;         // open: that the sequence can have; reserve: that its pages are to hold
+  std::int64_t reserved = 0;       // open: that its pages hold
+  std::int64_t shared = 0;         // share: leading ids whose pages the sequence reads from now on
+  std::int32_t from_slot = 0;      // share: the sequence that has them
   std::int32_t alone = -1;         // open: the only model that runs it, as Role; -1: both do
   std::int32_t with_margins = 0;   // score: 1: margins too
   std::int32_t stop_table = 0;     // install_stop_table: its id

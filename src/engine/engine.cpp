@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/command.h"
 #include "engine/model_state.h"
@@ -12,6 +13,8 @@
 
 namespace specthink::inline engine {
 namespace {
+
+constexpr int kStepsBesidePrefill = 4;  // of a command while a prefill goes on in parts, or waits for another one
 
 template <typename T>
 std::span<std::byte> raw(T& value) {
@@ -32,7 +35,7 @@ PhaseTimes& PhaseTimes::operator+=(const PhaseTimes& other) {
 }
 
 Engine::Engine(const ProcessGroup& group, Collectives& collectives, Model target, Model draft, const Options& options)
-    : group_(group), collectives_(collectives), options_(options), sequences_(kMaxSlots) {
+    : group_(group), collectives_(collectives), options_(options), sequences_(kMaxSequences) {
   check(target.transformer != nullptr, "an engine has a target");
   target_ = std::make_unique<ModelState>(std::move(target), group, collectives);
   if (draft.transformer) draft_ = std::make_unique<ModelState>(std::move(draft), group, collectives);
@@ -44,7 +47,9 @@ Engine::~Engine() = default;
 
 void Engine::make_graph_decoder(ModelState& state) {
   const LoadedShard& shard = state.model.transformer->shard();
-  state.obstacle = !options_.decode_kernels   ? "switched off"
+  state.obstacle = !options_.decode_kernels ? "switched off"
+                   : options_.max_sequences > kMaxSlots
+                       ? fmt::format("{} sequences at a time, they take {}", options_.max_sequences, kMaxSlots)
                    : shard.part.has_windows() ? "its layers attend to a window of positions"
                                               : step_obstacle(shard);
   // All ranks decode alike: shards can differ in what the kernels take.
@@ -78,15 +83,12 @@ std::vector<std::pair<Role, Engine::ModelState*>> Engine::models() const {
   return models;
 }
 
-Sequence& Engine::sequence(int slot) {
-  check(slot >= 0 && slot < kMaxSlots && sequences_[static_cast<std::size_t>(slot)].open, "a sequence that is open");
-  return sequences_[static_cast<std::size_t>(slot)];
-}
+Sequence& Engine::sequence(int slot) { return const_cast<Sequence&>(std::as_const(*this).sequence(slot)); }
 
-std::int64_t Engine::capacity() const {
-  std::int64_t pages = target_->model.transformer->num_pages();
-  if (draft_) pages = std::min(pages, draft_->model.transformer->num_pages());
-  return pages * kPageTokens - kSpareTokens;
+const Sequence& Engine::sequence(int slot) const {
+  check(slot >= 0 && slot < kMaxSequences && sequences_[static_cast<std::size_t>(slot)].open,
+        "a sequence that is open");
+  return sequences_[static_cast<std::size_t>(slot)];
 }
 
 // --- Rank 0
@@ -105,22 +107,6 @@ void Engine::send(CommandHeader& header, std::span<const RowWork> works, std::sp
   }
   execute(header, works, payload);
   busy_ = false;
-}
-
-std::optional<int> Engine::open(std::int64_t tokens, std::optional<Role> alone) {
-  check(tokens >= 0 && tokens <= capacity(), "a sequence longer than the KV cache");
-  const auto free = std::ranges::find_if(sequences_, [](const Sequence& sequence) { return !sequence.open; });
-  if (free == sequences_.end()) return std::nullopt;
-  for (const auto& [role, state] : models()) {
-    if (alone.value_or(role) == role && state->pages.num_free() < pages_for(tokens)) return std::nullopt;
-  }
-  CommandHeader header;
-  header.operation = Operation::open;
-  if (alone) header.alone = static_cast<std::int32_t>(*alone);
-  header.slot = static_cast<std::int32_t>(free - sequences_.begin());
-  header.tokens = tokens;
-  send(header);
-  return header.slot;
 }
 
 void Engine::close(int slot) {
@@ -154,6 +140,7 @@ void Engine::start(int slot, const Request& request, const RequestOptions& optio
   own.request.read_ids.assign(request.read_ids.begin(), request.read_ids.end());
   own.request.forced.assign(options.forced.begin(), options.forced.end());
   own.request.role = request.role;
+  if (own.fixed == 0) own.fixed = static_cast<std::int64_t>(request.prefix.size());
   RowWork& work = own.request.work;
   work.slot = slot;
   work.ignore_eos = options.ignore_eos;
@@ -174,21 +161,30 @@ void Engine::start(int slot, const Request& request, const RequestOptions& optio
   work.draw = options.draw;
 }
 
-std::vector<int> Engine::run(std::span<const int> slots, int max_steps) {
-  check(!slots.empty() && slots.size() <= static_cast<std::size_t>(kMaxStepRows), "requests of 1 to 16 sequences");
+std::vector<int> Engine::run(std::span<const int> slots, const RunLimits& limits) {
+  check(!slots.empty() && slots.size() <= static_cast<std::size_t>(options_.max_sequences),
+        "requests of as many sequences as there may be");
   const Role role = sequence(slots.front()).request.role;
   ModelState& state = state_of(role);
   const Decoder& decoder = decoder_of(state, sequence(slots.front()).request.work);
   std::vector<RowWork> works;
   TokenIds payload;
+  std::vector<int> beginning;  // requests of this command
+  bool somebody_waits = false;
   for (const int slot : slots) {
     const Sequence& own = sequence(slot);
     const SequenceRequest& request = own.request;
     check(request.role == role && !request.ended, "requests of one model that have not ended");
     if (&decoder_of(state, request.work) != &decoder) continue;
+    if (!share_prefix(slot, beginning)) {
+      somebody_waits = true;
+      continue;
+    }
+    somebody_waits = somebody_waits || (limits.max_prefill > 0 && missing_positions(own) > limits.max_prefill);
     RowWork work = request.work;
-    work.continues = request.enqueued > 0;
+    work.continues = request.is_known;
     if (!work.continues) {
+      beginning.push_back(slot);
       // What is there already of the prefix is not sent again.
       const auto common = std::ranges::mismatch(own.ids, request.prefix).in1 - own.ids.begin();
       work.truncate_to = common;
@@ -205,7 +201,11 @@ std::vector<int> Engine::run(std::span<const int> slots, int max_steps) {
   CommandHeader header;
   header.operation = Operation::generate;
   header.role = role;
-  header.max_steps = max_steps;
+  header.max_prefill = static_cast<std::int32_t>(limits.max_prefill);
+  header.max_steps = limits.max_steps;
+  if (somebody_waits && (header.max_steps == 0 || header.max_steps > kStepsBesidePrefill)) {
+    header.max_steps = kStepsBesidePrefill;
+  }
   send(header, works, payload);
   std::vector<int> ended;
   for (const RowWork& work : works) {
@@ -306,12 +306,18 @@ void Engine::execute(const CommandHeader& header, std::span<const RowWork> works
   switch (header.operation) {
     case Operation::open:
       return open_sequence(header);
+    case Operation::reserve:
+      return reserve_pages(header.slot, header.tokens);
+    case Operation::evict:
+      return release_pages(sequence(header.slot));
+    case Operation::share:
+      return share_pages(header);
     case Operation::close:
       return close_sequence(header.slot);
     case Operation::reset:
       return sequence(header.slot).replace_tail(0, {});
     case Operation::generate:
-      start_requests(header.role, works, payload);
+      start_requests(header, works, payload);
       return run_requests(header, works);
     case Operation::score:
       return execute_score(header, payload);
@@ -323,31 +329,6 @@ void Engine::execute(const CommandHeader& header, std::span<const RowWork> works
     case Operation::shutdown:
       return;
   }
-}
-
-void Engine::open_sequence(const CommandHeader& header) {
-  Sequence& opened = sequences_.at(static_cast<std::size_t>(header.slot));
-  check(!opened.open, "a slot that is free");
-  opened = {};
-  opened.open = true;
-  opened.capacity = header.tokens;
-  for (const auto& [role, state] : models()) {
-    if (header.alone >= 0 && header.alone != static_cast<std::int32_t>(role)) continue;
-    auto pages = state->pages.allocate(pages_for(header.tokens));
-    check(pages.has_value(), "rank 0 opens a sequence only when there is room");
-    if (state->graph) {
-      state->graph->set_pages(header.slot, *pages);
-    } else {
-      state->operators.set_pages(header.slot, *pages);
-    }
-    opened.pages[static_cast<std::size_t>(role)] = std::move(*pages);
-  }
-}
-
-void Engine::close_sequence(int slot) {
-  Sequence& closed = sequence(slot);
-  for (const auto& [role, state] : models()) state->pages.release(closed.pages[static_cast<std::size_t>(role)]);
-  closed = {};
 }
 
 void Engine::receive_stop_table(const CommandHeader& header) {

@@ -3,6 +3,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/command.h"
 #include "engine/model_state.h"
@@ -11,6 +12,7 @@
 #include "engine/step_loop.h"
 #include "specthink/base/error.h"
 #include "specthink/base/hash.h"
+#include "specthink/base/stopwatch.h"
 
 namespace specthink::inline engine {
 StepRequest Engine::step_request(const ModelState& state, const RowWork& work) const {
@@ -35,11 +37,15 @@ Decoder& Engine::decoder_of(ModelState& state, const RowWork& work) const {
 }
 
 /// Brings the sequences of new requests up to date and hands these to the decoder.
-void Engine::start_requests(Role role, std::span<const RowWork> works, std::span<const TokenId> payload) {
-  ModelState& state = state_of(role);
+void Engine::start_requests(const CommandHeader& header, std::span<const RowWork> works,
+                            std::span<const TokenId> payload) {
+  const c10::InferenceMode no_gradients;
   for (const RowWork& work : works) {
     Sequence& own = sequence(work.slot);
-    if (work.continues) continue;
+    if (work.continues) {
+      fill_cache(own, header.role, header.max_prefill);
+      continue;
+    }
     const auto num_forced = static_cast<std::size_t>(work.num_forced);
     const auto num_read = static_cast<std::size_t>(work.num_read);
     const auto num_added = work.payload_length - num_forced - num_read;
@@ -47,34 +53,69 @@ void Engine::start_requests(Role role, std::span<const RowWork> works, std::span
     const auto forced = payload.subspan(num_added, num_forced);
     const auto read_ids = payload.subspan(num_added + num_forced, num_read);
     payload = payload.subspan(work.payload_length);
-    const auto length = static_cast<std::int64_t>(own.ids.size());
-    // The last id runs again when only its result is missing.
-    const std::int64_t first = std::min(own.cached[static_cast<std::size_t>(role)], length - 1);
     own.request = {.work = work,
-                   .role = role,
+                   .role = header.role,
                    .prefix = {},
                    .sink = std::move(own.request.sink),
                    .read_ids = {read_ids.begin(), read_ids.end()},
                    .forced = {forced.begin(), forced.end()},
-                   .pending = length - first,
+                   .is_known = true,
+                   .is_prefilling = true,
                    .proposal = {},
                    .generation = {}};
-    StepRequest wanted = step_request(state, work);
-    wanted.position = first;
-    wanted.forced = own.request.forced;
-    wanted.read_ids = own.request.read_ids;
-    decoder_of(state, work).start(work.slot, wanted);
+    fill_cache(own, header.role, header.max_prefill);
   }
+}
+
+/// Before a request's first step at most `max_prefill` positions may be missing (0: any number), which the step runs;
+/// what is beyond them is prefilled in parts, one a command. After an eviction the positions of a request that is under
+/// way are prefilled in the same manner.
+void Engine::fill_cache(Sequence& own, Role role, std::int64_t max_prefill) {
+  ModelState& state = state_of(role);
+  SequenceRequest& request = own.request;
+  std::int64_t& cached = own.cached[static_cast<std::size_t>(role)];
+  const auto length = static_cast<std::int64_t>(own.ids.size());
+  const std::int64_t missing = length - 1 - cached;
+  const bool is_under_way = request.enqueued > 0;
+  // A reading wants something of all its rows.
+  const bool fits = max_prefill == 0 || request.work.num_read > 0 || missing <= max_prefill;
+  if (missing > 0 && (is_under_way || !fits)) {
+    const Stopwatch watch;
+    const std::int64_t count = fits ? missing : max_prefill;
+    prefill(state.prefill, own.slot(), cached,
+            std::span(own.ids).subspan(static_cast<std::size_t>(cached), static_cast<std::size_t>(count)));
+    cached += count;
+    request.generation.times.prefilled += count;
+    request.generation.times.prefill_seconds += watch.seconds();
+  }
+  if (is_under_way || !fits) {
+    request.is_prefilling = !fits;
+    return;
+  }
+  if (!std::exchange(request.is_prefilling, false)) return;
+  // The last id runs again when only its result is missing.
+  const std::int64_t first = std::min(cached, length - 1);
+  request.pending = length - first;
+  StepRequest wanted = step_request(state, request.work);
+  wanted.position = first;
+  wanted.forced = request.forced;
+  wanted.read_ids = request.read_ids;
+  decoder_of(state, request.work).start(own.slot(), wanted);
 }
 
 void Engine::run_requests(const CommandHeader& header, std::span<const RowWork> works) {
   const c10::InferenceMode no_gradients;
   const Role role = header.role;
   std::vector<Sequence*> sequences;
-  for (const RowWork& work : works) sequences.push_back(&sequence(work.slot));
   std::vector<DraftProposer> proposers;
-  for (const RowWork& work : works) proposers.push_back(draft_proposer(role, work));
-  Decoder& decoder = decoder_of(state_of(role), works.front());
+  for (const RowWork& work : works) {
+    Sequence& own = sequence(work.slot);
+    if (own.request.is_prefilling) continue;
+    sequences.push_back(&own);
+    proposers.push_back(draft_proposer(role, own.request.work));
+  }
+  if (sequences.empty()) return compare_ranks(works);
+  Decoder& decoder = decoder_of(state_of(role), sequences.front()->request.work);
   StepLoop(decoder, group_, sequences, *speculator_, std::move(proposers)).run(header.max_steps);
   for (Sequence* own : sequences) {
     own->cached[static_cast<std::size_t>(role)] =

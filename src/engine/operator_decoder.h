@@ -15,7 +15,7 @@ namespace specthink::inline engine {
 class OperatorDecoder final : public Decoder {
  public:
   OperatorDecoder(const PrefillContext& context, Collectives& collectives)
-      : context_(context), collectives_(collectives), slots_(kMaxSlots) {}
+      : context_(context), collectives_(collectives), slots_(kMaxSequences) {}
 
   std::string description() const override { return "LibTorch operators"; }
   int steps_ahead() const override { return 1; }

@@ -71,17 +71,18 @@ ProposalChoice choose_proposals(const ProposalSituation& situation, ProposalHist
                                 const SpeculationOptions& options) {
   const RowCosts& verifying = options.costs.of(situation.verifier);
   ProposalChoice best;
-  double best_rate = 1 / cost_of(verifying, situation.pending);
+  const int rows = situation.other_rows + situation.pending;
+  double best_rate = (situation.other_tokens + 1) / cost_of(verifying, rows);
   const auto consider = [&](Proposer by, int most, const AcceptanceEstimate& estimate, double cost_of_proposal) {
     for (int count = 1; count <= most; ++count) {
-      const double cost = count * cost_of_proposal + cost_of(verifying, situation.pending + count);
-      const double rate = estimate.expected_tokens(count) / cost;
+      const double cost = count * cost_of_proposal + cost_of(verifying, rows + count);
+      const double rate = (situation.other_tokens + estimate.expected_tokens(count)) / cost;
       if (rate <= best_rate) continue;
       best_rate = rate;
       best = {by, count};
     }
   };
-  const int most = std::min(situation.limit, kMaxStepRows - situation.pending);
+  const int most = std::min(situation.limit, kMaxStepRows - rows);
   if (options.ngram && situation.ngram_match > 0) {
     consider(Proposer::ngram, most, history.of_ngram(situation.ngram_match), 0);
   }

@@ -62,13 +62,16 @@ struct ProposalChoice {
 
 struct ProposalSituation {
   Role verifier = Role::target;
-  int pending = 1;      ///< rows of the step that are no proposals
-  int limit = 0;        ///< proposals at most
-  int ngram_match = 0;  ///< tokens of the match; 0: n-grams have nothing to propose
-  bool draft = false;   ///< the draft can propose
+  int pending = 1;       ///< rows of the step that are no proposals
+  int limit = 0;         ///< proposals at most
+  int other_rows = 0;    ///< of the step, of other sequences
+  int other_tokens = 0;  ///< that the step emits for these, at least
+  int ngram_match = 0;   ///< tokens of the match; 0: n-grams have nothing to propose
+  bool draft = false;    ///< the draft can propose
 };
 
-/// The proposals that give the most tokens for the time of their step and of making them; none where plain steps do.
+/// The proposals that give the most tokens for the time of their step and of making them; none where plain steps do. In
+/// a fuller step each row costs more, and fewer proposals pay.
 ProposalChoice choose_proposals(const ProposalSituation& situation, ProposalHistory& history,
                                 const SpeculationOptions& options);
 

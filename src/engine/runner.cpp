@@ -1,12 +1,14 @@
 #include "specthink/engine/runner.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "engine/active_run.h"
 #include "specthink/base/error.h"
+#include "specthink/base/log.h"
 #include "specthink/base/stopwatch.h"
 
 namespace specthink::inline engine {
@@ -15,6 +17,11 @@ namespace {
 // A turn of a model lasts about so long where new runs may come: they wait for half of it on average.
 constexpr double kTurnSeconds = 0.03;
 constexpr int kMaxTurnSteps = 64;
+
+// What a sequence's pages have room for beyond its tokens when a turn begins.
+constexpr std::int64_t kMarginTokens = kPageTokens;
+// Of a long prefill so many rows run in a turn, so that the others go on.
+constexpr std::int64_t kPrefillRows = 512;
 
 void check_room(const Engine& engine, const RunSetup& setup) {
   const auto prompt = static_cast<std::int64_t>(setup.prompt.size());
@@ -26,13 +33,13 @@ void check_room(const Engine& engine, const RunSetup& setup) {
       engine.capacity(), prompt, needed - prompt, needed);
 }
 
-/// Runs that share an engine.
+/// Runs that share an engine, the oldest first.
 class RunPool {
  public:
   /// `is_live`: runs come and are abandoned while others are under way.
-  RunPool(Engine& engine, int batch, RunSource& source, bool is_live)
-      : engine_(engine), batch_(static_cast<std::size_t>(batch)), source_(source), is_live_(is_live) {
-    check(batch >= 1 && batch <= kMaxStepRows, "a batch of 1 to 16 runs");
+  RunPool(Engine& engine, const BatchOptions& options, RunSource& source, bool is_live)
+      : engine_(engine), options_(options), source_(source), is_live_(is_live) {
+    check(options_.runs >= 1 && options_.runs <= engine_.max_sequences(), "a batch that the engine takes");
   }
 
   void run() {
@@ -40,8 +47,8 @@ class RunPool {
       admit();
       if (active_.empty() && !waiting_ && source_.is_exhausted()) return;
       observe();
-      // Round robin over the models: each runs all that wait for it until one of their requests has ended.
-      for (const Role role : {Role::target, Role::draft}) run_waiting(role);
+      // The models take turns: in each, all runs that wait for the model share its steps.
+      for (const Role role : {Role::target, Role::draft}) take_turn(role);
       for (const auto& run : active_) run->look_for_end();
       std::erase_if(active_, [](const std::unique_ptr<ActiveRun>& run) {
         if (run->waits_for()) return false;
@@ -53,9 +60,10 @@ class RunPool {
   }
 
  private:
-  /// Takes runs in while there is room for them.
+  /// Takes runs in while there is room for them. Those that gave their part of the cache back come first.
   void admit() {
-    while (active_.size() < batch_) {
+    while (std::cmp_less(active_.size(), options_.runs)) {
+      if (std::ranges::any_of(active_, [this](const auto& run) { return !has_pages(*run); })) return;
       if (!waiting_) waiting_ = source_.next(/*idle=*/active_.empty());
       if (!waiting_) return;
       if (!may_begin(*waiting_)) {
@@ -63,9 +71,16 @@ class RunPool {
         continue;
       }
       // compat original may reach beyond its limit, into what the context has left.
+      const bool is_alone = options_.runs == 1;
       const std::int64_t room =
-          batch_ == 1 ? engine_.capacity() : std::min(engine_.capacity(), most_tokens(waiting_->setup));
-      const std::optional<Sequences> sequences = open(room, has_own_ids(waiting_->setup));
+          is_alone ? engine_.capacity() : std::min(engine_.capacity(), most_tokens(waiting_->setup));
+      const auto prompt = static_cast<std::int64_t>(waiting_->setup.prompt.size());
+      const std::int64_t reserved = is_alone || options_.reserve ? room : std::min(room, prompt + kMarginTokens);
+      // The others will need another page soon.
+      const auto margin = options_.reserve ? 0 : static_cast<std::int64_t>(active_.size());
+      const bool fits = active_.empty() || engine_.num_free_pages() >= pages_for(reserved) + margin;
+      const std::optional<Sequences> sequences =
+          fits ? open(room, reserved, has_own_ids(waiting_->setup)) : std::nullopt;
       if (!sequences) {
         check(!active_.empty(), "a run that is alone has room");
         return;
@@ -88,15 +103,15 @@ class RunPool {
     }
   }
 
-  std::optional<Sequences> open(std::int64_t room, bool one_each) {
+  std::optional<Sequences> open(std::int64_t room, std::int64_t reserved, bool one_each) {
     if (!one_each) {
-      const std::optional<int> both = engine_.open(room);
+      const std::optional<int> both = engine_.open(room, reserved, std::nullopt);
       return both ? std::optional<Sequences>({*both, *both}) : std::nullopt;
     }
     Sequences sequences{};
-    const std::optional<int> of_target = engine_.open(room, Role::target);
+    const std::optional<int> of_target = engine_.open(room, reserved, Role::target);
     if (!of_target) return std::nullopt;
-    const std::optional<int> of_draft = engine_.open(room, Role::draft);
+    const std::optional<int> of_draft = engine_.open(room, reserved, Role::draft);
     if (!of_draft) {
       engine_.close(*of_target);
       return std::nullopt;
@@ -114,16 +129,51 @@ class RunPool {
     return std::min(context, tokens_needed(setup) + kOvershoot);
   }
 
-  void run_waiting(Role role) {
-    std::vector<int> sequences;
-    for (const auto& run : active_) {
-      if (run->waits_for() == role) sequences.push_back(run->sequence(role));
+  bool has_pages(const ActiveRun& run) const {
+    return std::ranges::any_of(run.sequences(), [this](int sequence) { return engine_.has_pages(sequence); });
+  }
+
+  void preempt(const ActiveRun& run) {
+    engine_.evict(run.sequences()[0]);
+    if (run.sequences()[1] != run.sequences()[0]) engine_.evict(run.sequences()[1]);
+    ++preemptions_;
+  }
+
+  /// Pages for what a turn may write. Where there are none, younger runs give theirs back, the youngest first; where no
+  /// younger run has any, this one does, and waits.
+  bool make_room(std::size_t index, Role role) {
+    const ActiveRun& run = *active_[index];
+    const int sequence = run.sequence(role);
+    const std::int64_t wanted = std::min(run.room(), engine_.length(sequence) + kMarginTokens);
+    // One that lost its pages comes back when the older ones can go on for a while.
+    const auto needed = pages_for(wanted) + static_cast<std::int64_t>(index);
+    if (!has_pages(run) && engine_.num_free_pages() < needed && index > 0) return false;
+    while (!engine_.reserve(sequence, wanted)) {
+      const auto younger = std::find_if(active_.rbegin(), active_.rend() - static_cast<std::ptrdiff_t>(index) - 1,
+                                        [this](const auto& other) { return has_pages(*other); });
+      if (younger != active_.rend() - static_cast<std::ptrdiff_t>(index) - 1) {
+        preempt(**younger);
+        continue;
+      }
+      check(index > 0, "the oldest run has room when no other has any");
+      if (has_pages(run)) preempt(run);
+      return false;
     }
+    return true;
+  }
+
+  void take_turn(Role role) {
+    std::vector<int> sequences;
+    for (std::size_t i = 0; i < active_.size(); ++i) {
+      if (active_[i]->waits_for() != role || !make_room(i, role)) continue;
+      sequences.push_back(active_[i]->sequence(role));
+    }
+    // A run that was chosen may have lost its pages to an older one: not here, as the older ones choose first.
     if (sequences.empty()) return;
     TurnLength& turn = turns_[static_cast<std::size_t>(role)];
     const int steps = is_live_ ? turn.steps : 0;
     const Stopwatch watch;
-    const std::vector<int> ended = engine_.run(sequences, steps);
+    const std::vector<int> ended = engine_.run(sequences, {steps, active_.size() > 1 ? kPrefillRows : 0});
     if (ended.empty()) turn.adjust(watch.seconds());
     for (const auto& run : active_) {
       if (run->waits_for() == role && std::ranges::find(ended, run->sequence(role)) != ended.end()) run->resume();
@@ -135,6 +185,7 @@ class RunPool {
     status.running = static_cast<int>(active_.size());
     status.waiting_for_target = static_cast<int>(
         std::ranges::count_if(active_, [](const auto& run) { return run->waits_for() == Role::target; }));
+    status.preemptions = preemptions_;
     source_.observe(status);
   }
 
@@ -150,12 +201,13 @@ class RunPool {
   };
 
   Engine& engine_;
-  std::size_t batch_;
+  BatchOptions options_;
   RunSource& source_;
   bool is_live_;
   std::array<TurnLength, 2> turns_;      // by Role
   std::optional<ScheduledRun> waiting_;  // has no room yet
   std::vector<std::unique_ptr<ActiveRun>> active_;
+  std::int64_t preemptions_ = 0;
 };
 
 /// Runs that are all there.
@@ -170,11 +222,14 @@ class GivenRuns final : public RunSource {
     return run;
   }
   bool is_exhausted() override { return exhausted_; }
-  void observe(const PoolStatus&) override {}
+  void observe(const PoolStatus& status) override { preemptions_ = status.preemptions; }
+
+  std::int64_t preemptions() const { return preemptions_; }
 
  private:
   const std::function<std::optional<ScheduledRun>()>& next_;
   bool exhausted_ = false;
+  std::int64_t preemptions_ = 0;
 };
 
 }  // namespace
@@ -187,19 +242,26 @@ std::int64_t tokens_needed(const RunSetup& setup) {
 EngineRun run_schedule(Engine& engine, RunSetup setup, const RunOptions& options) {
   std::optional<EngineRun> outcome;
   bool given = false;
-  run_schedules(engine, 1, [&]() -> std::optional<ScheduledRun> {
+  run_schedules(engine, {}, [&]() -> std::optional<ScheduledRun> {
     if (std::exchange(given, true)) return std::nullopt;
     return ScheduledRun{std::move(setup), options, [&](EngineRun run) { outcome = std::move(run); }};
   });
   return std::move(*outcome);
 }
 
-void run_schedules(Engine& engine, int batch, const std::function<std::optional<ScheduledRun>()>& next) {
+void run_schedules(Engine& engine, const BatchOptions& batch,
+                   const std::function<std::optional<ScheduledRun>()>& next) {
   GivenRuns runs(next);
   RunPool(engine, batch, runs, /*is_live=*/false).run();
+  if (runs.preemptions() > 0) {
+    spdlog::info(
+        "the KV cache was full {} times: a run gave its part back and was prefilled again (--reserve, or a "
+        "smaller --batch, avoids it)",
+        runs.preemptions());
+  }
 }
 
-void run_schedules(Engine& engine, int batch, RunSource& source) {
+void run_schedules(Engine& engine, const BatchOptions& batch, RunSource& source) {
   RunPool(engine, batch, source, /*is_live=*/true).run();
 }
 

@@ -35,13 +35,16 @@ void Speculator::propose(std::span<Sequence* const> sequences, std::span<DraftPr
     Sequence& sequence = *sequences[i];
     sequence.request.proposal = {};
     // The rows that are left are shared evenly among those that have not chosen yet.
-    const int limit = std::min(free_rows / waiting--, sequence.request.left() - 1);
+    const auto room = static_cast<int>(sequence.room - static_cast<std::int64_t>(sequence.ids.size())) - 1;
+    const int limit = std::min({free_rows / waiting--, sequence.request.left() - 1, room});
     if (limit <= 0 || !sequence.request.work.speculates) continue;
     sequence.ngrams.extend(sequence.ids);
     const NgramIndex::Match match = sequence.ngrams.longest_match(sequence.ids);
     const ProposalSituation situation{.verifier = sequence.request.role,
                                       .pending = pending_rows(sequence),
                                       .limit = limit,
+                                      .other_rows = kMaxStepRows - free_rows - pending_rows(sequence),
+                                      .other_tokens = static_cast<int>(sequences.size()) - 1,
                                       .ngram_match = match.length,
                                       .draft = proposers[i].decoder != nullptr};
     const ProposalChoice choice = choose_proposals(situation, sequence.history, options_);

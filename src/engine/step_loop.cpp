@@ -72,6 +72,8 @@ bool StepLoop::may_enqueue() const {
   if (under_way_.size() >= static_cast<std::size_t>(ahead)) return false;
   return std::ranges::all_of(sequences_, [&](const Sequence* sequence) {
     const SequenceRequest& request = sequence->request;
+    const auto most = static_cast<std::int64_t>(sequence->ids.size() + under_way_.size()) + 1;
+    if (most > sequence->room) return false;
     return !request.ended && (speculates_ || request.enqueued < request.work.max_tokens);
   });
 }

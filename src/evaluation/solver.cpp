@@ -11,7 +11,7 @@
 namespace specthink::inline evaluation {
 namespace {
 
-static_assert(kMaxBatch == kMaxStepRows, "a batch that the settings allow is one that the engine takes");
+static_assert(kMaxBatch == kMaxSequences, "a batch that the settings allow is one that the engine takes");
 
 constexpr int kWarmUpTokens = 50;
 constexpr const char* kWarmUpPrompt = "What is 2+2?";
@@ -111,7 +111,7 @@ RunOutcome Solver::outcome_of(RunMode mode, std::size_t prompt_tokens, EngineRun
 }
 
 void Solver::do_runs(WorkSource& source) {
-  run_schedules(engine_, options_.batch, [&]() -> std::optional<ScheduledRun> {
+  run_schedules(engine_, {options_.batch, options_.reserve}, [&]() -> std::optional<ScheduledRun> {
     const std::optional<Work> work = source.next();
     if (!work) return std::nullopt;
     return prepare(*work, source);

@@ -11,12 +11,12 @@ namespace specthink::inline model {
 
 KvCache::KvCache(const ModelConfig& config, const ShardPlan& plan, std::int64_t pages, at::ScalarType type,
                  c10::Device device)
-    : pages_(kMaxSlots), consecutive_(kMaxSlots, true) {
+    : pages_(kMaxSequences), consecutive_(kMaxSequences, true) {
   check(pages > 0, "a KV cache without room");
   const at::TensorOptions options(device);
   storage_ = at::empty({config.num_layers, 2, pages, kPageTokens, plan.num_kv_heads_local, config.head_dim},
                        options.dtype(type));
-  page_tables_ = at::zeros({kMaxSlots, pages}, options.dtype(at::kInt));
+  page_tables_ = at::zeros({kMaxSequences, pages}, options.dtype(at::kInt));
 }
 
 void KvCache::set_pages(int slot, std::span<const std::int32_t> pages) {

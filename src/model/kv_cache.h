@@ -25,7 +25,7 @@ class KvCache {
   std::int64_t bytes() const { return static_cast<std::int64_t>(storage_.nbytes()); }
   const at::Tensor& storage() const { return storage_; }  // [layers, 2, pages, kPageTokens, kv_heads_local, head_dim]
 
-  /// The page tables of all slots, [kMaxSlots, num_pages] int32 on the device; row s begins with the pages of slot s.
+  /// The page tables of all slots, [kMaxSequences, num_pages] int32 on the device; row s begins with the pages of slot s.
   const at::Tensor& page_tables() const { return page_tables_; }
 
   /// From now on the slot's sequence lies in these pages; a copy to the device is queued on the current stream.

@@ -108,7 +108,7 @@ void Transformer::check_rows(std::span<const SlotRows> batch) const {
   check(!batch.empty(), "a forward step without rows");
   for (const SlotRows& rows : batch) {
     const auto count = static_cast<std::int64_t>(rows.tokens.size());
-    check(rows.slot >= 0 && rows.slot < kMaxSlots && count > 0 && rows.first_position >= 0 &&
+    check(rows.slot >= 0 && rows.slot < kMaxSequences && count > 0 && rows.first_position >= 0 &&
               rows.first_position + count <= std::min(cache_->capacity(rows.slot), shard_.rope.cos.size(0)),
           "rows outside their pages of the KV cache");
   }

@@ -1,5 +1,7 @@
 #include "server/run_queue.h"
 
+#include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace specthink::inline server {
@@ -45,40 +47,74 @@ void RunQueue::fail_all(const ApiError& error) {
   }
 }
 
+void RunQueue::fail(std::exception_ptr failure) {
+  {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::move(failure);
+  }
+  changed_.notify_one();
+}
+
+void RunQueue::set_groups(std::size_t count, int runs) {
+  const std::lock_guard lock(mutex_);
+  running_.assign(count, 0);
+  runs_ = runs;
+}
+
+/// With the lock.
+bool RunQueue::may_take(std::size_t group) const {
+  return running_[group] < runs_ && running_[group] == std::ranges::min(running_);
+}
+
+/// The oldest run that somebody still waits for.
+std::optional<QueuedRun> RunQueue::take_for(std::size_t group) {
+  expire();
+  const std::lock_guard lock(mutex_);
+  std::optional<QueuedRun> run;
+  while (!run && !waiting_.empty() && may_take(group)) {
+    if (!waiting_.front().answer->is_abandoned(waiting_.front().choice)) run = std::move(waiting_.front());
+    waiting_.pop_front();
+  }
+  if (run) ++running_[group];
+  note_running();
+  metrics_.set_queue(static_cast<int>(waiting_.size()));
+  return run;
+}
+
+void RunQueue::give_back(std::size_t group) {
+  const std::lock_guard lock(mutex_);
+  --running_[group];
+  note_running();
+}
+
+/// With the lock.
+void RunQueue::note_running() const { metrics_.set_running(std::accumulate(running_.begin(), running_.end(), 0)); }
+
 std::optional<ScheduledRun> RunQueue::next(bool idle) {
   std::optional<QueuedRun> taken;
-  while (!(taken = take())) {
+  while (!(taken = take_for(0))) {
     look_for_stop();
-    if (!idle || is_draining()) return std::nullopt;
+    if (!idle || is_exhausted()) return std::nullopt;
     options_.on_idle();
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, kLookForStop, [this] { return !waiting_.empty(); });
+    changed_.wait_for(lock, kLookForStop, [this] { return failure_ || (!waiting_.empty() && may_take(0)); });
   }
+  const RunOrder& order = taken->order;
   ScheduledRun run;
-  run.setup = std::move(taken->setup);
-  run.options = std::move(taken->options);
+  run.setup = options_.make_run(order);
+  run.options.sampling = order.sampling;
+  run.options.draw = order.draw;
   const auto [answer, choice] = std::pair(taken->answer, taken->choice);
   if (run.setup.draft_tokenizer && !run.setup.normal_mode) {
     run.options.on_text = [answer, choice](const TextPiece& piece) { answer->on_text(choice, piece); };
   } else {
     run.options.on_token = [answer, choice](TokenId id, Origin origin) { answer->on_token(choice, id, origin); };
   }
-  run.options.abandoned = [answer, choice] { return answer->is_abandoned(choice); };
+  // Whoever holds this ends the run: by its end, by being refused, or by being abandoned before it has begun.
+  const std::shared_ptr<void> place(nullptr, [this](void*) { give_back(0); });
+  run.options.abandoned = [answer, choice, place] { return answer->is_abandoned(choice); };
   run.refused = [answer](const UserError& reason) { answer->fail({400, reason.what()}); };
   run.done = [answer, choice](EngineRun ended) { answer->on_end(choice, ended); };
-  return run;
-}
-
-/// The oldest run that somebody still waits for.
-std::optional<QueuedRun> RunQueue::take() {
-  expire();
-  const std::lock_guard lock(mutex_);
-  std::optional<QueuedRun> run;
-  while (!run && !waiting_.empty()) {
-    if (!waiting_.front().answer->is_abandoned(waiting_.front().choice)) run = std::move(waiting_.front());
-    waiting_.pop_front();
-  }
-  metrics_.set_queue(static_cast<int>(waiting_.size()));
   return run;
 }
 
@@ -102,12 +138,16 @@ bool RunQueue::is_exhausted() {
 }
 
 void RunQueue::observe(const PoolStatus& status) {
-  metrics_.set_running(status.running);
+  metrics_.count_preemptions(status.preemptions);
   expire();
   look_for_stop();
 }
 
 void RunQueue::look_for_stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (failure_) std::rethrow_exception(failure_);
+  }
   if (drain_end_) {
     if (Clock::now() > *drain_end_) fail_all(kStopping);  // they are abandoned then
     return;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -13,13 +14,13 @@
 #include "server/answer/answer.h"
 #include "server/metrics.h"
 #include "specthink/engine/runner.h"
+#include "specthink/server/run_order.h"
 
 namespace specthink::inline server {
 
 /// A run of a choice of an answer.
 struct QueuedRun {
-  RunSetup setup;
-  RunOptions options;  ///< without what tells the answer
+  RunOrder order;
   std::shared_ptr<Answer> answer;
   std::size_t choice = 0;
 };
@@ -30,6 +31,7 @@ class RunQueue final : public RunSource {
     std::size_t max_waiting = 0;
     double wait_seconds = 0;   ///< after which a run that has not begun is refused
     double drain_seconds = 0;  ///< after a stop, for what has been accepted
+    MakeRun make_run;          ///< for the group of this rank
     std::function<bool()> stop_requested;
     std::function<void()> on_idle;   ///< before the engine's thread waits
     std::function<void()> on_drain;  ///< once, when the stop is seen
@@ -46,6 +48,16 @@ class RunQueue final : public RunSource {
   /// Ends every answer that has not ended with an error.
   void fail_all(const ApiError& error);
 
+  /// What the thread that drives the engine is to throw.
+  void fail(std::exception_ptr failure);
+
+  // --- Groups, of which 0 is that of this rank: the next run is for the one that has the fewest.
+
+  /// Before runs are taken: runs that each group does at a time.
+  void set_groups(std::size_t count, int runs);
+  std::optional<QueuedRun> take_for(std::size_t group);
+  void give_back(std::size_t group);  ///< a run of the group has ended
+
   // --- From the thread that drives the engine
 
   std::optional<ScheduledRun> next(bool idle) override;
@@ -55,7 +67,8 @@ class RunQueue final : public RunSource {
  private:
   using Clock = std::chrono::steady_clock;
 
-  std::optional<QueuedRun> take();
+  bool may_take(std::size_t group) const;
+  void note_running() const;
   void look_for_stop();
   void expire();
 
@@ -65,6 +78,9 @@ class RunQueue final : public RunSource {
   std::condition_variable changed_;
   std::deque<QueuedRun> waiting_;
   std::vector<std::weak_ptr<Answer>> answers_;
+  std::vector<int> running_{0};  // of each group
+  int runs_ = kMaxSequences;     // of a group at a time
+  std::exception_ptr failure_;
   std::optional<Clock::time_point> drain_end_;
 };
 

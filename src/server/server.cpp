@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <atomic>
 #include <ctime>
+#include <optional>
 #include <random>
 #include <utility>
 
 #include "server/answer/answer.h"
 #include "server/api/completion_request.h"
 #include "server/api/errors.h"
+#include "server/groups/dispatcher.h"
 #include "server/http/listener.h"
 #include "server/metrics.h"
 #include "server/run_queue.h"
@@ -58,6 +60,7 @@ struct Server::Impl {
   std::atomic<int> num_preparing{0};
   std::time_t started = std::time(nullptr);
   WorkThread worker;  // templates and tokenizer, which would keep the connections waiting
+  std::optional<Dispatcher> dispatcher;
   Listener listener;  // ends first: its thread uses the rest
 };
 
@@ -66,6 +69,7 @@ Server::Impl::Impl(Options given)
       queue({.max_waiting = static_cast<std::size_t>(options.max_waiting),
              .wait_seconds = options.queue_timeout,
              .drain_seconds = options.drain_timeout,
+             .make_run = options.make_run,
              .stop_requested = options.stop_requested,
              .on_idle = options.on_idle,
              .on_drain = [this] { listener.drain(); }},
@@ -169,15 +173,14 @@ void Server::Impl::prepare(Endpoint endpoint, const std::string& path, const std
   std::int64_t prompt_tokens = 0;
   for (const RunRequest& wanted : request.runs) {
     const PreparedRun prepared = options.prepare(wanted);
-    prompt_tokens += static_cast<std::int64_t>(prepared.setup.prompt.size());
-    const bool has_own_ids = prepared.setup.draft_tokenizer && !prepared.setup.normal_mode;
+    prompt_tokens += static_cast<std::int64_t>(prepared.order.prompt.size());
     for (int sample = 0; sample < request.n; ++sample) {
       QueuedRun& run = runs.emplace_back();
-      run.setup = prepared.setup;
-      run.options.sampling = request.sampling;
-      run.options.draw = {seed, 0, static_cast<std::uint32_t>(sample)};
+      run.order = prepared.order;
+      run.order.sampling = request.sampling;
+      run.order.draw = {seed, 0, static_cast<std::uint32_t>(sample)};
       run.choice = choices.size();
-      choices.push_back({.tokenizer = has_own_ids ? nullptr : prepared.setup.tokenizer,
+      choices.push_back({.tokenizer = prepared.tokenizer,
                          .stop = request.stop,
                          .splits_thoughts = endpoint == Endpoint::chat,
                          .begins_in_thought = prepared.begins_in_thought});
@@ -198,10 +201,16 @@ Server::~Server() { abort(); }
 
 int Server::port() const { return impl_->listener.port(); }
 
-void Server::start() {
+void Server::start(int runs, const Mailbox* mailbox, std::vector<int> roots) {
+  impl_->queue.set_groups(roots.size() + 1, runs);
+  if (!roots.empty()) impl_->dispatcher.emplace(impl_->queue, *mailbox, std::move(roots));
   impl_->listener.start([impl = impl_.get()](HttpRequest request, std::shared_ptr<Responder> responder) {
     impl->handle(std::move(request), std::move(responder));
   });
+}
+
+void Server::finish() {
+  if (impl_->dispatcher) impl_->dispatcher->finish();
 }
 
 RunSource& Server::runs() { return impl_->queue; }

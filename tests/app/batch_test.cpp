@@ -28,6 +28,17 @@ TEST(batch, gives_each_run_the_tokens_that_it_has_alone) {
   EXPECT_NE(again.err.find("all 8 runs are finished"), std::string::npos) << again.err;
 }
 
+TEST(batch, as_many_as_there_is_room_for_or_more_than_a_decode_step_takes) {
+  const std::string settings = " --dtype float32 --temperature 0";
+  const Json alone = uninterrupted_runs("batch_alone_of_many", settings);
+  for (const std::string batch : {"auto", "24", "4 --reserve"}) {
+    const SmallBench bench("batch_of_" + batch.substr(0, 4));
+    const ProgramResult together = run_program(bench.arguments() + settings + " --batch " + batch, 1);
+    ASSERT_EQ(together.exit_code, 0) << together.err;
+    EXPECT_EQ(without_times(read_json(bench.only_file(".json"))), alone) << batch;
+  }
+}
+
 TEST(batch, of_groups) {
   const std::string settings = " --dtype float32 --temperature 0 --test-mode both";
   const Json alone = uninterrupted_runs("batch_alone_of_groups", settings);
@@ -39,7 +50,7 @@ TEST(batch, of_groups) {
 
 TEST(batch, a_number_that_no_step_takes_is_one_message) {
   const SmallBench bench("batch_wrong");
-  for (const std::string number : {"0", "17", "many"}) {
+  for (const std::string number : {"0", "129", "many"}) {
     const ProgramResult result = run_program(bench.arguments() + " --batch " + number, 1);
     EXPECT_EQ(result.exit_code, 2) << number;
     EXPECT_EQ(count_messages(result.err), 1) << result.err;

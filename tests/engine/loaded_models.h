@@ -69,7 +69,7 @@ class LoadedModels {
 
   /// `draft_seed`: of the draft's weights; 1 makes it equal to the target.
   LoadedModels(TokenIds eos, std::int64_t capacity, DType dtype, const SpeculationOptions& speculation,
-               std::uint64_t draft_seed = 2, double forced_acceptance = 1)
+               std::uint64_t draft_seed = 2, double forced_acceptance = 1, int max_sequences = kMaxSlots)
       : collectives_(Collectives::create(world(), device())) {
     Transformer::Options options;
     options.dtype = dtype;
@@ -83,6 +83,7 @@ class LoadedModels {
     Engine::Options engine_options{.vocab_size = 199, .check_interval = 1};
     engine_options.speculation = speculation;
     engine_options.forced_acceptance = forced_acceptance;
+    engine_options.max_sequences = max_sequences;
     engine_ = std::make_unique<Engine>(world(), *collectives_, Engine::Model{target_.get(), eos},
                                        Engine::Model{draft_.get(), eos}, engine_options);
   }

@@ -151,7 +151,7 @@ TEST(run_schedules, a_batch_gives_each_run_what_it_gets_alone) {
     std::size_t given = 0;
     std::map<std::size_t, TokenIds> together;
     std::size_t most_at_once = 0;
-    run_schedules(engine, 4, [&]() -> std::optional<ScheduledRun> {
+    run_schedules(engine, {4}, [&]() -> std::optional<ScheduledRun> {
       if (given == 9) return std::nullopt;
       const std::size_t i = given++;
       most_at_once = std::max(most_at_once, given - together.size());
@@ -168,7 +168,7 @@ TEST(run_schedules, a_run_waits_until_there_is_room) {
   models.drive([](Engine& engine) {
     std::size_t given = 0;
     std::vector<std::size_t> ended;
-    run_schedules(engine, 3, [&]() -> std::optional<ScheduledRun> {
+    run_schedules(engine, {3, /*reserve=*/true}, [&]() -> std::optional<ScheduledRun> {
       if (given == 3) return std::nullopt;
       const std::size_t i = given++;
       return ScheduledRun{

@@ -26,6 +26,19 @@ TEST(page_allocator, takes_nothing_when_there_is_too_little) {
   EXPECT_EQ(allocator.allocate(3), (Pages{0, 1, 2}));
 }
 
+TEST(page_allocator, a_shared_page_is_free_when_the_last_holder_has_released_it) {
+  PageAllocator allocator(3);
+  const Pages pages = *allocator.allocate(2);
+  allocator.share(Pages{0});
+  allocator.release(pages);
+  EXPECT_EQ(allocator.num_free(), 2);
+  EXPECT_EQ(allocator.allocate(2), (Pages{1, 2})) << "page 0 still has a holder";
+  allocator.release(Pages{0});
+  EXPECT_EQ(allocator.allocate(1), (Pages{0}));
+  allocator.release(Pages{0});
+  EXPECT_THROW(allocator.share(Pages{0}), InternalError) << "nobody has it";
+}
+
 TEST(page_allocator, a_page_is_given_back_once) {
   PageAllocator allocator(3);
   const Pages pages = *allocator.allocate(2);

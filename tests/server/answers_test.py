@@ -133,6 +133,17 @@ class Answers(unittest.TestCase):
         expected = generate(0, "--begin", "--begin-token-num", "30", "--no-choose-large")
         self.assertEqual(text_of(reply), expected["text"])
 
+    def test_policies_and_budgets(self):
+        reply = self.server.complete(chat(0, schedule={"policy": "token_entropy", "entropy_threshold": 0.6}))
+        expected = generate(0, "--policy", "token_entropy", "--entropy-threshold", "0.6")
+        self.assertEqual(text_of(reply), expected["text"])
+        reply = self.server.complete(chat(0, thinking_budget=30, max_tokens=80))
+        expected = generate(0, "--thinking-budget", "30", "--max-tokens", "80")
+        self.assertEqual(text_of(reply), expected["text"])
+        status, reply, _ = self.server.request("POST", "/v1/chat/completions", chat(0, schedule={"policy": "relay"}))
+        self.assertEqual(status, 400)
+        self.assertIn("policy relay", reply["error"]["message"])
+
     def test_the_template_has_variables(self):
         plain = self.server.complete(chat(0, max_tokens=1))["usage"]["prompt_tokens"]
         off = self.server.complete(chat(0, max_tokens=1, chat_template_kwargs={"enable_thinking": False}))

@@ -32,11 +32,12 @@ TEST(completion_request, has_what_it_says) {
   const CompletionRequest request = chat(
       R"(, "model": "small", "n": 3, "seed": -1, "temperature": 0, "top_p": 1, "top_k": -1, "max_completion_tokens": 5.0,
          "stop": ["a", "b"], "stream": true, "stream_options": {"include_usage": true}, "ignore_eos": true,
-         "chat_template_kwargs": {"enable_thinking": false}, "user": "me", "tools": null)");
+         "chat_template_kwargs": {"enable_thinking": false}, "thinking_budget": 9, "user": "me", "tools": null)");
   EXPECT_EQ(request.runs[0].alone, Role::draft);
   EXPECT_EQ(request.runs[0].max_tokens, 5);
   EXPECT_TRUE(request.runs[0].ignore_eos);
   EXPECT_EQ(request.runs[0].chat_template_kwargs["enable_thinking"], false);
+  EXPECT_EQ(request.runs[0].schedule["thinking_budget"], 9);
   EXPECT_EQ(request.n, 3);
   EXPECT_EQ(request.seed, ~std::uint64_t{0});
   EXPECT_EQ(request.sampling.temperature, 0);
@@ -77,7 +78,7 @@ TEST(completion_request, the_first_mistake_is_named) {
   EXPECT_EQ(error_of(R"(, "temprature": 1)").message.find("did you mean 'temperature'") != std::string::npos, true);
   EXPECT_EQ(error_of(R"(, "model": "other")").status, 404);
   EXPECT_EQ(error_of(R"(, "logprobs": true)").param, "logprobs");
-  EXPECT_EQ(error_of(R"(, "thinking_budget": 100)").param, "thinking_budget");
+  EXPECT_EQ(error_of(R"(, "thinking_budget": 0)").param, "thinking_budget");
 }
 
 }  // namespace

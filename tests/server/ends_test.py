@@ -9,7 +9,7 @@ import threading
 import time
 import unittest
 
-from running_server import EXACT, RunningServer, chat, run_program
+from running_server import EXACT, RunningServer, chat, joined, run_program, text_of
 
 
 def post_bytes(body):
@@ -153,6 +153,28 @@ class Ends(unittest.TestCase):
             server.complete(chat(0, max_tokens=5))
             time.sleep(3)
             server.complete(chat(0, max_tokens=5))
+
+    def test_groups_share_the_requests(self):
+        with RunningServer(*EXACT, "--batch", "2") as server:
+            alone = [text_of(server.complete(chat(problem, max_tokens=60))) for problem in range(6)]
+        server = RunningServer(*EXACT, "--batch", "2", "--tp", "1", ranks=2)
+        self.assertIn("4 answers at a time", server.text())
+        clients = [Client(server, chat(problem, max_tokens=60)) for problem in range(6)]
+        wait_for(lambda: server.metrics()["specthink_runs_running"] > 2)
+        for client in clients:
+            client.join()
+        self.assertEqual([text_of(client.reply) for client in clients], alone)
+        events = [joined(server.stream(chat(problem, max_tokens=60, stop="display"))) for problem in range(2)]
+        self.assertEqual(events, [text[: text.find("display")] for text in alone[:2]])
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(post_bytes(chat(0, n=4, **LONG)))
+            wait_for(lambda: server.metrics()["specthink_runs_running"] == 4)
+        self.assertEqual(server.wait_until_idle()["specthink_clients_gone_total"], 1)
+        late = Client(server, chat(0, n=2, max_tokens=100))
+        wait_for(lambda: server.metrics()["specthink_runs_running"] == 2)
+        self.assertEqual(server.stop(), 0)
+        late.join()
+        self.assertEqual(late.status, 200)
 
     def test_bad_settings_are_one_message(self):
         with socket.socket() as taken:

@@ -145,13 +145,14 @@ struct Part {
   friend bool operator==(const Part&, const Part&) = default;
 };
 
-constexpr int kMaxBatch = 16;  ///< sequences that share the steps of a model
+constexpr int kMaxBatch = 128;  ///< sequences that share the steps of a model
 
 struct BenchSettings {
   std::string task;  ///< task file (YAML); empty: AIME25
   int num_problems = 0;
   int num_runs = 0;
-  int batch = 0;  ///< runs at a time
+  int batch = 0;         ///< runs at a time; 0: as many as memory and kernels allow
+  bool reserve = false;  ///< pages for max_tokens when a run begins
   Part part;
   TestMode test_mode = TestMode::both;
   std::string output_dir;

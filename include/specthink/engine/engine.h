@@ -90,7 +90,8 @@ class Engine {
     AllReduce all_reduce = AllReduce::automatic;  ///< of the decode kernels
     double wait_limit_seconds = 300;              ///< of the decode kernels, for another rank
     SpeculationOptions speculation{};
-    double forced_acceptance = 1;  ///< of the draft's proposals where tokens are forced
+    double forced_acceptance = 1;   ///< of the draft's proposals where tokens are forced
+    int max_sequences = kMaxSlots;  ///< at a time; with more than kMaxSlots, decode kernels are not used
   };
 
   /// Group, collectives and models must outlive the engine.
@@ -107,6 +108,23 @@ class Engine {
   /// alone where each has ids of its own. Throws InternalError for more tokens than capacity().
   std::optional<int> open(std::int64_t tokens, std::optional<Role> alone = {});
 
+  /// The same with pages for `reserved` ids at first: reserve() is called before more are written.
+  std::optional<int> open(std::int64_t tokens, std::int64_t reserved, std::optional<Role> alone);
+
+  /// Sees to it that the sequence's pages hold `tokens` ids; false while other sequences hold too many.
+  bool reserve(int sequence, std::int64_t tokens);
+
+  /// Gives back the sequence's pages. Its ids stay, and what is under way goes on after reserve(): the cache is
+  /// prefilled again.
+  void evict(int sequence);
+
+  /// Ids of the sequence, of a request that has not begun those that it continues.
+  std::int64_t length(int sequence) const;
+  bool has_pages(int sequence) const;
+
+  /// That every model has.
+  std::int64_t num_free_pages() const;
+
   /// Gives back what the sequence holds; a request of it that has not ended is dropped.
   void close(int sequence);
 
@@ -120,10 +138,15 @@ class Engine {
              std::function<void(TokenId)> sink = {});
 
   /// Runs requests of one model, started and not ended, in steps that they share, until at least one has ended; returns
-  /// the sequences of those that have. At most kMaxStepRows sequences. Requests that sample in a way that the first
-  /// one's decoder does not have are left waiting. `max_steps`: returns after so many steps at the latest, perhaps with
-  /// none that has ended; 0: no limit.
-  std::vector<int> run(std::span<const int> sequences, int max_steps = 0);
+  /// the sequences of those that have. At most max_sequences(). Requests that sample in a way that the first
+  /// one's decoder does not have are left waiting. It returns with none that has ended where a sequence has no room for
+  /// another step, or at a limit.
+  struct RunLimits {
+    int max_steps = 0;             ///< 0: none
+    std::int64_t max_prefill = 0;  ///< positions of each new request that are prefilled; 0: all
+  };
+  std::vector<int> run(std::span<const int> sequences, const RunLimits& limits);
+  std::vector<int> run(std::span<const int> sequences) { return run(sequences, {}); }
 
   /// The answer of a request that has ended; once.
   Generation take(int sequence);
@@ -158,6 +181,8 @@ class Engine {
   /// Tokens that a sequence can have when it is the only one.
   std::int64_t capacity() const;
 
+  int max_sequences() const { return options_.max_sequences; }
+
   /// How the model decodes, for the log: "decode kernels, fused all-reduce", or why not.
   std::string decode_path(Role role) const;
   bool has_decode_kernels(Role role) const;
@@ -169,9 +194,17 @@ class Engine {
   void execute(const CommandHeader& header, std::span<const RowWork> works, std::span<const TokenId> payload);
   void make_graph_decoder(ModelState& state);
   void open_sequence(const CommandHeader& header);
+  void reserve_pages(int slot, std::int64_t tokens);
+  void release_pages(Sequence& sequence);
+  void share_pages(const CommandHeader& header);
   void close_sequence(int slot);
+  std::int64_t missing_pages(const Sequence& sequence, Role role, std::int64_t tokens) const;
+  bool share_prefix(int slot, std::span<const int> beginning);
+  std::int64_t missing_positions(const Sequence& sequence) const;
+  const Sequence& sequence(int slot) const;
   void receive_stop_table(const CommandHeader& header);
-  void start_requests(Role role, std::span<const RowWork> works, std::span<const TokenId> payload);
+  void start_requests(const CommandHeader& header, std::span<const RowWork> works, std::span<const TokenId> payload);
+  void fill_cache(Sequence& sequence, Role role, std::int64_t max_prefill);
   void run_requests(const CommandHeader& header, std::span<const RowWork> works);
   static void forget_reading(Sequence& own, Decoder& decoder);
   DraftProposer draft_proposer(Role role, const RowWork& work) const;

@@ -39,7 +39,8 @@ EngineRun run_schedule(Engine& engine, RunSetup setup, const RunOptions& options
 /// Runs that share an engine, at a moment.
 struct PoolStatus {
   int running = 0;
-  int waiting_for_target = 0;  ///< of these
+  int waiting_for_target = 0;    ///< of these
+  std::int64_t preemptions = 0;  ///< so far: a run that gave its part of the cache back
 };
 
 /// One of several runs that share an engine.
@@ -66,14 +67,20 @@ class RunSource {
   virtual void observe(const PoolStatus& status) = 0;
 };
 
+struct BatchOptions {
+  int runs = 1;          ///< at a time: 1 to Engine::max_sequences()
+  bool reserve = false;  ///< a run begins when the caches have room for all that it may write
+};
+
 /// As below, for runs that come at any time: a turn of a model ends after some steps, so that new runs join those under
 /// way and abandoned ones leave.
-void run_schedules(Engine& engine, int batch, RunSource& source);
+void run_schedules(Engine& engine, const BatchOptions& batch, RunSource& source);
 
-/// Does the runs that `next` gives, up to `batch` at a time (1 to kMaxStepRows), until it gives no more and all have
-/// ended. Requests of the same model share its steps, and the models take turns. A run whose tokens the caches cannot
-/// hold beside the others waits until one of these has ended. Throws as run_schedule() does.
-void run_schedules(Engine& engine, int batch, const std::function<std::optional<ScheduledRun>()>& next);
+/// Does the runs that `next` gives, several at a time, until it gives no more and all have ended. Requests of the same
+/// model share its steps, and the models take turns. A run begins when the caches have room for its prompt; where the
+/// tokens that are written find none, the youngest run gives its part back and is prefilled again when there is room,
+/// which changes no token but by rounding. Throws as run_schedule() does.
+void run_schedules(Engine& engine, const BatchOptions& batch, const std::function<std::optional<ScheduledRun>()>& next);
 
 /// Tokens that a run of this setup can reach: prompt and generated ones.
 std::int64_t tokens_needed(const RunSetup& setup);

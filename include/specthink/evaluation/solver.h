@@ -26,6 +26,7 @@ class Solver {
     std::function<RunSetup(const std::string& message, std::optional<Role> alone, std::size_t stage)> make_setup;
     std::function<bool()> stop_requested;  ///< asked between two requests
     int batch = 1;                         ///< runs at a time
+    bool reserve = false;                  ///< as BatchOptions::reserve
     bool alone_is_baseline = true;         ///< one model alone decodes plainly, as what the others are held against
   };
 

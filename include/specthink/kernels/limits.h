@@ -8,6 +8,7 @@ namespace specthink::inline kernels {
 constexpr int kMaxStepRows = 16;                              ///< rows of a decode step, over all its sequences
 constexpr std::array<int, 5> kStepRowCounts{1, 2, 4, 8, 16};  ///< rows that a step is built for: others are padded
 constexpr int kMaxSlots = 16;                                 ///< sequences whose state a decode step keeps
+constexpr int kMaxSequences = 128;                            ///< sequences that have pages of the cache
 constexpr int kMaxCandidates = 64;                            ///< top_k that the device samples from
 constexpr int kMaxEosIds = 16;                                ///< of a request
 constexpr int kPageTokens = 128;                              ///< positions of a page of the KV cache

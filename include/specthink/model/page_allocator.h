@@ -1,6 +1,7 @@
 // Which pages of a KV cache are free. Pure logic: every rank makes the same calls and gets the same pages.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -19,11 +20,16 @@ class PageAllocator {
   /// are not as many.
   std::optional<std::vector<std::int32_t>> allocate(std::int64_t count);
 
-  /// The pages must have come from allocate() and not be free.
+  /// Another sequence reads these pages, which are not free: each is free when all that have it have released it.
+  void share(std::span<const std::int32_t> pages);
+
+  /// The pages must have come from allocate() or been shared, and not be free.
   void release(std::span<const std::int32_t> pages);
 
  private:
-  std::int64_t pages_;
+  int& holders_of(std::int32_t page);
+
+  std::vector<int> holders_;  // of each page
   std::set<std::int32_t> free_;
 };
 

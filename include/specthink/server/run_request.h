@@ -9,7 +9,7 @@
 
 #include "specthink/base/sampling_params.h"
 #include "specthink/base/types.h"
-#include "specthink/schedule/schedule.h"
+#include "specthink/server/run_order.h"
 #include "specthink/text/chat_template.h"
 
 namespace specthink::inline server {
@@ -33,8 +33,9 @@ struct RunRequest {
 };
 
 struct PreparedRun {
-  RunSetup setup;
-  bool begins_in_thought = false;  ///< the prompt ends with an open <think>
+  RunOrder order;                        ///< but for sampling and draw
+  const Tokenizer* tokenizer = nullptr;  ///< of the ids that the run writes; null: they are of two tokenizers
+  bool begins_in_thought = false;        ///< the prompt ends with an open <think>
 };
 
 /// Makes a run of a request; throws UserError for one that cannot be. Not on the thread that drives the engine.

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "specthink/comm/mailbox.h"
 #include "specthink/engine/runner.h"
 #include "specthink/server/run_request.h"
 
@@ -31,6 +32,7 @@ class Server {
     SamplingParams sampling{};   ///< where a request says nothing
     std::vector<ServedModel> models;
     PrepareRun prepare;
+    MakeRun make_run;  ///< on the engine's thread
     std::function<bool()> stop_requested;
     std::function<void()> on_idle;  ///< on the engine's thread, before it waits for requests
   };
@@ -43,11 +45,15 @@ class Server {
 
   int port() const;
 
-  /// Answers from now on.
-  void start();
+  /// Answers from now on. `runs`: at a time. The mailbox, over which the `roots` of other groups get runs as well, must
+  /// outlive the server; null: there are none.
+  void start(int runs, const Mailbox* mailbox = nullptr, std::vector<int> roots = {});
 
   /// The runs that clients ask for, to the thread that drives the engine.
   RunSource& runs();
+
+  /// When run_schedules() has returned: waits for the other groups, and lets them go.
+  void finish();
 
   /// Tells everybody who waits that there will be no answer (503). From any thread.
   void abort();

@@ -83,7 +83,7 @@ int EvaluationJob::do_own_runs() {
     finished += stage.benchmark->finished();
     total += stage.benchmark->total();
   }
-  const auto at_a_time = static_cast<std::size_t>(groups_.count() * settings_.bench.batch);
+  const auto at_a_time = static_cast<std::size_t>(groups_.count() * models_.batch());
   progress_.emplace(stderr, ::isatty(STDERR_FILENO) != 0, finished, total, at_a_time);
   work_.emplace(stages_, &*progress_, [this] { world_.reach(FaultPhase::write); });
   if (mailbox_) server_.emplace(*mailbox_, *work_, groups_);
@@ -103,7 +103,8 @@ int EvaluationJob::do_group_runs(WorkSource& source) {
                                    .make_setup = [this](const auto& message, auto alone,
                                                         std::size_t stage) { return setup_of(message, alone, stage); },
                                    .stop_requested = stop_requested,
-                                   .batch = settings_.bench.batch,
+                                   .batch = models_.batch(),
+                                   .reserve = settings_.bench.reserve,
                                    .alone_is_baseline = !is_eval_});
   solver.warm_up(modes_, std::max<std::size_t>(policies_.size(), 1));
   solver.do_runs(source);

@@ -133,10 +133,26 @@ std::int64_t LoadedModels::planned_bytes() const {
   return plan_of(target_).total_bytes() + (draft_ ? plan_of(*draft_).total_bytes() : 0);
 }
 
-int LoadedModels::sequences() const { return std::max(1, settings_.bench.batch); }
+int LoadedModels::sequences() const { return settings_.bench.batch > 0 ? settings_.bench.batch : kMaxSlots; }
+
+int LoadedModels::batch() const {
+  constexpr std::int64_t kTokensEach = 1024;
+  if (settings_.bench.batch > 0) return settings_.bench.batch;
+  return static_cast<int>(std::clamp<std::int64_t>(capacity() / std::min(context_limit(), kTokensEach), 1, kMaxSlots));
+}
+
+int LoadedModels::max_sequences() const {
+  if (settings_.bench.batch <= kMaxSlots) return kMaxSlots;
+  return std::min(kMaxSequences, settings_.bench.batch * (have_own_ids() ? 2 : 1));
+}
 
 std::int64_t LoadedModels::cache_tokens(const ModelFiles& model) const {
-  if (device_.is_cpu()) return sequences() * pages_for(context_limit()) * kPageTokens - kSpareTokens;
+  if (device_.is_cpu()) {
+    // More than one whole context is needed rarely: a run that finds no room for its tokens goes on later.
+    constexpr std::int64_t kTokensEach = 4096;
+    const std::int64_t each = settings_.bench.reserve ? context_limit() : std::min(context_limit(), kTokensEach);
+    return (pages_for(context_limit()) + (sequences() - 1) * pages_for(each)) * kPageTokens - kSpareTokens;
+  }
   const ModelMemory memory = plan_of(model);
   if (!memory.loads()) {
     throw UserError(
@@ -224,6 +240,7 @@ void LoadedModels::load() {
   options.wait_limit_seconds = wait_limit_seconds();
   options.speculation = speculation();
   options.forced_acceptance = settings_.replay.draft_acceptance;
+  options.max_sequences = max_sequences();
   if (const char* interval = std::getenv("SPECTHINK_CHECK_INTERVAL"))
     options.check_interval = std::max(1, std::atoi(interval));
   const auto engine_model = [this](const ModelFiles& model) {

@@ -56,6 +56,10 @@ class LoadedModels {
 
   std::int64_t capacity() const { return engine_->capacity(); }
 
+  /// Runs at a time, after load(): as the settings say, or as many as the caches hold with 1024 tokens each, up to what
+  /// the decode kernels take.
+  int batch() const;
+
   const std::filesystem::path& target_folder() const { return target_.folder; }
   const std::filesystem::path& draft_folder() const { return draft_.value().folder; }
 
@@ -85,6 +89,7 @@ class LoadedModels {
   PeerSum::Options peer_sum_options() const;
   void load_model(ModelFiles& model);
   int sequences() const;                               // that the caches are to hold at a time
+  int max_sequences() const;                           // of the engine
   ModelMemory plan_of(const ModelFiles& model) const;  // on a GPU
   std::int64_t cache_tokens(const ModelFiles& model) const;
 

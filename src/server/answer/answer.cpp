@@ -36,6 +36,7 @@ Answer::~Answer() {
 }
 
 void Answer::on_token(std::size_t choice, TokenId id, Origin origin) {
+  const std::lock_guard lock(choices_mutex_);
   Choice& own = choices_[choice];
   if (own.text.stopped_by()) return;
   note_token();
@@ -43,6 +44,7 @@ void Answer::on_token(std::size_t choice, TokenId id, Origin origin) {
 }
 
 void Answer::on_text(std::size_t choice, const TextPiece& piece) {
+  const std::lock_guard lock(choices_mutex_);
   note_token();
   emit(choice, choices_[choice].text.push(piece));
 }
@@ -83,6 +85,7 @@ void Answer::write(std::string events) {
 }
 
 void Answer::on_end(std::size_t choice, const EngineRun& run) {
+  const std::lock_guard lock(choices_mutex_);
   Choice& own = choices_[choice];
   emit(choice, own.text.finish());
   own.record.stop_reason = own.text.stopped_by();
@@ -99,9 +102,9 @@ void Answer::on_end(std::size_t choice, const EngineRun& run) {
 }
 
 void Answer::end() {
-  if (responder_->is_gone()) return;
   const std::lock_guard lock(mutex_);
   if (is_over_.exchange(true)) return;
+  if (responder_->is_gone()) return metrics_.count_gone();
   metrics_.count_reply(path_, 200);
   metrics_.observe_answer(watch_.seconds());
   if (num_tokens_ > 1) {

@@ -29,7 +29,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
   Answer(const Answer&) = delete;
   Answer& operator=(const Answer&) = delete;
 
-  // --- From the thread that drives the engine
+  // --- From the thread that drives the choice's engine
 
   void on_token(std::size_t choice, TokenId id, Origin origin);
   void on_text(std::size_t choice, const TextPiece& piece);
@@ -69,8 +69,9 @@ class Answer : public std::enable_shared_from_this<Answer> {
   double first_token_ = -1;  // seconds
   double last_token_ = 0;
   std::int64_t num_tokens_ = 0;
-  std::mutex mutex_;        // of what follows: of the way out
-  bool has_begun_ = false;  // the stream's head is out
+  std::mutex choices_mutex_;  // choices may be written by several engines
+  std::mutex mutex_;          // of what follows: of the way out
+  bool has_begun_ = false;    // the stream's head is out
   std::atomic<bool> is_over_{false};
 };
 

@@ -170,7 +170,6 @@ void refuse_unsupported(Fields& fields, Endpoint endpoint) {
                 "log-probabilities of tokens are not computed");
   fields.refuse("top_logprobs", {0}, "log-probabilities of tokens are not computed");
   fields.refuse("prompt_logprobs", {0}, "log-probabilities of tokens are not computed; `specthink score` does that");
-  fields.refuse("thinking_budget", {}, "the schedule has no budget");
   for (const char* name : {"frequency_penalty", "presence_penalty", "min_p"}) {
     fields.refuse(name, {0, 0.0}, "tokens are drawn by temperature, top_p and top_k");
   }
@@ -223,12 +222,14 @@ CompletionRequest parse_completion(Endpoint endpoint, std::string_view body, std
   const OrderedJson* kwargs = endpoint == Endpoint::chat ? fields.object("chat_template_kwargs") : nullptr;
   const OrderedJson* schedule = fields.object("schedule");
   if (schedule && model.alone) fail("'schedule' is for the pair of models; this model writes alone", "schedule");
+  const auto thinking_budget = fields.integer("thinking_budget", 1, INT32_MAX / 2);
   for (RunRequest& run : request.runs) {
     run.alone = model.alone;
     run.max_tokens = max_tokens;
     run.ignore_eos = ignore_eos;
     if (kwargs) run.chat_template_kwargs = *kwargs;
     if (schedule) run.schedule = *schedule;
+    if (thinking_budget) run.schedule["thinking_budget"] = *thinking_budget;
   }
   request.n = static_cast<int>(fields.integer("n", 1, kMaxSamples).value_or(1));
   if (const auto seed = fields.integer("seed", INT64_MIN, INT64_MAX)) request.seed = static_cast<std::uint64_t>(*seed);

@@ -1,0 +1,195 @@
+// Pages that sequences get as they grow, share and lose: none of it changes a token.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <vector>
+
+#include "engine/loaded_models.h"
+#include "specthink/engine/engine.h"
+#include "specthink/engine/runner.h"
+
+namespace specthink {
+namespace {
+
+using testing_support::kGreedy;
+using testing_support::kSampled;
+using testing_support::LoadedModels;
+using testing_support::prompt_of;
+using testing_support::request_for;
+using testing_support::SingleSequence;
+
+TokenIds alone(Engine& engine, const Request& request, const RequestOptions& options) {
+  const int sequence = engine.open(engine.capacity()).value();
+  const TokenIds ids = engine.generate(sequence, request, options).ids;
+  engine.close(sequence);
+  return ids;
+}
+
+/// Runs a request that is started, with pages for a little more at a time.
+Generation run_growing(Engine& engine, int sequence, std::int64_t most, const Engine::RunLimits& limits = {}) {
+  while (true) {
+    EXPECT_TRUE(engine.reserve(sequence, std::min(most, engine.length(sequence) + 40)));
+    if (!engine.run(std::span(&sequence, 1), limits).empty()) return engine.take(sequence);
+  }
+}
+
+TEST(pages, grow_with_the_sequence) {
+  LoadedModels models({}, 8 * kPageTokens);
+  models.drive([](Engine& engine) {
+    const TokenIds prompt = prompt_of(90, 2);
+    const Request request = request_for(Role::target, prompt, 300);
+    const TokenIds expected = alone(engine, request, {kSampled, {}});
+    const int sequence = engine.open(500, 100, std::nullopt).value();
+    EXPECT_EQ(engine.num_free_pages(), 7);
+    engine.start(sequence, request, {kSampled, {}});
+    EXPECT_EQ(run_growing(engine, sequence, 500).ids, expected);
+    EXPECT_EQ(engine.num_free_pages(), 8 - pages_for(390));
+    EXPECT_FALSE(engine.open(1020, 1020, std::nullopt)) << "there are not as many pages";
+    engine.close(sequence);
+    EXPECT_EQ(engine.num_free_pages(), 8);
+  });
+}
+
+TEST(pages, a_sequence_that_loses_them_in_the_middle_goes_on_as_before) {
+  for (const bool speculates : {false, true}) {
+    LoadedModels models({}, 8 * kPageTokens, DType::float32, {.ngram = speculates, .draft = speculates});
+    models.drive([](Engine& engine) {
+      const TokenIds prompt = prompt_of(90, 2);
+      const Request request = request_for(Role::target, prompt, 200);
+      const TokenIds expected = alone(engine, request, {kSampled, {}});
+      for (const std::int64_t max_prefill : {0, 50}) {
+        const int sequence = engine.open(400, 100, std::nullopt).value();
+        engine.start(sequence, request, {kSampled, {}});
+        for (int turn = 0;; ++turn) {
+          ASSERT_TRUE(engine.reserve(sequence, engine.length(sequence) + 40));
+          if (!engine.run(std::span(&sequence, 1), {.max_steps = 9, .max_prefill = max_prefill}).empty()) break;
+          if (turn % 5 == 1) engine.evict(sequence);
+          EXPECT_EQ(engine.has_pages(sequence), turn % 5 != 1);
+        }
+        const Generation generation = engine.take(sequence);
+        EXPECT_EQ(generation.ids, expected);
+        EXPECT_GT(generation.times.prefilled, 300) << "its positions were prefilled again";
+        engine.close(sequence);
+      }
+    });
+  }
+}
+
+TEST(pages, a_prefill_in_parts_gives_the_same_tokens_while_others_go_on) {
+  LoadedModels models({}, 16 * kPageTokens);
+  models.drive([](Engine& engine) {
+    const TokenIds long_prompt = prompt_of(300, 3);
+    const TokenIds short_prompt = prompt_of(20, 4);
+    const TokenIds of_long = alone(engine, request_for(Role::draft, long_prompt, 12), {kGreedy, {}});
+    const TokenIds of_short = alone(engine, request_for(Role::draft, short_prompt, 150), {kGreedy, {}});
+    const std::vector<int> both{engine.open(400).value(), engine.open(400).value()};
+    std::size_t seen = 0;
+    engine.start(both[0], request_for(Role::draft, short_prompt, 150), {kGreedy, {}}, [&](TokenId) { ++seen; });
+    std::size_t before = 0;
+    engine.start(both[1], request_for(Role::draft, long_prompt, 12), {kGreedy, {}}, [&](TokenId) {
+      if (before == 0) before = seen;
+    });
+    std::map<int, TokenIds> ids;
+    std::vector<int> running = both;
+    while (!running.empty()) {
+      for (const int ended : engine.run(running, {.max_prefill = 64})) {
+        ids[ended] = engine.take(ended).ids;
+        std::erase(running, ended);
+      }
+    }
+    EXPECT_EQ(ids[both[1]], of_long);
+    EXPECT_EQ(ids[both[0]], of_short);
+    EXPECT_GT(before, 4U) << "the other one wrote between the parts";
+    EXPECT_LT(before, 60U) << "and did not keep it waiting to its end";
+  });
+}
+
+TEST(pages, samples_of_a_prompt_share_them) {
+  LoadedModels models({}, 12 * kPageTokens);
+  models.drive([](Engine& engine) {
+    const TokenIds prompt = prompt_of(300, 3);  // two whole pages and a part
+    TokenIds other = prompt;
+    other[200] += 1;  // one page in common
+    std::vector<Request> requests(3, request_for(Role::target, prompt, 40));
+    requests.push_back(request_for(Role::target, other, 40));
+    std::vector<TokenIds> expected;
+    const auto options = [](std::size_t i) { return RequestOptions{kSampled, {1, 0, static_cast<std::uint32_t>(i)}}; };
+    for (std::size_t i = 0; i < 4; ++i) expected.push_back(alone(engine, requests[i], options(i)));
+    std::vector<int> running;
+    std::map<int, std::size_t> index_of;
+    for (std::size_t i = 0; i < 4; ++i) {
+      running.push_back(engine.open(350).value());
+      index_of[running.back()] = i;
+      engine.start(running.back(), requests[i], options(i));
+    }
+    EXPECT_EQ(engine.num_free_pages(), 0);
+    std::int64_t prefilled = 0;
+    std::int64_t free = 0;
+    while (!running.empty()) {
+      for (const int ended : engine.run(running)) {
+        free = std::max(free, engine.num_free_pages());
+        const Generation generation = engine.take(ended);
+        EXPECT_EQ(generation.ids, expected[index_of[ended]]) << index_of[ended];
+        prefilled += generation.times.prefilled;
+        std::erase(running, ended);
+      }
+    }
+    EXPECT_EQ(free, 5) << "three sequences read pages of others: two, two and one";
+    EXPECT_EQ(prefilled, 300 + 2 * 44 + 172);
+    for (const auto& [sequence, index] : index_of) engine.close(sequence);
+    EXPECT_EQ(engine.num_free_pages(), 12);
+  });
+}
+
+RunSetup setup_of(const TokenIds& prompt, int max_tokens) {
+  RunSetup setup;
+  setup.normal_mode = true;
+  setup.prompt = prompt;
+  setup.max_tokens = max_tokens;
+  setup.max_model_len = 400;
+  return setup;
+}
+
+/// All runs at once, and what each got.
+std::vector<EngineRun> run_together(Engine& engine, const BatchOptions& batch, std::size_t count) {
+  std::vector<EngineRun> runs(count);
+  std::size_t given = 0;
+  run_schedules(engine, batch, [&]() -> std::optional<ScheduledRun> {
+    if (given == count) return std::nullopt;
+    const std::size_t i = given++;
+    return ScheduledRun{setup_of(prompt_of(30 + static_cast<int>(i), static_cast<int>(i)), 250),
+                        {.sampling = kSampled, .draw = {4, 0, static_cast<std::uint32_t>(i)}},
+                        [&runs, i](EngineRun run) { runs[i] = std::move(run); }};
+  });
+  return runs;
+}
+
+TEST(pages, a_full_cache_delays_the_youngest_runs_and_changes_nothing) {
+  LoadedModels models({}, 5 * kPageTokens);  // less than two whole runs
+  models.drive([](Engine& engine) {
+    const std::vector<EngineRun> expected = run_together(engine, {.runs = 1}, 5);
+    const std::vector<EngineRun> reserved = run_together(engine, {.runs = 5, .reserve = true}, 5);
+    const std::vector<EngineRun> together = run_together(engine, {.runs = 5}, 5);
+    std::int64_t again = 0;
+    for (std::size_t i = 0; i < 5; ++i) {
+      EXPECT_EQ(together[i].result.ids, expected[i].result.ids) << i;
+      EXPECT_EQ(reserved[i].result.ids, expected[i].result.ids) << i;
+      EXPECT_EQ(reserved[i].target.prefilled, expected[i].target.prefilled);
+      again += together[i].target.prefilled - expected[i].target.prefilled;
+    }
+    EXPECT_GT(again, 100) << "a run was prefilled again";
+    EXPECT_EQ(engine.num_free_pages(), 5);
+  });
+}
+
+TEST(pages, more_sequences_than_the_rows_of_a_decode_step) {
+  LoadedModels models({}, 40 * 3 * kPageTokens, DType::float32, {.ngram = true}, 2, 1, 40);
+  models.drive([](Engine& engine) {
+    const std::vector<EngineRun> expected = run_together(engine, {.runs = 1}, 40);
+    const std::vector<EngineRun> together = run_together(engine, {.runs = 40}, 40);
+    for (std::size_t i = 0; i < 40; ++i) EXPECT_EQ(together[i].result.ids, expected[i].result.ids) << i;
+  });
+}
+
+}  // namespace
+}  // namespace specthink
