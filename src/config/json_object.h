@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "config/value_types.h"
+#include "config/types/value_types.h"
 
 namespace specthink::inline config {
 

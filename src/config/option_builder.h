@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "config/option_table.h"
-#include "config/value_types.h"
+#include "config/types/value_types.h"
 #include "specthink/config/settings.h"
 
 namespace specthink::inline config {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "config/value_types.h"
+#include "config/types/value_types.h"
 #include "specthink/config/options.h"
 #include "specthink/config/settings.h"
 

@@ -1,6 +1,6 @@
 // The rows of the option table that belong to the policies: who writes which passage.
 #include "config/option_builder.h"
-#include "config/policy_types.h"
+#include "config/types/policy_types.h"
 #include "specthink/config/policies.h"
 
 namespace specthink::inline config {

@@ -8,7 +8,7 @@
 #include "engine/command.h"
 #include "engine/model_state.h"
 #include "engine/sequence.h"
-#include "engine/speculator.h"
+#include "engine/speculation/speculator.h"
 #include "specthink/base/error.h"
 
 namespace specthink::inline engine {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "engine/command.h"
-#include "engine/ngram_index.h"
-#include "engine/proposal_count.h"
+#include "engine/speculation/ngram_index.h"
+#include "engine/speculation/proposal_count.h"
 #include "specthink/base/error.h"
 #include "specthink/engine/engine.h"
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/sequence.h"
-#include "engine/speculator.h"
+#include "engine/speculation/speculator.h"
 #include "specthink/base/stopwatch.h"
 #include "specthink/comm/process_group.h"
 #include "specthink/engine/decoder.h"
@@ -37,7 +37,7 @@ class StepLoop {
   Speculator& speculator_;
   std::vector<DraftProposer> proposers_;
   bool speculates_;
-  int num_steps_ = 0;  // enqueued so far
+  int num_steps_ = 0;                             // enqueued so far
   std::vector<TokenIds> verified_;                // by sequence: what StepRows::tokens of the coming step point to
   std::deque<std::vector<Sequence*>> under_way_;  // the sequences of each step whose results are not read yet
   Stopwatch watch_;                               // since the last step's results were read

@@ -1,4 +1,4 @@
-#include "engine/proposal_count.h"
+#include "engine/speculation/proposal_count.h"
 
 #include <gtest/gtest.h>
 

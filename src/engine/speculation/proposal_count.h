@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "engine/ngram_index.h"
+#include "engine/speculation/ngram_index.h"
 #include "specthink/engine/speculation.h"
 
 namespace specthink::inline engine {

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "config/value_types.h"
+#include "config/types/value_types.h"
 
 namespace specthink::inline config {
 namespace {

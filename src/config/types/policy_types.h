@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "config/value_types.h"
+#include "config/types/value_types.h"
 
 namespace specthink::inline config {
 

@@ -1,4 +1,4 @@
-#include "config/value_types.h"
+#include "config/types/value_types.h"
 
 #include <charconv>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "config/policy_types.h"
+#include "config/types/policy_types.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "engine/speculator.h"
+#include "engine/speculation/speculator.h"
 
 #include <algorithm>
 
