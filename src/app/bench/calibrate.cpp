@@ -41,7 +41,7 @@ class Calibrator {
     bool interrupted = false;
     const std::size_t runs = static_cast<std::size_t>(settings_.bench.num_runs);
     std::size_t given = 0;
-    run_schedules(models_.engine(), settings_.bench.batch, [&]() -> std::optional<ScheduledRun> {
+    run_schedules(models_.engine(), {models_.batch(), settings_.bench.reserve}, [&]() -> std::optional<ScheduledRun> {
       if (given == prompts_.size() * runs || stop_requested()) return std::nullopt;
       const std::size_t problem = given / runs;
       ScheduledRun run;
