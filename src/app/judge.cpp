@@ -16,7 +16,7 @@
 namespace specthink::inline app {
 namespace {
 
-const Json& member(const Json& object, const char* key, const std::string& source) {
+const Json& line_member(const Json& object, const char* key, const std::string& source) {
   if (!object.is_object()) throw UserError("{}: expected an object, found {}", source, excerpt(object));
   const auto found = object.find(key);
   if (found == object.end()) {
@@ -26,7 +26,7 @@ const Json& member(const Json& object, const char* key, const std::string& sourc
 }
 
 std::string text_of(const Json& object, const char* key, const std::string& source) {
-  const Json& value = member(object, key, source);
+  const Json& value = line_member(object, key, source);
   if (!value.is_string()) throw UserError("{}: expected a string in \"{}\", found {}", source, key, excerpt(value));
   return value.get<std::string>();
 }
@@ -40,7 +40,7 @@ Verdict judge_line(const Judge& judge, std::string_view line, const std::string&
     throw UserError("{}: unknown \"dataset\" '{}', expected a name that begins with one of {}", source, dataset,
                     known_datasets());
   }
-  return judge.text(text, known_answer(member(object, "gold", source), *form, source + ": gold"), form->rule());
+  return judge.text(text, known_answer(line_member(object, "gold", source), *form, source + ": gold"), form->rule());
 }
 
 }  // namespace
