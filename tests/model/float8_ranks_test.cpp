@@ -14,7 +14,7 @@ namespace specthink {
 namespace {
 
 using test::expect_user_error;
-using test::SafetensorsFile;
+using test::SafetensorsWriter;
 using test::TemporaryFolder;
 using testing_support::device;
 using testing_support::world;
@@ -100,7 +100,7 @@ class Float8Folder {
     file_.add(module + ".weight", "F32", shape, std::vector<float>(data, data + values.numel()));
   }
 
-  SafetensorsFile file_;
+  SafetensorsWriter file_;
   TemporaryFolder folder_;
 };
 

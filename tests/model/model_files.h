@@ -56,7 +56,7 @@ inline std::string safetensors_bytes(const std::string& header, std::string_view
 }
 
 /// A safetensors file, tensor by tensor.
-class SafetensorsFile {
+class SafetensorsWriter {
  public:
   template <typename T>
   void add(const std::string& name, const char* type, const std::vector<std::int64_t>& shape,

@@ -12,7 +12,7 @@ namespace specthink {
 namespace {
 
 using test::expect_user_error;
-using test::SafetensorsFile;
+using test::SafetensorsWriter;
 using test::TemporaryFolder;
 
 constexpr std::int64_t kRows = 16;
@@ -52,7 +52,7 @@ std::vector<float> scales() {
 
 /// qweight [columns / 8, rows], qzeros [groups, rows / 8], g_idx: as AutoGPTQ packs them.
 std::string gptq_file(const std::vector<std::int32_t>& group_of, std::uint32_t stored_less) {
-  SafetensorsFile file;
+  SafetensorsWriter file;
   file.add("m.qweight", "I32", {kColumns / 8, kRows}, pack(kColumns / 8 * kRows, [](std::int64_t word, std::int64_t i) {
              return number_at(word % kRows, word / kRows * 8 + i);
            }));
@@ -67,7 +67,7 @@ std::string gptq_file(const std::vector<std::int32_t>& group_of, std::uint32_t s
 /// qweight [columns, rows / 8], qzeros [groups, rows / 8]: as AutoAWQ packs them, the rows of a word in its own order.
 std::string awq_file() {
   static constexpr std::array<std::int64_t, 8> kOrder{0, 2, 4, 6, 1, 3, 5, 7};
-  SafetensorsFile file;
+  SafetensorsWriter file;
   file.add("m.qweight", "I32", {kColumns, kRows / 8}, pack(kColumns * kRows / 8, [](std::int64_t word, std::int64_t i) {
              return number_at(word % (kRows / 8) * 8 + kOrder[i], word / (kRows / 8));
            }));
@@ -113,7 +113,7 @@ TEST(quantized_weights, awq) {
 }
 
 TEST(quantized_weights, fp8_with_block_scales) {
-  SafetensorsFile file;
+  SafetensorsWriter file;
   const at::Tensor values = at::arange(0, kRows * kColumns, at::kFloat).remainder(31).sub(15).to(at::kFloat8_e4m3fn);
   const auto* data = static_cast<const std::uint8_t*>(values.const_data_ptr());
   file.add("m.weight", "F8_E4M3", {kRows, kColumns}, std::vector<std::uint8_t>(data, data + kRows * kColumns));
