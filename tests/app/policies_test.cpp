@@ -25,7 +25,7 @@ std::string question() {
   return "Work through the list, one thought for each step. " + first.at("problem").get<std::string>();
 }
 
-Json generate(const std::string& flags) {
+Json answer_of(const std::string& flags) {
   const ProgramResult result =
       run_program("generate --config configs/demo.yml --dtype float32 --max-tokens 200 --format json " + flags + " '" +
                       question() + "'",
@@ -94,22 +94,22 @@ TEST(policies, one_that_matches_the_share_of_another) {
 }
 
 TEST(policies, a_target_alone_writes_what_normal_mode_writes) {
-  const Json alone = generate("--policy target");
-  EXPECT_EQ(alone.at("ids"), generate("--draft none").at("ids"));
+  const Json alone = answer_of("--policy target");
+  EXPECT_EQ(alone.at("ids"), answer_of("--draft none").at("ids"));
   EXPECT_EQ(alone.at("ledger").at("target_share"), 1);
 }
 
 TEST(policies, token_speculation_changes_no_text) {
   for (const char* policy : {"--policy relay --cues '[\"Now step\"]'", "--policy token_entropy",
                              "--policy step_entropy", "--policy score", "--policy random --target-rate 0.5"}) {
-    EXPECT_EQ(generate(std::string(policy) + " --token-speculation auto").at("ids"),
-              generate(std::string(policy) + " --token-speculation off").at("ids"))
+    EXPECT_EQ(answer_of(std::string(policy) + " --token-speculation auto").at("ids"),
+              answer_of(std::string(policy) + " --token-speculation off").at("ids"))
         << policy;
   }
 }
 
 TEST(policies, a_thinking_budget_ends_the_thinking) {
-  const Json answer = generate("--policy draft --thinking-budget 20 --thinking-budget-words ' Enough.'");
+  const Json answer = answer_of("--policy draft --thinking-budget 20 --thinking-budget-words ' Enough.'");
   const auto text = answer.at("text").get<std::string>();
   EXPECT_NE(text.find(" Enough.</think>"), std::string::npos) << text;
   EXPECT_GT(answer.at("ledger").at("injected").get<int>(), 1);
