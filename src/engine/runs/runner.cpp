@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/active_run.h"
+#include "engine/runs/active_run.h"
 #include "specthink/base/error.h"
 #include "specthink/base/log.h"
 #include "specthink/base/stopwatch.h"

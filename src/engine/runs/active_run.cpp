@@ -1,4 +1,4 @@
-#include "engine/active_run.h"
+#include "engine/runs/active_run.h"
 
 #include <algorithm>
 #include <utility>
