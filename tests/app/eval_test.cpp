@@ -31,7 +31,7 @@ struct SmallEval {
     std::ofstream(folder / "pair.yml")
         << "target_model_name: " << (testing_support::random_pair() / "target").string()
         << "\nspeculative_model_name: " << (testing_support::random_pair() / "draft").string()
-        << "\nbegin: true\nbegin_token_num: 9\nnot_reasoning: true\nmax_target_tokens: 7\n"
+        << "\ndtype: float32\nbegin: true\nbegin_token_num: 9\nnot_reasoning: true\nmax_target_tokens: 7\n"
            "original_recap_token_num: 11\nTRIGGER_TOKENS: [\"\\n\", \".\", \",\", a, e]\n";
   }
 

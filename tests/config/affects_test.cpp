@@ -23,7 +23,7 @@ TEST(affects, the_settings_that_decide_the_tokens_of_a_benchmark) {
       "recap_after_negative_num", "add_each_recap", "add_each_neg", "max_recap_token_num", "max_negative_num",
       "time_out",
       // sampling and task
-      "temperature", "top_p", "top_k", "max_tokens", "seed", "ignore_eos", "task",
+      "temperature", "top_p", "top_k", "max_tokens", "seed", "ignore_eos", "task", "weights",
       // prompts
       "chat_template_kwargs", "choice_order", "model_prompts", "system_prompt", "system_prompt_template", "thinking"};
   const Invocation given = parse({"bench", "--seed", "7", "--compat", "seed", "--num-runs", "3"});
@@ -38,7 +38,7 @@ TEST(affects, the_settings_that_decide_the_times_of_a_replay) {
   const Json settings = settings_that_affect(Affects::times, given);
   EXPECT_EQ(keys_of(settings),
             (std::set<std::string>{"target_model_name", "speculative_model_name", "dtype", "device", "all_reduce",
-                                   "decode_kernels", "dummy_weights", "max_model_len", "oversubscribe_gpus",
+                                   "decode_kernels", "weights", "dummy_weights", "max_model_len", "oversubscribe_gpus",
                                    "temperature", "top_p", "top_k", "seed", "calibrate_steps", "draft_acceptance",
                                    "max_draft_tokens", "texts", "token_speculation", "tokenizer"}));
   EXPECT_EQ(settings.at("all_reduce"), "nccl");

@@ -86,7 +86,8 @@ TEST(show_settings, shows_what_describes_a_setup_and_no_inputs) {
   const Json settings = settings_as_json(parse({"config"})).at("settings");
   for (const Option& option : option_table()) {
     const bool describes_setup = option.group == Group::models || option.group == Group::ranks ||
-                                 option.group == Group::schedule || option.group == Group::sampling ||
+                                 option.group == Group::schedule || option.group == Group::policy ||
+                                 option.group == Group::sampling ||
                                  option.group == Group::bench || option.group == Group::prompts ||
                                  (option.group == Group::judging && option.belongs_to(kConfig));
     EXPECT_EQ(settings.contains(option.key), describes_setup) << option.key;

@@ -92,8 +92,8 @@ ModelMemory plan_memory(const ModelDescription& model, int ranks, std::int64_t g
 /// which it reads one row (a tied table is the head and is read once), and the keys and values so far.
 struct StepBytes {
   std::int64_t weights = 0;
-  std::int64_t float8_weights = 0;  ///< of them those of 8 bits
   std::int64_t kv_per_token = 0;
+  std::int64_t float8_weights = 0;  ///< of the weights' bytes those of 8-bit ones
 
   double at(double context) const { return static_cast<double>(weights) + static_cast<double>(kv_per_token) * context; }
 };
