@@ -173,7 +173,7 @@ double excess_chi_square(const std::map<TokenId, double>& expected, const std::m
 }
 
 TEST(sample, follows_the_distribution) {
-  constexpr int kDraws = 100000;
+  constexpr int kDraws = 200000;
   std::mt19937 random(1);
   std::normal_distribution<float> normal(0, 1.5f);
   std::vector<float> logits(80);  // more than the part that is sorted first
@@ -203,7 +203,7 @@ TEST(sample, follows_the_distribution) {
 
 // The pairs of tokens at neighbouring positions, and of the same position for two purposes, runs and seeds.
 TEST(sample, neighbouring_draws_are_independent) {
-  constexpr int kDraws = 100000;
+  constexpr int kDraws = 200000;
   const std::vector<float> logits{0, 0.5f, 1, 1.5f};
   const SamplingParams params{1, 1, 0};
   const std::map<TokenId, double> single = distribution(logits, params);
