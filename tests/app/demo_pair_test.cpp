@@ -68,7 +68,7 @@ TEST(demo_pair, shipped_answers_are_right) {
 TEST(demo_pair, greedy_float32_is_the_same_on_one_and_two_ranks) {
   const std::vector<DemoProblem> problems = shipped_problems();
   int right = 0;
-  for (std::size_t i = 0; i < 3; ++i) {
+  for (std::size_t i = 0; i < 5; ++i) {
     const std::string arguments =
         "generate --config configs/demo.yml --dtype float32 --temperature 0 --format json '"
         "Work through the list, one thought for each step. " +
@@ -85,7 +85,7 @@ TEST(demo_pair, greedy_float32_is_the_same_on_one_and_two_ranks) {
     EXPECT_LT(result.at("ledger").at("target_share").get<double>(), 0.35);
     right += result.at("text").get<std::string>().find("\\boxed{" + solve(problems[i].text) + "}") != std::string::npos;
   }
-  EXPECT_GE(right, 2) << "of three problems";
+  EXPECT_GE(right, 4) << "of five problems";
 }
 
 }  // namespace

@@ -112,29 +112,34 @@ TEST(pages, samples_of_a_prompt_share_them) {
     const TokenIds prompt = prompt_of(300, 3);  // two whole pages and a part
     TokenIds other = prompt;
     other[200] += 1;  // one page in common
-    std::vector<Request> requests(3, request_for(Role::target, prompt, 40));
-    requests.push_back(request_for(Role::target, other, 40));
-    std::vector<TokenIds> expected;
+    const auto request_of = [&](Role role, std::size_t i) { return request_for(role, i < 3 ? prompt : other, 40); };
     const auto options = [](std::size_t i) { return RequestOptions{kSampled, {1, 0, static_cast<std::uint32_t>(i)}}; };
-    for (std::size_t i = 0; i < 4; ++i) expected.push_back(alone(engine, requests[i], options(i)));
-    std::vector<int> running;
+    std::map<Role, std::vector<TokenIds>> expected;
+    for (const Role role : {Role::target, Role::draft}) {
+      for (std::size_t i = 0; i < 4; ++i) expected[role].push_back(alone(engine, request_of(role, i), options(i)));
+    }
+    std::vector<int> sequences;
     std::map<int, std::size_t> index_of;
     for (std::size_t i = 0; i < 4; ++i) {
-      running.push_back(engine.open(350).value());
-      index_of[running.back()] = i;
-      engine.start(running.back(), requests[i], options(i));
+      sequences.push_back(engine.open(350).value());
+      index_of[sequences.back()] = i;
     }
     EXPECT_EQ(engine.num_free_pages(), 0);
-    std::int64_t prefilled = 0;
-    while (!running.empty()) {
-      for (const int ended : engine.run(running)) {
-        const Generation generation = engine.take(ended);
-        EXPECT_EQ(generation.ids, expected[index_of[ended]]) << index_of[ended];
-        prefilled += generation.times.prefilled;
-        std::erase(running, ended);
+    for (const Role role : {Role::target, Role::draft}) {
+      for (const int sequence : sequences)
+        engine.start(sequence, request_of(role, index_of[sequence]), options(index_of[sequence]));
+      std::int64_t prefilled = 0;
+      for (std::vector<int> running = sequences; !running.empty();) {
+        for (const int ended : engine.run(running)) {
+          const Generation generation = engine.take(ended);
+          EXPECT_EQ(generation.ids, expected[role][index_of[ended]]) << index_of[ended];
+          prefilled += generation.times.prefilled;
+          std::erase(running, ended);
+        }
       }
+      EXPECT_EQ(prefilled, 300 + 2 * 44 + 172) << name_of(role);
     }
-    EXPECT_EQ(prefilled, 300 + 2 * 44 + 172) << "three sequences read pages of others: two, two and one";
+    EXPECT_EQ(engine.num_free_pages(), 5) << "three sequences read pages of others: two, two and one, of each model";
     for (const auto& [sequence, index] : index_of) engine.close(sequence);
     EXPECT_EQ(engine.num_free_pages(), 12);
   });

@@ -172,12 +172,12 @@ TEST(speculation_of_the_draft, leaves_it_next_to_nothing_to_catch_up_on) {
 
 TEST(forced_tokens, are_emitted_and_accepted_at_the_given_rate) {
   TokenIds forced;
-  for (int i = 0; i < 150; ++i) forced.push_back((i * 91 + i * i) % 199);
+  for (int i = 0; i < 300; ++i) forced.push_back((i * 91 + i * i) % 199);
   for (const double acceptance : {0.0, 0.75, 1.0}) {
     LoadedModels models({}, 512, DType::float32, proposers(false, true), 2, acceptance);
     models.drive([&](Engine& engine) {
-      const int sequence = engine.open(200).value();
-      const Generation found = engine.generate(sequence, request_for(Role::target, prompt_of(9), 150),
+      const int sequence = engine.open(400).value();
+      const Generation found = engine.generate(sequence, request_for(Role::target, prompt_of(9), 300),
                                                {.sampling = kSampled, .draw = kDraw, .forced = forced});
       EXPECT_EQ(found.ids, forced);
       std::int64_t tested = 0;  // first proposals of a step
