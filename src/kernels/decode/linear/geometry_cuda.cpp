@@ -10,7 +10,7 @@ LinearGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_ro
   const int most = kMaxGroupRows / weight_rows_of(output, 1);
   LinearGeometry geometry;
   std::int64_t least_load = 0;  // rows of the busiest block
-  // A pair of neighbouring rows, which a thread has the sums of, shares its factor.
+  // Each row has a factor of its own, so odd numbers would do as well; even ones are what is tested.
   const int step = format == WeightFormat::float8 ? 2 : 1;
   for (int group_rows = step; group_rows <= most; group_rows += step) {
     // Groups of few rows make small copies, which are slow; a ring of few stages runs dry.

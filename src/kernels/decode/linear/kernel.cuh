@@ -130,8 +130,7 @@ __device__ __forceinline__ void load_residuals(const LinearParams& p, int group,
 /// Where a consumer finds its part of a chunk: 64 bytes of every weight row.
 template <WeightFormat kFormat, int kRows, LinearInput kInput>
 struct Consumer {
-  static constexpr int kChunkBytesOfX = x_row_bytes(kFormat);
-  static constexpr int kXBytes = kChunkBytesOfX / kConsumerWarps;  // of a row of x
+  static constexpr int kXBytes = x_row_bytes(kFormat) / kConsumerWarps;  // of a row of x
   int warp, g, t;
   int weight_rows;
   std::uint32_t weight_offset;
@@ -159,13 +158,13 @@ struct Consumer {
 };
 
 /// Rows of x as operands, up to eight a set. Those that are not there repeat the last one: nobody reads their sums.
-template <typename Operands, int kRows, LinearInput kInput, int kSets, typename Consumer>
-__device__ __forceinline__ void load_x(const Consumer& consumer, std::uint32_t stage, int chunk,
+template <typename Operands, WeightFormat kFormat, int kRows, LinearInput kInput, int kSets>
+__device__ __forceinline__ void load_x(const Consumer<kFormat, kRows, kInput>& consumer, std::uint32_t stage, int chunk,
                                        typename Operands::X (&x)[kSets]) {
 #pragma unroll
   for (int set = 0; set < kSets; ++set) {
     if constexpr (kInput == LinearInput::norm) {
-      x[set] = Operands::load_normed_x(consumer.normed_columns + chunk * Consumer::kChunkBytesOfX, consumer.t);
+      x[set] = Operands::load_normed_x(consumer.normed_columns + chunk * x_row_bytes(kFormat), consumer.t);
     } else {
       const int row = min(consumer.g + 8 * set, kRows - 1);
       x[set] = Operands::load_x(stage + consumer.x_offset, kRows, row, consumer.t);
@@ -189,7 +188,7 @@ __device__ __forceinline__ void multiply_tiles(const LinearParams& p, const Cons
     ptx::barrier_wait(ring.full + ring.slot * 8, ring.phase);
     const std::uint32_t stage = ring.stage();
     typename Operands::X x[kSets];
-    load_x<Operands, kRows, kInput>(consumer, stage, chunk, x);
+    load_x<Operands>(consumer, stage, chunk, x);
 #pragma unroll
     for (int tile = 0; tile < kTiles; ++tile) {
       if (!kExact && tile >= consumer.tiles) break;
@@ -203,7 +202,10 @@ __device__ __forceinline__ void multiply_tiles(const LinearParams& p, const Cons
     }
     std::uint32_t used = 0;
 #pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) used ^= __float_as_uint(accumulators[tile][kSets - 1][0]);
+    for (int tile = 0; tile < kTiles; ++tile) {
+#pragma unroll
+      for (int set = 0; set < kSets; ++set) used ^= __float_as_uint(accumulators[tile][set][0]);
+    }
     ring.release(used);
   }
 #pragma unroll

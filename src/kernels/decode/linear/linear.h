@@ -46,7 +46,8 @@ constexpr int chunk_columns(WeightFormat format) {
 }
 
 /// Factors of blocks of 8-bit weights: of (row, column) at [row >> row_shift][column >> column_shift]. Blocks have at
-/// least 2 rows (of a swiglu, gate and up rows are blocks of their own) and 64 columns, a warp's part of a chunk.
+/// least 2 rows, as tested (of a swiglu, gate and up rows are blocks of their own), and 64 columns, a warp's part of a
+/// chunk.
 struct WeightScales {
   const float* data = nullptr;
   int row_stride = 0;
