@@ -12,12 +12,12 @@ namespace {
 
 using namespace testing_support;
 
-constexpr TokenId kVocab = 199;
+constexpr TokenId kSmallVocab = 199;
 
 /// Log-probabilities of all ids behind `text`, from scores of each continuation.
 std::vector<double> distribution_behind(Engine& engine, const TokenIds& text) {
   std::vector<double> logprobs;
-  for (TokenId id = 0; id < kVocab; ++id) {
+  for (TokenId id = 0; id < kSmallVocab; ++id) {
     TokenIds longer = text;
     longer.push_back(id);
     logprobs.push_back(engine.score(Role::target, longer).back());

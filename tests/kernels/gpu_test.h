@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@
 namespace specthink::testing_support {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr std::int64_t kTail = 64;  // floats behind an output that must stay as they are
 
 /// Skips without a GPU. Kernels and LibTorch's operators use one stream, so that nothing has to be waited for between
 /// them.

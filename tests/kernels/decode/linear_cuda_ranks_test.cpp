@@ -15,7 +15,6 @@ namespace {
 
 using namespace testing_support;
 
-constexpr std::int64_t kTail = 64;  // floats behind an output that must stay as they are
 constexpr double kSumError = 1e-4;  // of sums of products of the size of 1, in another order
 
 struct Size {

@@ -14,18 +14,17 @@ namespace {
 
 using namespace testing_support;
 
-constexpr std::int64_t kTail = 64;  // floats behind an output that must stay as they are
-constexpr double kSumError = 2e-4;  // of sums of products of the size of 1, in another order
+constexpr double kScaledSumError = 2e-4;  // of sums of products of the size of 1, in another order
 
-struct Size {
+struct ScaledSize {
   std::int64_t rows, columns;
   std::int64_t scale_rows, scale_columns;
 };
 // One row and many, groups that are not full, fewer columns than a chunk's 1024, several groups a block.
-constexpr Size kSizes[] = {{2, 16, 2, 64},         {2, 5120, 128, 128},    {8, 48, 8, 128},
-                           {78, 528, 2, 64},       {1002, 1008, 2, 128},   {1024, 4864, 64, 64},
-                           {5120, 5120, 128, 128}, {6144, 2048, 128, 128}, {5120, 12800, 128, 128},
-                           {20000, 528, 32, 64}};
+constexpr ScaledSize kScaledSizes[] = {{2, 16, 2, 64},         {2, 5120, 128, 128},    {8, 48, 8, 128},
+                                       {78, 528, 2, 64},       {1002, 1008, 2, 128},   {1024, 4864, 64, 64},
+                                       {5120, 5120, 128, 128}, {6144, 2048, 128, 128}, {5120, 12800, 128, 128},
+                                       {20000, 528, 32, 64}};
 
 class linear_float8_test : public GpuTest {
  protected:
@@ -34,7 +33,7 @@ class linear_float8_test : public GpuTest {
     at::Tensor values;  // [rows, columns] float32
   };
   /// Any e4m3 but NaN, subnormal ones too, with factors that make sums of the size of 1.
-  Weights weights(const Size& size) {
+  Weights weights(const ScaledSize& size) {
     at::Tensor bytes = at::randint(0, 256, {size.rows, size.columns}, options(at::kByte));
     bytes = at::where((bytes & 127) == 127, at::zeros_like(bytes), bytes);
     const auto blocks = [](std::int64_t count, std::int64_t block) { return (count + block - 1) / block; };
@@ -72,7 +71,7 @@ class linear_float8_test : public GpuTest {
   static at::Tensor times(const at::Tensor& x, const at::Tensor& values) {
     return at::matmul(x.to(at::kDouble), values.to(at::kDouble).t()).to(at::kFloat);
   }
-  static std::string name(const Size& size, int x_rows, const char* kind) {
+  static std::string name(const ScaledSize& size, int x_rows, const char* kind) {
     return std::string(kind) + " of [" + std::to_string(size.rows) + ", " + std::to_string(size.columns) +
            "], blocks of " + std::to_string(size.scale_rows) + " x " + std::to_string(size.scale_columns) + ", " +
            std::to_string(x_rows) + " rows";
@@ -89,7 +88,7 @@ class linear_float8_test : public GpuTest {
 };
 
 TEST_P(linear_float8_test, values_and_partial_sums) {
-  for (const Size& size : kSizes) {
+  for (const ScaledSize& size : kScaledSizes) {
     if (sanitized() && size.rows * size.columns > (sanitizer() == "racecheck" ? 100'000 : 1'200'000)) continue;
     const Weights w = weights(size);
     const at::Tensor x = activations(size.columns);
@@ -103,7 +102,7 @@ TEST_P(linear_float8_test, values_and_partial_sums) {
       const at::Tensor y = at::full({sums.numel() + kTail}, kNan, floats());
       p.y = y.mutable_data_ptr();
       launch(p, x_rows, LinearInput::activations, LinearOutput::values);
-      expect_near(y.narrow(0, 0, sums.numel()).view(sums.sizes()), sums, kSumError, kSumError,
+      expect_near(y.narrow(0, 0, sums.numel()).view(sums.sizes()), sums, kScaledSumError, kScaledSumError,
                   name(size, x_rows, "values"));
       EXPECT_TRUE(y.narrow(0, sums.numel(), kTail).isnan().all().item<bool>()) << "written beyond the end";
 
@@ -115,14 +114,14 @@ TEST_P(linear_float8_test, values_and_partial_sums) {
       p.partials.residual = residual.const_data_ptr<float>();
       launch(p, x_rows, LinearInput::activations, LinearOutput::partials);
       expect_near(received.narrow(0, 0, sums.numel()).view(sums.sizes()), sums + residual.narrow(0, 0, x_rows),
-                  kSumError, kSumError, name(size, x_rows, "partial sums"));
+                  kScaledSumError, kScaledSumError, name(size, x_rows, "partial sums"));
       EXPECT_TRUE(is_not_yet(received.narrow(0, sums.numel(), kTail))) << "written beyond the end";
     }
   }
 }
 
 TEST_P(linear_float8_test, swiglu) {
-  for (Size size : kSizes) {
+  for (ScaledSize size : kScaledSizes) {
     if (sanitized() && size.rows * size.columns > (sanitizer() == "racecheck" ? 100'000 : 1'200'000)) continue;
     const std::int64_t rows = size.rows;
     if (rows % size.scale_rows != 0) continue;  // the up rows begin a block
@@ -137,7 +136,7 @@ TEST_P(linear_float8_test, swiglu) {
       const at::Tensor y = at::full({padded_columns(rows) * x_rows}, kNan, elements());
       p.y = y.mutable_data_ptr();
       launch(p, x_rows, LinearInput::activations, LinearOutput::swiglu);
-      expect_swiglu(y, gate_up.narrow(0, 0, x_rows), kSumError, name(size, x_rows, "swiglu"));
+      expect_swiglu(y, gate_up.narrow(0, 0, x_rows), kScaledSumError, name(size, x_rows, "swiglu"));
     }
   }
 }
@@ -147,7 +146,7 @@ TEST_P(linear_float8_test, norm_of_received_partial_sums) {
   for (const std::int64_t hidden : {16, 528, 1008, 2048, 4096, 4864, 5120, 8192}) {
     for (const std::int64_t rows : {2, 78, 6144}) {
       const LinearOutput output = rows == 78 ? LinearOutput::values : LinearOutput::swiglu;
-      const Size size{output == LinearOutput::swiglu ? 2 * rows : rows, hidden, 2, 64};
+      const ScaledSize size{output == LinearOutput::swiglu ? 2 * rows : rows, hidden, 2, 64};
       const Weights w = weights(size);
       const at::Tensor received = at::randn({1, hidden}, floats());
       const at::Tensor norm_weight = at::rand({hidden}, elements()).add_(0.5);
@@ -167,7 +166,7 @@ TEST_P(linear_float8_test, norm_of_received_partial_sums) {
       p.y = y.mutable_data_ptr();
       launch(p, 1, LinearInput::norm, output);
       // An element of x that lies between two values of the type may be rounded the other way.
-      const double error = kSumError + 8 * rounding() / std::sqrt(static_cast<double>(hidden));
+      const double error = kScaledSumError + 8 * rounding() / std::sqrt(static_cast<double>(hidden));
       const std::string what = name(size, 1, "normed product");
       if (output == LinearOutput::swiglu) {
         expect_swiglu(y, expected, 4 * error, what);

@@ -11,8 +11,6 @@ namespace {
 
 using namespace testing_support;
 
-constexpr std::int64_t kTail = 64;
-
 class decode_rows_test : public GpuTest {};
 
 TEST_P(decode_rows_test, embeds_the_tokens_of_the_shard_for_every_rank) {
