@@ -93,7 +93,7 @@ int run_generate(const Invocation& invocation) {
       options.draw = {settings.sampling.seed, 0, 0};
       options.interrupted = stop_requested;
       if (!as_json && tokenizer) {
-        options.on_token = [&](TokenId id, Origin origin) { output.push(id, origin); };
+        options.on_token = [&](const WrittenToken& token) { output.push(token.id, token.origin); };
         options.on_text = [&](const TextPiece& piece) { output.push(piece); };
       }
       const RunSetup setup = text.make_setup(std::move(prompt));

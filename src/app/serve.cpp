@@ -110,10 +110,14 @@ class ServeJob {
     order.prompt = std::move(prompt.ids);
     order.prompt_text = std::move(prompt.text);
     order.max_tokens = request.max_tokens.value_or(settings_.max_tokens);
+    order.logprobs = request.logprobs;
     order.ignore_eos = request.ignore_eos || settings_.sampling.ignore_eos;
     order.schedule = Json::parse(request.schedule.dump());
     const RunSetup setup = make_run(order);  // throws for what is wrong with it
     const bool has_own_ids = setup.draft_tokenizer && !setup.normal_mode;
+    if (has_own_ids && order.logprobs) {
+      throw UserError("'logprobs': the models have tokenizers of their own, so that no list of tokens makes the text");
+    }
     prepared.tokenizer = has_own_ids ? nullptr : setup.tokenizer;
     return prepared;
   }
@@ -122,6 +126,7 @@ class ServeJob {
     RunSetup setup = text_.make_setup({order.prompt, order.prompt_text}, order.alone);
     setup.max_tokens = order.max_tokens;
     setup.ignore_eos = order.ignore_eos;
+    setup.statistics = order.logprobs;
     setup.settings = with_schedule(settings_.schedule, order.schedule);
     const Policy policy = setup.settings.policy;
     const bool lacks_texts =

@@ -12,14 +12,14 @@ void add_batching(TableBuilder& table) {
   using Part = BenchSettings;
   constexpr auto kPart = &Settings::bench;
   table.add(
-      kBench | kEval | kServe | kConfig, times,
+      kBench | kEval | kReplay | kServe | kConfig, times,
       {"batch",
        "at a time: they share the steps of a model, where their tokens differ from those alone by rounding; auto: as "
        "many as memory and kernels allow, at most 16",
        "runs"},
       AutoInteger{.max = kMaxBatch}, 1, kPart, &Part::batch);
   table.add(
-      kBench | kEval | kServe | kConfig, times,
+      kBench | kEval | kReplay | kServe | kConfig, times,
       {"reserve",
        "a run begins when the cache has room for all that it may write; without it, for what it has, and when the "
        "cache is full the youngest run gives its part back and is prefilled again later"},
@@ -49,6 +49,11 @@ void add_server(TableBuilder& table) {
             Number{.min = 0, .max = 1e6, .excludes_min = true}, 600, kPart, &Part::queue_timeout);
   table.add(kServe, nothing, {"drain_timeout", "after a stop, for what was accepted to be answered", "seconds"},
             Number{.min = 0, .max = 1e6}, 60, kPart, &Part::drain_timeout);
+  table.add(kServe, nothing,
+            {"keep_prefixes",
+             "the cache of an answered request stays while there is room, and requests that begin with the same text "
+             "go on from there"},
+            Boolean{}, true, kPart, &Part::keep_prefixes);
 }
 
 ScheduleSettings with_schedule(ScheduleSettings settings, const Json& given) {

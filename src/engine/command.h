@@ -17,6 +17,7 @@ enum class Operation : std::uint32_t {
   evict,
   share,
   close,
+  forget,
   reset,
   generate,
   score,
@@ -37,7 +38,9 @@ struct CommandHeader {
   std::int64_t tokens = 0;         // open: that the sequence can have; reserve: that its pages are to hold
   std::int64_t reserved = 0;       // open: that its pages hold
   std::int64_t shared = 0;         // share: leading ids whose pages the sequence reads from now on
-  std::int32_t from_slot = 0;      // share: the sequence that has them
+  std::int64_t copied = 0;         // share: ids behind these whose keys and values the sequence gets a copy of
+  std::int32_t from_slot = 0;      // share: the sequence that has them; below 0: -1 - index of one that is closed
+  std::int32_t keeps = 0;          // close: 1: what the caches have stays while there is room
   std::int32_t alone = -1;         // open: the only model that runs it, as Role; -1: both do
   std::int32_t with_margins = 0;   // score: 1: margins too
   std::int32_t stop_table = 0;     // install_stop_table: its id

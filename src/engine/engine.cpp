@@ -113,6 +113,7 @@ void Engine::close(int slot) {
   CommandHeader header;
   header.operation = Operation::close;
   header.slot = slot;
+  header.keeps = options_.keeps_prefixes && !sequence(slot).alone;
   send(header);
 }
 
@@ -123,7 +124,7 @@ void Engine::reset(int slot) {
   send(header);
 }
 
-void Engine::start(int slot, const Request& request, const RequestOptions& options, std::function<void(TokenId)> sink) {
+void Engine::start(int slot, const Request& request, const RequestOptions& options, TokenSink sink) {
   Sequence& own = sequence(slot);
   // Here, where the other ranks do not wait for a command yet.
   const bool is_reading = !request.read_ids.empty();
@@ -226,8 +227,7 @@ Generation Engine::withdraw(int slot) {
   return std::exchange(request, {}).generation;
 }
 
-Generation Engine::generate(int slot, const Request& request, const RequestOptions& options,
-                            std::function<void(TokenId)> sink) {
+Generation Engine::generate(int slot, const Request& request, const RequestOptions& options, TokenSink sink) {
   start(slot, request, options, std::move(sink));
   run(std::span(&slot, 1));
   return take(slot);
@@ -313,7 +313,9 @@ void Engine::execute(const CommandHeader& header, std::span<const RowWork> works
     case Operation::share:
       return share_pages(header);
     case Operation::close:
-      return close_sequence(header.slot);
+      return close_sequence(header.slot, header.keeps != 0);
+    case Operation::forget:
+      return forget_oldest();
     case Operation::reset:
       return sequence(header.slot).replace_tail(0, {});
     case Operation::generate:

@@ -27,14 +27,14 @@ struct Proposal {
 struct SequenceRequest {
   RowWork work;
   Role role = Role::target;
-  TokenIds prefix;                    // rank 0: what it continues
-  std::function<void(TokenId)> sink;  // rank 0
-  TokenIds read_ids;                  // of a reading
-  TokenIds forced;                    // instead of what is sampled, one after the other; empty: nothing is forced
-  std::int64_t pending = 0;           // ids that the first step runs
-  int enqueued = 0;                   // steps so far
-  bool is_known = false;              // the other ranks have it
-  bool is_prefilling = false;         // positions before the first step's are missing in the cache
+  TokenIds prefix;             // rank 0: what it continues
+  TokenSink sink;              // rank 0
+  TokenIds read_ids;           // of a reading
+  TokenIds forced;             // instead of what is sampled, one after the other; empty: nothing is forced
+  std::int64_t pending = 0;    // ids that the first step runs
+  int enqueued = 0;            // steps so far
+  bool is_known = false;       // the other ranks have it
+  bool is_prefilling = false;  // positions before the first step's are missing in the cache
   bool ended = false;
   bool ran_beyond = false;  // a step after the end has completed the cache for the last token
   Proposal proposal;        // of the step that is under way
@@ -68,6 +68,13 @@ struct Sequence {
     ids.insert(ids.end(), added.begin(), added.end());
     for (std::int64_t& count : cached) count = std::min(count, length);
   }
+};
+
+/// What the caches have of a sequence that is closed, for those to come that begin with the same ids.
+struct ClosedSequence {
+  TokenIds ids;
+  std::array<std::int64_t, 2> cached{};  // by Role, as of a Sequence
+  std::array<std::vector<std::int32_t>, 2> pages;
 };
 
 }  // namespace specthink::inline engine

@@ -148,9 +148,11 @@ void StepLoop::collect() {
       token = decoder_.result(sequence->slot(), static_cast<int>(request.generation.ids.size()));
       emitted.push_back(token.id);
       request.generation.ids.push_back(token.id);
-      if (request.work.statistics || request.work.max_entropy < kAnyEntropy)
-        request.generation.measured.tokens.push_back(token.statistics);
-      if (request.sink && token.end != EndReason::uncertain) request.sink(token.id);
+      const bool is_measured = request.work.statistics || request.work.max_entropy < kAnyEntropy;
+      if (is_measured) request.generation.measured.tokens.push_back(token.statistics);
+      if (request.sink && token.end != EndReason::uncertain) {
+        request.sink(token.id, is_measured ? token.statistics.logprob : kNotMeasured);
+      }
     } while (token.more);
     Speculator::settle(*sequence, emitted);
     sequence->ids.insert(sequence->ids.end(), emitted.begin(), emitted.end());

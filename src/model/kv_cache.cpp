@@ -33,6 +33,11 @@ void KvCache::set_pages(int slot, std::span<const std::int32_t> pages) {
   page_tables_.select(0, slot).narrow(0, 0, count).copy_(host, /*non_blocking=*/true);
 }
 
+void KvCache::copy_page(std::int32_t from, std::int32_t to, std::int64_t positions) {
+  const auto part = [&](std::int32_t page) { return storage_.select(2, page).narrow(2, 0, positions); };
+  part(to).copy_(part(from), /*non_blocking=*/true);
+}
+
 std::int64_t KvCache::row_of(int slot, std::int64_t position) const {
   return pages(slot)[static_cast<std::size_t>(position / kPageTokens)] * std::int64_t{kPageTokens} +
          position % kPageTokens;

@@ -31,6 +31,9 @@ class KvCache {
   /// From now on the slot's sequence lies in these pages; a copy to the device is queued on the current stream.
   void set_pages(int slot, std::span<const std::int32_t> pages);
 
+  /// Copies the first `positions` positions of a page in all layers; queued on the current stream.
+  void copy_page(std::int32_t from, std::int32_t to, std::int64_t positions);
+
   /// Positions that the slot has pages for.
   std::int64_t capacity(int slot) const { return static_cast<std::int64_t>(pages(slot).size()) * kPageTokens; }
   const std::vector<std::int32_t>& pages(int slot) const { return pages_[static_cast<std::size_t>(slot)]; }

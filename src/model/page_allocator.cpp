@@ -27,6 +27,10 @@ int& PageAllocator::holders_of(std::int32_t page) {
   return holders;
 }
 
+int PageAllocator::num_holders(std::int32_t page) const {
+  return const_cast<PageAllocator&>(*this).holders_of(page);
+}
+
 void PageAllocator::share(std::span<const std::int32_t> pages) {
   for (const std::int32_t page : pages) ++holders_of(page);
 }

@@ -85,6 +85,10 @@ std::int64_t Transformer::num_pages() const { return cache_->num_pages(); }
 
 void Transformer::set_pages(int slot, std::span<const std::int32_t> pages) { cache_->set_pages(slot, pages); }
 
+void Transformer::copy_page(std::int32_t from, std::int32_t to, std::int64_t positions) {
+  cache_->copy_page(from, to, positions);
+}
+
 std::int64_t Transformer::cache_bytes() const { return cache_->bytes(); }
 
 std::int64_t Transformer::weight_bytes() const { return shard_.part.weight_bytes(size_of(options_.dtype)); }

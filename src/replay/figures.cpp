@@ -1,6 +1,7 @@
 #include "replay/figures.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace specthink::inline replay {
 namespace {
@@ -45,6 +46,12 @@ std::string bucket_name(std::size_t bucket) {
   return bucket < kContextBuckets.size() ? std::to_string(kContextBuckets[bucket]) : "longer";
 }
 
+std::optional<double> median(std::vector<double> values, int count) {
+  if (std::cmp_less(values.size(), count)) return std::nullopt;
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
 double limit_ms(const ReplayReport& report, Role role, double context) {
   const double rate = read_limit(report);
   return rate > 0 ? 1e3 * report.step_bytes[static_cast<std::size_t>(role)].at(context) / rate : 0;
@@ -61,6 +68,12 @@ std::optional<double> target_alone_seconds(const Trace& trace, std::span<const S
   double milliseconds = 0;
   for (int i = 0; i < trace.completion_tokens; ++i) milliseconds += step_ms(trace.prompt_tokens + i, known);
   return milliseconds / 1e3;
+}
+
+std::optional<double> one_by_one_seconds(const ReplayReport& report, const BatchTimes& batch) {
+  const std::vector<ReplayRecord> records = records_of(report, batch.loop, false);
+  if (records.empty()) return std::nullopt;
+  return sum_of(records).seconds / static_cast<double>(records.size()) * static_cast<double>(batch.runs);
 }
 
 std::optional<WorkloadSeconds> workload_seconds(const ReplayReport& report, ReplayLoop loop, bool speculates) {

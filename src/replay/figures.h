@@ -1,6 +1,7 @@
 // What the Markdown and the JSON of a replay have in common.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ ReplayTimes sum_of(const std::vector<ReplayRecord>& records);
 
 /// "1024", and "longer" for the last one.
 std::string bucket_name(std::size_t bucket);
+
+/// None of fewer than `count` values.
+std::optional<double> median(std::vector<double> values, int count);
 
 /// The least time of a step that continues `context` tokens.
 double limit_ms(const ReplayReport& report, Role role, double context);

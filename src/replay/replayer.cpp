@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "replay/figures.h"
 #include "specthink/base/error.h"
 #include "specthink/base/stopwatch.h"
 #include "specthink/kernels/limits.h"
@@ -22,20 +23,6 @@ struct PrefillCase {
 constexpr PrefillCase kPrefills[] = {{1024, 2},  {1024, 4},   {1024, 8}, {1024, 16},
                                      {8192, 20}, {8192, 120}, {0, 1024}, {0, 16384}};
 
-std::optional<double> median(std::vector<double> values) {
-  if (values.size() < static_cast<std::size_t>(kRepeats)) return std::nullopt;
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-/// A generator of one 64-bit word (Steele, Lea, Flood 2014): the same ids with any library.
-std::uint64_t next_random(std::uint64_t& state) {
-  std::uint64_t x = state += 0x9E3779B97F4A7C15ull;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;
-  return x ^ (x >> 31);
-}
-
 }  // namespace
 
 Replayer::Replayer(Engine& engine, const Options& options)
@@ -43,17 +30,9 @@ Replayer::Replayer(Engine& engine, const Options& options)
       sequence_(engine.open(engine.capacity()).value()),
       options_(options),
       draw_{options.seed, 0, 0},
-      random_state_(options.seed) {
+      random_(options.seed, options.vocab_size) {
   check(options.vocab_size > 0, "a replay has ids to choose from");
   check(options.stop_requested != nullptr, "a replay can be told to stop");
-}
-
-TokenIds Replayer::random_ids(std::int64_t count) {
-  TokenIds ids(static_cast<std::size_t>(count));
-  for (TokenId& id : ids) {
-    id = static_cast<TokenId>(next_random(random_state_) % static_cast<std::uint64_t>(options_.vocab_size));
-  }
-  return ids;
 }
 
 /// Part of the recorded text; random tokens where there is none.
@@ -65,7 +44,7 @@ TokenIds Replayer::recorded_ids(std::size_t workload, std::size_t begin, std::in
     if (begin < end)
       ids.assign(text.begin() + static_cast<std::ptrdiff_t>(begin), text.begin() + static_cast<std::ptrdiff_t>(end));
   }
-  const TokenIds rest = random_ids(count - static_cast<std::int64_t>(ids.size()));
+  const TokenIds rest = random_.take(count - static_cast<std::int64_t>(ids.size()));
   ids.insert(ids.end(), rest.begin(), rest.end());
   return ids;
 }
@@ -89,7 +68,7 @@ Generation Replayer::generate(Role role, Purpose purpose, std::span<const TokenI
 void Replayer::warm_up() {
   constexpr std::int64_t kTokens = 24;
   engine_.reset(sequence_);
-  TokenIds text = random_ids(std::min<std::int64_t>(kTokens, engine_.capacity() / 8));
+  TokenIds text = random_.take(std::min<std::int64_t>(kTokens, engine_.capacity() / 8));
   for (int turn = 0; turn < 2; ++turn) {
     for (const Role role : roles()) {
       if (options_.stop_requested()) return;
@@ -112,7 +91,7 @@ std::optional<ReplayRecord> Replayer::run(const Trace& trace, std::size_t worklo
   record.prompt_tokens = trace.prompt_tokens;
   const std::vector<ReplayRequest> requests = replay_requests(trace, loop);
   draw_ = {options_.seed, static_cast<std::uint32_t>(trace.problem), static_cast<std::uint32_t>(trace.run)};
-  random_state_ = options_.seed + workload;  // a run has the same ids whichever runs came before
+  random_ = {options_.seed + workload, options_.vocab_size};  // a run has the same ids whichever runs came before
   engine_.reset(sequence_);
   TokenIds text = recorded_ids(workload, 0, trace.prompt_tokens);
 
@@ -134,7 +113,7 @@ std::optional<ReplayRecord> Replayer::run(const Trace& trace, std::size_t worklo
     TokenIds read;
     const TokenId any_id = 0;
     if (asked.reads) {
-      read = random_ids(asked.tokens);
+      read = random_.take(asked.tokens);
       request.suffix = read;
       request.read_ids = std::span(&any_id, 1);
     }
@@ -145,8 +124,8 @@ std::optional<ReplayRecord> Replayer::run(const Trace& trace, std::size_t worklo
     const bool crosses =
         !asked.reads && context_bucket(timing.prefix) != context_bucket(timing.prefix + timing.tokens - 1);
     const Stopwatch watch;
-    std::function<void(TokenId)> sink;
-    if (crosses) sink = [&](TokenId) { timing.token_seconds.push_back(watch.seconds()); };
+    TokenSink sink;
+    if (crosses) sink = [&](TokenId, float) { timing.token_seconds.push_back(watch.seconds()); };
     TokenIds forced;
     if (!options_.texts.empty() && !asked.reads) forced = recorded_ids(workload, text.size(), asked.tokens);
     const RequestOptions options{.sampling = options_.sampling,
@@ -180,14 +159,14 @@ std::optional<double> Replayer::step_milliseconds(Role role, std::int64_t contex
   if (!fits(context + kSteps)) return std::nullopt;
   const Purpose purpose = role == Role::draft ? Purpose::segment : Purpose::takeover;
   engine_.reset(sequence_);
-  const TokenIds text = random_ids(context);
+  const TokenIds text = random_.take(context);
   generate(role, purpose, text, 1);
   std::vector<double> milliseconds;
   for (int repeat = 0; repeat < kRepeats && !options_.stop_requested(); ++repeat) {
     const PhaseTimes times = generate(role, purpose, text, kSteps).times;
     if (times.decode_steps > 0) milliseconds.push_back(times.milliseconds_per_step());
   }
-  return median(std::move(milliseconds));
+  return median(std::move(milliseconds), kRepeats);
 }
 
 std::vector<StepRow> Replayer::measure_steps() {
@@ -209,7 +188,7 @@ void Replayer::measure_prefill(Role role, PrefillRow& row) {
   const std::int64_t steps_before = row.cached > 0 ? kSteps : 0;
   if (!fits(row.cached + std::max(row.new_tokens + 1, steps_before))) return;
   const Purpose purpose = role == Role::draft ? Purpose::segment : Purpose::takeover;
-  const TokenIds cached = random_ids(row.cached);
+  const TokenIds cached = random_.take(row.cached);
   engine_.reset(sequence_);
   if (steps_before > 0) generate(role, purpose, cached, steps_before);
   std::vector<double> first_token;
@@ -219,7 +198,7 @@ void Replayer::measure_prefill(Role role, PrefillRow& row) {
   for (int repeat = 0; repeat <= repeats && !options_.stop_requested(); ++repeat) {
     if (cached.empty()) engine_.reset(sequence_);
     TokenIds text = cached;
-    const TokenIds added = random_ids(row.new_tokens);
+    const TokenIds added = random_.take(row.new_tokens);
     text.insert(text.end(), added.begin(), added.end());
     const Stopwatch watch;
     const PhaseTimes times = generate(role, purpose, text, 1).times;
@@ -227,8 +206,8 @@ void Replayer::measure_prefill(Role role, PrefillRow& row) {
     first_token.push_back(1e3 * watch.seconds());
     prefill.push_back(1e3 * times.prefill_seconds);
   }
-  row.first_token_ms[static_cast<std::size_t>(role)] = median(std::move(first_token));
-  row.prefill_ms[static_cast<std::size_t>(role)] = median(std::move(prefill));
+  row.first_token_ms[static_cast<std::size_t>(role)] = median(std::move(first_token), kRepeats);
+  row.prefill_ms[static_cast<std::size_t>(role)] = median(std::move(prefill), kRepeats);
 }
 
 std::vector<PrefillRow> Replayer::measure_prefills() {

@@ -100,6 +100,7 @@ RunState::Answer RunState::ask_reading(std::span<const TokenId> ahead) {
 
 RunState::Answer RunState::wait_for(Request request, std::span<const TokenId> prefix) {
   request.prefix = prefix;
+  request.statistics |= setup_.statistics && request.read_ids.empty();
   request_ = request;
   request_start_ms_ = elapsed_ms();
   return Answer{this};
@@ -132,6 +133,9 @@ void RunState::answer(std::span<const TokenId> ids, EndReason reason, const Meas
   add_segment(is_reading ? "read" : trace_name(request_->purpose), is_reading ? request_->suffix.size() : ids.size(),
               request_start_ms_);
   if (is_reading) segments_.back().kept = 0;
+  if (setup_.statistics && !is_reading) {
+    written_.push_back({request_->role, request_->prefix.size(), reply_.ids, measured.tokens});
+  }
   request_.reset();
   ids_.resize(prompt_size() + generated());
 }
@@ -160,15 +164,36 @@ void RunState::note_kept(std::size_t tokens) {
 }
 
 void RunState::append(std::span<const TokenId> ids, Origin origin) {
+  append_logprobs(ids, origin);
   ids_.insert(ids_.end(), ids.begin(), ids.end());
   origins_.insert(origins_.end(), ids.size(), origin);
   settled_ = generated();
   if (think_end_ && std::ranges::find(ids, *think_end_) != ids.end()) thinking_ = false;
 }
 
+/// A token has the log-probability that its writer gave it at this place of the text.
+void RunState::append_logprobs(std::span<const TokenId> ids, Origin origin) {
+  if (!setup_.statistics) return;
+  const std::size_t begin = ids_.size();
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    float logprob = kNotMeasured;
+    for (const Written& written : written_) {
+      const bool is_writer = origin == (written.role == Role::target ? Origin::target : Origin::draft);
+      if (!is_writer || begin + i < written.start || begin + i - written.start >= written.ids.size()) continue;
+      const std::size_t place = begin + i - written.start;
+      if (written.ids[place] == ids[i]) logprob = written.statistics[place].logprob;
+    }
+    logprobs_.push_back(logprob);
+  }
+  std::erase_if(written_, [end = begin + ids.size()](const Written& written) {
+    return written.start + written.ids.size() <= end;
+  });
+}
+
 void RunState::inject(std::span<const TokenId> ids) {
   ids = ids.first(std::min(ids.size(), static_cast<std::size_t>(left())));
   if (ids.empty()) return;
+  append_logprobs(ids, Origin::injected);
   ids_.insert(ids_.end(), ids.begin(), ids.end());
   origins_.insert(origins_.end(), ids.size(), Origin::injected);
   add_segment("inject", ids.size(), elapsed_ms());
@@ -189,6 +214,7 @@ bool RunState::close_thinking() {
 void RunState::withdraw() {
   ids_.resize(prompt_size() + settled_);
   origins_.resize(settled_);
+  if (setup_.statistics) logprobs_.resize(settled_);
 }
 
 void RunState::finish(FinishReason reason) {

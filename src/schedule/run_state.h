@@ -140,12 +140,24 @@ class RunState {
   void answer(std::span<const TokenId> ids, EndReason reason, const Measured& measured);
   std::span<const TokenId> settled_ids() const { return std::span(ids_).subspan(prompt_size(), settled_); }
   std::span<const Origin> settled_origins() const { return std::span(origins_).first(settled_); }
+  std::span<const float> settled_logprobs() const {
+    return std::span(logprobs_).first(logprobs_.empty() ? 0 : settled_);
+  }
   std::span<const TextPiece> text() const { return text_; }
   RunResult result() const;  ///< without the text
 
  private:
+  /// What a model wrote, and where.
+  struct Written {
+    Role role = Role::draft;
+    std::size_t start = 0;  // in ids_
+    TokenIds ids;
+    std::vector<TokenStatistics> statistics;
+  };
+
   Answer wait_for(Request request, std::span<const TokenId> prefix);
   void check_answer(std::span<const TokenId> ids, EndReason reason, const Measured& measured) const;
+  void append_logprobs(std::span<const TokenId> ids, Origin origin);
   void add_segment(const char* by, std::size_t tokens, double start_ms);
   double elapsed_ms() const;  ///< below 0 without a clock
 
@@ -154,11 +166,13 @@ class RunState {
   std::optional<TokenId> think_end_;
   bool thinking_;
 
-  TokenIds ids_;                 // prompt, text and, while a request waits, what it looks ahead over
-  std::vector<Origin> origins_;  // one for each token of the text
-  std::size_t settled_ = 0;      // tokens of the text that are certain to stay
-  std::vector<TextPiece> text_;  // mode vllm_p
-  TokenIds own_prefix_;          // of the request, where it is not ids_
+  TokenIds ids_;                  // prompt, text and, while a request waits, what it looks ahead over
+  std::vector<Origin> origins_;   // one for each token of the text
+  std::vector<float> logprobs_;   // the same, with statistics
+  std::vector<Written> written_;  // with statistics: replies that may yet become part of the text
+  std::size_t settled_ = 0;       // tokens of the text that are certain to stay
+  std::vector<TextPiece> text_;   // mode vllm_p
+  TokenIds own_prefix_;           // of the request, where it is not ids_
 
   std::optional<Request> request_;
   double request_start_ms_ = -1;

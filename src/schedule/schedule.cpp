@@ -30,6 +30,7 @@ class ScriptedSchedule final : public Schedule {
 
   std::span<const TokenId> settled_ids() const override { return run_.settled_ids(); }
   std::span<const Origin> settled_origins() const override { return run_.settled_origins(); }
+  std::span<const float> settled_logprobs() const override { return run_.settled_logprobs(); }
 
   std::span<const TextPiece> settled_text() const override { return run_.text(); }
 

@@ -1,7 +1,6 @@
 #include "server/run_queue.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 namespace specthink::inline server {
@@ -19,7 +18,10 @@ bool RunQueue::push(std::vector<QueuedRun> runs) {
     if (waiting_.size() + runs.size() > options_.max_waiting) return false;
     std::erase_if(answers_, [](const auto& answer) { return answer.expired(); });
     if (!runs.empty()) answers_.push_back(runs.front().answer);
-    for (QueuedRun& run : runs) waiting_.push_back(std::move(run));
+    for (QueuedRun& run : runs) {
+      run.prompt = prefix_keys(run.order.prompt);
+      waiting_.push_back(std::move(run));
+    }
     metrics_.set_queue(static_cast<int>(waiting_.size()));
   }
   changed_.notify_one();
@@ -57,25 +59,24 @@ void RunQueue::fail(std::exception_ptr failure) {
 
 void RunQueue::set_groups(std::size_t count, int runs) {
   const std::lock_guard lock(mutex_);
-  running_.assign(count, 0);
-  runs_ = runs;
+  groups_ = {count, runs};
 }
 
-/// With the lock.
-bool RunQueue::may_take(std::size_t group) const {
-  return running_[group] < runs_ && running_[group] == std::ranges::min(running_);
+/// With the lock: the oldest run that is for the group.
+std::deque<QueuedRun>::iterator RunQueue::find_for(std::size_t group) {
+  return std::ranges::find_if(waiting_, [&](const QueuedRun& run) { return groups_.may_take(group, run.prompt); });
 }
 
-/// The oldest run that somebody still waits for.
+/// The oldest run for the group that somebody still waits for.
 std::optional<QueuedRun> RunQueue::take_for(std::size_t group) {
   expire();
   const std::lock_guard lock(mutex_);
   std::optional<QueuedRun> run;
-  while (!run && !waiting_.empty() && may_take(group)) {
-    if (!waiting_.front().answer->is_abandoned(waiting_.front().choice)) run = std::move(waiting_.front());
-    waiting_.pop_front();
+  for (auto found = find_for(group); !run && found != waiting_.end(); found = find_for(group)) {
+    if (!found->answer->is_abandoned(found->choice)) run = std::move(*found);
+    waiting_.erase(found);
+    if (run) groups_.take(group, run->prompt);
   }
-  if (run) ++running_[group];
   note_running();
   metrics_.set_queue(static_cast<int>(waiting_.size()));
   return run;
@@ -83,12 +84,12 @@ std::optional<QueuedRun> RunQueue::take_for(std::size_t group) {
 
 void RunQueue::give_back(std::size_t group) {
   const std::lock_guard lock(mutex_);
-  --running_[group];
+  groups_.give_back(group);
   note_running();
 }
 
 /// With the lock.
-void RunQueue::note_running() const { metrics_.set_running(std::accumulate(running_.begin(), running_.end(), 0)); }
+void RunQueue::note_running() const { metrics_.set_running(groups_.num_running()); }
 
 std::optional<ScheduledRun> RunQueue::next(bool idle) {
   std::optional<QueuedRun> taken;
@@ -97,7 +98,7 @@ std::optional<ScheduledRun> RunQueue::next(bool idle) {
     if (!idle || is_exhausted()) return std::nullopt;
     options_.on_idle();
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, kLookForStop, [this] { return failure_ || (!waiting_.empty() && may_take(0)); });
+    changed_.wait_for(lock, kLookForStop, [this] { return failure_ || find_for(0) != waiting_.end(); });
   }
   const RunOrder& order = taken->order;
   ScheduledRun run;
@@ -108,7 +109,7 @@ std::optional<ScheduledRun> RunQueue::next(bool idle) {
   if (run.setup.draft_tokenizer && !run.setup.normal_mode) {
     run.options.on_text = [answer, choice](const TextPiece& piece) { answer->on_text(choice, piece); };
   } else {
-    run.options.on_token = [answer, choice](TokenId id, Origin origin) { answer->on_token(choice, id, origin); };
+    run.options.on_token = [answer, choice](const WrittenToken& token) { answer->on_token(choice, token); };
   }
   // Whoever holds this ends the run: by its end, by being refused, or by being abandoned before it has begun.
   const std::shared_ptr<void> place(nullptr, [this](void*) { give_back(0); });

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/answer/answer.h"
+#include "server/groups/group_choice.h"
 #include "server/metrics.h"
 #include "specthink/engine/runner.h"
 #include "specthink/server/run_order.h"
@@ -23,6 +24,7 @@ struct QueuedRun {
   RunOrder order;
   std::shared_ptr<Answer> answer;
   std::size_t choice = 0;
+  PrefixKeys prompt;
 };
 
 class RunQueue final : public RunSource {
@@ -51,7 +53,7 @@ class RunQueue final : public RunSource {
   /// What the thread that drives the engine is to throw.
   void fail(std::exception_ptr failure);
 
-  // --- Groups, of which 0 is that of this rank: the next run is for the one that has the fewest.
+  // --- Groups, of which 0 is that of this rank: GroupChoice says which one a run is for.
 
   /// Before runs are taken: runs that each group does at a time.
   void set_groups(std::size_t count, int runs);
@@ -67,7 +69,7 @@ class RunQueue final : public RunSource {
  private:
   using Clock = std::chrono::steady_clock;
 
-  bool may_take(std::size_t group) const;
+  std::deque<QueuedRun>::iterator find_for(std::size_t group);
   void note_running() const;
   void look_for_stop();
   void expire();
@@ -78,8 +80,7 @@ class RunQueue final : public RunSource {
   std::condition_variable changed_;
   std::deque<QueuedRun> waiting_;
   std::vector<std::weak_ptr<Answer>> answers_;
-  std::vector<int> running_{0};  // of each group
-  int runs_ = kMaxSequences;     // of a group at a time
+  GroupChoice groups_{1, kMaxSequences};
   std::exception_ptr failure_;
   std::optional<Clock::time_point> drain_end_;
 };

@@ -69,7 +69,8 @@ class LoadedModels {
 
   /// `draft_seed`: of the draft's weights; 1 makes it equal to the target.
   LoadedModels(TokenIds eos, std::int64_t capacity, DType dtype, const SpeculationOptions& speculation,
-               std::uint64_t draft_seed = 2, double forced_acceptance = 1, int max_sequences = kMaxSlots)
+               std::uint64_t draft_seed = 2, double forced_acceptance = 1, int max_sequences = kMaxSlots,
+               bool keeps_prefixes = false)
       : collectives_(Collectives::create(world(), device())) {
     Transformer::Options options;
     options.dtype = dtype;
@@ -84,6 +85,7 @@ class LoadedModels {
     engine_options.speculation = speculation;
     engine_options.forced_acceptance = forced_acceptance;
     engine_options.max_sequences = max_sequences;
+    engine_options.keeps_prefixes = keeps_prefixes;
     engine_ = std::make_unique<Engine>(world(), *collectives_, Engine::Model{target_.get(), eos},
                                        Engine::Model{draft_.get(), eos}, engine_options);
   }

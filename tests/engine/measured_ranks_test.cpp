@@ -78,7 +78,7 @@ TEST(measured, an_entropy_above_the_limit_ends_the_request_with_that_token) {
     limited.max_entropy = (most + entropy(last)) / 2;
     std::vector<TokenId> seen;
     const Generation cut =
-        engine.generate(slot, limited, {kSampled, {3, 0, 0}}, [&](TokenId id) { seen.push_back(id); });
+        engine.generate(slot, limited, {kSampled, {3, 0, 0}}, [&](TokenId id, float) { seen.push_back(id); });
     EXPECT_EQ(cut.reason, EndReason::uncertain);
     EXPECT_EQ(cut.ids, TokenIds(free_run.ids.begin(), free_run.ids.begin() + static_cast<std::ptrdiff_t>(last) + 1));
     EXPECT_EQ(seen, TokenIds(cut.ids.begin(), cut.ids.end() - 1)) << "a refused token is shown to nobody";

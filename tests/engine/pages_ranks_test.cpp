@@ -86,9 +86,9 @@ TEST(pages, a_prefill_in_parts_gives_the_same_tokens_while_others_go_on) {
     const TokenIds of_short = alone(engine, request_for(Role::draft, short_prompt, 150), {kGreedy, {}});
     const std::vector<int> both{engine.open(400).value(), engine.open(400).value()};
     std::size_t seen = 0;
-    engine.start(both[0], request_for(Role::draft, short_prompt, 150), {kGreedy, {}}, [&](TokenId) { ++seen; });
+    engine.start(both[0], request_for(Role::draft, short_prompt, 150), {kGreedy, {}}, [&](TokenId, float) { ++seen; });
     std::size_t before = 0;
-    engine.start(both[1], request_for(Role::draft, long_prompt, 12), {kGreedy, {}}, [&](TokenId) {
+    engine.start(both[1], request_for(Role::draft, long_prompt, 12), {kGreedy, {}}, [&](TokenId, float) {
       if (before == 0) before = seen;
     });
     std::map<int, TokenIds> ids;
@@ -137,11 +137,71 @@ TEST(pages, samples_of_a_prompt_share_them) {
           std::erase(running, ended);
         }
       }
-      EXPECT_EQ(prefilled, 300 + 2 * 44 + 172) << name_of(role);
+      EXPECT_EQ(prefilled, 300 + 100) << name_of(role) << ": the rest is shared, or copied";
     }
     EXPECT_EQ(engine.num_free_pages(), 5) << "three sequences read pages of others: two, two and one, of each model";
     for (const auto& [sequence, index] : index_of) engine.close(sequence);
     EXPECT_EQ(engine.num_free_pages(), 12);
+  });
+}
+
+TEST(pages, part_of_one_is_copied_for_each_sample) {
+  LoadedModels models({}, 4 * kPageTokens);
+  models.drive([](Engine& engine) {
+    const TokenIds prompt = prompt_of(90, 3);
+    const auto options = [](std::uint32_t run) { return RequestOptions{kSampled, {1, 0, run}}; };
+    std::vector<TokenIds> expected;
+    for (std::uint32_t run = 0; run < 3; ++run) {
+      expected.push_back(alone(engine, request_for(Role::target, prompt, 30), options(run)));
+    }
+    EXPECT_NE(expected[0], expected[1]);
+    std::vector<int> running;
+    for (std::uint32_t run = 0; run < 3; ++run) {
+      running.push_back(engine.open(124).value());
+      engine.start(running.back(), request_for(Role::target, prompt, 30), options(run));
+    }
+    const std::vector<int> sequences = running;
+    std::int64_t prefilled = 0;
+    while (!running.empty()) {
+      for (const int ended : engine.run(running)) {
+        const Generation generation = engine.take(ended);
+        EXPECT_EQ(generation.ids, expected[static_cast<std::size_t>(ended - sequences[0])]) << ended;
+        prefilled += generation.times.prefilled;
+        std::erase(running, ended);
+      }
+    }
+    EXPECT_EQ(prefilled, 90);
+    EXPECT_EQ(engine.num_free_pages(), 1) << "each goes on in a page of its own";
+    for (const int sequence : sequences) engine.close(sequence);
+  });
+}
+
+TEST(pages, of_closed_sequences_stay_while_there_is_room) {
+  LoadedModels models({}, 8 * kPageTokens, DType::float32, {}, 2, 1, kMaxSlots, /*keeps_prefixes=*/true);
+  models.drive([](Engine& engine) {
+    const RequestOptions options{kSampled, {}};
+    const auto answer = [&](Role role, const TokenIds& prompt, std::int64_t prefilled) {
+      const int sequence = engine.open(400).value();
+      const Generation generation = engine.generate(sequence, request_for(role, prompt, 20), options);
+      EXPECT_EQ(generation.times.prefilled, prefilled);
+      engine.close(sequence);
+      EXPECT_EQ(engine.num_free_pages(), 8) << "what is kept is given to whoever needs it";
+      return generation.ids;
+    };
+    const TokenIds question = prompt_of(200, 3);
+    TokenIds text = question;
+    const TokenIds first = answer(Role::target, question, 200);
+    text.insert(text.end(), first.begin(), first.end());
+    const TokenIds next = prompt_of(40, 7);
+    text.insert(text.end(), next.begin(), next.end());
+    const TokenIds second = answer(Role::target, text, 40 + 1);  // the last token of an answer is in no cache
+    EXPECT_EQ(answer(Role::target, text, 0), second);
+    answer(Role::draft, text, 260);  // which has seen nothing of it
+    EXPECT_EQ(answer(Role::target, text, 0), second);
+    // Somebody needs all of the cache: what was kept is gone.
+    engine.close(engine.open(engine.capacity()).value());
+    EXPECT_EQ(answer(Role::target, text, 260), second);
+    EXPECT_EQ(answer(Role::target, question, 0), first);
   });
 }
 

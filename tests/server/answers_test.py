@@ -5,7 +5,7 @@ import concurrent.futures
 import json
 import unittest
 
-from running_server import EXACT, RunningServer, chat, demo_prompt, generate, joined, text_of
+from running_server import EXACT, RunningServer, chat, demo_prompt, generate, joined, run_program, text_of
 
 
 class Answers(unittest.TestCase):
@@ -126,6 +126,53 @@ class Answers(unittest.TestCase):
                 events = self.server.stream(chat(0, stop=stop))
                 self.assertEqual(joined(events), text[:first])
                 self.assertLess(reply["usage"]["completion_tokens"], len(self.reference["ids"]))
+
+    def test_log_probabilities_are_those_of_score(self):
+        text = "<|im_start|>user\n" + demo_prompt(0) + "<|im_end|>\n<|im_start|>assistant\n"
+        fields = {"model": "target", "prompt": text, "max_tokens": 50, "logprobs": 0}
+        reply = self.server.complete(fields, "/v1/completions")["choices"][0]
+        given = reply["logprobs"]
+        self.assertEqual(len(given["token_logprobs"]), 50)
+        self.assertEqual("".join(given["tokens"]), reply["text"])
+        self.assertEqual([reply["text"][offset] for offset in given["text_offset"]], [token[0] for token in given["tokens"]])
+        for token, logprob in zip(given["tokens"], self.scores_of(text + reply["text"])[-50:], strict=True):
+            self.assertAlmostEqual(given["token_logprobs"].pop(0), logprob, delta=2e-4, msg=token)
+        streamed = [
+            part["logprobs"]
+            for event in self.server.stream(fields, "/v1/completions")
+            for part in event["choices"]
+            if part["logprobs"]
+        ]
+        again = self.server.complete(fields, "/v1/completions")["choices"][0]["logprobs"]
+        for key in ["tokens", "token_logprobs", "text_offset"]:
+            self.assertEqual([value for part in streamed for value in part[key]], again[key])
+
+    def scores_of(self, text):
+        result = run_program("score", *EXACT[:4], "--format", "json", text)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return json.loads(result.stdout)["logprobs"]
+
+    def test_log_probabilities_of_a_chat_are_of_all_its_tokens(self):
+        plain = self.server.complete(chat(0))["choices"][0]
+        self.assertIsNone(plain["logprobs"])
+        reply = self.server.complete(chat(0, logprobs=True, top_logprobs=0))
+        self.assertEqual(text_of(reply), self.reference["text"])  # measuring changes no token
+        content = reply["choices"][0]["logprobs"]["content"]
+        self.assertEqual(len(content), len(self.reference["ids"]))
+        text = b"".join(bytes(token["bytes"]) for token in content).decode()
+        self.assertEqual(text.removesuffix("<|im_end|>"), self.reference["text"])
+        self.assertTrue(all(token["logprob"] <= 0 and token["top_logprobs"] == [] for token in content))
+        events = self.server.stream(chat(0, logprobs=True))
+        streamed = [
+            token
+            for event in events
+            for part in event["choices"]
+            if part.get("logprobs")
+            for token in part["logprobs"]["content"]
+        ]
+        self.assertEqual([token["token"] for token in streamed], [token["token"] for token in content])
+        cut = self.server.complete(chat(0, logprobs=True, stop="\n\n"))
+        self.assertEqual(len(cut["choices"][0]["logprobs"]["content"]), cut["usage"]["completion_tokens"])
 
     def test_the_schedule_is_set_by_its_keys(self):
         reply = self.server.complete(chat(0, schedule={"begin": True, "begin_token_num": 30, "choose_large": False}))

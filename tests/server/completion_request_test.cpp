@@ -77,7 +77,8 @@ TEST(completion_request, the_first_mistake_is_named) {
   EXPECT_EQ(error_of(R"(, "temperature": "hot")").param, "temperature");
   EXPECT_EQ(error_of(R"(, "temprature": 1)").message.find("did you mean 'temperature'") != std::string::npos, true);
   EXPECT_EQ(error_of(R"(, "model": "other")").status, 404);
-  EXPECT_EQ(error_of(R"(, "logprobs": true)").param, "logprobs");
+  EXPECT_EQ(error_of(R"(, "logprobs": 1)").param, "logprobs");
+  EXPECT_EQ(error_of(R"(, "logprobs": true, "top_logprobs": 3)").param, "top_logprobs");
   EXPECT_EQ(error_of(R"(, "thinking_budget": 0)").param, "thinking_budget");
 }
 

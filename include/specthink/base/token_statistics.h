@@ -1,7 +1,12 @@
 // What an answer says of each of its tokens, where that is asked for.
 #pragma once
 
+#include <limits>
+
 namespace specthink::inline base {
+
+/// The log-probability of a token that nothing was measured of: no comparison with it holds.
+inline constexpr float kNotMeasured = std::numeric_limits<float>::quiet_NaN();
 
 /// Of one token, in nats. The raw distribution is the model's own, at temperature 1 and without a cut, over the ids
 /// that can be sampled.

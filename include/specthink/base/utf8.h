@@ -23,6 +23,13 @@ inline Utf8Char next_utf8(std::string_view text) {
   return {static_cast<char32_t>(byte(0) & 0x07) << 18 | tail(1) << 12 | tail(2) << 6 | tail(3), 4};
 }
 
+/// Characters of `text`, which must be valid UTF-8.
+inline std::size_t count_characters(std::string_view text) {
+  std::size_t count = 0;
+  for (const char byte : text) count += (static_cast<std::uint8_t>(byte) & 0xC0) != 0x80;
+  return count;
+}
+
 /// The last character of `text`, which must be valid UTF-8 and not empty.
 inline Utf8Char last_utf8(std::string_view text) {
   std::size_t start = text.size() - 1;

@@ -265,6 +265,7 @@ struct ServeSettings {
   double request_timeout = 0;  ///< seconds for a request to arrive
   double queue_timeout = 0;    ///< seconds for it to begin
   double drain_timeout = 0;    ///< seconds after a stop for what was accepted
+  bool keep_prefixes = false;  ///< what the caches have of an answered request, while there is room
 
   friend bool operator==(const ServeSettings&, const ServeSettings&) = default;
 };

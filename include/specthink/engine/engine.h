@@ -10,6 +10,7 @@
 // Several sequences share steps: start() a request of each, then run() them until the first one ends.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -32,6 +33,7 @@
 
 namespace specthink::inline engine {
 
+struct ClosedSequence;
 struct CommandHeader;
 struct DraftProposer;
 struct RowWork;
@@ -56,6 +58,9 @@ struct PhaseTimes {
     return decode_steps ? 1e3 * decode_seconds / static_cast<double>(decode_steps) : 0;
   }
 };
+
+/// Sees tokens as they are sampled, each with its log-probability where the request asks for statistics.
+using TokenSink = std::function<void(TokenId id, float logprob)>;
 
 struct Generation {
   TokenIds ids;
@@ -92,6 +97,9 @@ class Engine {
     SpeculationOptions speculation{};
     double forced_acceptance = 1;   ///< of the draft's proposals where tokens are forced
     int max_sequences = kMaxSlots;  ///< at a time; with more than kMaxSlots, decode kernels are not used
+    /// What the caches have of a closed sequence stays while nobody needs its pages: a sequence that begins with the
+    /// same ids does not prefill them.
+    bool keeps_prefixes = false;
   };
 
   /// Group, collectives and models must outlive the engine.
@@ -122,7 +130,7 @@ class Engine {
   std::int64_t length(int sequence) const;
   bool has_pages(int sequence) const;
 
-  /// That every model has.
+  /// That every model has, those of closed sequences included.
   std::int64_t num_free_pages() const;
 
   /// Gives back what the sequence holds; a request of it that has not ended is dropped.
@@ -134,8 +142,7 @@ class Engine {
   /// Begins a request: continues request.prefix, or reads request.suffix behind it and forgets that again. What the
   /// caches hold already of the prefix is used. The sequence has no other request under way. `sink` sees each token as
   /// it is sampled, but one that max_entropy refuses.
-  void start(int sequence, const Request& request, const RequestOptions& options,
-             std::function<void(TokenId)> sink = {});
+  void start(int sequence, const Request& request, const RequestOptions& options, TokenSink sink = {});
 
   /// Runs requests of one model, started and not ended, in steps that they share, until at least one has ended; returns
   /// the sequences of those that have. At most max_sequences(). Requests that sample in a way that the first
@@ -155,8 +162,7 @@ class Engine {
   Generation withdraw(int sequence);
 
   /// start(), run() and take() of one sequence.
-  Generation generate(int sequence, const Request& request, const RequestOptions& options,
-                      std::function<void(TokenId)> sink = {});
+  Generation generate(int sequence, const Request& request, const RequestOptions& options, TokenSink sink = {});
 
   /// Sets the costs that the number of proposals is chosen by, on every rank.
   void set_step_costs(const StepCosts& costs);
@@ -197,7 +203,10 @@ class Engine {
   void reserve_pages(int slot, std::int64_t tokens);
   void release_pages(Sequence& sequence);
   void share_pages(const CommandHeader& header);
-  void close_sequence(int slot);
+  void close_sequence(int slot, bool keeps);
+  void forget_oldest();
+  std::int64_t available_pages(Role role) const;
+  bool free_pages(const std::array<std::int64_t, 2>& needed);
   std::int64_t missing_pages(const Sequence& sequence, Role role, std::int64_t tokens) const;
   bool share_prefix(int slot, std::span<const int> beginning);
   std::int64_t missing_positions(const Sequence& sequence) const;
@@ -224,6 +233,7 @@ class Engine {
   std::unique_ptr<ModelState> draft_;  // null: there is none
   std::unique_ptr<Speculator> speculator_;
   std::vector<Sequence> sequences_;            // by slot
+  std::vector<ClosedSequence> closed_;         // the longest unused first
   std::vector<std::uint16_t> stop_entries_;    // of the table that is being installed
   std::vector<const StopTable*> stop_tables_;  // rank 0: those installed, by id
   std::uint64_t serial_ = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "specthink/base/error.h"
@@ -10,12 +11,19 @@
 
 namespace specthink::inline engine {
 
+/// A token of a run's text.
+struct WrittenToken {
+  TokenId id = 0;
+  Origin origin = Origin::draft;
+  float logprob = kNotMeasured;  ///< with RunSetup::statistics, of what a model wrote
+};
+
 struct RunOptions {
   SamplingParams sampling{};
   DrawKey draw{};
   bool speculates = true;  ///< with the engine's proposers; changes no token
   /// Sees every token that is certain to stay, once, in order, as early as it is known.
-  std::function<void(TokenId, Origin)> on_token{};
+  std::function<void(const WrittenToken&)> on_token{};
   /// In its place in mode vllm_p, where ids of two tokenizers follow each other.
   std::function<void(const TextPiece&)> on_text{};
   /// Asked between requests: true ends the run as interrupted.
@@ -48,6 +56,7 @@ struct ScheduledRun {
   RunSetup setup;
   RunOptions options;
   std::function<void(EngineRun)> done;  ///< gets the run as soon as it has ended
+  std::function<std::unique_ptr<Schedule>(RunSetup)> make = make_schedule;
   /// Learns why a run cannot begin, and the others go on; empty: run_schedules() throws.
   std::function<void(const UserError&)> refused{};
 };

@@ -20,6 +20,9 @@ class PageAllocator {
   /// are not as many.
   std::optional<std::vector<std::int32_t>> allocate(std::int64_t count);
 
+  /// Sequences that have this page, which is not free.
+  int num_holders(std::int32_t page) const;
+
   /// Another sequence reads these pages, which are not free: each is free when all that have it have released it.
   void share(std::span<const std::int32_t> pages);
 

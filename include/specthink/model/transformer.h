@@ -71,6 +71,9 @@ class Transformer {
   /// The pages of the cache that a slot's sequence lies in, in order of position. Queued like forward().
   void set_pages(int slot, std::span<const std::int32_t> pages);
 
+  /// Copies the first `positions` positions of a page of the cache to another one. Queued like forward().
+  void copy_page(std::int32_t from, std::int32_t to, std::int64_t positions);
+
   /// Runs the rows through all layers and writes their keys and values to the cache, in the pages of their slots. All
   /// earlier positions of each slot must be there already. On a GPU the work is queued and, in the 16-bit types, never
   /// waited for. Returns [rows, hidden] after the final norm, the same on every rank. Collective.

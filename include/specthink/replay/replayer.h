@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "specthink/engine/engine.h"
+#include "specthink/replay/random_ids.h"
 #include "specthink/replay/report.h"
 #include "specthink/replay/workload.h"
 
@@ -32,6 +33,9 @@ class Replayer {
   /// The engine must outlive this.
   Replayer(Engine& engine, const Options& options);
 
+  /// Gives the cache back; nothing is replayed any more.
+  void close() { engine_.close(sequence_); }
+
   // Each of these ends early when options.stop_requested() says so.
 
   /// Some requests of every kind, so that the first timed one does not pay for what libraries set up on first use.
@@ -48,7 +52,6 @@ class Replayer {
   std::vector<PrefillRow> measure_prefills();
 
  private:
-  TokenIds random_ids(std::int64_t count);
   TokenIds recorded_ids(std::size_t workload, std::size_t begin, std::int64_t count);
   Generation generate(Role role, Purpose purpose, std::span<const TokenId> prefix, std::int64_t tokens);
   std::optional<double> step_milliseconds(Role role, std::int64_t context);
@@ -60,7 +63,7 @@ class Replayer {
   int sequence_;  // has the whole cache
   Options options_;
   DrawKey draw_;
-  std::uint64_t random_state_;
+  RandomIds random_;
 };
 
 }  // namespace specthink::inline replay

@@ -30,6 +30,22 @@ struct PrefillRow {
   PerModel prefill_ms;      ///< of that, the prefill itself
 };
 
+/// A decode step with one row of each of so many sequences, each of which continues `context` tokens.
+struct BatchStepRow {
+  int sequences = 0;
+  std::int64_t context = 0;
+  PerModel milliseconds;
+};
+
+/// Recorded runs at once.
+struct BatchTimes {
+  ReplayLoop loop = ReplayLoop::original;
+  int batch = 0;  ///< at a time
+  std::size_t runs = 0;
+  std::int64_t tokens = 0;  ///< that stayed
+  double seconds = 0;
+};
+
 struct RankMemory {
   std::int64_t planned_bytes = 0;   ///< weights, caches and workspace of both models (plan_memory)
   std::int64_t measured_bytes = 0;  ///< in use on the GPU at the end, by whomever
@@ -50,6 +66,8 @@ struct ReplayReport {
   std::vector<ReplayRecord> records;          ///< those of them that are finished, by loop
   std::vector<StepRow> steps;
   std::vector<PrefillRow> prefills;
+  std::vector<BatchStepRow> batch_steps;
+  std::vector<BatchTimes> batches;
   std::vector<RankMemory> memory;  ///< by rank; empty on CPUs
   /// Bytes that rank 0's GPU has in use more after the runs than before them; none on CPUs.
   std::optional<std::int64_t> memory_growth = {};
@@ -69,6 +87,10 @@ struct WorkloadSeconds {
 /// Measured when each of the report's workloads has a record; for the target alone computed otherwise. None when
 /// neither is possible. `speculates`: of the runs with token-level speculation.
 std::optional<WorkloadSeconds> workload_seconds(const ReplayReport& report, ReplayLoop loop, bool speculates = false);
+
+/// Seconds of as many runs one after another as `batch` has: their records' mean, without token-level speculation, of
+/// those that are there. None without any.
+std::optional<double> one_by_one_seconds(const ReplayReport& report, const BatchTimes& batch);
 
 /// One object: {read_tb_s, target_ms: {"1024": …}, draft_ms: {…}, workload_s: {seed, fixed, target}, …}; figures that
 /// are not known are null.

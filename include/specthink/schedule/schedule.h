@@ -117,6 +117,7 @@ struct RunSetup {
   std::optional<TokenId> tokenizer_eos;  ///< eos_token_id of the target's tokenizer (mode vllm_p: of the draft's): all
                                          ///< that the original loop looks for
   bool ignore_eos = false;
+  bool statistics = false;  ///< settled_logprobs() are wanted; not in mode vllm_p
   TokenIds prompt;
   std::string prompt_text;                  ///< mode vllm_p
   int max_tokens = 0;                       ///< generated tokens at most
@@ -141,6 +142,10 @@ class Schedule {
   /// Generated so far: what is certain to stay (streaming), with the origin of each token.
   virtual std::span<const TokenId> settled_ids() const = 0;
   virtual std::span<const Origin> settled_origins() const = 0;
+
+  /// With RunSetup::statistics the log-probability of each of these tokens for the model that wrote it; kNotMeasured
+  /// for words of the schedule. Otherwise empty.
+  virtual std::span<const float> settled_logprobs() const = 0;
 
   /// In mode vllm_p, where ids of different tokenizers follow each other: the text generated so far. Otherwise empty.
   virtual std::span<const TextPiece> settled_text() const = 0;

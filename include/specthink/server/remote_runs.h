@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "specthink/comm/mailbox.h"
 #include "specthink/engine/runner.h"
@@ -28,7 +29,8 @@ class RemoteRuns final : public RunSource {
   /// What a run has written since the last message.
   struct Written {
     TokenIds ids;
-    std::string origins;  // a digit for each
+    std::string origins;          // a digit for each
+    std::vector<float> logprobs;  // of each, where they are asked for
   };
 
   void receive();

@@ -18,6 +18,7 @@ struct RunOrder {
   std::string prompt_text;
   int max_tokens = 0;
   bool ignore_eos = false;
+  bool logprobs = false;           ///< of the tokens that are written
   Json schedule = Json::object();  ///< settings of the thinking schedule by their YAML keys
   SamplingParams sampling{};
   DrawKey draw{};

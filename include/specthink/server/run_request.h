@@ -30,6 +30,7 @@ struct RunRequest {
   OrderedJson schedule = OrderedJson::object();  ///< settings of the thinking schedule by their YAML keys
   std::optional<int> max_tokens;                 ///< none: as many as settings and context allow
   bool ignore_eos = false;
+  bool logprobs = false;  ///< of the tokens that are written
 };
 
 struct PreparedRun {

@@ -21,21 +21,21 @@ void Streamer::settle(const Schedule& schedule) {
   }
   const auto ids = schedule.settled_ids();
   const auto origins = schedule.settled_origins();
-  for (; shown_ < ids.size(); ++shown_) emit(ids[shown_], origins[shown_]);
+  const auto logprobs = schedule.settled_logprobs();
+  for (; shown_ < ids.size(); ++shown_) {
+    if (!options_.on_token) continue;
+    options_.on_token({ids[shown_], origins[shown_], logprobs.empty() ? kNotMeasured : logprobs[shown_]});
+  }
 }
 
-std::function<void(TokenId)> Streamer::live(const Request& request, std::size_t prompt_size) {
+TokenSink Streamer::live(const Request& request, std::size_t prompt_size) {
   const bool at_end = request.prefix.size() == prompt_size + shown_;
   if (!options_.on_token || !stays(request.purpose) || !at_end || as_text_) return {};
   const Origin origin = request.role == Role::target ? Origin::target : Origin::draft;
-  return [this, origin](TokenId id) {
+  return [this, origin](TokenId id, float logprob) {
     ++shown_;
-    emit(id, origin);
+    options_.on_token({id, origin, logprob});
   };
-}
-
-void Streamer::emit(TokenId id, Origin origin) {
-  if (options_.on_token) options_.on_token(id, origin);
 }
 
 bool has_own_ids(const RunSetup& setup) { return setup.settings.mode == Mode::vllm_p && !setup.normal_mode; }
@@ -50,7 +50,7 @@ ActiveRun::ActiveRun(Engine& engine, const Sequences& sequences, std::int64_t ro
   ignore_eos_ = run_.setup.ignore_eos;
   run_.setup.draw = run_.options.draw;
   run_.setup.elapsed_seconds = [watch = watch_] { return watch.seconds(); };
-  schedule_ = make_schedule(std::move(run_.setup));
+  schedule_ = run_.make(std::move(run_.setup));
   next_request();
 }
 

@@ -21,11 +21,9 @@ class Streamer {
   void settle(const Schedule& schedule);
 
   /// A sink for the tokens of `request`, or none when they may yet be thrown away.
-  std::function<void(TokenId)> live(const Request& request, std::size_t prompt_size);
+  TokenSink live(const Request& request, std::size_t prompt_size);
 
  private:
-  void emit(TokenId id, Origin origin);
-
   const RunOptions& options_;
   bool as_text_;
   std::size_t shown_ = 0;  // tokens, or pieces of text

@@ -244,7 +244,8 @@ EngineRun run_schedule(Engine& engine, RunSetup setup, const RunOptions& options
   bool given = false;
   run_schedules(engine, {}, [&]() -> std::optional<ScheduledRun> {
     if (std::exchange(given, true)) return std::nullopt;
-    return ScheduledRun{std::move(setup), options, [&](EngineRun run) { outcome = std::move(run); }};
+    return ScheduledRun{
+        .setup = std::move(setup), .options = options, .done = [&](EngineRun run) { outcome = std::move(run); }};
   });
   return std::move(*outcome);
 }

@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "specthink/base/utf8.h"
+
 namespace specthink::inline server {
 namespace {
-
-std::size_t count_characters(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }));
-}
 
 /// The API knows fewer reasons than the schedule.
 const char* api_reason(FinishReason reason) { return reason == FinishReason::stop ? "stop" : "length"; }
@@ -27,7 +24,10 @@ Answer::Answer(const CompletionRequest& request, std::int64_t prompt_tokens, std
       writer_(request),
       path_(path_of(request.endpoint)),
       stream_(request.stream) {
-  for (ChoiceText::Options& options : choices) choices_.emplace_back(std::move(options));
+  for (ChoiceText::Options& options : choices) {
+    Choice& choice = choices_.emplace_back(std::move(options));
+    if (request.logprobs) choice.logprobs.emplace(choice.text.tokenizer(), request.endpoint);
+  }
   usage_.prompt_tokens = prompt_tokens;
 }
 
@@ -35,12 +35,13 @@ Answer::~Answer() {
   if (!is_over_) metrics_.count_gone();
 }
 
-void Answer::on_token(std::size_t choice, TokenId id, Origin origin) {
+void Answer::on_token(std::size_t choice, const WrittenToken& token) {
   const std::lock_guard lock(choices_mutex_);
   Choice& own = choices_[choice];
   if (own.text.stopped_by()) return;
   note_token();
-  emit(choice, own.text.push(id, origin));
+  if (own.logprobs) own.logprobs->push(token.id, token.logprob);
+  emit(choice, own.text.push(token.id, token.origin));
 }
 
 void Answer::on_text(std::size_t choice, const TextPiece& piece) {
@@ -59,12 +60,13 @@ void Answer::note_token() {
 
 void Answer::emit(std::size_t choice, std::vector<Delta> deltas) {
   if (deltas.empty()) return;
-  ChoiceRecord& record = choices_[choice].record;
+  Choice& own = choices_[choice];
+  ChoiceRecord& record = own.record;
   std::string events;
   for (const Delta& delta : deltas) {
     if (stream_) {
       if (record.origins.empty()) events += writer_.first(choice);
-      events += writer_.part(choice, delta);
+      events += writer_.part(choice, delta, own.take_logprobs());
     } else {
       (delta.is_thought ? record.thought : record.answer) += delta.text;
     }
@@ -90,6 +92,7 @@ void Answer::on_end(std::size_t choice, const EngineRun& run) {
   emit(choice, own.text.finish());
   own.record.stop_reason = own.text.stopped_by();
   own.record.finish_reason = own.record.stop_reason ? "stop" : api_reason(run.result.finish_reason);
+  own.record.logprobs = own.take_logprobs();
   if (stream_) {
     std::string events = own.record.origins.empty() ? writer_.first(choice) : "";
     write(events + writer_.last(choice, own.record));

@@ -6,11 +6,13 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "server/answer/choice_text.h"
 #include "server/answer/replies.h"
+#include "server/answer/token_logprobs.h"
 #include "server/api/completion_request.h"
 #include "server/api/errors.h"
 #include "server/http/exchange.h"
@@ -31,7 +33,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
 
   // --- From the thread that drives the choice's engine
 
-  void on_token(std::size_t choice, TokenId id, Origin origin);
+  void on_token(std::size_t choice, const WrittenToken& token);
   void on_text(std::size_t choice, const TextPiece& piece);
   void on_end(std::size_t choice, const EngineRun& run);
 
@@ -48,8 +50,11 @@ class Answer : public std::enable_shared_from_this<Answer> {
  private:
   struct Choice {
     explicit Choice(ChoiceText::Options options) : text(std::move(options)) {}
+    Json take_logprobs() { return logprobs ? logprobs->take() : Json(nullptr); }
+
     ChoiceText text;
     ChoiceRecord record;
+    std::optional<TokenLogprobs> logprobs;  // where they are asked for
   };
 
   void emit(std::size_t choice, std::vector<Delta> deltas);

@@ -34,6 +34,9 @@ class ChoiceText {
   /// What was held back, when nothing follows.
   std::vector<Delta> finish();
 
+  /// Of its tokens; there is one unless text is given as such.
+  const Tokenizer& tokenizer() const { return *options_.tokenizer; }
+
   /// The stop text that ended it.
   const std::optional<std::string>& stopped_by() const { return stopped_by_; }
 

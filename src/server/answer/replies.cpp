@@ -11,10 +11,9 @@
 namespace specthink::inline server {
 namespace {
 
-/// Text as JSON. What a tokenizer gives is valid UTF-8; stop texts and names come from parsed JSON.
-std::string json_text(const std::string& text) {
-  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+/// What a tokenizer gives is valid UTF-8; stop texts and names come from parsed JSON.
+std::string json_line(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string json_text(const std::string& text) { return json_line(text); }
 
 std::string new_id(Endpoint endpoint) {
   static std::atomic<std::uint32_t> count{0};
@@ -67,7 +66,7 @@ std::string ReplyWriter::whole(const std::vector<ChoiceRecord>& choices, const U
     Json choice{{"index", i},
                 {"finish_reason", record.finish_reason},
                 {"stop_reason", record.stop_reason ? Json(*record.stop_reason) : Json(nullptr)},
-                {"logprobs", nullptr},
+                {"logprobs", record.logprobs},
                 {"specthink", {{"origins", origins_json(record)}}}};
     if (endpoint_ == Endpoint::chat) {
       // A thought that has not ended leaves no answer.
@@ -82,7 +81,7 @@ std::string ReplyWriter::whole(const std::vector<ChoiceRecord>& choices, const U
     }
     body["choices"].push_back(std::move(choice));
   }
-  return body.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_line(body);
 }
 
 std::string ReplyWriter::event(const std::string& choices) const {
@@ -95,7 +94,7 @@ std::string ReplyWriter::first(std::size_t choice) const {
       R"({{"index":{},"delta":{{"role":"assistant","content":""}},"logprobs":null,"finish_reason":null}})", choice));
 }
 
-std::string ReplyWriter::part(std::size_t choice, const Delta& delta) const {
+std::string ReplyWriter::part(std::size_t choice, const Delta& delta, const Json& logprobs) const {
   const std::string text = json_text(delta.text);
   std::string content;
   if (endpoint_ == Endpoint::completions) {
@@ -105,14 +104,14 @@ std::string ReplyWriter::part(std::size_t choice, const Delta& delta) const {
   } else {
     content = fmt::format(R"("delta":{{"content":{}}})", text);
   }
-  return event(fmt::format(R"({{"index":{},{},"logprobs":null,"finish_reason":null,"specthink":{{"origin":"{}"}}}})",
-                           choice, content, name_of(delta.origin)));
+  return event(fmt::format(R"({{"index":{},{},"logprobs":{},"finish_reason":null,"specthink":{{"origin":"{}"}}}})",
+                           choice, content, json_line(logprobs), name_of(delta.origin)));
 }
 
 std::string ReplyWriter::last(std::size_t choice, const ChoiceRecord& record) const {
-  return event(fmt::format(R"({{"index":{},{},"logprobs":null,"finish_reason":"{}","stop_reason":{}}})", choice,
-                           endpoint_ == Endpoint::chat ? R"("delta":{})" : R"("text":"")", record.finish_reason,
-                           record.stop_reason ? json_text(*record.stop_reason) : "null"));
+  return event(fmt::format(R"({{"index":{},{},"logprobs":{},"finish_reason":"{}","stop_reason":{}}})", choice,
+                           endpoint_ == Endpoint::chat ? R"("delta":{})" : R"("text":"")", json_line(record.logprobs),
+                           record.finish_reason, record.stop_reason ? json_text(*record.stop_reason) : "null"));
 }
 
 std::string ReplyWriter::usage(const UsageRecord& usage) const {

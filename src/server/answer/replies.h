@@ -20,6 +20,7 @@ struct ChoiceRecord {
   std::vector<std::pair<Origin, std::size_t>> origins;  ///< characters of each piece, thought and answer together
   std::string finish_reason;                            ///< empty: not yet
   std::optional<std::string> stop_reason;
+  Json logprobs;  ///< of the tokens; in a stream of those after the last part
 };
 
 struct UsageRecord {
@@ -36,7 +37,7 @@ class ReplyWriter {
 
   // Events of a stream.
   std::string first(std::size_t choice) const;  ///< who speaks
-  std::string part(std::size_t choice, const Delta& delta) const;
+  std::string part(std::size_t choice, const Delta& delta, const Json& logprobs) const;
   std::string last(std::size_t choice, const ChoiceRecord& record) const;
   std::string usage(const UsageRecord& usage) const;  ///< empty where it was not asked for
   static std::string done() { return "data: [DONE]\n\n"; }

@@ -153,8 +153,19 @@ void read_sampling(Fields& fields, SamplingParams& sampling) {
   if (const auto top_k = fields.integer("top_k", -1, INT32_MAX)) sampling.top_k = std::max(0, static_cast<int>(*top_k));
 }
 
+/// Whether the answer is to have log-probabilities: a chat says so, a completion gives a number of tokens at each place
+/// beside the one that was written.
+bool read_logprobs(Fields& fields, Endpoint endpoint) {
+  if (endpoint == Endpoint::chat) return fields.boolean("logprobs").value_or(false);
+  const auto others = fields.integer("logprobs", 0, INT32_MAX);
+  if (others.value_or(0) > 0) {
+    fail("'logprobs': 0 alone is supported: log-probabilities are those of the tokens that were written", "logprobs");
+  }
+  return others.has_value();
+}
+
 /// Fields of the API, or of other servers, that would change the answer.
-void refuse_unsupported(Fields& fields, Endpoint endpoint) {
+void refuse_unsupported(Fields& fields) {
   const OrderedJson none = OrderedJson::array();
   const OrderedJson empty = OrderedJson::object();
   fields.refuse("tools", {none}, "the models call no tools");
@@ -166,10 +177,10 @@ void refuse_unsupported(Fields& fields, Endpoint endpoint) {
     fields.refuse(name, {}, "answers are free text");
   }
   fields.refuse("logit_bias", {empty}, "tokens are drawn as the models weigh them");
-  fields.refuse("logprobs", endpoint == Endpoint::chat ? std::vector<OrderedJson>{false} : std::vector<OrderedJson>{},
-                "log-probabilities of tokens are not computed");
-  fields.refuse("top_logprobs", {0}, "log-probabilities of tokens are not computed");
-  fields.refuse("prompt_logprobs", {0}, "log-probabilities of tokens are not computed; `specthink score` does that");
+  fields.refuse("top_logprobs", {0}, "log-probabilities are those of the tokens that were written");
+  fields.refuse("prompt_logprobs", {0},
+                "log-probabilities are those of the tokens that were written; `specthink score` "
+                "has those of a text");
   for (const char* name : {"frequency_penalty", "presence_penalty", "min_p"}) {
     fields.refuse(name, {0, 0.0}, "tokens are drawn by temperature, top_p and top_k");
   }
@@ -223,10 +234,12 @@ CompletionRequest parse_completion(Endpoint endpoint, std::string_view body, std
   const OrderedJson* schedule = fields.object("schedule");
   if (schedule && model.alone) fail("'schedule' is for the pair of models; this model writes alone", "schedule");
   const auto thinking_budget = fields.integer("thinking_budget", 1, INT32_MAX / 2);
+  request.logprobs = read_logprobs(fields, endpoint);
   for (RunRequest& run : request.runs) {
     run.alone = model.alone;
     run.max_tokens = max_tokens;
     run.ignore_eos = ignore_eos;
+    run.logprobs = request.logprobs;
     if (kwargs) run.chat_template_kwargs = *kwargs;
     if (schedule) run.schedule = *schedule;
     if (thinking_budget) run.schedule["thinking_budget"] = *thinking_budget;
@@ -245,7 +258,7 @@ CompletionRequest parse_completion(Endpoint endpoint, std::string_view body, std
     stream.ignore("include_obfuscation");
     stream.check_all_known();
   }
-  refuse_unsupported(fields, endpoint);
+  refuse_unsupported(fields);
   fields.check_all_known();
   return request;
 }

@@ -25,6 +25,7 @@ struct CompletionRequest {
   std::vector<std::string> stop;
   bool stream = false;
   bool include_usage = false;  ///< in a stream
+  bool logprobs = false;       ///< of the tokens of the answers
 };
 
 /// `defaults`: what holds where a request says nothing. Throws BadRequest.

@@ -79,8 +79,11 @@ void Dispatcher::handle(const Mailbox::Message& message) {
   if (object.contains(kIds)) {
     const auto ids = object.at(kIds).get<TokenIds>();
     const auto origins = object.at(kOrigins).get<std::string>();
+    const Json& logprobs = object.at(kLogprobs);
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      run.answer->on_token(run.choice, ids[i], static_cast<Origin>(origins.at(i) - '0'));
+      WrittenToken token{ids[i], static_cast<Origin>(origins.at(i) - '0')};
+      if (!logprobs.empty() && !logprobs.at(i).is_null()) token.logprob = logprobs.at(i).get<float>();
+      run.answer->on_token(run.choice, token);
     }
   } else if (object.contains(kText)) {
     run.answer->on_text(run.choice,

@@ -8,6 +8,7 @@ Json to_json(const RunOrder& order) {
           {"prompt_text", order.prompt_text},
           {"max_tokens", order.max_tokens},
           {"ignore_eos", order.ignore_eos},
+          {"logprobs", order.logprobs},
           {"schedule", order.schedule},
           {"sampling", {order.sampling.temperature, order.sampling.top_p, order.sampling.top_k}},
           {"draw", {order.draw.seed, order.draw.problem, order.draw.run}}};
@@ -20,6 +21,7 @@ RunOrder parse_order(const Json& object) {
   order.prompt_text = object.at("prompt_text").get<std::string>();
   order.max_tokens = object.at("max_tokens").get<int>();
   order.ignore_eos = object.at("ignore_eos").get<bool>();
+  order.logprobs = object.at("logprobs").get<bool>();
   order.schedule = object.at("schedule");
   const Json& sampling = object.at("sampling");
   order.sampling = {sampling.at(0).get<float>(), sampling.at(1).get<float>(), sampling.at(2).get<std::int32_t>()};

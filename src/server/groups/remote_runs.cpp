@@ -54,10 +54,11 @@ ScheduledRun RemoteRuns::make(std::int64_t id, const RunOrder& order) {
       mailbox_.send(0, to_text({{kId, id}, {kText, piece.text}, {kOrigins, static_cast<int>(piece.origin)}}));
     };
   } else {
-    run.options.on_token = [this, id](TokenId token, Origin origin) {
+    run.options.on_token = [this, id, logprobs = order.logprobs](const WrittenToken& token) {
       Written& written = written_[id];
-      written.ids.push_back(token);
-      written.origins += static_cast<char>('0' + static_cast<int>(origin));
+      written.ids.push_back(token.id);
+      written.origins += static_cast<char>('0' + static_cast<int>(token.origin));
+      if (logprobs) written.logprobs.push_back(token.logprob);
     };
   }
   run.options.abandoned = [this, id] { return cancelled_.contains(id); };
@@ -82,7 +83,8 @@ ScheduledRun RemoteRuns::make(std::int64_t id, const RunOrder& order) {
 void RemoteRuns::flush(std::int64_t id) {
   Written& written = written_[id];
   if (written.ids.empty()) return;
-  mailbox_.send(0, to_text({{kId, id}, {kIds, written.ids}, {kOrigins, written.origins}}));
+  mailbox_.send(0,
+                to_text({{kId, id}, {kIds, written.ids}, {kOrigins, written.origins}, {kLogprobs, written.logprobs}}));
   written = {};
 }
 
