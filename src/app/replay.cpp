@@ -13,6 +13,7 @@
 #include "specthink/base/log.h"
 #include "specthink/comm/device.h"
 #include "specthink/model/hub.h"
+#include "specthink/replay/batch.h"
 #include "specthink/replay/log.h"
 #include "specthink/replay/machine.h"
 #include "specthink/replay/plan.h"
@@ -44,6 +45,7 @@ Json replay_settings(const Invocation& invocation, const std::filesystem::path& 
     result[name] = result.at(key);
     result.erase(key);
   }
+  for (const char* key : {"batch", "reserve"}) result.erase(key);  // the log holds runs one by one
   result.erase("token_speculation");  // which runs there are, like the loops: one log holds those with and without
   result["workloads_hash"] = fmt::format("{:016x}", hash_text(read_file(file)));
   result["ranks"] = ranks;
@@ -86,6 +88,9 @@ std::vector<TokenIds> recorded_texts(const Settings& settings, const std::vector
 
 /// Without recorded texts there is nothing that proposals could hit as they would have.
 bool speculates(const Settings& settings) {
+  if (settings.bench.batch != 1 && !settings.replay.texts.empty()) {
+    throw UserError("--texts is for runs one by one: leave --batch out");
+  }
   const TokenSpeculation proposers = settings.speculation.proposers;
   if (!settings.replay.texts.empty()) return proposers != TokenSpeculation::off;
   if (proposers == TokenSpeculation::ngram || proposers == TokenSpeculation::draft) {
@@ -94,16 +99,41 @@ bool speculates(const Settings& settings) {
   return false;
 }
 
+/// With --batch the runs at once, in place of one by one, and steps of several sequences.
+bool measure_batches(LoadedModels& models, const Settings& settings, const Replayer::Options& options,
+                     const ReplayPlan& plan, ReplayReport& report) {
+  BatchReplayer replayer(models.engine(), {.batch = {models.batch(), settings.bench.reserve},
+                                           .has_draft = options.has_draft,
+                                           .vocab_size = options.vocab_size,
+                                           .sampling = options.sampling,
+                                           .seed = options.seed,
+                                           .stop_requested = stop_requested});
+  if (settings.replay.step_table) report.batch_steps = replayer.measure_steps();
+  for (const ReplayLoop loop : plan.loops) {
+    const std::optional<BatchTimes> times = replayer.run(plan.traces, plan.selected, loop);
+    if (!times) return false;
+    spdlog::info("{}, {} runs, {} at a time: {} tokens in {:.2f} s", name_of(loop), times->runs, times->batch,
+                 times->tokens, times->seconds);
+    report.batches.push_back(*times);
+  }
+  return true;
+}
+
 /// Tables and runs, on rank 0; returns the exit code.
 int measure(LoadedModels& models, const Settings& settings, const Replayer::Options& options, ReplayPlan& plan,
             ReplayReport& report) {
   if (!plan.log) plan.log = ReplayLog::create(settings.bench.output_dir, plan.settings, current_timestamp());
+  const bool at_once = settings.bench.batch != 1;
+  bool finished = false;
   Replayer replayer(models.engine(), options);
   replayer.warm_up();
   if (settings.replay.step_table) report.steps = replayer.measure_steps();
   if (settings.replay.prefill_table) report.prefills = replayer.measure_prefills();
   const std::int64_t free_before = free_memory(models.device());
-  const bool finished = run_workloads(replayer, plan) && !stop_requested();
+  if (!at_once) finished = run_workloads(replayer, plan);
+  replayer.close();
+  if (at_once) finished = measure_batches(models, settings, options, plan, report);
+  finished = finished && !stop_requested();
   if (!models.device().is_cpu()) report.memory_growth = free_before - free_memory(models.device());
   if (finished) return kExitSuccess;
   spdlog::warn("interrupted: what is finished is in {}; go on with --resume", plan.log->path().string());

@@ -94,6 +94,32 @@ OrderedJson prefills_json(const ReplayReport& report) {
   return rows;
 }
 
+OrderedJson batch_steps_json(const ReplayReport& report) {
+  OrderedJson rows = OrderedJson::array();
+  for (const BatchStepRow& row : report.batch_steps) {
+    OrderedJson entry{{"sequences", row.sequences}, {"context", row.context}};
+    for (const Role role : roles_of(report)) {
+      entry[std::string(name_of(role)) + "_ms"] = or_null(row.milliseconds[static_cast<std::size_t>(role)]);
+    }
+    rows.push_back(std::move(entry));
+  }
+  return rows;
+}
+
+OrderedJson batches_json(const ReplayReport& report) {
+  OrderedJson rows = OrderedJson::array();
+  for (const BatchTimes& batch : report.batches) {
+    rows.push_back({{"policy", key_of(batch.loop)},
+                    {"batch", batch.batch},
+                    {"runs", batch.runs},
+                    {"tokens", batch.tokens},
+                    {"seconds", batch.seconds},
+                    {"one_by_one_s", or_null(one_by_one_seconds(report, batch))},
+                    {"one_by_one_runs", records_of(report, batch.loop, false).size()}});
+  }
+  return rows;
+}
+
 }  // namespace
 
 OrderedJson to_json(const ReplayReport& report) {
@@ -144,6 +170,8 @@ OrderedJson to_json(const ReplayReport& report) {
           {"speculative_workload_s", std::move(speculative_seconds)},
           {"workloads", report.workloads},
           {"prefill", prefills_json(report)},
+          {"batch_steps", batch_steps_json(report)},
+          {"batches", batches_json(report)},
           {"memory", std::move(memory)},
           {"memory_growth_bytes", report.memory_growth ? OrderedJson(*report.memory_growth) : OrderedJson()},
           {"policies", std::move(loops)},

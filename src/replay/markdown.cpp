@@ -180,6 +180,37 @@ std::string workload_table(const ReplayReport& report) {
          markdown_table({"loop", "s", "source"}, rows);
 }
 
+std::string batch_step_table(const ReplayReport& report) {
+  if (report.batch_steps.empty()) return "";
+  Row titles{"sequences", "context"};
+  for (const Role role : roles_of(report)) titles.push_back(fmt::format("{} ms", name_of(role)));
+  std::vector<Row> rows;
+  for (const BatchStepRow& step : report.batch_steps) {
+    Row row{std::to_string(step.sequences), std::to_string(step.context)};
+    for (const Role role : roles_of(report))
+      row.push_back(number(step.milliseconds[static_cast<std::size_t>(role)], 3));
+    rows.push_back(std::move(row));
+  }
+  return "\n## A decode step of several sequences\n\nOne row of each; median of three runs.\n\n" +
+         markdown_table(titles, rows);
+}
+
+std::string batch_table(const ReplayReport& report) {
+  if (report.batches.empty()) return "";
+  std::vector<Row> rows;
+  for (const BatchTimes& batch : report.batches) {
+    const std::optional<double> one_by_one = one_by_one_seconds(report, batch);
+    rows.push_back({name_of(batch.loop), std::to_string(batch.runs), std::to_string(batch.batch),
+                    std::to_string(batch.tokens), number(batch.seconds, 3),
+                    number(static_cast<double>(batch.tokens) / batch.seconds, 1), number(one_by_one, 3),
+                    one_by_one ? number(batch.seconds / *one_by_one, 3) : "-"});
+  }
+  std::string text =
+      "\n## Runs at once\n\n" +
+      markdown_table({"loop", "runs", "at a time", "tokens", "s", "tokens/s", "one by one s", "ratio"}, rows);
+  return text + "\nOne by one: as many times the mean of the recorded single runs without token-level speculation.\n";
+}
+
 std::string memory_table(const ReplayReport& report) {
   if (report.memory.empty()) return "";
   std::vector<Row> rows;
@@ -202,11 +233,11 @@ std::string memory_table(const ReplayReport& report) {
 }  // namespace
 
 std::string to_markdown(const ReplayReport& report) {
-  std::string text = heading(report) + step_table(report) + prefill_table(report);
+  std::string text = heading(report) + step_table(report) + prefill_table(report) + batch_step_table(report);
   for (const ReplayLoop loop : kReplayLoops) {
     for (const bool speculates : {false, true}) text += loop_section(report, loop, speculates);
   }
-  return text + workload_table(report) + memory_table(report);
+  return text + workload_table(report) + batch_table(report) + memory_table(report);
 }
 
 }  // namespace specthink::inline replay

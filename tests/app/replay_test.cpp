@@ -77,6 +77,32 @@ TEST(replay, runs_every_loop_with_two_ranks) {
   EXPECT_EQ(read_json(only_file(folder, ".json")), result);
 }
 
+TEST(replay, runs_recorded_runs_at_once) {
+  const auto folder = fresh_folder("replay_batch");
+  const std::string arguments = command(folder) + models() + " --loop original";
+  const Json single = replay(arguments + " --workloads 0,1", 2);
+  EXPECT_EQ(single.at("batches"), Json::array());
+  const Json result = replay(arguments + " --resume --batch 3", 2);
+  ASSERT_EQ(result.at("batches").size(), 1u);
+  const Json& batch = result.at("batches")[0];
+  EXPECT_EQ(batch.at("policy"), "seed");
+  EXPECT_EQ(batch.at("runs"), 3);
+  EXPECT_EQ(batch.at("tokens"), 95 + 17 + 70);
+  EXPECT_GT(batch.at("seconds").get<double>(), 0);
+  EXPECT_EQ(batch.at("one_by_one_runs"), 2);
+  EXPECT_NEAR(batch.at("one_by_one_s").get<double>(), single.at("workload_s").at("seed").get<double>() * 3, 1e-6);
+  const std::string tables = command(folder, " --no-prefill-table --max-model-len 1100 --workloads 1");
+  const ProgramResult text = run_program(tables + models() + " --batch 2", 1);
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  for (const char* part : {"## A decode step of several sequences", "| 2 ", "## Runs at once", "| original"}) {
+    EXPECT_NE(text.out.find(part), std::string::npos) << part << "\n" << text.out;
+  }
+  EXPECT_EQ(text.out.find("## Loop"), std::string::npos);
+  const ProgramResult texts = run_program(arguments + " --batch 2 --texts none.json");
+  EXPECT_EQ(texts.exit_code, 2);
+  EXPECT_NE(texts.err.find("--texts is for runs one by one"), std::string::npos) << texts.err;
+}
+
 TEST(replay, needs_no_more_than_config_json) {
   const auto folder = fresh_folder("replay_dummy");
   for (const char* model : {"target", "draft"}) {

@@ -54,6 +54,22 @@ ReplayReport made_up_report() {
   return report;
 }
 
+TEST(replay_report, runs_at_once_are_held_against_runs_one_by_one) {
+  ReplayReport report = made_up_report();
+  report.batches = {{ReplayLoop::original, 8, 5, 2500, 6}, {ReplayLoop::fixed, 8, 5, 2500, 6}};
+  report.batch_steps = {{8, 1024, {1.75, 16.5}}};
+  EXPECT_NEAR(*one_by_one_seconds(report, report.batches[0]), 5 * 3.0, 1e-12);
+  EXPECT_FALSE(one_by_one_seconds(report, report.batches[1]).has_value());
+  const OrderedJson json = to_json(report);
+  EXPECT_NEAR(json.at("batches")[0].at("one_by_one_s").get<double>(), 15, 1e-12);
+  EXPECT_TRUE(json.at("batches")[1].at("one_by_one_s").is_null());
+  EXPECT_EQ(json.at("batch_steps")[0].at("target_ms"), kTarget == 1 ? 16.5 : 1.75);
+  const std::string text = to_markdown(report);
+  EXPECT_NE(text.find("| original |    5 |         8 |   2500 | 6.000 |    416.7 |       15.000 | 0.400 |"),
+            std::string::npos)
+      << text;
+}
+
 TEST(replay_report, target_alone_is_computed_from_its_steps) {
   const std::vector<StepRow> steps{step(1000, 0, 8), step(2000, 0, 10), step(4000, 0, 12)};
   const auto seconds = [&](int prompt, int tokens) { return *target_alone_seconds({0, 0, prompt, tokens, {}}, steps); };
