@@ -69,6 +69,7 @@ Benchmark::Benchmark(const Task& task, std::vector<Problem> problems, BenchmarkO
            .num_runs = options_.num_runs,
            .settings = plan_settings(task, problems_, options_),
            .part = options_.part,
+           .description = Json::object(),
            .for_merge = {}};
   options_.settings["task"] = task.name;
   if (plan_.part.is_whole()) return;
@@ -91,6 +92,16 @@ void Benchmark::prepare() {
   } else {
     spdlog::info("resuming {}: {} of {} runs are finished", log_->path().string(), finished(), total());
   }
+}
+
+void Benchmark::describe(const Json& description) {
+  options_.settings.update(description);
+  plan_.description.update(description);
+}
+
+Json Benchmark::recorded_description() const {
+  const std::optional<Json> header = log_ ? read_header(log_->path()) : std::nullopt;
+  return header ? header->value("description", Json::object()) : Json::object();
 }
 
 void Benchmark::start() {

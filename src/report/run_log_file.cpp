@@ -64,6 +64,7 @@ OrderedJson header_json(const RunPlan& plan, const std::string& timestamp) {
                      {"model_type", file_kind(plan.modes)},
                      {"runs", plan.total()},
                      {"settings", OrderedJson(plan.settings)}};
+  if (!plan.description.empty()) header["description"] = OrderedJson(plan.description);
   if (!plan.part.is_whole()) header["for_merge"] = plan.for_merge;
   return header;
 }

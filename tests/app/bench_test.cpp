@@ -80,6 +80,34 @@ TEST(bench, resumes_after_a_torn_line) {
   EXPECT_EQ(without_times(read_json(bench.only_file(".json"))), uninterrupted);
 }
 
+// Which tokens are proposed depends on the costs of steps: a resumed benchmark goes on with those that it began with,
+// though it would measure others.
+TEST(bench, resumes_with_the_step_costs_of_its_beginning) {
+  const Bench bench("bench_step_costs");
+  const std::string arguments = bench.arguments() + " --token-speculation auto";
+  ASSERT_EQ(run_program(arguments).exit_code, 0);
+  const auto result_path = bench.only_file(".json");
+  const auto log_path = bench.only_file(".jsonl");
+  const Json shipped = read_json(result_path).at("config").at("step_costs");
+  EXPECT_EQ(shipped.at("target").size(), 5u);
+  EXPECT_EQ(shipped.at("draft").size(), 5u);
+
+  std::string log = read_file(log_path);
+  const std::size_t end_of_header = log.find('\n');
+  Json header = parse_json(log.substr(0, end_of_header), "header");
+  EXPECT_EQ(header.at("description").at("step_costs"), shipped);
+  const Json changed{{"target", {1, 2, 3, 4, 5}}, {"draft", {6, 7, 8, 9, 10}}};
+  header["description"]["step_costs"] = changed;
+  log = header.dump() + log.substr(end_of_header);
+  log.resize(log.size() * 3 / 5);
+  std::ofstream(log_path, std::ios::binary) << log;
+  std::filesystem::remove(result_path);
+  const ProgramResult resumed = run_program(arguments + " --resume --calibrate-steps", 1);
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_NE(resumed.err.find("(recorded): target 1 2 3 4 5, draft 6 7 8 9 10"), std::string::npos) << resumed.err;
+  EXPECT_EQ(read_json(bench.only_file(".json")).at("config").at("step_costs"), changed);
+}
+
 TEST(bench, finds_an_unwritable_folder_before_loading) {
   const Bench bench("bench_unwritable");
   std::ofstream(bench.folder / "results") << "a file where the folder should be";

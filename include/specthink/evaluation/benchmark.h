@@ -57,7 +57,10 @@ class Benchmark {
   bool is_complete() const { return log_ && finished() == total(); }
 
   /// Adds to the files' `config` what does not decide what runs compute, such as the machine. Before start().
-  void describe(const Json& description) { options_.settings.update(description); }
+  void describe(const Json& description);
+
+  /// After prepare(): what the log that is resumed was described with, else nothing.
+  Json recorded_description() const;
 
   /// Creates the run log unless one is resumed. Throws EnvironmentError.
   void start();

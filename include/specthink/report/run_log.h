@@ -23,7 +23,8 @@ struct RunPlan {
   std::size_t num_runs = 0;
   Json settings = Json::object();  ///< everything that decides what the runs compute; resuming needs the same
   Part part;                       ///< its runs are those of every part.of-th problem; then part of the settings, too
-  OrderedJson for_merge;           ///< of a part: what evaluation/merge.h needs besides the runs
+  Json description = Json::object();  ///< what else the log says of its runs; a resumed one may say other things
+  OrderedJson for_merge;              ///< of a part: what evaluation/merge.h needs besides the runs
 
   bool has_problem(std::size_t problem) const;
   bool contains(const RunKey& key) const;

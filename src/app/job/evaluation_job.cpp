@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <span>
 #include <thread>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "app/commands.h"
 #include "app/job/job.h"
 #include "app/job/signals.h"
+#include "specthink/base/log.h"
 #include "specthink/comm/device.h"
 
 namespace specthink::inline app {
@@ -22,6 +24,23 @@ constexpr std::chrono::milliseconds kDrainPoll{20};
 std::int64_t share(const ProcessGroup& world, std::int64_t value) {
   world.broadcast(std::as_writable_bytes(std::span(&value, 1)));
   return value;
+}
+
+constexpr const char* kStepCosts = "step_costs";
+
+/// Those that the log of a resumed benchmark names; a damaged entry counts as none.
+std::optional<StepCosts> read_step_costs(const std::vector<WorkStage>& stages) {
+  for (const WorkStage& stage : stages) {
+    const Json description = stage.benchmark->recorded_description();
+    if (!description.contains(kStepCosts)) continue;
+    try {
+      const Json& costs = description.at(kStepCosts);
+      return StepCosts{costs.at("target").get<RowCosts>(), costs.at("draft").get<RowCosts>()};
+    } catch (const Json::exception&) {
+      spdlog::warn("{}: 'step_costs' cannot be read and is not used", stage.benchmark->log_path().string());
+    }
+  }
+  return std::nullopt;
 }
 
 bool any_but_target(const std::vector<RunMode>& modes) {
@@ -52,6 +71,7 @@ int EvaluationJob::run(const Steps& steps) {
   if (share(world_, is_first() && complete)) return end(steps);
   if (groups_.count() > 1) mailbox_.emplace(world_);
   models_.load();
+  use_recorded_costs();
   const int exit_code = models_.drive([this] { return is_first() ? do_own_runs() : do_remote_runs(); });
   if (exit_code != kExitSuccess) return exit_code;
   world_.mark(Phase::idle);
@@ -66,12 +86,26 @@ int EvaluationJob::run(const Steps& steps) {
   return end(steps);
 }
 
+/// A resumed job proposes tokens as the one before did, so that its steps have the same rows.
+void EvaluationJob::use_recorded_costs() {
+  std::optional<StepCosts> recorded;
+  if (is_first()) recorded = read_step_costs(stages_);
+  if (!share(world_, recorded.has_value())) return;
+  StepCosts costs = recorded.value_or(StepCosts());
+  world_.broadcast(std::as_writable_bytes(std::span(&costs, 1)));
+  models_.use_step_costs(costs);
+}
+
 // What result files say besides the settings.
 Json EvaluationJob::describe() const {
   Json parameters{{"target", models_.target_config().num_parameters()}};
   if (models_.draft_config()) parameters["draft"] = models_.draft_config()->num_parameters();
-  return {{"parameters", std::move(parameters)},
-          {"machine", {{"device", specthink::describe(models_.device())}, {"ranks", world_.size()}}}};
+  Json description{{"parameters", std::move(parameters)},
+                   {"machine", {{"device", specthink::describe(models_.device())}, {"ranks", world_.size()}}}};
+  if (const std::optional<StepCosts>& costs = models_.step_costs()) {
+    description[kStepCosts] = {{"target", costs->target}, {"draft", costs->draft}};
+  }
+  return description;
 }
 
 int EvaluationJob::do_own_runs() {

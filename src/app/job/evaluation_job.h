@@ -38,6 +38,7 @@ class EvaluationJob {
  private:
   bool is_first() const { return world_.rank() == 0; }
   Json describe() const;
+  void use_recorded_costs();
   int do_own_runs();
   int do_remote_runs();
   int do_group_runs(WorkSource& source);

@@ -49,6 +49,7 @@ LoadedModels::LoadedModels(const ProcessGroup& world, const ProcessGroup& group,
       settings_(invocation.settings),
       has_old_layout_(invocation.was_set("target_model_gpu") || invocation.was_set("speculative_model_gpu")),
       idle_keys_(invocation.idle_keys),
+      keeps_prefixes_(invocation.subcommand == kServe && settings_.serve.keep_prefixes),
       device_(c10::kCPU) {
   const ModelSettings& models = settings_.models;
   together(world_, [&] {
@@ -241,6 +242,7 @@ void LoadedModels::load() {
   options.speculation = speculation();
   options.forced_acceptance = settings_.replay.draft_acceptance;
   options.max_sequences = max_sequences();
+  options.keeps_prefixes = keeps_prefixes_;
   if (const char* interval = std::getenv("SPECTHINK_CHECK_INTERVAL"))
     options.check_interval = std::max(1, std::atoi(interval));
   const auto engine_model = [this](const ModelFiles& model) {
@@ -280,24 +282,31 @@ RowCosts LoadedModels::shipped_costs(const ModelFiles& model) const {
   return estimate_row_costs(facts);
 }
 
+StepCosts LoadedModels::shipped_costs() const {
+  StepCosts costs;
+  costs.target = shipped_costs(target_);
+  if (draft_) costs.draft = shipped_costs(*draft_);
+  return costs;
+}
+
 /// Gives every rank the costs by which proposals are chosen, before the first run and for good.
 void LoadedModels::fix_step_costs() {
   const SpeculationOptions options = speculation();
   if (!options.ngram && !options.draft) return;
-  StepCosts costs;
-  if (settings_.speculation.calibrate_steps) {
-    costs = measure_step_costs(*engine_, draft_.has_value(), target_.config.vocab_size);
-  } else {
-    costs.target = shipped_costs(target_);
-    if (draft_) costs.draft = shipped_costs(*draft_);
+  const char* source = "recorded";
+  if (!step_costs_) {
+    source = settings_.speculation.calibrate_steps ? "measured" : "estimated";
+    step_costs_ = settings_.speculation.calibrate_steps
+                      ? measure_step_costs(*engine_, draft_.has_value(), target_.config.vocab_size)
+                      : shipped_costs();
   }
-  engine_->set_step_costs(costs);
+  engine_->set_step_costs(*step_costs_);
   spdlog::info("token-level speculation by {}; a step of 1, 2, 4, 8, 16 rows in ms ({}): target {:.3g}{}",
                options.ngram && options.draft ? "n-grams and the draft"
                : options.ngram                ? "n-grams"
                                               : "the draft",
-               settings_.speculation.calibrate_steps ? "measured" : "estimated", fmt::join(costs.target, " "),
-               draft_ ? fmt::format(", draft {:.3g}", fmt::join(costs.draft, " ")) : "");
+               source, fmt::join(step_costs_->target, " "),
+               draft_ ? fmt::format(", draft {:.3g}", fmt::join(step_costs_->draft, " ")) : "");
 }
 
 int LoadedModels::drive(const std::function<int()>& root) {

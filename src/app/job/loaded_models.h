@@ -54,6 +54,12 @@ class LoadedModels {
   /// Bytes of this rank's GPU that the models were given by plan_memory(); 0 on CPUs.
   std::int64_t planned_bytes() const;
 
+  /// By which proposals are chosen, during drive(); none where nobody proposes.
+  const std::optional<StepCosts>& step_costs() const { return step_costs_; }
+
+  /// Before drive(), on every root: these, in place of what is shipped or measured.
+  void use_step_costs(const StepCosts& costs) { step_costs_ = costs; }
+
   std::int64_t capacity() const { return engine_->capacity(); }
 
   /// Runs at a time, after load(): as the settings say, or as many as the caches hold with 1024 tokens each, up to what
@@ -83,6 +89,7 @@ class LoadedModels {
   bool have_own_ids() const { return settings_.schedule.mode == Mode::vllm_p; }  // each model its tokenizer's
   SpeculationOptions speculation() const;
   RowCosts shipped_costs(const ModelFiles& model) const;
+  StepCosts shipped_costs() const;
   void fix_step_costs();
   double wait_limit_seconds() const;
   std::int64_t prefill_rows(const ModelFiles& model) const;
@@ -98,6 +105,8 @@ class LoadedModels {
   const Settings& settings_;
   bool has_old_layout_;                 // the settings name a number of GPUs a model
   std::vector<std::string> idle_keys_;  // Invocation::idle_keys
+  std::optional<StepCosts> step_costs_;
+  bool keeps_prefixes_;  // Engine::Options
   c10::Device device_;
   std::int64_t gpu_memory_ = 0;  // of the group's smallest GPU; on CPUs 0
   std::unique_ptr<Collectives> collectives_;
