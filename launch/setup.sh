@@ -11,6 +11,7 @@
 #   SPECTHINK_CUDA=ON|OFF|AUTO   build the CUDA code (default AUTO: when nvcc is found)
 #   SPECTHINK_CUDA_ARCHITECTURES=80   for other GPUs than Hopper
 #   SPECTHINK_BUILD_DIR=DIR      build folder (default build/ in the checkout)
+#   SPECTHINK_SANITIZE=address|thread   an instrumented CPU build in build/sanitize_address or _thread (launch/test.sh --sanitize)
 #
 # Packages come from the distribution (Debian 12, Ubuntu 24.04 or newer; needs root only when one is missing). LibTorch and
 # NCCL come from an installed torch (python3 -c "import torch"), else from the PyPI wheel in a virtual environment inside
@@ -21,6 +22,7 @@ set -euo pipefail
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_dir=${SPECTHINK_BUILD_DIR:-$source_dir/build}
 want_cuda=${SPECTHINK_CUDA:-AUTO}
+sanitize=${SPECTHINK_SANITIZE:-}
 requirements=$source_dir/launch/requirements
 step=${1:-all}
 [ $# -le 1 ] || step="$*"
@@ -190,6 +192,7 @@ esac
 [[ $step != packages && $step != runtime ]] || exit 0
 
 with_cuda=no
+[ -z "$sanitize" ] || want_cuda=OFF
 case $want_cuda in
   AUTO) [ -n "$(find_nvcc)" ] && with_cuda=yes ;;
   ON)
@@ -203,11 +206,15 @@ find_torch
 find_tools
 [ "$step" != libraries ] || exit 0
 
+options=(-DSPECTHINK_CUDA="$([ "$with_cuda" = yes ] && echo ON || echo OFF)")
+if [ -n "$sanitize" ]; then
+  build_dir=$build_dir/sanitize_$sanitize
+  options=(-DSPECTHINK_CUDA=OFF -DSPECTHINK_SANITIZE="$sanitize" -DCMAKE_BUILD_TYPE=Sanitize -DCMAKE_CXX_FLAGS_SANITIZE="-O1 -g1")
+fi
 mkdir -p "$build_dir"  # nothing made it where every prerequisite was found
 say "configuring in $build_dir (torch: $torch_dir, CUDA code: $with_cuda)"
 "$cmake" -S "$source_dir" -B "$build_dir" -G Ninja -DCMAKE_UNITY_BUILD=ON -DCMAKE_MAKE_PROGRAM="$ninja" -DSPECTHINK_TORCH="$torch_dir" \
-  -DSPECTHINK_CUDA="$([ "$with_cuda" = yes ] && echo ON || echo OFF)" \
-  ${SPECTHINK_CUDA_ARCHITECTURES:+"-DSPECTHINK_CUDA_ARCHITECTURES=$SPECTHINK_CUDA_ARCHITECTURES"} >"$build_dir/configure.log" 2>&1 || {
+  "${options[@]}" ${SPECTHINK_CUDA_ARCHITECTURES:+"-DSPECTHINK_CUDA_ARCHITECTURES=$SPECTHINK_CUDA_ARCHITECTURES"} >"$build_dir/configure.log" 2>&1 || {
   cat "$build_dir/configure.log" >&2
   die "cmake failed: see above, or $build_dir/configure.log"
 }

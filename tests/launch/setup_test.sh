@@ -155,6 +155,22 @@ launch setup.sh
 expect "SPECTHINK_CUDA=OFF: the torch without CUDA is used" configured_with "-DSPECTHINK_TORCH=$fake/bin/packages/torch -DSPECTHINK_CUDA=OFF"
 expect "SPECTHINK_CUDA_ARCHITECTURES is passed on" configured_with "-DSPECTHINK_CUDA_ARCHITECTURES=80"
 
+environment=(SPECTHINK_SANITIZE=address)
+launch setup.sh
+expect "an instrumented build has a folder of its own, and no CUDA code" \
+  configured_with "-B $build_dir/sanitize_address .*-DSPECTHINK_CUDA=OFF -DSPECTHINK_SANITIZE=address"
+environment=()
+for sanitizer in "" thread; do
+  ln -sf "$fake_tool" "$fake/bin/ctest"
+  ln -sf "$(command -v setarch)" "$fake/bin/setarch"
+  launch test.sh --sanitize $sanitizer
+  expect "test.sh --sanitize $sanitizer succeeds" succeeded
+  expect "test.sh --sanitize $sanitizer builds everything" called "^cmake --build $build_dir/sanitize_${sanitizer:-address}$"
+  expect "test.sh --sanitize $sanitizer leaves scripts out" called "^ctest --test-dir $build_dir/sanitize_${sanitizer:-address} .*--\(exclude\|tests\)-regex"
+done
+launch test.sh --sanitize thread -R comm
+expect "test.sh --sanitize thread: arguments go to ctest" called "^ctest .*sanitize_thread .* -R comm$"
+
 machine no_nvcc python3 cmake ninja
 environment=(SPECTHINK_CUDA=ON)
 launch setup.sh
