@@ -16,7 +16,7 @@ seconds=${1:-60}
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "fuzz: expected a number of seconds, found '$seconds'" >&2; exit 2; }
 shift || true
 targets=("$@")
-[ $# -gt 0 ] || targets=(safetensors gguf tokenizer jinja yaml task)
+[ $# -gt 0 ] || targets=(safetensors gguf tokenizer jinja yaml task answer request)
 for target in "${targets[@]}"; do
   [ -f "$source_dir/tests/fuzz/$target.cpp" ] || { echo "fuzz: no target '$target' in tests/fuzz" >&2; exit 2; }
 done

@@ -11,16 +11,19 @@
 #   SPECTHINK_CUDA=ON|OFF|AUTO   build the CUDA code (default AUTO: when nvcc is found)
 #   SPECTHINK_CUDA_ARCHITECTURES=80   for other GPUs than Hopper
 #   SPECTHINK_BUILD_DIR=DIR      build folder (default build/ in the checkout)
+#   SPECTHINK_SANITIZE=address|thread   an instrumented CPU build in build/sanitize_address or _thread (launch/test.sh --sanitize)
 #
 # Packages come from the distribution (Debian 12, Ubuntu 24.04 or newer; needs root only when one is missing). LibTorch and
 # NCCL come from an installed torch (python3 -c "import torch"), else from the PyPI wheel in a virtual environment inside
-# the build folder, CMake and ninja as well.
+# the build folder, CMake and ninja as well. What pip installs is named with its checksums in launch/requirements: nothing
+# that differs from them, and nothing that they do not name, is installed.
 set -euo pipefail
 
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_dir=${SPECTHINK_BUILD_DIR:-$source_dir/build}
 want_cuda=${SPECTHINK_CUDA:-AUTO}
-torch_version=2.11.0
+sanitize=${SPECTHINK_SANITIZE:-}
+requirements=$source_dir/launch/requirements
 step=${1:-all}
 [ $# -le 1 ] || step="$*"
 
@@ -110,22 +113,36 @@ make_venv() {
   python3 -m venv "$build_dir/venv" || die "python3 -m venv failed: install python3-venv"
 }
 
+# pip_install PYTHON LIST [FLAG...]: what requirements/LIST.txt names. Wheels alone: what a package is built with would be loaded
+# without a checksum.
 pip_install() {
-  make_venv
-  say "installing $* with pip"
-  "$venv_python" -m pip install --quiet --disable-pip-version-check "$@" || die "pip could not install: $*"
+  local python=$1 list=$2
+  shift 2
+  say "installing $(packages_of "$list") with pip"
+  "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: "$@" -r "$requirements/$list.txt" ||
+    die "pip could not install $(packages_of "$list"), whose files must be those of launch/requirements/$list.txt (found: $(
+      "$python" -c 'import platform; print("Python", platform.python_version(), "on", platform.machine())' || true)); see its message above"
+}
+
+packages_of() {  # LIST: as its source names them, without their versions
+  sed -E '/^#/d; s/[[<>=].*//' "$requirements/$1.in" | sed -n 'H; ${x; s/^\n//; s/\n/, /g; p}'
 }
 
 find_torch() {
   torch_dir=$(installed_torch python3) || torch_dir=$(installed_torch "$venv_python") || torch_dir=
   [ -z "$torch_dir" ] || return 0
+  make_venv
   if [ "$with_cuda" = yes ]; then
-    pip_install "torch==$torch_version"  # 4.6 GB with its CUDA libraries
+    pip_install "$venv_python" torch  # 4.6 GB with its CUDA libraries
   else
-    # The same wheel without what only a GPU needs: 1.25 GB.
-    pip_install --no-deps "torch==$torch_version" nvidia-cuda-cupti==13.0.85 nvidia-cuda-runtime==13.0.96
+    pip_install "$venv_python" torch_cpu --no-deps  # 1.25 GB
   fi
-  torch_dir=$(installed_torch "$venv_python") || die "torch $torch_version is installed, but its headers are not there"
+  torch_dir=$(installed_torch "$venv_python") || die "torch is installed in $build_dir/venv, but its headers are not there"
+}
+
+install_tools() {
+  make_venv
+  pip_install "$venv_python" tools
 }
 
 # A build tool that is new enough, or the wheel.
@@ -133,28 +150,25 @@ find_tools() {
   cmake=$(command -v cmake || true)
   if [ -z "$cmake" ] || ! "$cmake" --version | grep -qE 'version ([4-9]|[1-9][0-9])\.'; then
     cmake=$build_dir/venv/bin/cmake
-    [ -x "$cmake" ] || pip_install 'cmake>=4,<5'
+    [ -x "$cmake" ] || install_tools
   fi
   ninja=$(command -v ninja || true)
   if [ -z "$ninja" ]; then
     ninja=$build_dir/venv/bin/ninja
-    [ -x "$ninja" ] || pip_install ninja
+    [ -x "$ninja" ] || install_tools
   fi
 }
 
 # --- Evaluations ----------------------------------------------------------------------------------------------------------
 # math-verify, which the judge asks for what its own arithmetic leaves open, and datasets, with which get_task.py reads the
-# hub, in a virtual environment of their own beside the program. Newer releases of datasets run no loading scripts, which
-# some tasks need.
+# hub, in a virtual environment of their own beside the program.
 install_evaluation() {
   local eval_dir=$build_dir/eval
   if ! "$eval_dir/bin/python3" -c 'import math_verify, datasets, yaml' 2>/dev/null; then
     say "making a virtual environment in $eval_dir"
     mkdir -p "$build_dir"
     python3 -m venv "$eval_dir" || die "python3 -m venv failed: install python3-venv"
-    say "installing math-verify and datasets with pip"
-    "$eval_dir/bin/python3" -m pip install --quiet --disable-pip-version-check 'math-verify[antlr4_13_2]>=0.8,<1' \
-      'datasets>=2.19,<4' || die "pip could not install math-verify and datasets"
+    pip_install "$eval_dir/bin/python3" eval
   fi
   cp "$source_dir/launch/math_verify_helper.py" "$eval_dir/"
   say "evaluations are ready: $eval_dir"
@@ -178,6 +192,7 @@ esac
 [[ $step != packages && $step != runtime ]] || exit 0
 
 with_cuda=no
+[ -z "$sanitize" ] || want_cuda=OFF
 case $want_cuda in
   AUTO) [ -n "$(find_nvcc)" ] && with_cuda=yes ;;
   ON)
@@ -191,11 +206,15 @@ find_torch
 find_tools
 [ "$step" != libraries ] || exit 0
 
+options=(-DSPECTHINK_CUDA="$([ "$with_cuda" = yes ] && echo ON || echo OFF)")
+if [ -n "$sanitize" ]; then
+  build_dir=$build_dir/sanitize_$sanitize
+  options=(-DSPECTHINK_CUDA=OFF -DSPECTHINK_SANITIZE="$sanitize" -DCMAKE_BUILD_TYPE=Sanitize -DCMAKE_CXX_FLAGS_SANITIZE="-O1 -g1")
+fi
 mkdir -p "$build_dir"  # nothing made it where every prerequisite was found
 say "configuring in $build_dir (torch: $torch_dir, CUDA code: $with_cuda)"
 "$cmake" -S "$source_dir" -B "$build_dir" -G Ninja -DCMAKE_UNITY_BUILD=ON -DCMAKE_MAKE_PROGRAM="$ninja" -DSPECTHINK_TORCH="$torch_dir" \
-  -DSPECTHINK_CUDA="$([ "$with_cuda" = yes ] && echo ON || echo OFF)" \
-  ${SPECTHINK_CUDA_ARCHITECTURES:+"-DSPECTHINK_CUDA_ARCHITECTURES=$SPECTHINK_CUDA_ARCHITECTURES"} >"$build_dir/configure.log" 2>&1 || {
+  "${options[@]}" ${SPECTHINK_CUDA_ARCHITECTURES:+"-DSPECTHINK_CUDA_ARCHITECTURES=$SPECTHINK_CUDA_ARCHITECTURES"} >"$build_dir/configure.log" 2>&1 || {
   cat "$build_dir/configure.log" >&2
   die "cmake failed: see above, or $build_dir/configure.log"
 }

@@ -28,4 +28,7 @@ int run_doctor(const Invocation& invocation);
 /// Name, version and those of MPI, NCCL, torch and CUDA.
 std::string version_text();
 
+/// The same, and each library of others: version compiled with, version running where it can say, licence, file.
+std::string version_json();
+
 }  // namespace specthink::inline app

@@ -74,7 +74,8 @@ int run(const ParseResult& parsed) {
     if (invocation->runs_on != RunsOn::rank_0 || speaks) exit_code = run_command(*invocation);
   } else if (speaks) {
     const auto* help = std::get_if<HelpText>(&parsed);
-    std::cout << (help ? help->text : version_text());
+    const auto* version = std::get_if<VersionRequest>(&parsed);
+    std::cout << (help ? help->text : version->as_json ? version_json() : version_text());
   }
   flush_stdout();
   return exit_code;
@@ -101,6 +102,7 @@ int main(int argc, char** argv) {
   using namespace specthink;
   // A closed pipe must not kill one rank in silence: the write fails instead, and that is reported.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // so may a file that reaches ulimit -f
   // Before anything can warn, also in commands without ranks: the default logger writes to stdout.
   init_logging(speaks_for_all() ? 0 : 1);
   std::optional<ParseResult> parsed;

@@ -99,10 +99,16 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 void append_line(const std::filesystem::path& path, std::string_view line) {
   FileDescriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (fd.get() < 0) throw EnvironmentError("cannot write {}: {}", path.string(), std::strerror(errno));
-  write_all(fd.get(), std::string(line) + "\n", path);
-  if (::fsync(fd.get()) != 0 || !fd.close()) {
-    throw EnvironmentError("cannot write {}: {}", path.string(), std::strerror(errno));
+  const off_t before = ::lseek(fd.get(), 0, SEEK_END);
+  try {
+    write_all(fd.get(), std::string(line) + "\n", path);
+    if (::fsync(fd.get()) != 0) throw EnvironmentError("cannot write {}: {}", path.string(), std::strerror(errno));
+  } catch (...) {
+    // A full disk takes a part of a line: it goes again.
+    if (before >= 0) static_cast<void>(::ftruncate(fd.get(), before) == 0);
+    throw;
   }
+  if (!fd.close()) throw EnvironmentError("cannot write {}: {}", path.string(), std::strerror(errno));
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {

@@ -153,6 +153,19 @@ void add_argument(const std::string& text, std::vector<std::string>& texts, cons
   texts.push_back(text);
 }
 
+// What may follow --version where no command stands before it: --format json.
+GivenFlag format_of_version(std::span<const std::string> arguments) {
+  const Option* const format = find_option("format");
+  const std::string flag = "--" + format->flag;
+  const std::string& first = arguments.front();
+  const bool has_equals = first.starts_with(flag + "=");
+  if (arguments.size() != (has_equals ? 1 : 2) || (!has_equals && first != flag)) {
+    throw UserError("--version takes {} text or json, found {}; see 'specthink --help'", flag,
+                    quote(fmt::format("{}", fmt::join(arguments, " "))));
+  }
+  return {format, has_equals ? first.substr(flag.size() + 1) : arguments[1], Location::in_flag(flag)};
+}
+
 }  // namespace
 
 CommandLine parse_command_line(std::span<const std::string> arguments) {
@@ -164,6 +177,7 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
   if (first == "--help" || first == "-h" || first == "--version") {
     line.help = first != "--version";
     line.version = !line.help;
+    if (line.version && arguments.size() > 1) line.flags.push_back(format_of_version(arguments.subspan(1)));
     return line;
   }
   line.command = &find_command(first);

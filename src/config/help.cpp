@@ -78,7 +78,9 @@ std::string general_help() {
   for (const CommandInfo& command : command_table()) help += entry(command.name, command.summary, kCommandColumn);
   help += "\nFlags:\n";
   help += entry("-h, --help", "this text; after a command, the flags of that command", kCommandColumn);
-  help += entry("--version", "versions of this program and of what it runs on", kCommandColumn);
+  help += entry("--version",
+                "versions of this program and of what it runs on; --format json: its libraries and their licences, too",
+                kCommandColumn);
   help +=
       "\nExamples:\n"
       "  mpirun -np 2 specthink generate --config configs/qwen3_1.7b_32b_2gpu.yml \"What is 17 times 23?\"\n"
@@ -120,10 +122,12 @@ std::string command_help(const CommandInfo& command) {
     help += entry("SPECTHINK_FAULT=RANK:PHASE[:ACTION[:COUNT]]",
                   "environment variable: a rank fails on purpose, so that you can see what your scripts do then; PHASE "
                   "is start, load, prefill, decode, collective or write (rank 0 records a run), ACTION is throw "
-                  "(default), kill, stop or hang, COUNT the time at which it happens (default 1)",
+                  "(default), kill, stop or hang, COUNT the time at which it happens (default 1); count instead: nothing fails, "
+                  "the rank says how often it came to each phase",
                   kTextColumn);
   }
-  help += entry("--version", "versions of this program and of what it runs on", kTextColumn);
+  help +=
+      entry("--version", "versions of this program and of what it runs on (--format json: all libraries)", kTextColumn);
   return help;
 }
 

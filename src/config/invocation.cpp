@@ -45,6 +45,19 @@ class Resolver {
     for (const GivenFlag& flag : flags) read_text(*flag.option, flag.text, flag.location);
   }
 
+  // Of the settings only the format counts.
+  static VersionRequest version_request(const CommandLine& line) {
+    Resolver resolver;
+    for (const GivenFlag& flag : line.flags) {
+      if (flag.option->key == "format") resolver.read_flags({flag});
+    }
+    const Format format = resolver.settings_.format;
+    if (format == Format::jsonl || format == Format::markdown) {
+      throw UserError("{}: expected text or json for --version", resolver.source(*find_option("format")));
+    }
+    return {format == Format::json};
+  }
+
   // Settings that exclude each other.
   void check(const CommandInfo& command) const {
     std::vector<std::string> inputs;
@@ -205,7 +218,7 @@ Settings default_settings() {
 ParseResult parse_invocation(int argc, const char* const* argv, const Environment& environment) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   const CommandLine line = parse_command_line(arguments);
-  if (line.version) return VersionRequest{};
+  if (line.version) return Resolver::version_request(line);
   if (line.help) return HelpText{line.command ? command_help(*line.command) : general_help()};
 
   Resolver resolver;

@@ -7,9 +7,11 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "specthink/base/file.h"
+#include "specthink/base/json.h"
 
 namespace specthink::testing_support {
 namespace {
@@ -75,6 +77,40 @@ TEST(program, prints_its_version) {
   EXPECT_EQ(result.exit_code, 0);
   for (const char* part : {"specthink ", "MPI", "NCCL", "torch 2.", "CUDA"})
     EXPECT_NE(result.out.find(part), std::string::npos) << part;
+}
+
+// A list of what the program is made of: every row of src/dependencies.txt but those of building and testing.
+TEST(program, lists_its_libraries) {
+  const ProgramResult result = run_program("--version --format json");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json document = parse_json(result.out, "the list");
+  EXPECT_EQ(document.at("name"), "specthink");
+  EXPECT_EQ(document.at("licence"), "Apache-2.0");
+  std::map<std::string, Json> listed;
+  for (const Json& library : document.at("libraries")) {
+    const std::string name = library.at("name");
+    EXPECT_TRUE(listed.emplace(name, library).second) << name << " stands twice";
+    EXPECT_FALSE(library.at("compiled").get<std::string>().empty()) << name;
+    EXPECT_FALSE(library.at("licence").get<std::string>().empty()) << name;
+    // Built and run here, with the same libraries.
+    if (!library.at("running").is_null() && name != "CUDA")
+      EXPECT_EQ(library.at("running"), library.at("compiled")) << name;
+  }
+  const bool has_cuda = document.at("cuda") != "none";
+  std::ifstream table(std::filesystem::path(std::getenv("SPECTHINK_SOURCE")) / "src/dependencies.txt");
+  int rows = 0;
+  for (std::string line; std::getline(table, line);) {
+    if (line.empty() || line[0] == '#') continue;
+    ++rows;
+    const std::string name = line.substr(0, line.find(" | "));
+    const bool expected = name != "GoogleTest" && name != "GCC" && (has_cuda || (name != "CUDA" && name != "NCCL"));
+    EXPECT_EQ(listed.count(name), expected ? 1u : 0u) << name;
+  }
+  EXPECT_GE(rows, 12);
+  for (const char* name : {"Open MPI", "PCRE2", "utf8proc"}) EXPECT_TRUE(listed[name]["running"].is_string()) << name;
+  EXPECT_TRUE(std::filesystem::exists(listed["LibTorch"]["file"].get<std::string>()));
+  EXPECT_EQ(run_program("--version --format=json").out, result.out);
+  EXPECT_EQ(run_program("generate --version --format json").out, result.out);
 }
 
 TEST(program, one_message_for_a_mistake_that_all_ranks_find) {

@@ -1,7 +1,10 @@
 #include "specthink/base/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "specthink/base/error.h"
 
@@ -45,6 +48,22 @@ TEST_F(file, what_cannot_be_read_is_named) {
 TEST_F(file, what_cannot_be_written_is_an_environment_error) {
   EXPECT_THROW(write_file_atomically(folder_ / "no_folder" / "x", "y"), EnvironmentError);
   EXPECT_THROW(append_line(folder_ / "no_folder" / "x", "y"), EnvironmentError);
+}
+
+TEST_F(file, half_a_line_goes_again) {
+  append_line(folder_ / "x", "first");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit small = before;
+  small.rlim_cur = 9;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  EXPECT_THROW(append_line(folder_ / "x", "second"), EnvironmentError);
+  EXPECT_THROW(write_file_atomically(folder_ / "x", "a whole other content"), EnvironmentError);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(read_file(folder_ / "x"), "first\n");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1) << "no temporary file is left";
 }
 
 TEST_F(file, mapped_bytes_survive_a_release) {

@@ -15,6 +15,21 @@ TEST(flags, both_ways_to_give_a_value) {
   EXPECT_EQ(parse({"generate", "--seed=6", "--seed", "7"}).settings.sampling.seed, 7u);
 }
 
+TEST(flags, version_and_its_format) {
+  const auto as_json = [](const std::vector<std::string>& arguments) {
+    return std::get<VersionRequest>(parse_result(arguments)).as_json;
+  };
+  EXPECT_FALSE(as_json({"--version"}));
+  EXPECT_FALSE(as_json({"--version", "--format", "text"}));
+  EXPECT_TRUE(as_json({"--version", "--format", "json"}));
+  EXPECT_TRUE(as_json({"--version", "--format=json"}));
+  EXPECT_TRUE(as_json({"bench", "--format", "json", "--max-tokens", "none", "--version"}));
+  expect_contains(flag_error({"--version", "--format"}), "--version takes --format text or json, found \"--format\"");
+  expect_contains(flag_error({"--version", "--seed", "7"}), "--version takes --format text or json");
+  expect_contains(flag_error({"--version", "--format", "yaml"}), "flag --format: expected");
+  expect_contains(flag_error({"--version", "--format", "markdown"}), "expected text or json for --version");
+}
+
 TEST(flags, negative_values) {
   EXPECT_EQ(parse({"bench", "--top-k", "-1"}).settings.sampling.top_k, 0);
   EXPECT_EQ(parse({"bench", "--top-k=-1"}).settings.sampling.top_k, 0);

@@ -27,10 +27,14 @@ run_python() {
     "-m pip --version") ;;
     "-m pip install "*)
       [ ! -e "$FAKE/no_network" ] || exit 1
-      [[ "$*" != *torch==* ]] || install_torch "$packages"
-      [[ "$*" != *math-verify* ]] || touch "$packages"/{math_verify,datasets,yaml}.py
-      [[ "$*" != *cmake* ]] || install_tool "$(dirname "$0")" cmake
-      [[ "$*" != *ninja* ]] || install_tool "$(dirname "$0")" ninja
+      case ${!#} in  # the list of packages
+        */torch.txt | */torch_cpu.txt) install_torch "$packages" ;;
+        */eval.txt) touch "$packages"/{math_verify,datasets,yaml}.py ;;
+        */tools.txt)
+          install_tool "$(dirname "$0")" cmake
+          install_tool "$(dirname "$0")" ninja
+          ;;
+      esac
       ;;
     *random_pair.py*) mkdir -p "${!#}" ;;
     *) PYTHONPATH=$packages exec "$REAL_PYTHON" -S "$@" ;;  # the real one without its packages: a torch may be among them

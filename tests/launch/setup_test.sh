@@ -43,6 +43,7 @@ environment=()
 
 called() { grep -q -- "$1" "$fake/calls"; }
 not_called() { ! called "$1"; }
+pip_checks_files() { called "pip install" && ! grep "pip install" "$fake/calls" | grep -v -- "--require-hashes --only-binary :all:"; }
 said() { grep -q -- "$1" "$fake/out"; }
 succeeded() { [ "$code" = 0 ] || { cat "$fake/out"; return 1; }; }
 failed_saying() { [ "$code" = 3 ] && said "$1"; }
@@ -54,7 +55,8 @@ printf '%s\n' g++ python3-venv libgtest-dev >"$fake/missing_packages"
 launch setup.sh
 expect "nothing there: it succeeds" succeeded
 expect "nothing there: the missing packages alone are installed" called "^apt-get install .*--no-install-recommends g++ python3-venv libgtest-dev$"
-expect "nothing there: torch comes without the libraries of a GPU" called "pip install .*--no-deps torch=="
+expect "nothing there: torch comes without the libraries of a GPU" called "pip install .*--no-deps -r .*/requirements/torch_cpu.txt$"
+expect "nothing there: what pip installs is checked against its checksums" pip_checks_files
 expect "nothing there: cmake comes from the wheel" configured_with "-DCMAKE_MAKE_PROGRAM=$build_dir/venv/bin/ninja"
 expect "nothing there: that torch is used" configured_with "-DSPECTHINK_TORCH=$build_dir/venv/bin/packages/torch -DSPECTHINK_CUDA=OFF"
 expect "nothing there: everything is built" called "^cmake --build $build_dir$"
@@ -106,7 +108,8 @@ expect "an unknown step is refused" failed_saying "unknown step 'program tests'"
 
 launch setup.sh eval
 expect "evaluations: it succeeds" succeeded
-expect "evaluations: math-verify and datasets get an environment of their own" called "^python3 -m pip install .*math-verify.*datasets"
+expect "evaluations: math-verify and datasets get an environment of their own" called "^python3 -m pip install .*--require-hashes .*/requirements/eval.txt$"
+expect "evaluations: what pip installs is checked against its checksums" pip_checks_files
 expect "evaluations: what starts math-verify is beside them" test -f "$build_dir/eval/math_verify_helper.py"
 expect "evaluations: nothing is built" not_called "^cmake"
 launch setup.sh eval
@@ -123,7 +126,7 @@ torch_headers
 torch_python 2.11.0 "'13.0'"
 echo 3.25.1 >"$fake/cmake_version"
 launch setup.sh
-expect "cmake before 4: the wheel is installed, and nothing else" called "pip install .*cmake>=4,<5$"
+expect "cmake before 4: the wheel is installed, and nothing else" called "pip install .*--require-hashes .*/requirements/tools.txt$"
 expect "cmake before 4: the wheel is used" grep -q "CMAKE_COMMAND:INTERNAL=$build_dir/venv/bin/cmake" "$build_dir/CMakeCache.txt"
 expect "cmake before 4: torch and ninja of the machine are used" configured_with "$fake/bin/ninja -DSPECTHINK_TORCH=$fake/bin/packages"
 
@@ -145,12 +148,28 @@ torch_headers
 torch_python 2.11.0+cpu None
 launch setup.sh
 expect "nvcc and a torch without CUDA: it says so" said "is not used: it was built without CUDA"
-expect "nvcc and a torch without CUDA: the wheel with its libraries is used" called "pip install --quiet --disable-pip-version-check torch=="
+expect "nvcc and a torch without CUDA: the wheel with its libraries is used" called "pip install .*--require-hashes .*/requirements/torch.txt$"
 expect "nvcc: CUDA code is built" configured_with "-DSPECTHINK_CUDA=ON"
 environment=(SPECTHINK_CUDA=OFF SPECTHINK_CUDA_ARCHITECTURES=80)
 launch setup.sh
 expect "SPECTHINK_CUDA=OFF: the torch without CUDA is used" configured_with "-DSPECTHINK_TORCH=$fake/bin/packages/torch -DSPECTHINK_CUDA=OFF"
 expect "SPECTHINK_CUDA_ARCHITECTURES is passed on" configured_with "-DSPECTHINK_CUDA_ARCHITECTURES=80"
+
+environment=(SPECTHINK_SANITIZE=address)
+launch setup.sh
+expect "an instrumented build has a folder of its own, and no CUDA code" \
+  configured_with "-B $build_dir/sanitize_address .*-DSPECTHINK_CUDA=OFF -DSPECTHINK_SANITIZE=address"
+environment=()
+for sanitizer in "" thread; do
+  ln -sf "$fake_tool" "$fake/bin/ctest"
+  ln -sf "$(command -v setarch)" "$fake/bin/setarch"
+  launch test.sh --sanitize $sanitizer
+  expect "test.sh --sanitize $sanitizer succeeds" succeeded
+  expect "test.sh --sanitize $sanitizer builds everything" called "^cmake --build $build_dir/sanitize_${sanitizer:-address}$"
+  expect "test.sh --sanitize $sanitizer leaves scripts out" called "^ctest --test-dir $build_dir/sanitize_${sanitizer:-address} .*--\(exclude\|tests\)-regex"
+done
+launch test.sh --sanitize thread -R comm
+expect "test.sh --sanitize thread: arguments go to ctest" called "^ctest .*sanitize_thread .* -R comm$"
 
 machine no_nvcc python3 cmake ninja
 environment=(SPECTHINK_CUDA=ON)
@@ -174,10 +193,29 @@ expect "no root is needed where no package is missing" succeeded
 machine no_network python3 cmake ninja
 touch "$fake/no_network"
 launch setup.sh
-expect "no network: what pip could not install is named" failed_saying "pip could not install: .*torch=="
+expect "no network: what pip could not install is named" failed_saying "pip could not install torch, nvidia-cuda-cupti, nvidia-cuda-runtime, .*launch/requirements/torch_cpu.txt (found: Python 3"
 echo libfmt-dev >"$fake/missing_packages"
 launch setup.sh
 expect "no network: the missing packages are named" failed_saying "apt-get update failed.*libfmt-dev"
+
+# --- The lists of what is downloaded ---
+for source in "$source_dir"/launch/requirements/*.in; do
+  expect "$(basename "$source" .in): everything has one version and the checksums of its files" "$real_python" - "$source" <<'PYTHON'
+import pathlib, re, sys
+source = pathlib.Path(sys.argv[1])
+text = source.with_suffix(".txt").read_text()
+entries = [entry for entry in re.sub(r"\\\n", " ", text).splitlines() if entry and not entry.startswith("#")]
+names = set()
+for entry in entries:
+    match = re.fullmatch(r"([a-z0-9-]+)==\S+( ; [^\\]*?)?((?: +--hash=sha256:[0-9a-f]{64})+)", entry.rstrip())
+    assert match, entry[:120]
+    names.add(match.group(1))
+asked = {re.split(r"[\[<>=]", line)[0].strip() for line in source.read_text().splitlines() if line and not line.startswith("#")}
+assert asked and asked <= names, asked - names
+exact = {line for line in source.read_text().splitlines() if "==" in line}
+assert all(any(entry.startswith(line + " ") for entry in entries) for line in exact), exact
+PYTHON
+done
 
 echo "$failures failed"
 [ "$failures" = 0 ]

@@ -17,7 +17,7 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
 /// Throws EnvironmentError when the disk is full or the folder is not writable.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
-/// Appends `line` and a newline in one write and syncs. Throws EnvironmentError.
+/// Appends `line` and a newline in one write and syncs. Throws EnvironmentError; the file is then as it was before.
 void append_line(const std::filesystem::path& path, std::string_view line);
 
 /// A file mapped read-only for its lifetime.

@@ -73,7 +73,9 @@ struct Invocation {
 struct HelpText {
   std::string text;
 };
-struct VersionRequest {};
+struct VersionRequest {
+  bool as_json = false;
+};
 
 using ParseResult = std::variant<Invocation, HelpText, VersionRequest>;
 
