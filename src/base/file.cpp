@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -132,6 +133,18 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   return *this;
+}
+
+void MappedFile::load(std::size_t offset, std::size_t length) const {
+#ifndef MADV_POPULATE_READ
+  constexpr int MADV_POPULATE_READ = 22;  // of newer systems than the headers know
+#endif
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t begin = offset / page * page;
+  const std::size_t end = std::min(offset + length, size_);
+  if (begin >= end) return;
+  void* const from = const_cast<std::byte*>(data_) + begin;
+  if (::madvise(from, end - begin, MADV_POPULATE_READ) != 0) ::madvise(from, end - begin, MADV_WILLNEED);
 }
 
 void MappedFile::release(std::size_t offset, std::size_t length) const {

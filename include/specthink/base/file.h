@@ -34,6 +34,10 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
 
+  /// Brings these bytes into memory, where the system can (Linux 5.14) before it returns. What cannot be read is found
+  /// out by whoever reads it.
+  void load(std::size_t offset, std::size_t length) const;
+
   /// Tells the system that these bytes will not be read again soon, so that host memory stays small.
   void release(std::size_t offset, std::size_t length) const;
 

@@ -21,6 +21,8 @@
 namespace specthink::inline app {
 namespace {
 
+constexpr double kProgressSeconds = 5;  // between lines about a model that is being loaded
+
 DeviceChoice device_choice(Device device) {
   switch (device) {
     case Device::automatic:
@@ -177,14 +179,23 @@ void LoadedModels::load_model(ModelFiles& model) {
   options.dummy_seed = hash_text(name_of(model.role));
   options.prefill_rows = prefill_rows(model);
   options.peer_sum = peer_sum_.get();
-  options.on_layer = [this](std::int64_t layer) { group_.mark(Phase::load, layer); };
+  double reported = 0;
+  options.on_layer = [&](std::int64_t layer) {
+    group_.mark(Phase::load, layer);
+    if (watch.seconds() < reported + kProgressSeconds) return;
+    reported = watch.seconds();
+    spdlog::info("{} {}: layer {} of {} after {:.0f} s", name_of(model.role), model.name, layer,
+                 model.config.num_layers, reported);
+  };
   model.transformer = std::make_unique<Transformer>(model.folder, model.config, *collectives_, options);
   synchronize(device_);
   release_unused_memory(device_);  // what joining the parts of matrices has left
-  spdlog::info("{} {}: {} of weights a rank, KV cache of {} tokens ({}), loaded in {:.1f} s", name_of(model.role),
-               model.name, format_bytes(static_cast<std::uint64_t>(model.transformer->weight_bytes())),
+  const auto weight_bytes = static_cast<std::uint64_t>(model.transformer->weight_bytes());
+  spdlog::info("{} {}: {} of weights a rank, KV cache of {} tokens ({}), loaded in {:.1f} s ({:.2f} GB/s)",
+               name_of(model.role), model.name, format_bytes(weight_bytes),
                model.transformer->num_pages() * kPageTokens - kSpareTokens,
-               format_bytes(static_cast<std::uint64_t>(model.transformer->cache_bytes())), watch.seconds());
+               format_bytes(static_cast<std::uint64_t>(model.transformer->cache_bytes())), watch.seconds(),
+               static_cast<double>(weight_bytes) / 1e9 / watch.seconds());
 }
 
 /// Kernels wait no longer than the watchdog, which says more about the reason; it may be off (0).

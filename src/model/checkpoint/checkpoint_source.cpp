@@ -24,10 +24,19 @@ const StoredTensor& require_plain(const Checkpoint& checkpoint, const std::strin
   return stored;
 }
 
+/// Some rows of a tensor, in its file.
+FilePart part_of(const StoredTensor& stored, std::int64_t first, std::int64_t count) {
+  const std::int64_t columns = stored.shape.size() == 2 ? stored.shape[1] : 1;
+  const std::size_t row_bytes = static_cast<std::size_t>(columns) * size_of(stored.type);
+  return {stored.file, stored.offset() + static_cast<std::size_t>(first) * row_bytes,
+          static_cast<std::size_t>(count) * row_bytes};
+}
+
 class CheckpointSource final : public WeightSource {
  public:
-  CheckpointSource(const Checkpoint& checkpoint, Quantization quantization, at::TensorOptions options)
-      : checkpoint_(checkpoint), quantization_(std::move(quantization)), options_(options) {}
+  CheckpointSource(const Checkpoint& checkpoint, Quantization quantization, at::TensorOptions options,
+                   ReadAhead* read_ahead)
+      : checkpoint_(checkpoint), quantization_(std::move(quantization)), options_(options), read_ahead_(read_ahead) {}
 
   at::Tensor vector(const std::string& module, std::int64_t size) override {
     return read(module + ".weight", {size}, size, 0, {0, size}, {0, 1}).view({size});
@@ -93,6 +102,7 @@ class CheckpointSource final : public WeightSource {
       part.narrow(0, 0, rows_there.count).narrow(1, 0, columns_there.count).copy_(slice);
     }
     stored.file->release(stored.offset(), stored.bytes.size());
+    if (read_ahead_) read_ahead_->advance(part_of(stored, first + rows_there.first, rows_there.count).bytes);
     return part;
   }
 
@@ -111,9 +121,10 @@ class CheckpointSource final : public WeightSource {
   const Checkpoint& checkpoint_;
   Quantization quantization_;
   at::TensorOptions options_;
+  ReadAhead* read_ahead_;
 };
 
-class ShapeCheck final : public WeightSource {
+class ShapeCheck : public WeightSource {
  public:
   ShapeCheck(const Checkpoint& checkpoint, Quantization quantization)
       : checkpoint_(checkpoint), quantization_(std::move(quantization)) {}
@@ -129,7 +140,7 @@ class ShapeCheck final : public WeightSource {
   }
 
   at::Tensor matrix(const ModuleRows& part, std::int64_t columns, Range) override {
-    if (quantization_.is_any() && is_quantized(checkpoint_, part.module)) {
+    if (is_quantized_module(part.module)) {
       check_quantized(checkpoint_, quantization_, part.module, part.all_rows(), columns);
     } else {
       require_plain(checkpoint_, part.module + ".weight", {part.all_rows(), columns});
@@ -141,9 +152,45 @@ class ShapeCheck final : public WeightSource {
     return {matrix(part, columns, column), at::empty({0, 0}), kFloat8Block, kFloat8Block, 0, 0};
   }
 
- private:
+ protected:
+  bool is_quantized_module(const std::string& module) const {
+    return quantization_.is_any() && is_quantized(checkpoint_, module);
+  }
+
   const Checkpoint& checkpoint_;
   Quantization quantization_;
+};
+
+class ReadPlan final : public ShapeCheck {
+ public:
+  ReadPlan(const Checkpoint& checkpoint, Quantization quantization, std::vector<FilePart>& parts)
+      : ShapeCheck(checkpoint, std::move(quantization)), parts_(parts) {}
+
+  at::Tensor vector(const std::string& module, std::int64_t size) override {
+    note(module + ".weight", {size}, 0, size);
+    return at::empty({size});
+  }
+
+  at::Tensor bias(const ModuleRows& part) override {
+    const Range rows = clip(part.here, part.rows);
+    note(part.module + ".bias", {part.all_rows()}, part.first + rows.first, rows.count);
+    return at::empty({0});
+  }
+
+  at::Tensor matrix(const ModuleRows& part, std::int64_t columns, Range) override {
+    const Range rows = clip(part.here, part.rows);
+    if (!is_quantized_module(part.module)) {
+      note(part.module + ".weight", {part.all_rows(), columns}, part.first + rows.first, rows.count);
+    }
+    return at::empty({0, columns});
+  }
+
+ private:
+  void note(const std::string& name, const std::vector<std::int64_t>& shape, std::int64_t first, std::int64_t count) {
+    parts_.push_back(part_of(checkpoint_.require(name, shape), first, count));
+  }
+
+  std::vector<FilePart>& parts_;
 };
 
 }  // namespace
@@ -154,8 +201,13 @@ Range clip(Range range, std::int64_t size) {
 }
 
 std::unique_ptr<WeightSource> checkpoint_source(const Checkpoint& checkpoint, const Quantization& quantization,
-                                                at::TensorOptions options) {
-  return std::make_unique<CheckpointSource>(checkpoint, quantization, options);
+                                                at::TensorOptions options, ReadAhead* read_ahead) {
+  return std::make_unique<CheckpointSource>(checkpoint, quantization, options, read_ahead);
+}
+
+std::unique_ptr<WeightSource> read_plan_source(const Checkpoint& checkpoint, const Quantization& quantization,
+                                               std::vector<FilePart>& parts) {
+  return std::make_unique<ReadPlan>(checkpoint, quantization, parts);
 }
 
 std::unique_ptr<WeightSource> shape_check_source(const Checkpoint& checkpoint, const Quantization& quantization) {

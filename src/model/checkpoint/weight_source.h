@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "model/checkpoint/float8.h"
+#include "model/checkpoint/read_ahead.h"
 #include "specthink/model/checkpoint.h"
 #include "specthink/model/model_config.h"
 
@@ -47,9 +49,14 @@ class WeightSource {
   virtual at::Tensor vector(const std::string& module, std::int64_t size) = 0;  ///< a whole weight: [size]
 };
 
-/// Reads the tensors in the type and on the device of `options`. `checkpoint` must outlive the source.
+/// Reads the tensors in the type and on the device of `options`. `checkpoint` must outlive the source. `read_ahead`, if
+/// given, has the parts of read_plan_source and learns what is read.
 std::unique_ptr<WeightSource> checkpoint_source(const Checkpoint& checkpoint, const Quantization& quantization,
-                                                at::TensorOptions options);
+                                                at::TensorOptions options, ReadAhead* read_ahead = nullptr);
+
+/// Reads nothing and notes in `parts` what checkpoint_source would read, but of quantised weights.
+std::unique_ptr<WeightSource> read_plan_source(const Checkpoint& checkpoint, const Quantization& quantization,
+                                               std::vector<FilePart>& parts);
 
 /// Looks the tensors up and reads nothing: what it returns has no rows.
 std::unique_ptr<WeightSource> shape_check_source(const Checkpoint& checkpoint, const Quantization& quantization);

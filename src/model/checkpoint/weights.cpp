@@ -163,6 +163,14 @@ void check_weights(const Checkpoint& checkpoint, const ModelConfig& config, cons
   read_model(*shape_check_source(checkpoint, config.quantization), config, plan);
 }
 
+std::vector<FilePart> planned_reads(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan) {
+  std::vector<FilePart> parts;
+  ModelConfig as_stored = config;
+  as_stored.float8_linear = false;
+  read_model(*read_plan_source(checkpoint, config.quantization, parts), as_stored, plan);
+  return parts;
+}
+
 ModelWeights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan, DType dtype,
                           c10::Device device, const LayerSink& on_layer) {
   const at::TensorOptions options = at::TensorOptions(device).dtype(scalar_type(dtype));
@@ -170,8 +178,9 @@ ModelWeights load_weights(const Checkpoint& checkpoint, const ModelConfig& confi
     spdlog::warn("{}: weights in {} are dequantised as they are loaded, and take the memory of the compute type",
                  config.source, config.quantization.name);
   }
+  ReadAhead read_ahead(planned_reads(checkpoint, config, plan));
   ModelWeights weights =
-      read_model(*checkpoint_source(checkpoint, config.quantization, options), config, plan, on_layer);
+      read_model(*checkpoint_source(checkpoint, config.quantization, options, &read_ahead), config, plan, on_layer);
   if (config.rotary_dim() < config.head_dim) {
     for (LayerWeights& layer : weights.layers) spread_rotated_pairs(layer, config, plan);
   }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "model/checkpoint/read_ahead.h"
 #include "specthink/config/settings.h"
 #include "specthink/kernels/loaded_shard.h"
 #include "specthink/model/checkpoint.h"
@@ -20,6 +21,9 @@ using LayerSink = std::function<void(std::int64_t layer)>;
 
 /// Throws what load_weights would throw for a missing tensor or a wrong shape, without reading any data.
 void check_weights(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan);
+
+/// What load_weights reads, in its order; where weights are quantised, without these.
+std::vector<FilePart> planned_reads(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan);
 
 /// Copies this rank's slices from the checkpoint to the device, one tensor at a time. Throws UserError for a missing
 /// tensor or a wrong shape, before anything of it is read.

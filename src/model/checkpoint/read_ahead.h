@@ -1,0 +1,57 @@
+// Reads parts of mapped files before they are asked for.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "specthink/base/file.h"
+
+namespace specthink::inline model {
+
+/// A part of a file; of all parts, in the order in which they will be read.
+struct FilePart {
+  const MappedFile* file = nullptr;
+  std::size_t offset = 0;
+  std::size_t bytes = 0;
+};
+
+/// Some threads bring the parts into memory in their order, several requests at a time and not too far ahead of the
+/// reader: a reader alone waits for each page of a mapped file by itself. Ranks of a node that read the same file wait
+/// for the same requests; each byte comes from the disk once.
+class ReadAhead {
+ public:
+  /// Files must outlive this. `most_ahead`: bytes beyond what the reader has done with.
+  explicit ReadAhead(std::vector<FilePart> parts, std::size_t most_ahead = kMostAhead);
+  ~ReadAhead();
+  ReadAhead(const ReadAhead&) = delete;
+  ReadAhead& operator=(const ReadAhead&) = delete;
+
+  /// The reader has done with the next so many bytes.
+  void advance(std::size_t bytes);
+
+  std::size_t total() const { return total_; }
+  std::size_t asked_for() const;  ///< so far
+
+  static constexpr std::size_t kMostAhead = std::size_t{2} << 30;
+
+ private:
+  void run();
+  FilePart next();
+
+  std::vector<FilePart> parts_;
+  std::size_t total_ = 0;
+  std::size_t most_ahead_;
+  mutable std::mutex mutex_;
+  std::condition_variable moved_;
+  std::size_t part_ = 0;    // that is being asked for
+  std::size_t offset_ = 0;  // in this part
+  std::size_t asked_for_ = 0;
+  std::size_t done_with_ = 0;
+  bool ends_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace specthink::inline model
