@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "engine/sharded_vocabulary.h"
 #include "specthink/base/error.h"
@@ -76,11 +77,29 @@ at::Tensor OperatorDecoder::hidden_states(const StepBatch& batch) {
   return wanted.size() == 1 ? wanted[0] : at::cat(wanted);
 }
 
-/// The request's next token, from the logits of its row; `position`: its own.
-OperatorDecoder::Choice OperatorDecoder::choose(const at::Tensor& logits, Slot& slot, std::int64_t position) {
+/// Candidates of all rows in one message between the ranks; nothing where one of them needs all ids: each row is then
+/// gathered by itself.
+std::vector<std::vector<Candidate>> OperatorDecoder::gather_all(const StepBatch& batch, const at::Tensor& logits) {
+  std::int64_t most = 0;
+  const std::int64_t limit =
+      slots_[static_cast<std::size_t>(batch.sequences.front().slot)].request.sampling.vocab_limit;
+  for (const StepRows& rows : batch.sequences) {
+    const StepSampling& wanted = slots_[static_cast<std::size_t>(rows.slot)].request.sampling;
+    const std::optional<std::int64_t> needed = candidates_needed(wanted.params);
+    if (!needed || wanted.vocab_limit != limit) return {};
+    most = std::max(most, *needed);
+  }
+  return gather_best(logits, context_.model.plan(), limit, most, collectives_);
+}
+
+/// The request's next token, from the logits of its row and, where they are known, its candidates; `position`: its own.
+OperatorDecoder::Choice OperatorDecoder::choose(const at::Tensor& logits, std::vector<Candidate> candidates, Slot& slot,
+                                                std::int64_t position) {
   const StepSampling& wanted = slot.request.sampling;
   const ShardPlan& plan = context_.model.plan();
-  std::vector<Candidate> candidates = gather_candidates(logits, plan, wanted.vocab_limit, wanted.params, collectives_);
+  if (candidates.empty()) {
+    candidates = gather_candidates(logits, plan, wanted.vocab_limit, wanted.params, collectives_);
+  }
   Choice choice;
   choice.token = sample(candidates, wanted.params, {wanted.draw, wanted.purpose, static_cast<std::uint32_t>(position)});
   if (!slot.forced.empty()) choice.token = slot.forced[slot.tokens.size()];
@@ -94,6 +113,8 @@ OperatorDecoder::Choice OperatorDecoder::choose(const at::Tensor& logits, Slot& 
 
 void OperatorDecoder::step(const StepBatch& batch) {
   const at::Tensor logits = context_.model.local_logits(hidden_states(batch));
+  std::vector<std::vector<Candidate>> candidates = gather_all(batch, logits);
+  candidates.resize(static_cast<std::size_t>(logits.size(0)));
   std::int64_t row = 0;
   for (const StepRows& rows : batch.sequences) {
     Slot& slot = slots_[static_cast<std::size_t>(rows.slot)];
@@ -103,7 +124,9 @@ void OperatorDecoder::step(const StepBatch& batch) {
     const std::int64_t first = slot.position + rows_of(rows) - rows.proposals;
     std::int64_t emitted = 0;
     while (!slot.ended && emitted <= rows.proposals) {
-      const Choice choice = choose(logits[row + emitted], slot, first + emitted);
+      const std::int64_t own = row + emitted;
+      const Choice choice =
+          choose(logits[own], std::move(candidates[static_cast<std::size_t>(own)]), slot, first + emitted);
       emit(slot, choice);
       ++emitted;
       if (emitted > rows.proposals || proposals[static_cast<std::size_t>(emitted - 1)] != choice.token || slot.ended)

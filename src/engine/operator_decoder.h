@@ -9,6 +9,7 @@
 #include "engine/prefill.h"
 #include "specthink/comm/collectives.h"
 #include "specthink/engine/decoder.h"
+#include "specthink/engine/sampling.h"
 
 namespace specthink::inline engine {
 
@@ -51,7 +52,8 @@ class OperatorDecoder final : public Decoder {
     TokenId token = 0;
     TokenStatistics statistics{};
   };
-  Choice choose(const at::Tensor& logits, Slot& slot, std::int64_t position);
+  Choice choose(const at::Tensor& logits, std::vector<Candidate> candidates, Slot& slot, std::int64_t position);
+  std::vector<std::vector<Candidate>> gather_all(const StepBatch& batch, const at::Tensor& logits);
   void emit(Slot& slot, const Choice& choice);
   bool completes_trigger(Slot& slot, TokenId token) const;
 

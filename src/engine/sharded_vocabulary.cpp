@@ -21,41 +21,60 @@ at::Tensor padded(const at::Tensor& values, std::int64_t count, float padding) {
   return result;
 }
 
-/// The `count` highest logits of this shard and their ids as floats (exact below 2^24), [2, count].
+/// The `count` highest logits of each row of this shard and their ids as floats (exact below 2^24), [2, rows, count].
 at::Tensor best_of_shard(const at::Tensor& logits, const ShardPlan& plan, std::int64_t count) {
-  at::Tensor values;
-  at::Tensor indices;
-  if (count == 1 && logits.size(0) > 0) {
-    // Unlike topk, max names the first of equal values.
-    std::tie(values, indices) = logits.max(0, /*keepdim=*/true);
-  } else {
-    std::tie(values, indices) = logits.topk(std::min(count, logits.size(0)));
-  }
-  const at::Tensor ids = (indices + plan.first_vocab).to(at::kFloat);
-  return at::stack({padded(values, count, kNever), padded(ids, count, -1)});
+  at::Tensor best = at::full({2, logits.size(0), count}, kNever, logits.options());
+  best[1].fill_(-1);
+  const std::int64_t there = std::min(count, logits.size(1));
+  if (there == 0) return best;
+  // Unlike topk, max names the first of equal values.
+  const auto [values, indices] = count == 1 ? logits.max(1, /*keepdim=*/true) : logits.topk(there, 1);
+  best[0].narrow(1, 0, there).copy_(values);
+  best[1].narrow(1, 0, there).copy_(indices + plan.first_vocab);
+  return best;
+}
+
+/// Columns of this shard with ids below `vocab_size`.
+std::int64_t num_valid(const at::Tensor& logits, const ShardPlan& plan, std::int64_t vocab_size) {
+  check(vocab_size < (1 << 24), "ids that a float does not hold");
+  return std::clamp<std::int64_t>(vocab_size - plan.first_vocab, 0, logits.size(-1));
 }
 
 }  // namespace
 
-std::vector<Candidate> gather_candidates(const at::Tensor& logits, const ShardPlan& plan, std::int64_t vocab_size,
-                                         const SamplingParams& sampling, Collectives& collectives) {
-  check(vocab_size < (1 << 24), "ids that a float does not hold");
-  const std::int64_t valid = std::clamp<std::int64_t>(vocab_size - plan.first_vocab, 0, logits.size(0));
-  const at::Tensor local = logits.narrow(0, 0, valid);
-  std::vector<Candidate> candidates;
-  if (sampling.temperature == 0 || sampling.top_k > 0) {
-    const std::int64_t count = sampling.temperature == 0 ? 1 : std::min<std::int64_t>(sampling.top_k, plan.vocab_local);
-    const at::Tensor all = collectives.all_gather(best_of_shard(local, plan, count)).cpu();  // [ranks, 2, count]
-    const auto table = all.accessor<float, 3>();
-    for (int rank = 0; rank < plan.ranks; ++rank) {
+std::optional<std::int64_t> candidates_needed(const SamplingParams& sampling) {
+  if (sampling.temperature == 0) return 1;
+  return sampling.top_k > 0 ? std::optional<std::int64_t>(sampling.top_k) : std::nullopt;
+}
+
+std::vector<std::vector<Candidate>> gather_best(const at::Tensor& logits, const ShardPlan& plan,
+                                                std::int64_t vocab_size, std::int64_t count, Collectives& collectives) {
+  count = std::min(count, plan.vocab_local);
+  const at::Tensor local = logits.narrow(1, 0, num_valid(logits, plan, vocab_size));
+  const at::Tensor all = collectives.all_gather(best_of_shard(local, plan, count)).cpu();  // [ranks, 2, rows, count]
+  const auto table = all.accessor<float, 4>();
+  std::vector<std::vector<Candidate>> candidates(static_cast<std::size_t>(logits.size(0)));
+  for (int rank = 0; rank < plan.ranks; ++rank) {
+    for (std::int64_t row = 0; row < logits.size(0); ++row) {
       for (std::int64_t i = 0; i < count; ++i) {
-        if (table[rank][1][i] >= 0) candidates.push_back({static_cast<TokenId>(table[rank][1][i]), table[rank][0][i]});
+        const float id = table[rank][1][row][i];
+        if (id < 0) continue;
+        candidates[static_cast<std::size_t>(row)].push_back({static_cast<TokenId>(id), table[rank][0][row][i]});
       }
     }
-    return candidates;
   }
+  return candidates;
+}
+
+std::vector<Candidate> gather_candidates(const at::Tensor& logits, const ShardPlan& plan, std::int64_t vocab_size,
+                                         const SamplingParams& sampling, Collectives& collectives) {
+  if (const std::optional<std::int64_t> count = candidates_needed(sampling)) {
+    return gather_best(logits.unsqueeze(0), plan, vocab_size, *count, collectives).front();
+  }
+  const at::Tensor local = logits.narrow(0, 0, num_valid(logits, plan, vocab_size));
   const at::Tensor all = collectives.all_gather(padded(local, plan.vocab_local, kNever)).cpu();  // [ranks, vocab_local]
   const auto* value = all.const_data_ptr<float>();
+  std::vector<Candidate> candidates;
   candidates.reserve(static_cast<std::size_t>(vocab_size));
   for (std::int64_t id = 0; id < vocab_size; ++id) candidates.push_back({static_cast<TokenId>(id), value[id]});
   return candidates;

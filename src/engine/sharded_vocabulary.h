@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,8 +14,15 @@
 
 namespace specthink::inline engine {
 
-/// Candidates for sample(), the same on every rank: the best of each shard when greedy or with top_k, else all ids.
-/// `logits`: [n] float32, ids from plan.first_vocab on. Ids from `vocab_size` on are left out.
+/// Of each shard so many candidates are enough for sample(); none: all ids are candidates.
+std::optional<std::int64_t> candidates_needed(const SamplingParams& sampling);
+
+/// The `count` best candidates of each shard for each row, the same on every rank. `logits`: [rows, n] float32, ids
+/// from plan.first_vocab on. Ids from `vocab_size` on are left out.
+std::vector<std::vector<Candidate>> gather_best(const at::Tensor& logits, const ShardPlan& plan,
+                                                std::int64_t vocab_size, std::int64_t count, Collectives& collectives);
+
+/// Candidates of one row, [n]: as many as are needed.
 std::vector<Candidate> gather_candidates(const at::Tensor& logits, const ShardPlan& plan, std::int64_t vocab_size,
                                          const SamplingParams& sampling, Collectives& collectives);
 
