@@ -127,6 +127,16 @@ class Answers(unittest.TestCase):
                 self.assertEqual(joined(events), text[:first])
                 self.assertLess(reply["usage"]["completion_tokens"], len(self.reference["ids"]))
 
+    def test_what_was_asked_before_is_not_prefilled_again(self):
+        first = self.server.complete(chat(150))
+        again = self.server.complete(chat(150))
+        self.assertEqual(text_of(again), text_of(first))
+        prefilled = [reply["usage"]["ledger"]["draft_prefilled"] for reply in (first, again)]
+        self.assertGreaterEqual(prefilled[0] - prefilled[1], first["usage"]["prompt_tokens"] - 1)
+        with RunningServer(*EXACT, "--no-keep-prefixes") as server:
+            prefilled = [server.complete(chat(150))["usage"]["ledger"]["draft_prefilled"] for _ in range(2)]
+            self.assertEqual(prefilled[0], prefilled[1])
+
     def test_log_probabilities_are_those_of_score(self):
         text = "<|im_start|>user\n" + demo_prompt(0) + "<|im_end|>\n<|im_start|>assistant\n"
         fields = {"model": "target", "prompt": text, "max_tokens": 50, "logprobs": 0}
