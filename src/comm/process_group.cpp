@@ -85,6 +85,8 @@ std::atomic<std::uint32_t>& ProcessGroup::stop_flag() const { return share_->sto
 
 void ProcessGroup::set_fault(const Fault& fault) const { share_->fault = fault; }
 
+const std::optional<Fault>& ProcessGroup::fault() const { return share_->fault; }
+
 void ProcessGroup::reach(FaultPhase phase) const {
   if (share_->fault) share_->fault->reach(phase);
 }

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "app/program.h"
@@ -44,6 +45,7 @@ class ScopedVariable {
 
  private:
   const char* name_;
+  std::optional<std::string> before_;
 };
 
 /// Lines in which a rank says why the job ends.

@@ -103,9 +103,16 @@ ProgramResult BackgroundProgram::wait() {
 }
 
 ScopedVariable::ScopedVariable(const char* name, const std::string& value) : name_(name) {
+  if (const char* before = std::getenv(name)) before_ = before;
   ::setenv(name, value.c_str(), 1);
 }
-ScopedVariable::~ScopedVariable() { ::unsetenv(name_); }
+ScopedVariable::~ScopedVariable() {
+  if (before_) {
+    ::setenv(name_, before_->c_str(), 1);
+  } else {
+    ::unsetenv(name_);
+  }
+}
 
 int count_rank_messages(const std::string& err) {
   std::istringstream lines(err);

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <system_error>
+
 namespace specthink {
 namespace {
 
@@ -13,6 +16,23 @@ TEST(describe_current_exception, knows_what_out_of_memory_means) {
     EXPECT_EQ(failure.code, kExitEnvironment);
     EXPECT_EQ(failure.message.find('\n'), std::string::npos);
   }
+}
+
+TEST(describe_current_exception, knows_other_words_for_little_memory) {
+  const auto failure_of = [](const auto& error) {
+    try {
+      throw error;
+    } catch (...) {
+      return describe_current_exception();
+    }
+  };
+  const Failure torch = failure_of(std::runtime_error("DefaultCPUAllocator: can't allocate memory: you tried ..."));
+  EXPECT_EQ(torch.code, kExitEnvironment);
+  EXPECT_TRUE(torch.message.starts_with("out of memory: ")) << torch.message;
+  const Failure thread = failure_of(std::system_error(EAGAIN, std::generic_category()));
+  EXPECT_EQ(thread.code, kExitEnvironment);
+  EXPECT_NE(thread.message.find("ulimit -u"), std::string::npos) << thread.message;
+  EXPECT_EQ(failure_of(std::system_error(EBADF, std::generic_category())).code, kExitInternal);
 }
 
 TEST(describe_current_exception, keeps_the_code_and_words_of_our_own_errors) {

@@ -25,6 +25,14 @@ TEST(fault, kills) {
   EXPECT_EXIT(Fault::parse("0:write:kill").reach(FaultPhase::write), testing::KilledBySignal(9), "");
 }
 
+TEST(fault, counts_how_often_each_phase_comes) {
+  Fault fault = Fault::parse("1:load:count");
+  for (int i = 0; i < 3; ++i) fault.reach(FaultPhase::collective);
+  fault.reach(FaultPhase::load);
+  EXPECT_EQ(fault.counts(), "start 0, load 1, prefill 0, decode 0, collective 3, write 0");
+  EXPECT_EQ(Fault::parse("1:load").counts(), std::nullopt);
+}
+
 TEST(fault, mistakes_are_named) {
   for (const auto& [text, part] : std::vector<std::pair<std::string, std::string>>{
            {"", "two to four parts"},
@@ -33,7 +41,7 @@ TEST(fault, mistakes_are_named) {
            {"x:decode", "'x'"},
            {"-1:decode", "'-1'"},
            {"1:decoding", "start, load, prefill, decode, collective or write"},
-           {"1:decode:explode", "throw, kill, stop or hang"},
+           {"1:decode:explode", "throw, kill, stop, hang or count"},
            {"1:decode:throw:0", "at least 1"},
            {"1:decode:throw:99999999999999999999999", "at least 1"}}) {
     try {

@@ -14,7 +14,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::allow_user_error([&] {
     const gguf::GgufFile file(input.path());
     std::size_t sum = 0;
-    for (const auto& [name, tensor] : file.tensors()) {
+    for (const auto& entry : file.tensors()) {
+      const std::string& name = entry.first;
+      const auto& tensor = entry.second;
       const std::int64_t blocks = tensor.elements() / tensor.type->block_elements;
       check(static_cast<std::int64_t>(tensor.bytes.size()) == blocks * tensor.type->block_bytes,
             "shape and bytes agree");

@@ -1,6 +1,7 @@
 // A failure on purpose, so that operators can see what their scripts do when a rank fails: SPECTHINK_FAULT.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,8 +12,11 @@ namespace specthink::inline comm {
 /// Where a fault can happen: `write` is where a finished run is recorded, which rank 0 does.
 enum class FaultPhase : std::uint8_t { start, load, prefill, decode, collective, write };
 
-/// What happens: an exception is thrown, the process ends by SIGKILL, is stopped by SIGSTOP, or never gets on.
-enum class FaultAction : std::uint8_t { raise, kill, stop, hang };
+inline constexpr std::size_t kNumFaultPhases = 6;
+
+/// What happens: an exception is thrown, the process ends by SIGKILL, is stopped by SIGSTOP, or never gets on. `count` is
+/// for finding out which counts there are: nothing fails, and the rank says at the end how often it came to each phase.
+enum class FaultAction : std::uint8_t { raise, kill, stop, hang, count };
 
 class Fault {
  public:
@@ -25,12 +29,16 @@ class Fault {
   /// To be called by that rank whenever it comes to a phase; does what was asked for when the time has come.
   void reach(FaultPhase phase);
 
+  /// "start 1, load 2, ..." of a fault that only counts.
+  std::optional<std::string> counts() const;
+
  private:
   int rank_ = 0;
   FaultPhase phase_ = FaultPhase::start;
   FaultAction action_ = FaultAction::raise;
   std::uint64_t remaining_ = 1;
   std::string text_;
+  std::array<std::uint64_t, kNumFaultPhases> reached_{};
 };
 
 constexpr const char* kFaultVariable = "SPECTHINK_FAULT";

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -54,6 +55,7 @@ class ProcessGroup {
   /// A failure that was asked for happens in mark(), at a collective, or where its phase is named by reach().
   void set_fault(const Fault& fault) const;
   void reach(FaultPhase phase) const;
+  const std::optional<Fault>& fault() const;
 
   /// Root's bytes reach every rank; all pass the same length.
   void broadcast(std::span<std::byte> data, int root = 0) const;

@@ -1,8 +1,11 @@
 #include "app/job/job.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <thread>
 
 #include "app/job/signals.h"
@@ -40,13 +43,14 @@ int run_on_ranks(double collective_timeout, const std::function<int(const Proces
   }
   const StopSignals signals(world.stop_flag());
   try {
+    std::optional<Fault> fault;
     together(world, [&] {
       const char* fault_text = std::getenv(kFaultVariable);
-      if (!fault_text || !*fault_text) return;
-      const Fault fault = Fault::parse(fault_text);
-      if (fault.rank() == world.rank()) world.set_fault(fault);
+      if (fault_text && *fault_text) fault = Fault::parse(fault_text);
     });
-    Watchdog watchdog(world, collective_timeout);
+    std::optional<Watchdog> watchdog;
+    together(world, [&] { watchdog.emplace(world, collective_timeout); });  // all meet before anything can fail in it
+    if (fault && fault->rank() == world.rank()) world.set_fault(*fault);
     int exit_code = kExitInternal;
     try {
       exit_code = end_job_on_failure(world, [&] {
@@ -58,6 +62,11 @@ int run_on_ranks(double collective_timeout, const std::function<int(const Proces
     }
     std::fflush(stdout);  // before the other ranks end: a launcher may then end this one as well
     world.mark(Phase::finished);
+    if (world.fault()) {
+      if (const auto counts = world.fault()->counts()) {
+        report_failure(fmt::format("{} counted: {}", kFaultVariable, *counts), world.rank(), world.size());
+      }
+    }
     return exit_code;
   } catch (const ReportedError& error) {
     return error.exit_code();

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -28,7 +30,8 @@ void exit_after(std::chrono::seconds time, ExitCode code) {
 
 // Out of memory on the host or the GPU reaches us as exceptions of libraries that we do not name here.
 bool is_out_of_memory(const std::string& message) {
-  return message.find("out of memory") != std::string::npos || message.find("not enough memory") != std::string::npos;
+  return std::ranges::any_of(std::array{"out of memory", "not enough memory", "allocate memory"},
+                             [&](const char* words) { return message.find(words) != std::string::npos; });
 }
 
 }  // namespace
@@ -52,6 +55,15 @@ Failure describe_current_exception() {
     return {error.exit_code(), error.what()};
   } catch (const std::bad_alloc&) {
     return {kExitEnvironment, "out of host memory: use a smaller model, a smaller --max-model-len or more ranks"};
+  } catch (const std::system_error& error) {
+    const bool is_short =
+        error.code() == std::errc::resource_unavailable_try_again || error.code() == std::errc::not_enough_memory;
+    if (is_short) {  // of a thread that cannot be started
+      return {kExitEnvironment, fmt::format("the system refuses a thread or memory ({}): raise its limits (ulimit -u, "
+                                            "ulimit -v), or use fewer ranks on this machine",
+                                            error.what())};
+    }
+    return {kExitInternal, fmt::format("{} (this is a bug in specthink, please report it)", error.what())};
   } catch (const std::exception& error) {
     const std::string what = error.what();
     const std::string message = what.substr(0, what.find('\n'));  // libraries add their stack

@@ -1,5 +1,6 @@
 #include "specthink/comm/fault.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,16 +16,18 @@ namespace {
 
 constexpr const char* kUsage = "RANK:PHASE[:ACTION[:COUNT]]";
 
-constexpr std::array<std::pair<std::string_view, FaultPhase>, 6> kPhases{{{"start", FaultPhase::start},
-                                                                          {"load", FaultPhase::load},
-                                                                          {"prefill", FaultPhase::prefill},
-                                                                          {"decode", FaultPhase::decode},
-                                                                          {"collective", FaultPhase::collective},
-                                                                          {"write", FaultPhase::write}}};
-constexpr std::array<std::pair<std::string_view, FaultAction>, 4> kActions{{{"throw", FaultAction::raise},
+constexpr std::array<std::pair<std::string_view, FaultPhase>, kNumFaultPhases> kPhases{
+    {{"start", FaultPhase::start},
+     {"load", FaultPhase::load},
+     {"prefill", FaultPhase::prefill},
+     {"decode", FaultPhase::decode},
+     {"collective", FaultPhase::collective},
+     {"write", FaultPhase::write}}};
+constexpr std::array<std::pair<std::string_view, FaultAction>, 5> kActions{{{"throw", FaultAction::raise},
                                                                             {"kill", FaultAction::kill},
                                                                             {"stop", FaultAction::stop},
-                                                                            {"hang", FaultAction::hang}}};
+                                                                            {"hang", FaultAction::hang},
+                                                                            {"count", FaultAction::count}}};
 
 std::vector<std::string_view> split_at_colons(std::string_view text) {
   std::vector<std::string_view> parts;
@@ -66,12 +69,13 @@ Fault Fault::parse(std::string_view text) {
   fault.text_ = text;
   fault.rank_ = parse_number(text, parts[0], 0, "a rank");
   fault.phase_ = choose(kPhases, text, parts[1], "start, load, prefill, decode, collective or write");
-  if (parts.size() > 2) fault.action_ = choose(kActions, text, parts[2], "throw, kill, stop or hang");
+  if (parts.size() > 2) fault.action_ = choose(kActions, text, parts[2], "throw, kill, stop, hang or count");
   if (parts.size() > 3) fault.remaining_ = parse_number<std::uint64_t>(text, parts[3], 1, "a count of at least 1");
   return fault;
 }
 
 void Fault::reach(FaultPhase phase) {
+  ++reached_[static_cast<std::size_t>(phase)];
   if (phase != phase_ || remaining_ == 0 || --remaining_ > 0) return;
   switch (action_) {
     case FaultAction::raise:
@@ -84,7 +88,18 @@ void Fault::reach(FaultPhase phase) {
       break;
     case FaultAction::hang:
       while (true) ::pause();
+    case FaultAction::count:
+      break;
   }
+}
+
+std::optional<std::string> Fault::counts() const {
+  if (action_ != FaultAction::count) return std::nullopt;
+  std::string text;
+  for (const auto& [name, phase] : kPhases) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, reached_[static_cast<std::size_t>(phase)]);
+  }
+  return text;
 }
 
 }  // namespace specthink::inline comm

@@ -1,0 +1,136 @@
+// A rank that fails at any collective and in any phase of a small benchmark. The suite takes the first and the last of
+// each and some between; all of them with SPECTHINK_ALL_FAULTS=K/N, which is every N-th from the K-th on (1/1: all;
+// hours on few cores).
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <sstream>
+
+#include "app/background_program.h"
+#include "app/small_bench.h"
+
+namespace specthink {
+namespace {
+
+using testing_support::count_rank_messages;
+using testing_support::ProgramResult;
+using testing_support::run_program;
+using testing_support::ScopedVariable;
+using testing_support::SmallBench;
+
+constexpr int kRanks = 2;
+constexpr const char* kFewTokens =
+    " --test-mode spec --num-problems 1 --num-runs 1 --max-tokens 6 --begin-token-num 2 --max-target-tokens 2"
+    " --collective-timeout 2";
+
+struct PlannedFault {
+  int rank;
+  std::string phase;
+  std::string action;
+  std::uint64_t count;
+
+  std::string text() const { return fmt::format("{}:{}:{}:{}", rank, phase, action, count); }
+};
+
+/// How often a rank comes to each phase of the benchmark.
+std::map<std::string, std::uint64_t> counts_of(int rank) {
+  const SmallBench bench("every_fault_counts");
+  const ScopedVariable variable("SPECTHINK_FAULT", fmt::format("{}:start:count", rank));
+  const ProgramResult result = run_program(bench.arguments() + kFewTokens, kRanks);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const std::string label = fmt::format("rank {}: SPECTHINK_FAULT counted: ", rank);
+  const std::size_t begin = result.err.find(label);
+  EXPECT_NE(begin, std::string::npos) << result.err;
+  std::map<std::string, std::uint64_t> counts;
+  if (begin == std::string::npos) return counts;
+  std::istringstream line(result.err.substr(begin + label.size(), result.err.find('\n', begin) - begin - label.size()));
+  std::string phase;
+  for (std::uint64_t count = 0; line >> phase >> count; line.ignore(1)) counts[phase] = count;
+  return counts;
+}
+
+/// All from 1 to `last`, or so many of them, the first and the last among them.
+std::vector<std::uint64_t> some_of(std::uint64_t last, std::uint64_t most) {
+  std::vector<std::uint64_t> some;
+  const std::uint64_t number = std::min(last, most);
+  for (std::uint64_t i = 0; i < number; ++i) some.push_back(number == 1 ? last : 1 + i * (last - 1) / (number - 1));
+  return some;
+}
+
+std::vector<PlannedFault> plan(bool all) {
+  std::vector<PlannedFault> faults;
+  for (int rank = 0; rank < kRanks; ++rank) {
+    for (const auto& [phase, count] : counts_of(rank)) {
+      if (phase != "write" || rank == 0) EXPECT_GE(count, 1u) << phase << " of rank " << rank;
+      const bool is_collective = phase == "collective";
+      for (const char* action : {"throw", "kill", "stop", "hang"}) {
+        const bool is_quick = std::string(action) == "throw" || std::string(action) == "kill";
+        const std::uint64_t most = all ? count : is_collective ? (is_quick ? 4 : 2) : is_quick ? 1 : 0;
+        for (const std::uint64_t time : some_of(count, most)) faults.push_back({rank, phase, action, time});
+      }
+    }
+  }
+  return faults;
+}
+
+/// Whoever reads the folder now finds complete files: JSON that parses, and of a log complete lines.
+void expect_no_half_file(const SmallBench& bench) {
+  if (!std::filesystem::exists(bench.results())) return;
+  for (const auto& entry : std::filesystem::directory_iterator(bench.results())) {
+    const std::string text = read_file(entry.path());
+    if (entry.path().extension() == ".json") {
+      EXPECT_TRUE(Json::accept(text)) << entry.path();
+    } else if (entry.path().extension() == ".jsonl") {
+      EXPECT_TRUE(text.empty() || text.back() == '\n') << entry.path();
+      std::istringstream lines(text);
+      for (std::string line; std::getline(lines, line);)
+        EXPECT_TRUE(Json::accept(line)) << entry.path() << ": " << line;
+    } else {
+      EXPECT_NE(entry.path().extension(), ".partial") << entry.path();
+    }
+  }
+}
+
+void expect_a_clean_end(const PlannedFault& fault) {
+  const SmallBench bench("every_fault");
+  const ScopedVariable variable("SPECTHINK_FAULT", fault.text());
+  const ProgramResult result = run_program(bench.arguments() + kFewTokens, kRanks);
+  // mpirun has a code of its own for a process that a signal ended.
+  const bool killed = fault.action == "kill" && result.exit_code == 128 + 9;
+  EXPECT_TRUE(result.exit_code == 3 || killed) << result.exit_code << ": " << result.err;
+  EXPECT_EQ(count_rank_messages(result.err), 1) << result.err;
+  EXPECT_NE(result.err.find(fmt::format("specthink: rank {}: ", fault.rank)), std::string::npos) << result.err;
+  // What was asked for, or what the rank did last.
+  EXPECT_TRUE(result.err.find(fault.text()) != std::string::npos || result.err.find("last: ") != std::string::npos)
+      << result.err;
+  expect_no_half_file(bench);
+  std::filesystem::remove_all(bench.folder);
+}
+
+TEST(every_fault, ends_the_job_with_one_message) {
+  // A job that does not end is killed, and has a code that is not expected.
+  const ScopedVariable mpirun("SPECTHINK_MPIRUN", "timeout -s KILL 60 " + std::string(std::getenv("SPECTHINK_MPIRUN")));
+  std::uint64_t first = 1;
+  std::uint64_t stride = 1;
+  const char* part = std::getenv("SPECTHINK_ALL_FAULTS");
+  if (part) {
+    char slash = 0;
+    std::istringstream(part) >> first >> slash >> stride;
+    ASSERT_TRUE(slash == '/' && first >= 1 && stride >= first) << "SPECTHINK_ALL_FAULTS is K/N, found " << part;
+  }
+  const std::vector<PlannedFault> faults = plan(part != nullptr);
+  ASSERT_GE(faults.size(), 20u);
+  std::size_t done = 0;
+  for (std::size_t i = first - 1; i < faults.size(); i += stride) {
+    SCOPED_TRACE(faults[i].text());
+    expect_a_clean_end(faults[i]);
+    ++done;
+    if (testing::Test::HasFatalFailure()) return;
+  }
+  std::cout << done << " of " << faults.size() << " faults\n";
+}
+
+}  // namespace
+}  // namespace specthink
