@@ -61,6 +61,8 @@ class Formatter {
     if (skip('*')) {
       const auto value = argument().as_integer();
       if (!value) fail("* wants int");
+      const auto most = static_cast<std::int64_t>(kMaxTextBytes);
+      if (*value < -most || *value > most) runtime_.check_text_size(kMaxTextBytes + 1);
       return *value;
     }
     std::int64_t number = 0;

@@ -180,6 +180,7 @@ TEST(jinja_errors, errors_of_rendering) {
           {"{{ '%d' % 'a' }}", "1: %d format: a number is required, not str"},
           {"{{ '%s %s' % 'a' }}", "1: not enough arguments for format string"},
           {"{{ '%99999999s' % 'a' }}", "1: the template makes a text of more than 64 MiB"},
+          {"{{ '%*d' % (-9223372036854775807 - 1, 1) }}", "1: the template makes a text of more than 64 MiB"},
           {"{{ '%(a)s' % {} }}", "1: there is no key 'a' for the format"},
           {"{{ [1] * 999999999 }}", "1: the template does too much work (an endless loop, or texts that grow?)"},
           {"{% macro m() %}{{ caller() }}{% endmacro %}{{ m() }}", "1: No caller defined"},
