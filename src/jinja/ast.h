@@ -32,7 +32,7 @@ struct DictDisplay {
   std::vector<std::pair<ExpressionPtr, ExpressionPtr>> entries;
 };
 
-enum class UnaryOp { kNot, kMinus };
+enum class UnaryOp { kNot, kMinus, kPlus };
 struct Unary {
   UnaryOp op;
   ExpressionPtr operand;
@@ -66,6 +66,8 @@ struct Conditional {
 struct ArgumentList {
   Expressions positional;
   std::vector<std::pair<std::string, ExpressionPtr>> named;
+  ExpressionPtr unpacked;        // *values, may be null
+  ExpressionPtr unpacked_named;  // **mapping, may be null
 };
 
 struct GetAttribute {
@@ -108,12 +110,13 @@ struct Expression {
 struct Statement;
 using Block = std::vector<Statement>;
 
-/// Where `set` and `for` assign: a name, or an attribute of a namespace.
+/// Where `set` and `for` assign: a name, an attribute of a namespace, or several targets, each for an item of the
+/// value.
 struct Target {
   std::string name;
   std::string attribute;
+  std::vector<Target> parts;
 };
-using Targets = std::vector<Target>;  // of several, each takes an item of the value
 
 struct Text {
   std::string text;
@@ -126,24 +129,41 @@ struct If {
   Block otherwise;
 };
 struct For {
-  Targets targets;
+  Target target;
   ExpressionPtr iterable;
   ExpressionPtr filter;  // may be null
   Block body;
   Block otherwise;
 };
 struct Set {
-  Targets targets;
+  Target target;
   ExpressionPtr value;
 };
 struct SetBlock {
-  Targets targets;
+  Target target;
+  std::vector<PostfixStep> filters;
+  Block body;
+};
+struct FilterBlock {
+  std::vector<PostfixStep> filters;
+  Block body;
+};
+struct With {
+  std::vector<std::pair<Target, ExpressionPtr>> values;
   Block body;
 };
 struct MacroDefinition {
   std::string name;
   std::vector<std::pair<std::string, ExpressionPtr>> parameters;  // with their defaults, which may be null
   Block body;
+  bool uses_caller = false;  // each: without a parameter of that name
+  bool uses_kwargs = false;
+  bool uses_varargs = false;
+};
+/// {% call(parameters) macro(arguments) %}: a call of a macro to which the body is a macro, `caller`.
+struct CallBlock {
+  ExpressionPtr call;  // a Postfix that ends in a Call
+  MacroDefinition caller;
 };
 /// {% generation %}: what the assistant writes, of interest for training only.
 struct Generation {
@@ -158,7 +178,9 @@ struct Refusal {
 
 struct Statement {
   int line;
-  std::variant<Text, Output, If, For, Set, SetBlock, MacroDefinition, Generation, Break, Continue, Refusal> node;
+  std::variant<Text, Output, If, For, Set, SetBlock, FilterBlock, With, MacroDefinition, CallBlock, Generation, Break,
+               Continue, Refusal>
+      node;
 };
 
 }  // namespace specthink::jinja

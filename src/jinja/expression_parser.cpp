@@ -18,10 +18,11 @@ struct BinaryOperator {
   int level;  // the higher, the closer it binds
 };
 constexpr BinaryOperator kBinaryOperators[] = {
-    {"+", ArithmeticOp::kAdd, 0},      {"-", ArithmeticOp::kSubtract, 0}, {"~", ArithmeticOp::kConcatenate, 1},
-    {"*", ArithmeticOp::kMultiply, 2}, {"%", ArithmeticOp::kModulo, 2},
+    {"+", ArithmeticOp::kAdd, 0},      {"-", ArithmeticOp::kSubtract, 0},     {"~", ArithmeticOp::kConcatenate, 1},
+    {"*", ArithmeticOp::kMultiply, 2}, {"//", ArithmeticOp::kFloorDivide, 2}, {"/", ArithmeticOp::kDivide, 2},
+    {"%", ArithmeticOp::kModulo, 2},   {"**", ArithmeticOp::kPower, 3},
 };
-constexpr int kBinaryLevels = 3;
+constexpr int kBinaryLevels = 4;
 
 class ExpressionParser {
  public:
@@ -55,6 +56,15 @@ class ExpressionParser {
       stream_.refusals.erase(stream_.refusals.begin() + static_cast<std::ptrdiff_t>(refusals), stream_.refusals.end());
     }
     return value;
+  }
+
+  std::vector<PostfixStep> parse_filters() {
+    std::vector<PostfixStep> filters;
+    while (stream_.current().type == TokenType::kName || stream_.current().is_operator("|")) {
+      if (!filters.empty()) stream_.expect_operator("|");
+      filters.push_back(parse_filter());
+    }
+    return filters;
   }
 
  private:
@@ -120,8 +130,8 @@ class ExpressionParser {
     ExpressionPtr base;
     if (stream_.skip_operator("-")) {
       base = make(line, Unary{UnaryOp::kMinus, parse_unary(false)});
-    } else if (stream_.current().is_operator("+")) {
-      fail_at(line, "the operator '+' before a value is not supported");
+    } else if (stream_.skip_operator("+")) {
+      base = make(line, Unary{UnaryOp::kPlus, parse_unary(false)});
     } else {
       base = parse_primary();
     }
@@ -129,11 +139,6 @@ class ExpressionParser {
     while (std::optional<PostfixStep> step = parse_subscript_or_call()) steps.push_back(std::move(*step));
     while (std::optional<PostfixStep> step = with_filters ? parse_filter_or_test() : std::nullopt) {
       steps.push_back(std::move(*step));
-    }
-    for (const std::string_view symbol : {"**", "/", "//"}) {
-      if (with_filters && stream_.current().is_operator(symbol)) {
-        fail_at(stream_.line(), "the operator '{}' is not supported", symbol);
-      }
     }
     return steps.empty() ? std::move(base) : make(line, Postfix{std::move(base), std::move(steps)});
   }
@@ -189,15 +194,18 @@ class ExpressionParser {
     if (name == "true" || name == "True") return make(line, Literal{true});
     if (name == "false" || name == "False") return make(line, Literal{false});
     if (name == "none" || name == "None") return make(line, Literal{Value()});
-    if (stream_.macros > 0 && (name == "varargs" || name == "kwargs" || name == "caller")) {
-      fail_at(line, "'{}' in a macro is not supported", name);
-    }
+    stream_.saw_caller |= name == "caller";
+    stream_.saw_kwargs |= name == "kwargs";
+    stream_.saw_varargs |= name == "varargs";
     return make(line, Name{name});
   }
 
   std::optional<PostfixStep> parse_subscript_or_call() {
     const int line = stream_.line();
     if (stream_.skip_operator(".")) {
+      if (stream_.current().type == TokenType::kInteger) {
+        return PostfixStep{line, GetItem{make(line, Literal{stream_.next().integer})}};
+      }
       return PostfixStep{line, GetAttribute{stream_.expect(TokenType::kName, "a name after '.'").text}};
     }
     if (stream_.skip_operator("[")) return parse_subscript(line);
@@ -277,15 +285,20 @@ class ExpressionParser {
     ArgumentList arguments;
     parse_items(")", [&] {
       const Token& token = stream_.current();
-      if (token.is_operator("*") || token.is_operator("**")) {
-        fail_at(token.line, "'{}' before an argument is not supported", token.text);
-      }
-      if (token.type == TokenType::kName && stream_.following().is_operator("=")) {
+      const bool is_last = arguments.unpacked_named != nullptr;
+      if (is_last) fail_at(token.line, "an argument follows one with '**'");
+      if (stream_.skip_operator("**")) {
+        arguments.unpacked_named = parse_ternary();
+      } else if (stream_.current().is_operator("*") && arguments.unpacked == nullptr) {
+        stream_.next();
+        arguments.unpacked = parse_ternary();
+      } else if (token.type == TokenType::kName && stream_.following().is_operator("=")) {
         std::string name = stream_.next().text;
         stream_.next();
         arguments.named.emplace_back(std::move(name), parse_ternary());
       } else {
-        if (!arguments.named.empty()) fail_at(token.line, "an argument without a name follows one with a name");
+        if (!arguments.named.empty() || arguments.unpacked != nullptr)
+          fail_at(token.line, "an argument without a name follows one with a name");
         arguments.positional.push_back(parse_ternary());
       }
     });
@@ -298,6 +311,7 @@ class ExpressionParser {
 }  // namespace
 
 ExpressionPtr parse_expression(TokenStream& stream) { return ExpressionParser(stream).parse_ternary(); }
+std::vector<PostfixStep> parse_filters(TokenStream& stream) { return ExpressionParser(stream).parse_filters(); }
 ExpressionPtr parse_tuple(TokenStream& stream, bool ternary) { return ExpressionParser(stream).parse_tuple(ternary); }
 
 }  // namespace specthink::jinja

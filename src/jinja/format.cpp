@@ -1,5 +1,6 @@
 #include "jinja/format.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "jinja/unicode.h"
@@ -13,6 +14,7 @@ namespace {
 std::string float_to_text(double value) {
   std::string text = fmt::format("{}", value);
   if (text.find_first_not_of("-0123456789") == text.npos) text += ".0";
+  if (std::isnan(value)) text = "nan";  // whatever its sign
   return text;
 }
 
@@ -54,8 +56,11 @@ class Writer {
     } else if (const std::int64_t* integer = value.integer()) {
       out_.append(std::to_string(*integer));
     } else if (const double* real = value.real()) {
-      if (json_ && !std::isfinite(*real)) fail("tojson: a number that is not finite is not supported");
-      out_.append(float_to_text(*real));
+      const bool is_json_name = json_ && !std::isfinite(*real);
+      out_.append(is_json_name ? std::isnan(*real) ? "NaN"
+                                 : *real > 0       ? "Infinity"
+                                                   : "-Infinity"
+                               : float_to_text(*real));
     } else if (const bool* boolean = value.boolean()) {
       out_.append(*boolean ? json_ ? "true" : "True" : json_ ? "false" : "False");
     } else if (value.is_none()) {
@@ -83,7 +88,15 @@ class Writer {
   }
 
   void write_dict(const Dict& dict) {
-    write_items("{", "}", dict.entries, [&](const auto& entry) {
+    Entries entries = dict.entries;
+    if (json_ && json_->sorts_keys) {
+      for (const auto& [key, value] : entries) {
+        if (!key.is_string()) fail("tojson: sorting keys that are no strings is not supported");
+      }
+      std::ranges::stable_sort(entries, {},
+                               [](const auto& entry) -> const std::string& { return *entry.first.string(); });
+    }
+    write_items("{", "}", entries, [&](const auto& entry) {
       const auto& [key, value] = entry;
       const bool quotes = json_ && !key.is_string();  // keys of JSON are strings
       if (quotes) out_.append("\"");

@@ -19,6 +19,7 @@ struct JsonStyle {
   std::optional<std::string> indent;
   std::string item_separator = ", ";
   std::string key_separator = ": ";
+  bool sorts_keys = false;
 };
 std::string to_json(Runtime& runtime, const Value& value, const JsonStyle& style);
 

@@ -91,7 +91,7 @@ class Interpreter {
     if (node.filter != nullptr) {
       accepts = [this, &node, outer](const Value& item) {
         const ScopePtr inner = enter_scope(outer);
-        assign(node.targets, item);
+        assign(node.target, item);
         const bool accepted = is_true(evaluate(*node.filter));
         scope_ = inner;
         return accepted;
@@ -103,7 +103,7 @@ class Interpreter {
     while (flow != Flow::kBreak && loop->advance()) {
       enter_scope(outer);
       set("loop", loop);
-      assign(node.targets, loop->current());
+      assign(node.target, loop->current());
       flow = run(node.body);
       completed |= flow == Flow::kNext;
     }
@@ -117,7 +117,7 @@ class Interpreter {
   }
 
   Flow run(const Set& node) {
-    assign(node.targets, evaluate(*node.value));
+    assign(node.target, evaluate(*node.value));
     return Flow::kNext;
   }
 
@@ -125,13 +125,46 @@ class Interpreter {
     TextBuilder text(runtime_);
     const Flow flow = run_into(text, node.body);
     if (flow != Flow::kNext) return flow;
-    assign(node.targets, text.take());
+    assign(node.target, filtered(text.take(), node.filters));
+    return flow;
+  }
+
+  Flow run(const FilterBlock& node) {
+    TextBuilder text(runtime_);
+    const Flow flow = run_into(text, node.body);
+    if (flow != Flow::kNext) return flow;
+    const Value result = filtered(text.take(), node.filters);
+    if (!result.is_string()) fail("a filter block must make a str, not {}", result.type_name());
+    output_->append(*result.string());
+    return flow;
+  }
+
+  Value filtered(Value value, const std::vector<PostfixStep>& filters) {
+    for (const PostfixStep& filter : filters) value = apply(value, std::get<Apply>(filter.step));
+    return value;
+  }
+
+  Flow run(const With& node) {
+    const ScopePtr outer = scope_;
+    Values values;
+    for (const auto& [target, value] : node.values) values.push_back(evaluate(*value));
+    enter_scope(outer);
+    for (std::size_t i = 0; i < values.size(); ++i) assign(node.values[i].first, values[i]);
+    const Flow flow = run(node.body);
+    scope_ = outer;
     return flow;
   }
 
   Flow run(const MacroDefinition& node) {
     runtime_.spend(sizeof(Macro));
     set(node.name, &macros_.emplace_back(Macro{&node, scope_}));
+    return Flow::kNext;
+  }
+
+  Flow run(const CallBlock& node) {
+    runtime_.spend(sizeof(Macro));
+    const Value caller(&macros_.emplace_back(Macro{&node.caller, scope_}));
+    output_->append(to_text(runtime_, evaluate(std::get<Postfix>(node.call->node), &caller)));
     return Flow::kNext;
   }
 
@@ -153,14 +186,13 @@ class Interpreter {
     return flow;
   }
 
-  void assign(const Targets& targets, const Value& value) {
-    if (targets.size() == 1) return assign(targets[0], value);
-    const Values items = items_of(runtime_, value);
-    if (items.size() != targets.size()) fail("{} values to unpack, found {}", targets.size(), items.size());
-    for (std::size_t i = 0; i < items.size(); ++i) assign(targets[i], items[i]);
-  }
-
   void assign(const Target& target, const Value& value) {
+    if (const auto& parts = target.parts; !parts.empty()) {
+      const Values items = items_of(runtime_, value);
+      if (items.size() != parts.size()) fail("{} values to unpack, found {}", parts.size(), items.size());
+      for (std::size_t i = 0; i < items.size(); ++i) assign(parts[i], items[i]);
+      return;
+    }
     if (target.attribute.empty()) return set(target.name, value);
     const Value* object = scope_->find(target.name);
     Namespace* name_space = object == nullptr ? nullptr : object->name_space();
@@ -205,7 +237,8 @@ class Interpreter {
 
   Value evaluate(const Unary& node) {
     const Value operand = evaluate(*node.operand);
-    return node.op == UnaryOp::kNot ? Value(!is_true(operand)) : negate(operand);
+    if (node.op == UnaryOp::kNot) return !is_true(operand);
+    return node.op == UnaryOp::kMinus ? negate(operand) : negate(negate(operand));
   }
 
   Value evaluate(const Arithmetic& node) {
@@ -239,11 +272,13 @@ class Interpreter {
     return Value::undefined("the condition of 'x if y' was false, and there is no 'else'");
   }
 
-  Value evaluate(const Postfix& node) {
+  // The last step passes a caller, if there is one.
+  Value evaluate(const Postfix& node, const Value* caller = nullptr) {
     Value value = evaluate(*node.base);
     for (const PostfixStep& step : node.steps) {
       runtime_.spend(kWorkPerStep);
       line_ = step.line;
+      if (caller != nullptr && &step == &node.steps.back()) return apply(value, std::get<Call>(step.step), caller);
       value = std::visit([&](const auto& operation) { return apply(value, operation); }, step.step);
     }
     return value;
@@ -257,6 +292,11 @@ class Interpreter {
     Arguments arguments;
     for (const ExpressionPtr& value : list.positional) arguments.positional.push_back(evaluate(*value));
     for (const auto& [name, value] : list.named) arguments.named.emplace_back(name, evaluate(*value));
+    if (list.unpacked != nullptr) {
+      for (Value& value : items_of(runtime_, evaluate(*list.unpacked)))
+        arguments.positional.push_back(std::move(value));
+    }
+    if (list.unpacked_named != nullptr) add_named(runtime_, evaluate(*list.unpacked_named), arguments.named);
     return arguments;
   }
 
@@ -275,8 +315,9 @@ class Interpreter {
     return step.is_test ? Value(is_true(result) != step.negated) : result;
   }
 
-  Value apply(const Value& callee, const Call& step) {
-    const Arguments arguments = evaluate(step.arguments);
+  Value apply(const Value& callee, const Call& step, const Value* caller = nullptr) {
+    Arguments arguments = evaluate(step.arguments);
+    if (caller != nullptr) arguments.named.emplace_back("caller", *caller);
     if (const Method* method = callee.method()) {
       const Function& function = *method->function;
       const std::string why = refusal(method->self.is_none() ? "function" : "method", function.name, &function);
@@ -292,12 +333,18 @@ class Interpreter {
     const MacroDefinition& definition = *macro.definition;
     const auto& parameters = definition.parameters;
     const std::size_t count = arguments.positional.size();
-    if (count > parameters.size()) {
+    if (count > parameters.size() && !definition.uses_varargs) {
       fail("macro '{}' takes not more than {} arguments, {} given", definition.name, parameters.size(), count);
     }
+    Entries more;
     for (const auto& [name, value] : arguments.named) {
       const auto found = std::ranges::find(parameters, name, [](const auto& parameter) { return parameter.first; });
-      if (found == parameters.end()) fail("macro '{}' has no parameter '{}'", definition.name, name);
+      if (found == parameters.end()) {
+        if (name == "caller" && definition.uses_caller) continue;
+        if (!definition.uses_kwargs) fail("macro '{}' has no parameter '{}'", definition.name, name);
+        more.emplace_back(name, value);
+        continue;
+      }
       if (std::cmp_less(found - parameters.begin(), count)) {
         fail("macro '{}' was given '{}' twice", definition.name, name);
       }
@@ -314,6 +361,16 @@ class Interpreter {
       } else {
         set(name, Value::undefined(fmt::format("parameter '{}' was not provided", name)));
       }
+    }
+    if (definition.uses_caller) {
+      const Value* given = find_variable(arguments.named, "caller");
+      const bool has_one = given != nullptr && !given->is_none();
+      set("caller", has_one ? *given : Value::undefined("No caller defined"));
+    }
+    if (definition.uses_kwargs) set("kwargs", Value::dict(std::move(more)));
+    if (definition.uses_varargs) {
+      const auto begin = arguments.positional.begin() + static_cast<std::ptrdiff_t>(std::min(count, parameters.size()));
+      set("varargs", Value::tuple({begin, arguments.positional.end()}));
     }
     TextBuilder text(runtime_);
     run_into(text, definition.body);

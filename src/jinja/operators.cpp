@@ -1,6 +1,7 @@
 #include "jinja/operators.h"
 
 #include <algorithm>
+#include <cmath>
 #include <compare>
 #include <optional>
 
@@ -35,7 +36,12 @@ std::partial_ordering compare(Runtime& runtime, const Value& a, const Value& b) 
     return *a.string() <=> *b.string();
   }
   if (a.is_list_or_tuple() && b.is_sequence(a.sequence()->type)) {
-    fail("comparing a {} by its order is not supported", a.type_name());
+    const Values& x = a.sequence()->items;
+    const Values& y = b.sequence()->items;
+    for (std::size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
+      if (!equal(runtime, x[i], y[i])) return compare(runtime, x[i], y[i]);
+    }
+    return x.size() <=> y.size();
   }
   fail("'<' not supported between instances of '{}' and '{}'", a.type_name(), b.type_name());
 }
@@ -62,12 +68,61 @@ std::int64_t checked(bool overflow, const std::int64_t& result) {
   return result;
 }
 
+// As divmod() of Python: the remainder has the sign of the divisor.
+std::pair<double, double> floor_divide(double a, double b) {
+  double remainder = std::fmod(a, b);
+  double quotient = (a - remainder) / b;
+  if (remainder == 0) {
+    remainder = std::copysign(0.0, b);
+  } else if ((b < 0) != (remainder < 0)) {
+    remainder += b;
+    quotient -= 1;
+  }
+  if (quotient == 0) return {std::copysign(0.0, a / b), remainder};
+  const double whole = std::floor(quotient);
+  return {quotient - whole > 0.5 ? whole + 1 : whole, remainder};
+}
+
+Value real_arithmetic(ArithmeticOp op, double a, double b) {
+  if (op == ArithmeticOp::kAdd) return a + b;
+  if (op == ArithmeticOp::kSubtract) return a - b;
+  if (op == ArithmeticOp::kMultiply) return a * b;
+  if (op == ArithmeticOp::kPower) {
+    if (a == 0 && b < 0) fail("0.0 cannot be raised to a negative power");
+    if (a < 0 && std::isfinite(b) && b != std::floor(b)) fail("complex numbers are not supported");
+    const double result = std::pow(a, b);
+    if (std::isinf(result) && std::isfinite(a) && std::isfinite(b)) fail("the result is too large for a float");
+    return result;
+  }
+  if (b == 0) fail("division by zero");
+  if (op == ArithmeticOp::kDivide) return a / b;
+  return op == ArithmeticOp::kModulo ? floor_divide(a, b).second : floor_divide(a, b).first;
+}
+
 Value integer_arithmetic(ArithmeticOp op, std::int64_t a, std::int64_t b) {
+  if (op == ArithmeticOp::kDivide || (op == ArithmeticOp::kPower && b < 0)) {
+    return real_arithmetic(op, static_cast<double>(a), static_cast<double>(b));
+  }
   std::int64_t result = 0;
+  if (op == ArithmeticOp::kPower) {
+    result = 1;
+    for (std::int64_t base = a; b > 0; b >>= 1) {
+      if ((b & 1) != 0) checked(__builtin_mul_overflow(result, base, &result), result);
+      const bool squares = b > 1 && base != 0 && base != 1 && base != -1;
+      if (squares) checked(__builtin_mul_overflow(base, base, &base), base);
+      if (base == -1 && b > 1) base = 1;
+    }
+    return result;
+  }
   if (op == ArithmeticOp::kAdd) return checked(__builtin_add_overflow(a, b, &result), result);
   if (op == ArithmeticOp::kSubtract) return checked(__builtin_sub_overflow(a, b, &result), result);
   if (op == ArithmeticOp::kMultiply) return checked(__builtin_mul_overflow(a, b, &result), result);
   if (b == 0) fail("division by zero");
+  const bool adjusts = b != -1 && a % b != 0 && (a < 0) != (b < 0);
+  if (op == ArithmeticOp::kFloorDivide) {
+    if (b == -1) return checked(__builtin_sub_overflow(0, a, &result), result);
+    return a / b - (adjusts ? 1 : 0);
+  }
   const std::int64_t remainder = b == -1 ? 0 : a % b;                               // INT64_MIN % -1 is not defined
   return remainder != 0 && (remainder < 0) != (b < 0) ? remainder + b : remainder;  // with the sign of the divisor
 }
@@ -80,6 +135,16 @@ Value repeat(Runtime& runtime, const std::string& text, std::int64_t times) {
   std::string result;
   while (result.size() < bytes) result += text;
   return result;
+}
+
+Value repeat(Runtime& runtime, const Sequence& sequence, std::int64_t times) {
+  std::size_t count = 0;
+  const auto rounds = static_cast<std::size_t>(std::max<std::int64_t>(times, 0));
+  if (__builtin_mul_overflow(sequence.items.size(), rounds, &count)) count = kMaxWork;
+  runtime.spend(std::min(count, kMaxWork) * sizeof(Value));
+  Values items;
+  while (items.size() < count) items.insert(items.end(), sequence.items.begin(), sequence.items.end());
+  return Value::sequence(sequence.type, std::move(items));
 }
 
 // As Jinja names it in "... has no attribute".
@@ -107,6 +172,7 @@ std::optional<Value> own_attribute(const Value& value, std::string_view name) {
     return found == nullptr ? std::nullopt : std::optional<Value>(*found);
   }
   if (Loop* loop = value.loop()) return loop->attribute(name);
+  if (value.macro() && name == "name") return value.macro()->definition->name;
   if (is_mutating_method(value, name)) {
     return Value::undefined(fmt::format("access to attribute '{}' of '{}' object is unsafe", name, value.type_name()));
   }
@@ -214,11 +280,11 @@ Value arithmetic(Runtime& runtime, ArithmeticOp op, const Value& a, const Value&
     out.append(to_text(runtime, b));
     return out.take();
   }
-  if (op == ArithmeticOp::kModulo && a.is_string()) fail("formatting a str with the operator '%' is not supported");
+  if (op == ArithmeticOp::kModulo && a.is_string()) return format_text(runtime, *a.string(), b);
   a.require_defined();
   b.require_defined();
   if (const auto i = a.as_integer(), j = b.as_integer(); i && j) return integer_arithmetic(op, *i, *j);
-  if (a.as_number() && b.as_number()) fail("calculating with floats is not supported");
+  if (const auto x = a.as_number(), y = b.as_number(); x && y) return real_arithmetic(op, *x, *y);
   if (op == ArithmeticOp::kAdd && a.string() && b.string()) {
     runtime.check_text_size(a.string()->size() + b.string()->size());
     return *a.string() + *b.string();
@@ -232,9 +298,10 @@ Value arithmetic(Runtime& runtime, ArithmeticOp op, const Value& a, const Value&
   if (op == ArithmeticOp::kMultiply) {
     if (a.is_string() && b.as_integer()) return repeat(runtime, *a.string(), *b.as_integer());
     if (b.is_string() && a.as_integer()) return repeat(runtime, *b.string(), *a.as_integer());
-    if (a.is_list_or_tuple() || b.is_list_or_tuple()) fail("repeating a list or tuple is not supported");
+    if (a.is_list_or_tuple() && b.as_integer()) return repeat(runtime, *a.sequence(), *b.as_integer());
+    if (b.is_list_or_tuple() && a.as_integer()) return repeat(runtime, *b.sequence(), *a.as_integer());
   }
-  constexpr std::string_view kSymbols[] = {"+", "-", "*", "%"};
+  constexpr std::string_view kSymbols[] = {"+", "-", "*", "%", "/", "//", "** or pow()"};
   fail("unsupported operand type(s) for {}: '{}' and '{}'", kSymbols[static_cast<std::size_t>(op)], a.type_name(),
        b.type_name());
 }

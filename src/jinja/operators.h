@@ -9,7 +9,7 @@
 
 namespace specthink::jinja {
 
-enum class ArithmeticOp { kAdd, kSubtract, kMultiply, kModulo, kConcatenate };
+enum class ArithmeticOp { kAdd, kSubtract, kMultiply, kModulo, kDivide, kFloorDivide, kPower, kConcatenate };
 enum class CompareOp { kEqual, kNotEqual, kLess, kLessOrEqual, kGreater, kGreaterOrEqual, kIn, kNotIn };
 
 bool is_true(const Value& value);
@@ -19,6 +19,9 @@ bool equal(Runtime& runtime, const Value& a, const Value& b);
 bool holds(Runtime& runtime, CompareOp op, const Value& left, const Value& right);
 
 Value arithmetic(Runtime& runtime, ArithmeticOp op, const Value& a, const Value& b);
+
+/// `format % given` of str: given is a tuple, a dict or a value.
+Value format_text(Runtime& runtime, const std::string& format, const Value& given);
 Value negate(const Value& value);
 
 /// Throws TemplateError for what can never be a key of a dict.

@@ -40,8 +40,10 @@ class TokenStream {
 
   std::vector<TemplateError> refusals;  ///< in this tag: what cannot be used, and would be reached
   int conditions = 0;                   ///< around the current place: each may keep it from being reached
-  int macros = 0;                       ///< around the current place
-  int recursions = 0;                   ///< of the parser
+  bool saw_caller = false;              ///< in the macro that is parsed, likewise the others
+  bool saw_kwargs = false;
+  bool saw_varargs = false;
+  int recursions = 0;  ///< of the parser
 
  private:
   bool skip(bool matches) {
@@ -73,5 +75,8 @@ ExpressionPtr parse_expression(TokenStream& stream);
 /// An expression, or several with commas between them as a tuple. `ternary`: whether `x if y` may be one of them; it
 /// may not where an `if` has another meaning.
 ExpressionPtr parse_tuple(TokenStream& stream, bool ternary);
+
+/// name(arguments)|name...: the filters of a block. None when the stream is at no name.
+std::vector<PostfixStep> parse_filters(TokenStream& stream);
 
 }  // namespace specthink::jinja

@@ -58,6 +58,9 @@ class Parser {
     if (name == "for") return {line, parse_for()};
     if (name == "set") return parse_set(line);
     if (name == "macro") return {line, parse_macro()};
+    if (name == "call") return {line, parse_call()};
+    if (name == "filter") return {line, parse_filter_block()};
+    if (name == "with") return {line, parse_with()};
     if (name == "generation") return {line, Generation{parse_function_body("endgeneration")}};
     if (name == "break" || name == "continue") {
       if (loops_ == 0) fail_at(line, "'{}' outside a loop", name);
@@ -68,7 +71,7 @@ class Parser {
 
   // Tags that are not supported: an error where they are surely reached; inside a condition, only when they are.
   Refusal refuse(int line, const std::string& name) {
-    constexpr std::string_view kWithBody[] = {"autoescape", "block", "call", "filter", "with"};
+    constexpr std::string_view kWithBody[] = {"autoescape", "block"};
     constexpr std::string_view kWithoutBody[] = {"extends", "from", "import", "include", "print"};
     const bool has_no_body = std::ranges::find(kWithoutBody, name) != std::end(kWithoutBody);
     if (!has_no_body && std::ranges::find(kWithBody, name) == std::end(kWithBody)) {
@@ -106,7 +109,7 @@ class Parser {
 
   For parse_for() {
     For node;
-    node.targets = parse_targets(false);
+    node.target = parse_target(false);
     if (!stream_.skip_name("in")) fail_at(stream_.line(), "expected 'in', found {}", describe(stream_.current()));
     node.iterable = parse_tuple(stream_, false);
     if (stream_.skip_name("if")) node.filter = parse_expression(stream_);
@@ -121,34 +124,89 @@ class Parser {
   }
 
   Statement parse_set(int line) {
-    Targets targets = parse_targets(true);
-    if (stream_.skip_operator("=")) return {line, Set{std::move(targets), parse_tuple(stream_, true)}};
-    if (stream_.current().is_operator("|")) fail_at(line, "a filter in {{% set %}} is not supported");
-    return {line, SetBlock{std::move(targets), parse_body("endset")}};
+    Target target = parse_target(true);
+    if (stream_.skip_operator("=")) return {line, Set{std::move(target), parse_tuple(stream_, true)}};
+    std::vector<PostfixStep> filters = stream_.skip_operator("|") ? parse_filters(stream_) : std::vector<PostfixStep>();
+    return {line, SetBlock{std::move(target), std::move(filters), parse_body("endset")}};
+  }
+
+  FilterBlock parse_filter_block() {
+    std::vector<PostfixStep> filters = parse_filters(stream_);
+    if (filters.empty())
+      fail_at(stream_.line(), "expected the name of a filter, found {}", describe(stream_.current()));
+    return {std::move(filters), parse_body("endfilter")};
+  }
+
+  With parse_with() {
+    With node;
+    while (stream_.current().type != TokenType::kBlockEnd) {
+      if (!node.values.empty()) stream_.expect_operator(",");
+      Target target = parse_target(false);
+      stream_.expect_operator("=");
+      node.values.emplace_back(std::move(target), parse_expression(stream_));
+    }
+    node.body = parse_body("endwith");
+    return node;
   }
 
   // A name, or several with commas.
-  Targets parse_targets(bool is_set) {
+  Target parse_target(bool is_set) {
+    Target first = parse_one_target(is_set);
+    if (!stream_.current().is_operator(",")) return first;
+    Target all;
+    all.parts.push_back(std::move(first));
+    const auto ends = [&] {
+      return stream_.current().is_operator(")") || (!is_set && stream_.current().is_name("in"));
+    };
+    while (stream_.skip_operator(",") && !ends()) {
+      all.parts.push_back(parse_one_target(is_set));
+    }
+    return all;
+  }
+
+  Target parse_one_target(bool is_set) {
     constexpr std::string_view kConstants[] = {"true", "True", "false", "False", "none", "None"};
-    Targets targets;
-    do {
-      if (stream_.current().is_operator("(")) fail_at(stream_.line(), "'(' in an assignment is not supported");
-      const Token& token = stream_.expect(TokenType::kName, "a name to assign to");
-      if (std::ranges::find(kConstants, token.text) != std::end(kConstants)) {
-        fail_at(token.line, "cannot assign to '{}'", token.text);
-      }
-      if (!is_set && token.text == "loop") fail_at(token.line, "a loop cannot assign to 'loop'");
-      targets.push_back({token.text, ""});
-      if (is_set && stream_.skip_operator("."))
-        targets.back().attribute = stream_.expect(TokenType::kName, "a name").text;
-    } while (stream_.skip_operator(","));
-    return targets;
+    const Level level(stream_, stream_.recursions);
+    if (stream_.skip_operator("(")) {
+      Target inner = parse_target(is_set);
+      stream_.expect_operator(")");
+      return inner;
+    }
+    const Token& token = stream_.expect(TokenType::kName, "a name to assign to");
+    if (std::ranges::find(kConstants, token.text) != std::end(kConstants)) {
+      fail_at(token.line, "cannot assign to '{}'", token.text);
+    }
+    if (!is_set && token.text == "loop") fail_at(token.line, "a loop cannot assign to 'loop'");
+    Target target{token.text, "", {}};
+    if (is_set && stream_.skip_operator(".")) target.attribute = stream_.expect(TokenType::kName, "a name").text;
+    return target;
   }
 
   MacroDefinition parse_macro() {
     MacroDefinition macro;
     macro.name = stream_.expect(TokenType::kName, "the name of the macro").text;
     stream_.expect_operator("(");
+    parse_parameters(macro);
+    parse_macro_body(macro, "endmacro");
+    return macro;
+  }
+
+  CallBlock parse_call() {
+    CallBlock node;
+    node.caller.name = "caller";
+    const bool has_parameters = stream_.skip_operator("(");
+    if (has_parameters) parse_parameters(node.caller);
+    const int line = stream_.line();
+    node.call = parse_expression(stream_);
+    const auto* postfix = std::get_if<Postfix>(&node.call->node);
+    if (postfix == nullptr || !std::holds_alternative<Call>(postfix->steps.back().step)) {
+      fail_at(line, "expected the call of a macro");
+    }
+    parse_macro_body(node.caller, "endcall");
+    return node;
+  }
+
+  void parse_parameters(MacroDefinition& macro) {
     while (!stream_.skip_operator(")")) {
       if (!macro.parameters.empty()) stream_.expect_operator(",");
       std::string name = stream_.expect(TokenType::kName, "the name of a parameter").text;
@@ -156,11 +214,25 @@ class Parser {
       if (otherwise == nullptr && !macro.parameters.empty() && macro.parameters.back().second != nullptr) {
         fail_at(stream_.line(), "the parameter '{}' without a default follows one with a default", name);
       }
+      if (name == "caller" && otherwise == nullptr) fail_at(stream_.line(), "the parameter 'caller' needs a default");
       macro.parameters.emplace_back(std::move(name), std::move(otherwise));
     }
-    const Level level(stream_, stream_.macros);
-    macro.body = parse_function_body("endmacro");
-    return macro;
+  }
+
+  void parse_macro_body(MacroDefinition& macro, std::string_view end) {
+    const bool saw_caller = std::exchange(stream_.saw_caller, false);
+    const bool saw_kwargs = std::exchange(stream_.saw_kwargs, false);
+    const bool saw_varargs = std::exchange(stream_.saw_varargs, false);
+    macro.body = parse_function_body(end);
+    const auto is_free = [&](std::string_view name) {
+      return std::ranges::none_of(macro.parameters, [&](const auto& parameter) { return parameter.first == name; });
+    };
+    macro.uses_caller = stream_.saw_caller && is_free("caller");
+    macro.uses_kwargs = stream_.saw_kwargs && is_free("kwargs");
+    macro.uses_varargs = stream_.saw_varargs && is_free("varargs");
+    stream_.saw_caller |= saw_caller;
+    stream_.saw_kwargs |= saw_kwargs;
+    stream_.saw_varargs |= saw_varargs;
   }
 
   // The body of what is a function in the reference: a loop around it cannot be left from inside.

@@ -97,6 +97,22 @@ bool is_printable(char32_t code) {
   return code == ' ' || (category != UTF8PROC_CATEGORY_CN && category < UTF8PROC_CATEGORY_ZS);
 }
 
+bool is_letter(char32_t code) {
+  const utf8proc_category_t category = category_of(code);
+  return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO;
+}
+
+bool is_decimal_digit(char32_t code) { return category_of(code) == UTF8PROC_CATEGORY_ND; }
+
+bool is_numeric(char32_t code) {
+  const utf8proc_category_t category = category_of(code);
+  return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
+}
+
+bool has_case(std::string_view text, std::string (*convert)(std::string_view)) {
+  return convert(text) == text && lowercase(text) != uppercase(text);
+}
+
 std::string_view strip(std::string_view text, Side side, std::optional<std::string_view> chars) {
   const std::u32string set = chars ? code_points(*chars) : std::u32string();
   const auto goes = [&](char32_t code) { return chars ? set.find(code) != set.npos : is_space(code); };

@@ -23,8 +23,15 @@ std::string to_utf8(std::u32string_view text);
 /// Code points in `text`.
 std::size_t text_length(std::string_view text);
 
-bool is_space(char32_t code);      // str.isspace()
-bool is_printable(char32_t code);  // what repr() does not escape
+bool is_space(char32_t code);          // str.isspace()
+bool is_printable(char32_t code);      // what repr() does not escape
+bool is_letter(char32_t code);         // str.isalpha()
+bool is_decimal_digit(char32_t code);  // str.isdecimal()
+bool is_numeric(char32_t code);        // str.isnumeric(), but for ideographs
+
+/// Whether `convert` (lowercase or uppercase) leaves the text as it is, and there is a letter that has two cases:
+/// str.islower(), str.isupper().
+bool has_case(std::string_view text, std::string (*convert)(std::string_view));
 
 enum class Side { kLeft, kRight, kBoth };
 

@@ -55,6 +55,32 @@ TEST(answer_cases, shared_cases) {
   EXPECT_LE(static_cast<double>(score.wrong), 0.03 * static_cast<double>(score.cases));
 }
 
+// Texts that would take a careless judge for ever, or its stack: each is judged, against something and against itself.
+TEST(answer_cases, pathological_answers_are_judged) {
+  const auto repeated = [](const std::string& text, std::size_t times) {
+    std::string result;
+    for (std::size_t i = 0; i < times; ++i) result += text;
+    return result;
+  };
+  const auto nested = [&](const std::string& open, const std::string& close, std::size_t depth) {
+    return repeated(open, depth) + "2" + repeated(close, depth);
+  };
+  const Judge judge;
+  const AnswerRule rule = answer_form_of("math500")->rule();
+  for (const std::string& answer :
+       {nested("{", "}", 10'000), nested("(", ")", 10'000), nested("\\frac{1}{", "}", 10'000),
+        nested("2^{", "}", 10'000), nested("\\sqrt{", "}", 10'000), repeated("1+", 500'000) + "1",
+        repeated("7", 1'000'000), repeated("(x+1)", 200), repeated("1,", 100'000) + "1", std::string("9^{9^{9}}"),
+        std::string("100000!"), std::string("2^{99999999999}")}) {
+    const std::string text = "So \\boxed{" + answer + "}.";
+    EXPECT_FALSE(judge.text(text, "1", rule).correct) << answer.substr(0, 40);
+    if (answer.size() > 200'000) continue;
+    EXPECT_TRUE(judge.text(text, answer, rule).correct) << answer.substr(0, 40);
+  }
+  EXPECT_FALSE(judge.text("\\boxed{" + repeated("{", 10'000), "1", rule).answer) << "never closed";
+  EXPECT_TRUE(judge.text(repeated("\\boxed{1} ", 100'000), "1", rule).correct);
+}
+
 TEST(answer_cases, gold_of_another_form_is_refused) {
   const auto message = [](const char* dataset, const Json& gold) {
     return message_of<UserError>([&] { known_answer(gold, *answer_form_of(dataset), "f:1"); });

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,13 +86,16 @@ TEST(original_tasks, of_our_own_making) {
 TEST(original_tasks, as_users_have_them) {
   const auto folder = shared_data() / "original" / "tasks";
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no shared data in " << shared_data();
-  std::size_t count = 0;
+  std::set<std::string> names;
   for (const Made& made : made_tasks()) {
     SCOPED_TRACE(made.name);
     check_task(made, folder / (made.name + ".yaml"));
-    ++count;
+    names.insert(made.name);
   }
-  std::cout << "checked " << count << " task files\n";
+  std::cout << "checked " << names.size() << " task files\n";
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    EXPECT_TRUE(names.contains(entry.path().stem().string())) << entry.path() << " has no made data";
+  }
 }
 
 // The recorded fault: the right answer always stands at A.

@@ -94,8 +94,7 @@ TEST(jinja_errors, malformed_templates) {
 
 TEST(jinja_errors, unsupported_tags_in_a_branch_that_is_not_taken) {
   for (const char* body :
-       {"{% call f(1) %}x{% endcall %}", "{% with a = 1 %}{{ a }}{% endwith %}", "{% filter upper %}x{% endfilter %}",
-        "{% block b %}x{% endblock b %}", "{% include 'x' %}"}) {
+       {"{% autoescape true %}x{% endautoescape %}", "{% block b %}x{% endblock b %}", "{% include 'x' %}"}) {
     const std::string text = std::string("{% if u %}") + body + "{% endif %}y";
     EXPECT_EQ(Template(text).render({}), "y") << body;
     EXPECT_THROW(Template(text).render({{"u", true}}), TemplateError) << body;
@@ -103,65 +102,34 @@ TEST(jinja_errors, unsupported_tags_in_a_branch_that_is_not_taken) {
 }
 
 TEST(jinja_errors, unsupported_constructs) {
-  expect_errors(When::kParsing,
-                {
-                    {"a\n{% include 'x' %}", "2: the tag 'include' is not supported"},
-                    {"{% extends 'x' %}", "1: the tag 'extends' is not supported"},
-                    {"{% call f() %}{% endcall %}", "1: the tag 'call' is not supported"},
-                    {"{% with a = 1 %}{% endwith %}", "1: the tag 'with' is not supported"},
-                    {"{% for x in y recursive %}{% endfor %}", "1: recursive loops are not supported"},
-                    {"{{ x | escape }}", "1: the filter 'escape' is not supported"},
-                    {"{{ x |\nurlize }}", "2: the filter 'urlize' is not supported"},
-                    {"{{ x | nofilter }}", "1: there is no filter 'nofilter'"},
-                    {"{{ x is escaped }}", "1: the test 'escaped' is not supported"},
-                    {"{{ 1 is odd }}", "1: the test 'odd' is not supported"},
-                    {"{{ 1 | round }}", "1: the filter 'round' is not supported"},
-                    {"{{ '%s' | format(1) }}", "1: the filter 'format' is not supported"},
-                    {"{{ 1 / 2 }}", "1: the operator '/' is not supported"},
-                    {"{{ 1 // 2 }}", "1: the operator '//' is not supported"},
-                    {"{{ 2 ** 3 }}", "1: the operator '**' is not supported"},
-                    {"{{ +1 }}", "1: the operator '+' before a value is not supported"},
-                    {"{{ 1e999 }}", "1: a float is too large or too small"},
-                    {"{{ 0x1f }}", "1: the number 0x... is not supported: only decimal digits are"},
-                    {"{{ 1_000 }}", "1: the number 1_... is not supported: only decimal digits are"},
-                    {"{{ '\\N{BULLET}' }}", "1: the escape \\N in a string is not supported"},
-                    {"{{ '\\101' }}", "1: the escape \\1 in a string is not supported"},
-                    {"{{ messages.0 }}", "1: expected a name after '.', found '0'"},
-                    {"{% for (a, b), c in x %}{% endfor %}", "1: '(' in an assignment is not supported"},
-                    {"{% set x | trim %}a{% endset %}", "1: a filter in {% set %} is not supported"},
-                    {"{% set (a, b) = x %}", "1: '(' in an assignment is not supported"},
-                    {"{{ x is nothing }}", "1: there is no test 'nothing'"},
-                    {"{{ f(*x) }}", "1: '*' before an argument is not supported"},
-                    {"{{ f(**x) }}", "1: '**' before an argument is not supported"},
-                    {"{{ x[1, 2] }}", "1: an index of several parts is not supported"},
-                    {"{% macro f() %}{{ varargs }}{% endmacro %}", "1: 'varargs' in a macro is not supported"},
-                });
+  expect_errors(When::kParsing, {
+                                    {"a\n{% include 'x' %}", "2: the tag 'include' is not supported"},
+                                    {"{% extends 'x' %}", "1: the tag 'extends' is not supported"},
+                                    {"{% for x in y recursive %}{% endfor %}", "1: recursive loops are not supported"},
+                                    {"{{ x | wordcount }}", "1: the filter 'wordcount' is not supported"},
+                                    {"{{ x |\nurlize }}", "2: the filter 'urlize' is not supported"},
+                                    {"{{ x | nofilter }}", "1: there is no filter 'nofilter'"},
+                                    {"{{ x is escaped }}", "1: the test 'escaped' is not supported"},
+                                    {"{{ 1e999 }}", "1: a float is too large or too small"},
+                                    {"{{ 0x1f }}", "1: the number 0x... is not supported: only decimal digits are"},
+                                    {"{{ 1_000 }}", "1: the number 1_... is not supported: only decimal digits are"},
+                                    {"{{ '\\N{BULLET}' }}", "1: the escape \\N in a string is not supported"},
+                                    {"{{ '\\101' }}", "1: the escape \\1 in a string is not supported"},
+                                    {"{{ x is nothing }}", "1: there is no test 'nothing'"},
+                                    {"{{ x[1, 2] }}", "1: an index of several parts is not supported"},
+                                });
   expect_errors(
       When::kRendering,
       {
           {"{{ 'a'.format(1) }}", "1: the method 'format' is not supported"},
-          {"{{ 'a b'.rsplit(' ', 1) }}", "1: the method 'rsplit' is not supported"},
-          {"{{ messages[0].copy() }}", "1: the method 'copy' is not supported"},
-          {"{{ messages.index(1) }}", "1: the method 'index' is not supported"},
+          {"{{ ['a'] | map('pprint') | list }}", "1: map: the filter 'pprint' is not supported"},
+          {"{{ [1] | select('escaped') | list }}", "1: select: the test 'escaped' is not supported"},
+          {"{{ (-8) ** 0.5 }}", "1: complex numbers are not supported"},
+          {"{{ '%a' % 'x' }}", "1: the format '%a' is not supported"},
+          {"{{ messages.index(1, 2) }}", "1: the parameter 'start' of 'index' is not supported"},
+          {"{{ 1 | round(-1) }}", "1: round: a precision of -1 is not supported"},
           {"{{ cycler(1) }}", "1: the function 'cycler' is not supported"},
-          {"{{ dict([('a', 1)]) }}", "1: dict of a value without a name is not supported"},
           {"{{ strftime_now('%H.%f') }}", "1: strftime_now: the format '%f' is not supported"},
-          {"{{ 'abc'.startswith('c', 2) }}", "1: the parameter 'start' of 'startswith' is not supported"},
-          {"{{ 'abc'.startswith('c', end=2) }}", "1: the parameter 'end' of 'startswith' is not supported"},
-          {"{{ {'a': 1} | dictsort(by='value') }}", "1: the parameter 'by' of 'dictsort' is not supported"},
-          {"{{ '11' | int(base=2) }}", "1: the parameter 'base' of 'int' is not supported"},
-          {"{{ '1_0' | int }}", "1: int: '_' in a number is not supported"},
-          {"{{ 1.5 + 1 }}", "1: calculating with floats is not supported"},
-          {"{{ namespace({}) }}", "1: namespace of a value without a name is not supported"},
-          {"{{ {} | tojson(sort_keys=true) }}", "1: the parameter 'sort_keys' of 'tojson' is not supported"},
-          {"{{ [{}] | map(attribute='x', default=1) | list }}", "1: the parameter 'default' of 'map' is not supported"},
-          {"{{ [[1]] | map(attribute='0') | list }}", "1: the number '0' in an attribute is not supported"},
-          {"{{ [{}] | sort(attribute='a,b') }}", "1: sorting by several attributes is not supported"},
-          {"{{ ['a'] | map('escape') | list }}", "1: map: the filter 'escape' is not supported"},
-          {"{{ [1] | select('odd') | list }}", "1: select: the test 'odd' is not supported"},
-          {"{{ '%s' % 1 }}", "1: formatting a str with the operator '%' is not supported"},
-          {"{{ [1] * 2 }}", "1: repeating a list or tuple is not supported"},
-          {"{{ [1] < [2] }}", "1: comparing a list by its order is not supported"},
           {"{% for x in [1] %}{{ loop.cycle(1, 2) }}{% endfor %}", "1: loop.cycle is not supported"},
           {"{% for x in [1] %}{{ loop.changed(x) }}{% endfor %}", "1: loop.changed is not supported"},
           {"{{ range(3) }}", "1: a range cannot be printed; make it a list first (|list)"},
@@ -173,12 +141,12 @@ TEST(jinja_errors, unsupported_constructs) {
 // As in the reference, what a condition keeps from being reached is no error.
 TEST(jinja_errors, unsupported_constructs_behind_conditions) {
   EXPECT_EQ(render("{% if u %}{{ u|from_json }}{% elif u and u is fancy %}{% include 'x' %}{% endif %}a"), "a");
-  EXPECT_EQ(render("{{ (u|from_json) if u else 'a' }}{{ 'b' if not u else u|escape }}"), "ab");
+  EXPECT_EQ(render("{{ (u|from_json) if u else 'a' }}{{ 'b' if not u else u|urlize }}"), "ab");
   expect_errors(When::kRendering,
                 {
                     {"{% if 1 %}\n{{ u|from_json }}{% endif %}", "2: there is no filter 'from_json'"},
                     {"{% if 1 %}{% include 'x' %}{% endif %}", "1: the tag 'include' is not supported"},
-                    {"{{ (1 is odd) if 1 }}", "1: the test 'odd' is not supported"},
+                    {"{{ (1 is escaped) if 1 }}", "1: the test 'escaped' is not supported"},
                 });
   expect_errors(When::kParsing, {
                                     {"{{ 1 if 1 }}{{ [1|nofilter] }}", "1: there is no filter 'nofilter'"},
@@ -207,6 +175,15 @@ TEST(jinja_errors, errors_of_rendering) {
           {"{{ 1 in 5 }}", "1: 'int' object is not iterable"},
           {"{{ 'x' in none }}", "1: 'NoneType' object is not iterable"},
           {"{{ 1 % 0 }}", "1: division by zero"},
+          {"{{ 1.5 // 0 }}", "1: division by zero"},
+          {"{{ 3 ** 40 }}", "1: the result is too large for a 64-bit integer"},
+          {"{{ '%d' % 'a' }}", "1: %d format: a number is required, not str"},
+          {"{{ '%s %s' % 'a' }}", "1: not enough arguments for format string"},
+          {"{{ '%99999999s' % 'a' }}", "1: the template makes a text of more than 64 MiB"},
+          {"{{ '%*d' % (-9223372036854775807 - 1, 1) }}", "1: the template makes a text of more than 64 MiB"},
+          {"{{ '%(a)s' % {} }}", "1: there is no key 'a' for the format"},
+          {"{{ [1] * 999999999 }}", "1: the template does too much work (an endless loop, or texts that grow?)"},
+          {"{% macro m() %}{{ caller() }}{% endmacro %}{{ m() }}", "1: No caller defined"},
           {"{{ 9223372036854775807 + 1 }}", "1: the result is too large for a 64-bit integer"},
           {"{{ 4294967296 * 4294967296 }}", "1: the result is too large for a 64-bit integer"},
           {"{{ -(-9223372036854775807 - 1) }}", "1: the result is too large for a 64-bit integer"},

@@ -68,6 +68,20 @@ TEST(page, leaves_out_what_does_not_fit) {
   EXPECT_EQ(Json::parse(data_of(part.html, "details-data"))[2]["row"], 3);
 }
 
+// The page finds a run's line without parsing the others.
+TEST(page, a_line_for_each_run) {
+  ReportPage page = evil_page();
+  page.details.push_back({{"system", 1}, {"row", 23}, {"pieces", {{1, "two\nlines"}}}});
+  const std::string html = html_page(page).html;
+  const std::string data = data_of(html, "details-data");
+  EXPECT_TRUE(data.starts_with("[\n{\"system\":0,\"row\":0,")) << data.substr(0, 40);
+  expect_contains(data, "},\n{\"system\":1,\"row\":23,\"pieces\":[[1,\"two\\nlines\"]]}\n]");
+  EXPECT_EQ(count(data, "\n"), 3u);
+  EXPECT_EQ(Json::parse(data).size(), 2u);
+  page.details.clear();
+  EXPECT_EQ(Json::parse(data_of(html_page(page).html, "details-data")), Json::array());
+}
+
 TEST(page, markdown_has_the_tables) {
   const std::string text = markdown_page(evil_page());
   expect_contains(text, "| system ");

@@ -1,7 +1,5 @@
 #include <algorithm>
-#include <cerrno>
-#include <cmath>
-#include <cstdlib>
+#include <charconv>
 #include <functional>
 
 #include "jinja/builtins/function.h"
@@ -14,90 +12,16 @@
 namespace specthink::jinja {
 namespace {
 
-template <std::string (*kConvert)(std::string_view)>
-Value convert(Runtime& runtime, const Value& self, const CallArguments&) {
-  return runtime.text(kConvert(to_text(runtime, self)));
-}
-
 Value default_filter(Runtime&, const Value& self, const CallArguments& args) {
   const bool missing = self.is_undefined() || (args.flag(1) && !is_true(self));
   return missing ? args.get_or(0, "") : self;
-}
-
-Value string_filter(Runtime& runtime, const Value& self, const CallArguments&) {
-  return runtime.text(to_text(runtime, self));
-}
-
-// These are methods of str too; the filters take any value as text.
-Value trim_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
-  const Value text = to_text(runtime, self);
-  return call_function(runtime, *find_method(text, "strip"), text, args.all());
-}
-
-Value replace_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
-  const Value text = to_text(runtime, self);
-  const Value count = args.has(2) ? *args.get(2) : Value(std::int64_t{-1});
-  const Values given{to_text(runtime, *args.get(0)), to_text(runtime, *args.get(1)), count};
-  return call_function(runtime, *find_method(text, "replace"), text, {given, {}});
-}
-
-// A parameter that is a text or a number of spaces.
-std::string indentation(Runtime& runtime, const CallArguments& args, std::size_t parameter, std::int64_t otherwise) {
-  const Value* given = args.get(parameter);
-  if (given != nullptr && given->is_string()) return *given->string();
-  const auto spaces = static_cast<std::size_t>(std::max<std::int64_t>(args.integer(parameter, otherwise), 0));
-  runtime.check_text_size(spaces);
-  return std::string(spaces, ' ');
-}
-
-Value indent_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
-  if (!self.is_string()) fail("indent: expected a str, not {}", self.type_name());
-  const std::string before = indentation(runtime, args, 0, 4);
-  const std::string text = *self.string() + "\n";  // so that a last line break begins an empty line
-  runtime.check_text_size(text.size());
-  TextBuilder out(runtime);
-  bool is_first = true;
-  for (const std::string_view line : split_lines(text)) {
-    if (!is_first) out.append("\n");
-    if (is_first ? args.flag(1) : args.flag(2) || !line.empty()) out.append(before);
-    out.append(line);
-    is_first = false;
-  }
-  return out.take();
-}
-
-// int(value) of Python, in a 64-bit integer; empty for what is no finite number.
-std::optional<std::int64_t> to_integer(const Value& value) {
-  if (const auto integer = value.as_integer()) return integer;
-  if (!value.real() && !value.string()) return std::nullopt;
-  double number = value.real() ? *value.real() : 0;
-  if (const std::string* string = value.string()) {
-    const std::string text(strip(*string, Side::kBoth));
-    if (text.find('_') != text.npos) fail("int: '_' in a number is not supported");
-    char* end = nullptr;
-    errno = 0;
-    const std::int64_t integer = std::strtoll(text.c_str(), &end, 10);
-    if (!text.empty() && *end == '\0' && errno == 0) return integer;
-    if (text.find_first_not_of("0123456789.eE+-") != text.npos) return std::nullopt;  // strtod reads more than Python
-    number = std::strtod(text.c_str(), &end);
-    if (text.empty() || *end != '\0') return std::nullopt;
-  }
-  if (!std::isfinite(number)) return std::nullopt;
-  if (std::abs(number) >= 9223372036854775808.0) fail("int: {} is too large for a 64-bit integer", number);
-  return static_cast<std::int64_t>(number);
-}
-
-Value int_filter(Runtime&, const Value& self, const CallArguments& args) {
-  self.require_defined();
-  const auto integer = to_integer(self);
-  return integer ? Value(*integer) : args.get_or(0, std::int64_t{0});
 }
 
 Value tojson_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
   JsonStyle style;
   style.ensure_ascii = args.flag(0);
   if (args.has(1)) {
-    style.indent = indentation(runtime, args, 1, 0);
+    style.indent = indentation_argument(runtime, args, 1, 0);
     style.item_separator = ",";
   }
   if (args.has(2)) {
@@ -108,6 +32,7 @@ Value tojson_filter(Runtime& runtime, const Value& self, const CallArguments& ar
     style.item_separator = *parts[0].string();
     style.key_separator = *parts[1].string();
   }
+  style.sorts_keys = args.flag(3);
   return to_json(runtime, self, style);
 }
 
@@ -149,9 +74,13 @@ Getter attribute_getter(Runtime& runtime, const Value* path) {
   Values parts;
   if (path->is_string()) {
     for (const std::string_view part : split(*path->string(), ".", -1)) {
-      if (part.find_first_not_of("0123456789") == part.npos)
-        fail("the number '{}' in an attribute is not supported", part);
-      parts.emplace_back(part);
+      std::int64_t index = 0;
+      const bool is_index = !part.empty() && part.find_first_not_of("0123456789") == part.npos;
+      if (is_index && std::from_chars(part.data(), part.data() + part.size(), index).ec == std::errc()) {
+        parts.emplace_back(index);
+      } else {
+        parts.emplace_back(part);
+      }
     }
   } else {
     parts.push_back(*path);
@@ -162,10 +91,20 @@ Getter attribute_getter(Runtime& runtime, const Value* path) {
   };
 }
 
-// As attribute_getter, for comparing: strings without their case unless the argument says otherwise.
+// As attribute_getter, for comparing: strings without their case unless the argument says otherwise. Several paths with
+// commas between them give a tuple.
 Getter key_getter(Runtime& runtime, const Value* path, bool case_sensitive) {
   if (path != nullptr && path->is_string() && path->string()->find(',') != path->string()->npos) {
-    fail("sorting by several attributes is not supported");
+    std::vector<Getter> getters;
+    for (const std::string_view part : split(*path->string(), ",", -1)) {
+      const Value one(part);
+      getters.push_back(key_getter(runtime, &one, case_sensitive));
+    }
+    return [getters = std::move(getters)](const Value& value) {
+      Values keys;
+      for (const Getter& get : getters) keys.push_back(get(value));
+      return Value::tuple(std::move(keys));
+    };
   }
   return [get = attribute_getter(runtime, path), case_sensitive](const Value& value) {
     Value key = get(value);
@@ -213,20 +152,23 @@ Values pairs(const Value& dict, std::string_view callee) {
 
 Value dictsort_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
   self.require_defined();
-  const Value first_of_pair = std::int64_t{0};
-  return sorted(runtime, pairs(self, args.callee()), key_getter(runtime, &first_of_pair, false), false);
+  const std::string by = args.has(1) ? args.string(1) : "key";
+  if (by != "key" && by != "value") fail("dictsort: you can only sort by either \"key\" or \"value\"");
+  const Value part = std::int64_t{by == "value"};
+  return sorted(runtime, pairs(self, args.callee()), key_getter(runtime, &part, args.flag(0)), args.flag(2));
 }
 
 Value items_filter(Runtime&, const Value& self, const CallArguments& args) {
   return generator(self.is_undefined() ? Values() : pairs(self, args.callee()));
 }
 
-Value unique_filter(Runtime& runtime, const Value& self, const CallArguments&) {
-  const Getter key = key_getter(runtime, nullptr, false);
+Value unique_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+  const Getter key = key_getter(runtime, args.get(1), args.flag(0));
   Values seen;
   Values result;
   for (const Value& item : items_of(runtime, self)) {
     Value its_key = key(item);
+    require_hashable(its_key);
     if (std::ranges::any_of(seen, [&](const Value& other) { return equal(runtime, other, its_key); })) continue;
     seen.push_back(std::move(its_key));
     result.push_back(item);
@@ -235,8 +177,9 @@ Value unique_filter(Runtime& runtime, const Value& self, const CallArguments&) {
 }
 
 template <bool kMaximum>
-Value extreme_filter(Runtime& runtime, const Value& self, const CallArguments&) {
-  const Value ordered = sorted(runtime, items_of(runtime, self), key_getter(runtime, nullptr, false), kMaximum);
+Value extreme_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+  const Getter key = key_getter(runtime, args.get(1), args.flag(0));
+  const Value ordered = sorted(runtime, items_of(runtime, self), key, kMaximum);
   if (!is_true(ordered)) return Value::undefined("no aggregated item, the sequence was empty");
   return ordered.sequence()->items.front();
 }
@@ -266,12 +209,22 @@ Getter mapping(Runtime& runtime, const CallArguments& args) {
     };
   }
   const Value* path = nullptr;
+  std::optional<Value> otherwise;
   for (const auto& [name, value] : args.all().named) {
-    if (name == "default") fail("the parameter 'default' of 'map' is not supported");
-    if (name != "attribute") fail("map: unexpected keyword argument '{}'", name);
-    path = &value;
+    if (name == "default") {
+      otherwise = value;
+    } else if (name == "attribute") {
+      path = &value;
+    } else {
+      fail("map: unexpected keyword argument '{}'", name);
+    }
   }
-  if (path != nullptr) return attribute_getter(runtime, path);
+  if (path != nullptr) {
+    return [get = attribute_getter(runtime, path), otherwise](const Value& item) {
+      Value value = get(item);
+      return otherwise && value.is_undefined() ? *otherwise : value;
+    };
+  }
   fail("map needs the name of a filter, or attribute=");
 }
 
@@ -305,46 +258,45 @@ Value select_filter(Runtime& runtime, const Value& self, const CallArguments& ar
   return generator(std::move(result));
 }
 
+Value sum_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+  const Getter get = attribute_getter(runtime, args.get(0));
+  Value sum = args.get_or(1, std::int64_t{0});
+  for (const Value& item : items_of(runtime, self)) sum = arithmetic(runtime, ArithmeticOp::kAdd, sum, get(item));
+  return sum;
+}
+
 constexpr Function kFilters[] = {
-    {"capitalize", {}, 0, convert<capitalize>},
     {"count", {}, 0, length_filter},
     {"d", {"default_value", "boolean"}, 0, default_filter},
     {"default", {"default_value", "boolean"}, 0, default_filter},
-    {"dictsort", {"!case_sensitive", "!by", "!reverse"}, 0, dictsort_filter},
+    {"dictsort", {"case_sensitive", "by", "reverse"}, 0, dictsort_filter},
     {"first", {}, 0, first_filter},
-    {"indent", {"width", "first", "blank"}, 0, indent_filter},
-    {"int", {"default", "!base"}, 0, int_filter},
     {"items", {}, 0, items_filter},
     {"join", {"d", "attribute"}, 0, join_filter},
     {"last", {}, 0, last_filter},
     {"length", {}, 0, length_filter},
     {"list", {}, 0, list_filter},
-    {"lower", {}, 0, convert<lowercase>},
     {"map", {kAnyArguments}, 0, map_filter},
-    {"max", {"!case_sensitive", "!attribute"}, 0, extreme_filter<true>},
-    {"min", {"!case_sensitive", "!attribute"}, 0, extreme_filter<false>},
+    {"max", {"case_sensitive", "attribute"}, 0, extreme_filter<true>},
+    {"min", {"case_sensitive", "attribute"}, 0, extreme_filter<false>},
     {"reject", {kAnyArguments}, 0, select_filter<false, false>},
     {"rejectattr", {kAnyArguments}, 0, select_filter<false, true>},
-    {"replace", {"old", "new", "count"}, 2, replace_filter},
     {"reverse", {}, 0, reverse_filter},
-    {"safe", {}, 0, string_filter},  // nothing is ever escaped
     {"select", {kAnyArguments}, 0, select_filter<true, false>},
     {"selectattr", {kAnyArguments}, 0, select_filter<true, true>},
     {"sort", {"reverse", "case_sensitive", "attribute"}, 0, sort_filter},
-    {"string", {}, 0, string_filter},
-    {"title", {}, 0, convert<title_of_words>},
-    {"tojson", {"ensure_ascii", "indent", "separators", "!sort_keys"}, 0, tojson_filter},
-    {"trim", {"chars"}, 0, trim_filter},
-    {"unique", {"!case_sensitive", "!attribute"}, 0, unique_filter},
-    {"upper", {}, 0, convert<uppercase>},
+    {"sum", {"attribute", "start"}, 0, sum_filter},
+    {"tojson", {"ensure_ascii", "indent", "separators", "sort_keys"}, 0, tojson_filter},
+    {"unique", {"case_sensitive", "attribute"}, 0, unique_filter},
 };
 constexpr auto kUnsupportedFilters =
-    unsupported("abs", "attr", "batch", "center", "e", "escape", "filesizeformat", "float", "forceescape", "format",
-                "groupby", "pprint", "random", "round", "slice", "striptags", "sum", "truncate", "urlencode", "urlize",
-                "wordcount", "wordwrap", "xmlattr");
+    unsupported("attr", "batch", "center", "filesizeformat", "groupby", "pprint", "random", "slice", "striptags",
+                "truncate", "urlencode", "urlize", "wordcount", "wordwrap", "xmlattr");
 
 }  // namespace
 
-const Function* find_filter(std::string_view name) { return find_function({kFilters, kUnsupportedFilters}, name); }
+const Function* find_filter(std::string_view name) {
+  return find_function({kFilters, text_filters(), number_filters(), kUnsupportedFilters}, name);
+}
 
 }  // namespace specthink::jinja

@@ -63,6 +63,25 @@ const std::string& CallArguments::string(std::size_t parameter) const {
   return *value.string();
 }
 
+std::string indentation_argument(Runtime& runtime, const CallArguments& args, std::size_t parameter,
+                                 std::int64_t otherwise) {
+  const Value* given = args.get(parameter);
+  if (given != nullptr && given->is_string()) return *given->string();
+  const auto spaces = static_cast<std::size_t>(std::max<std::int64_t>(args.integer(parameter, otherwise), 0));
+  runtime.check_text_size(spaces);
+  return std::string(spaces, ' ');
+}
+
+void add_named(Runtime& runtime, const Value& mapping, Variables& named) {
+  if (!mapping.dict()) fail("argument after ** must be a mapping, not {}", mapping.type_name());
+  for (const auto& [key, value] : mapping.dict()->entries) {
+    runtime.spend(sizeof(Value) + named.size());
+    if (!key.is_string()) fail("keywords must be strings, not {}", key.type_name());
+    if (find_variable(named, *key.string())) fail("multiple values for the argument '{}'", *key.string());
+    named.emplace_back(*key.string(), value);
+  }
+}
+
 Value call_function(Runtime& runtime, const Function& function, const Value& self, const Arguments& arguments) {
   return function.call(runtime, self, CallArguments(function, arguments));
 }

@@ -60,6 +60,9 @@ class CallArguments {
   std::array<const Value*, 4> values_{};
 };
 
+/// Adds the entries of a mapping, as ** does.
+void add_named(Runtime& runtime, const Value& mapping, Variables& named);
+
 Value call_function(Runtime& runtime, const Function& function, const Value& self, const Arguments& arguments);
 
 /// Why the function that was looked up as `name` cannot be called; empty when it can. `kind` is "filter" and so on.
@@ -67,6 +70,14 @@ std::string refusal(std::string_view kind, std::string_view name, const Function
 
 /// The row of this name in the first table that has one, or null.
 const Function* find_function(std::initializer_list<std::span<const Function>> tables, std::string_view name);
+
+/// A parameter that is a text or a number of spaces.
+std::string indentation_argument(Runtime& runtime, const CallArguments& args, std::size_t parameter,
+                                 std::int64_t otherwise);
+
+// Parts of what find_filter looks through.
+std::span<const Function> number_filters();
+std::span<const Function> text_filters();
 
 // Null when there is none of this name.
 const Function* find_filter(std::string_view name);

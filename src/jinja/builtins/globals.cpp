@@ -27,25 +27,36 @@ Value range(Runtime& runtime, const Value&, const CallArguments& args) {
   return Value::sequence(SequenceType::kRange, std::move(items));
 }
 
-// The named arguments, which dict(...) and namespace(...) are made of.
-const Variables& named_arguments(Runtime& runtime, const CallArguments& args) {
-  if (!args.all().positional.empty()) fail("{} of a value without a name is not supported", args.callee());
-  const Variables& named = args.all().named;
-  runtime.spend(named.size() * named.size() / 2 + named.size() * sizeof(Value));
-  return named;
+// What dict(...) and namespace(...) are made of: a mapping or pairs, and named arguments.
+Entries given_entries(Runtime& runtime, const CallArguments& args) {
+  const auto& [positional, named] = args.all();
+  if (positional.size() > 1) fail("{} expected at most 1 argument, got {}", args.callee(), positional.size());
+  Entries entries;
+  if (!positional.empty() && positional[0].dict()) {
+    entries = positional[0].dict()->entries;
+  } else if (!positional.empty()) {
+    for (const Value& pair : items_of(runtime, positional[0])) {
+      const Values parts = items_of(runtime, pair);
+      if (parts.size() != 2) fail("{}: expected pairs, found a sequence of {} items", args.callee(), parts.size());
+      require_hashable(parts[0]);
+      entries.emplace_back(parts[0], parts[1]);
+    }
+  }
+  for (const auto& [name, value] : named) entries.emplace_back(name, value);
+  runtime.spend(entries.size() * entries.size() / 2 + entries.size() * sizeof(Value));
+  return entries;
 }
 
 Value dict(Runtime& runtime, const Value&, const CallArguments& args) {
-  Entries entries;
-  for (const auto& [name, value] : named_arguments(runtime, args)) entries.emplace_back(name, value);
-  return Value::dict(std::move(entries));
+  return Value::dict(given_entries(runtime, args));
 }
 
 Value make_namespace(Runtime& runtime, const Value&, const CallArguments& args) {
   Namespace* result = runtime.make_namespace();
-  for (const auto& [name, value] : named_arguments(runtime, args)) {
-    check_namespace_attribute(name);
-    set_variable(result->attributes, name, value);
+  for (const auto& [name, value] : given_entries(runtime, args)) {
+    if (!name.is_string()) continue;  // nothing can read it
+    check_namespace_attribute(*name.string());
+    set_variable(result->attributes, *name.string(), value);
   }
   return result;
 }

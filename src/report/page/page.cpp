@@ -90,14 +90,15 @@ HtmlPage html_page(const ReportPage& page, std::size_t max_bytes) {
   std::size_t size = kPageTemplate.size() + kPageStyle.size() + kPageScript.size() + 2 * title.size() + note.size() +
                      tables_text.size() + script_json(page.charts).size();
   HtmlPage result;
+  // An array with a line for each run: the page parses the lines of those that are looked at.
   std::string details = "[";
   for (const OrderedJson& of_run : page.details) {
     const std::string detail = script_json(of_run);
-    if (size + details.size() + detail.size() + 2 > max_bytes) continue;
+    if (size + details.size() + detail.size() + 4 > max_bytes) continue;
+    details.append(result.details > 0 ? ",\n" : "\n").append(detail);
     ++result.details;
-    details.append(details.size() > 1 ? "," : "").append(detail);
   }
-  details += "]";
+  details += "\n]";
   result.html = fill(kPageTemplate, {{"@title@", title},
                                      {"@style@", kPageStyle},
                                      {"@heading@", title},

@@ -4,7 +4,18 @@
 const readData = (id) => JSON.parse(document.getElementById(id).textContent);
 const tables = readData('tables-data');
 const { problems, systems } = readData('charts-data');
-const details = new Map(readData('details-data').map((detail) => [`${detail.system}/${detail.row}`, detail]));
+
+// A line for each run that has a text, by system and row. Megabytes: a line is parsed when its run is shown, and the
+// document does not keep them a second time.
+const detailLines = new Map();
+const detailElement = document.getElementById('details-data');
+for (const line of detailElement.textContent.split('\n')) {
+  const key = /^\{"system":(\d+),"row":(\d+)/.exec(line);
+  if (key) detailLines.set(`${key[1]}/${key[2]}`, line.endsWith(',') ? line.slice(0, -1) : line);
+}
+detailElement.remove();
+const hasDetail = (system, row) => detailLines.has(`${system}/${row}`);
+const detailOf = (system, row) => (hasDetail(system, row) ? JSON.parse(detailLines.get(`${system}/${row}`)) : undefined);
 
 const append = (node, children) => {
   for (const child of children.flat()) if (child !== null && child !== undefined) node.append(child);
@@ -54,7 +65,10 @@ const legend = (entries) =>
 // Draws into `holder` in its own width, again when that changes.
 const drawn = [];
 const drawWithWidth = (holder, draw) => {
-  drawn.push(() => holder.replaceChildren(draw(Math.max(260, holder.clientWidth))));
+  drawn.push({ holder, draw });
   return holder;
 };
-const redraw = () => drawn.forEach((draw) => draw());
+// All widths are read before anything is drawn: the page is laid out once.
+const redraw = (charts = drawn) =>
+  charts.map(({ holder, draw }) => [holder, draw, Math.max(260, holder.clientWidth)])
+    .forEach(([holder, draw, width]) => holder.replaceChildren(draw(width)));

@@ -88,7 +88,9 @@ const runSection = () => {
   const problemSelect = el('select', { 'aria-label': 'problem' });
   const runSelect = el('select', { 'aria-label': 'run' });
   const holder = el('div');
-  let redrawTimeline = null;
+  let segments = [];
+  const timeline = { holder: el('div'), draw: (width) => (segments.length ? timelineChart(segments)(width) : '') };
+  drawn.push(timeline);
 
   const show = () => {
     const system = Number(systemSelect.value);
@@ -97,16 +99,14 @@ const runSection = () => {
       holder.replaceChildren(el('p', { class: 'note' }, 'This system has no run of this problem.'));
       return;
     }
-    const detail = details.get(`${system}/${row}`);
+    const detail = detailOf(system, row);
     const parts = [runFacts(system, row, detail)];
-    redrawTimeline = null;
+    segments = detail?.segments ?? [];
     if (!detail) {
       parts.push(el('p', { class: 'note' }, 'The text of this run is not in this report: --texts names the runs whose texts are.'));
     } else {
-      if (detail.segments.length) {
-        const timeline = el('div');
-        redrawTimeline = () => timeline.replaceChildren(timelineChart(detail.segments)(Math.max(260, timeline.clientWidth)));
-        parts.push(el('h3', {}, 'Timeline'), el('figure', {}, timeline),
+      if (segments.length) {
+        parts.push(el('h3', {}, 'Timeline'), el('figure', {}, timeline.holder),
           legend([['var(--draft-strong)', 'draft'], ['var(--probe-strong)', 'probe'], ['var(--target-strong)', 'target'], ['var(--injected-strong)', 'injected']]));
       }
       const present = new Set(detail.pieces.map(([writer]) => writer));
@@ -117,54 +117,49 @@ const runSection = () => {
       if (detail.passages.length) parts.push(el('h3', {}, 'Passages of the target'), passageTable(detail.passages));
     }
     holder.replaceChildren(...parts);
-    redrawTimeline?.();
+    if (timeline.holder.isConnected) redraw([timeline]);
   };
 
-  const fillRuns = () => {
+  // Fills the lists of problems and runs and shows the run. Without a choice the problem stays where the system has it.
+  const fillRuns = (chosen) => {
     const system = Number(systemSelect.value);
     const rows = runsByProblem[system].get(Number(problemSelect.value)) ?? [];
     runSelect.replaceChildren(...rows.map((row) => {
       const { run, correct } = systems[system].rows;
       const verdict = correct[row] === null ? '' : correct[row] ? ', right' : ', wrong';
-      return el('option', { value: row }, `${run[row]}${verdict}${details.has(`${system}/${row}`) ? '' : ', no text'}`);
+      return el('option', { value: row }, `${run[row]}${verdict}${hasDetail(system, row) ? '' : ', no text'}`);
     }));
+    if (chosen !== undefined) runSelect.value = chosen;
     show();
   };
 
-  const fillProblems = () => {
-    const chosen = problemSelect.value;
+  const fillProblems = (problem = problemSelect.value, row = undefined) => {
     const known = [...runsByProblem[Number(systemSelect.value)].keys()].sort((a, b) => a - b);
-    problemSelect.replaceChildren(...known.map((problem) => el('option', { value: problem }, `${problem}: ${(problems[problem][1] || `problem ${problems[problem][0]}`).slice(0, 60)}`)));
-    if (known.includes(Number(chosen)) && chosen !== '') problemSelect.value = chosen;
-    fillRuns();
+    problemSelect.replaceChildren(...known.map((index) => el('option', { value: index }, `${index}: ${(problems[index][1] || `problem ${problems[index][0]}`).slice(0, 60)}`)));
+    if (problem !== '' && known.includes(Number(problem))) problemSelect.value = problem;
+    fillRuns(row);
   };
 
-  systemSelect.addEventListener('change', fillProblems);
-  problemSelect.addEventListener('change', fillRuns);
+  systemSelect.addEventListener('change', () => fillProblems());
+  problemSelect.addEventListener('change', () => fillRuns());
   runSelect.addEventListener('change', show);
   const openRun = (problem) => {
     const system = runsByProblem[Number(systemSelect.value)].has(problem) ? Number(systemSelect.value) : runsByProblem.findIndex((runs) => runs.has(problem));
     if (system < 0) return;
     systemSelect.value = system;
-    fillProblems();
-    problemSelect.value = problem;
-    fillRuns();
+    fillProblems(problem);
     document.getElementById('run').scrollIntoView();
   };
   // The first run that has a text, of two models where there is one.
-  const all = [...details.values()];
-  const first = all.find((detail) => systems[detail.system].kind === 'speculative') ?? all[0];
+  const all = [...detailLines.keys()].map((key) => key.split('/').map(Number));
+  const first = all.find(([system]) => systems[system].kind === 'speculative') ?? all[0];
   if (first) {
-    systemSelect.value = first.system;
-    fillProblems();
-    problemSelect.value = systems[first.system].rows.problem[first.row];
-    fillRuns();
-    runSelect.value = first.row;
-    show();
+    const [system, row] = first;
+    systemSelect.value = system;
+    fillProblems(systems[system].rows.problem[row], row);
   } else {
     fillProblems();
   }
-  drawn.push(() => redrawTimeline?.());
   const node = el('div', {}, el('div', { class: 'controls' }, el('label', {}, 'System', systemSelect), el('label', {}, 'Problem', problemSelect), el('label', {}, 'Run', runSelect)), holder);
   return { node, openRun };
 };
@@ -175,7 +170,7 @@ const leftOut = () => {
   let count = 0;
   systems.forEach((system, index) => {
     for (const [problem, rows] of runsByProblem[index]) {
-      const missing = rows.filter((row) => !details.has(`${index}/${row}`)).map((row) => system.rows.run[row]);
+      const missing = rows.filter((row) => !hasDetail(index, row)).map((row) => system.rows.run[row]);
       if (!missing.length) continue;
       count += missing.length;
       lines.push(`${system.name}, problem ${problem}: run ${missing.join(', ')}`);
