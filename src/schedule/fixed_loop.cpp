@@ -1,6 +1,9 @@
 // The loop that counts and keeps what it should (compat fixed, the default).
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "schedule/loops.h"
@@ -42,6 +45,8 @@ Script fixed_loop(RunState& run) {
   TokenIds rest;            // draft tokens behind the trigger of a neutral probe: the next probe begins with them
   bool at_trigger = false;  // the text's last token completes a trigger
   int takeover = settings.begin ? settings.begin_token_num : 0;
+  std::string why = "begin";  // the rule of the coming takeover
+  Role writer = Role::draft;  // of the text's end, but for injected words
   const auto inject = [&](const TokenIds& words) {
     if (words.empty()) return;
     run.inject(words);
@@ -58,7 +63,10 @@ Script fixed_loop(RunState& run) {
 
     // 1., and what step 3 decided.
     if (takeover > 0) {
+      run.give_reason(why);
       const RunState::Reply reply = co_await ask(run, Purpose::takeover, takeover);
+      if (writer == Role::draft) run.count_hand_over(why);
+      writer = Role::target;
       run.count_validation();
       run.log({run.generated(), static_cast<int>(reply.ids.size()), run.decode(reply.ids), std::nullopt});
       run.count_nominal(takeover);
@@ -73,6 +81,7 @@ Script fixed_loop(RunState& run) {
     if (!at_trigger) {
       const RunState::Reply reply = co_await ask_segment(run, scan.state());
       run.append(reply.ids, Origin::draft);
+      writer = Role::draft;
       scan.read(reply.ids);
       if (run.has_eos(reply)) break;
       at_trigger = reply.reason == EndReason::trigger;
@@ -83,6 +92,7 @@ Script fixed_loop(RunState& run) {
     at_trigger = false;
     if (recap.due()) {  // `rest` is empty: only a kept thought makes a recap due, and it leaves none
       inject(help_recap_words);
+      why = fmt::format("recap {}", recap.negatives());
       takeover = recap.start();
       continue;
     }
@@ -98,6 +108,8 @@ Script fixed_loop(RunState& run) {
     const Thought probe = judge(run.decode(probe_ids), settings);
 
     if (settings.not_reasoning || probe.sentiment != 0) {
+      const std::string asked_because = probe.sentiment != 0 ? probe.rule : "not_reasoning";
+      run.give_reason(asked_because);
       const RunState::Reply reply = co_await ask(run, Purpose::answer, settings.max_target_tokens);
       const TokenIds& answer_ids = reply.ids;
       const Thought answer = judge(run.decode(answer_ids), settings);
@@ -106,14 +118,19 @@ Script fixed_loop(RunState& run) {
       if (keep_answer) {
         run.log({run.generated(), static_cast<int>(answer_ids.size()), answer.text, probe.text});
         run.count_nominal(settings.max_target_tokens);
+        if (writer == Role::draft) run.count_hand_over(asked_because);
       }
+      writer = keep_answer ? Role::target : Role::draft;
       const TokenIds& kept_ids = keep_answer ? answer_ids : probe_ids;
       const Thought& kept = keep_answer ? answer : probe;
       run.append(kept_ids, keep_answer ? Origin::target : Origin::draft);
       at_trigger = scan.read(kept_ids);
       if (run.has_eos(kept_ids)) break;
       if (kept.sentiment < 0) recap.count_negative();
-      if (kept.asks_verify) takeover = settings.original_recap_token_num;
+      if (kept.asks_verify) {
+        why = "verify " + kept.verify;
+        takeover = settings.original_recap_token_num;
+      }
     } else if (!help_think_word.empty()) {
       run.withdraw();
       scan.set_state(state_before);
@@ -121,6 +138,7 @@ Script fixed_loop(RunState& run) {
       const auto [length, found] = scan.read_to_trigger(probe_ids);
       const auto kept_ids = std::span(probe_ids).first(length);
       run.append(kept_ids, Origin::draft);
+      writer = Role::draft;
       if (run.has_eos(kept_ids)) break;
       if (found) rest.assign(probe_ids.begin() + static_cast<std::ptrdiff_t>(length), probe_ids.end());
       at_trigger = found;

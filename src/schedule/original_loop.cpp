@@ -1,7 +1,10 @@
 // The loop of the original program, faults included (compat original, and each mode but vllm). It looks for EOS and
 // triggers in ids and text of its own choice, so that the reason for which a request ended tells it nothing.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "schedule/loops.h"
@@ -36,6 +39,7 @@ Script original_loop(RunState& run) {
   Recap recap(settings);
   bool at_begin = settings.begin;
   int token_num = 0;
+  Role writer = Role::draft;  // of the text's end, but for injected words
 
   while (token_num < limit) {
     // 1.
@@ -50,6 +54,7 @@ Script original_loop(RunState& run) {
       const TokenIds segment = (co_await writing->ask_segment()).ids;
       const bool at_end = ends_within(segment, 1, run.setup());
       at_trigger = writing->append_segment(segment, at_end);
+      writer = Role::draft;
       if (at_end) {
         run.finish(FinishReason::stop);
         co_return;
@@ -58,17 +63,21 @@ Script original_loop(RunState& run) {
 
     // 3. The decision: nothing, a probe that the target may answer, or a takeover at once.
     int takeover = 0;
+    std::string why = "begin";  // the rule of the takeover
     if (at_begin) {
       takeover = settings.begin_token_num;
       at_begin = false;
     } else if (at_trigger && recap.due()) {
       writing->inject(settings.help_recap_words);
+      why = fmt::format("recap {}", recap.negatives());
       takeover = recap.start();
     } else if (at_trigger) {
       writing->inject(help_think_word);
       const TokenIds probe_ids = (co_await writing->ask(Purpose::probe, settings.max_target_tokens)).ids;
       const Thought probe = judge(writing->text_of(probe_ids, Role::draft), settings);
       if (settings.not_reasoning || probe.sentiment != 0) {
+        const std::string asked_because = probe.sentiment != 0 ? probe.rule : "not_reasoning";
+        run.give_reason(asked_because);
         const TokenIds answer_ids = (co_await writing->ask(Purpose::answer, settings.max_target_tokens)).ids;
         const Thought answer = judge(writing->text_of(answer_ids, Role::target), settings);
         run.count_validation();
@@ -76,21 +85,27 @@ Script original_loop(RunState& run) {
         if (keep_answer) {
           run.log({run.generated(), settings.max_target_tokens, answer.text, probe.text});
           run.count_nominal(settings.max_target_tokens);
-          writing->append(answer_ids, Role::target);
-        } else {
-          writing->append(probe_ids, Role::draft);
+          if (writer == Role::draft) run.count_hand_over(asked_because);
         }
+        writer = keep_answer ? Role::target : Role::draft;
+        writing->append(keep_answer ? answer_ids : probe_ids, writer);
         const Thought& kept = keep_answer ? answer : probe;
         if (kept.sentiment < 0) recap.count_negative();
-        if (kept.asks_verify) takeover = settings.original_recap_token_num;
+        if (kept.asks_verify) {
+          why = "verify " + kept.verify;
+          takeover = settings.original_recap_token_num;
+        }
       }
     }
     if (takeover > 0) {
+      run.give_reason(why);
       const TokenIds takeover_ids = (co_await writing->ask(Purpose::takeover, takeover)).ids;
       run.count_validation();
       run.log({run.generated(), takeover, writing->text_of(takeover_ids, Role::target), std::nullopt});
       run.count_nominal(takeover);
-      writing->append(takeover_ids, Role::target);
+      if (writer == Role::draft) run.count_hand_over(why);
+      writer = Role::target;
+      writing->append(takeover_ids, writer);
     }
 
     // 4.

@@ -15,6 +15,7 @@ class Recap {
         due_after_(settings.recap_after_negative_num) {}
 
   void count_negative() { ++negatives_; }
+  int negatives() const { return negatives_; }
   bool due() const { return negatives_ >= due_after_; }
 
   /// Starts a recap: returns its length and sets up the next one.

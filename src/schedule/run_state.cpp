@@ -151,8 +151,8 @@ void RunState::add_segment(const char* by, std::size_t tokens, double start_ms) 
 }
 
 void RunState::hand_over(const std::string& rule, const std::string& detail) {
-  hand_overs_[rule] += 1;
-  why_ = detail.empty() ? rule : rule + " " + detail;
+  give_reason(detail.empty() ? rule : rule + " " + detail);
+  count_hand_over(rule);
 }
 
 void RunState::note_kept(std::size_t tokens) {

@@ -96,6 +96,10 @@ class RunState {
   /// the trace with `detail` behind it.
   void hand_over(const std::string& rule, const std::string& detail = "");
 
+  /// The two halves of it, where a request may come to nothing: `why` begins with the rule.
+  void give_reason(const std::string& why) { why_ = why; }
+  void count_hand_over(const std::string& why) { hand_overs_[why.substr(0, why.find(' '))] += 1; }
+
   /// Of the last request's tokens so many stay in the text, where that is not plain from who wrote them.
   void note_kept(std::size_t tokens);
 

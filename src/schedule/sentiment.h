@@ -12,6 +12,8 @@ struct Thought {
   std::string text;
   int sentiment = 0;         ///< 1: positive words prevail; -1: negative and verify words, or a tie; 0: no such words
   bool asks_verify = false;  ///< contains a verify word
+  std::string rule{};        ///< positive "yes", negative "wait": the sentiment, and its first word; empty with none
+  std::string verify{};      ///< the first verify word, quoted
 };
 
 /// Judges `text` by the word lists of the settings: substrings of the lower-cased text, counted without overlap.

@@ -75,7 +75,8 @@ AddedToken read_added_token(const JsonView& view) {
 }
 
 AddedVocabulary::AddedVocabulary(const std::optional<JsonView>& list, const AddedTokenList& more, const BpeModel& model,
-                                 const Normalize& normalize) {
+                                 const Normalize& normalize)
+    : splits_special_(more.splits_special) {
   std::size_t misnumbered = 0;
   const std::vector<JsonView> views = list ? list->elements() : std::vector<JsonView>();
   for (const JsonView& view : views) {
@@ -171,6 +172,7 @@ std::vector<AddedVocabulary::Section> AddedVocabulary::split(std::string_view te
     std::size_t end = at + match->length;
     at = end;
     const AddedToken& token = tokens_.at(match->id);
+    if (splits_special_ && is_special(token.content)) continue;
     if (token.single_word && (ends_in_word(text.substr(0, begin)) || begins_in_word(text.substr(end)))) continue;
     if (token.rstrip) {
       // Where tokens are white space themselves, each run of it is measured once.

@@ -65,6 +65,7 @@ struct AddedTokenList {
   std::vector<AddedToken> declared;  ///< of added_tokens_decoder or added_tokens.json, in the order of their ids
   std::vector<Named> named;          ///< bos_token and the others
   std::vector<Named> further;        ///< special tokens without a name
+  bool splits_special = false;       ///< special tokens in a text are text (split_special_tokens)
 };
 
 class AddedVocabulary {
@@ -105,6 +106,7 @@ class AddedVocabulary {
   std::unordered_set<std::string> special_;
   StringTrie original_;
   StringTrie normalized_;
+  bool splits_special_;
 };
 
 }  // namespace specthink::inline text

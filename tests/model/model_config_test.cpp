@@ -343,7 +343,11 @@ TEST(model_config, loads_a_folder) {
   folder.write("generation_config.json", R"({"eos_token_id": [1, 2]})");
   EXPECT_EQ(ModelConfig::load(folder.path()).eos_ids, (TokenIds{1, 2}));
   folder.write("generation_config.json", R"({"eos_token_id": [1, 2)");
-  expect_user_error([&] { ModelConfig::load(folder.path()); }, {"generation_config.json", "not valid JSON"});
+  EXPECT_EQ(ModelConfig::load(folder.path()).eos_ids, TokenIds{7}) << "the file is left out, as in transformers";
+  folder.write("generation_config.json", "");
+  EXPECT_EQ(ModelConfig::load(folder.path()).eos_ids, TokenIds{7});
+  folder.write("generation_config.json", "[1]");
+  expect_user_error([&] { ModelConfig::load(folder.path()); }, {"generation_config.json", "object"});
 }
 
 TEST(model_config, malformed_files_are_user_errors) {

@@ -70,6 +70,18 @@ TEST(step_entropy, a_first_token_can_be_the_whole_step_or_the_end_of_the_thinkin
   EXPECT_EQ(run.request(), "segment 'Q.\n\n\n\n</think>' 996");
 }
 
+TEST(step_entropy, an_empty_answer_and_an_interruption) {
+  ScriptedRun run(with(Policy::step_entropy));
+  run.answer("a", EndReason::length, 2).answer("b</think>").answer("<eos>");
+  EXPECT_EQ(run.schedule().result().finish_reason, FinishReason::stop);
+  EXPECT_EQ(run.schedule().result().text, "b</think>");
+  ScriptedRun stopped(with(Policy::step_entropy));
+  stopped.answer("a", EndReason::length, 2);
+  stopped.schedule().interrupt();
+  EXPECT_EQ(stopped.schedule().result().finish_reason, FinishReason::interrupted);
+  EXPECT_EQ(stopped.schedule().result().text, "") << "the looked-at token was refused";
+}
+
 TEST(step_entropy, ends_at_the_limit) {
   ScriptedRun run(with(Policy::step_entropy), 1);
   run.answer("a", EndReason::length, 0);
@@ -108,6 +120,21 @@ TEST(token_entropy, the_rule_goes_on_in_the_answer) {
   EXPECT_EQ(run.request(), "takeover 'Qa</think>' 1");
   run.answer("<eos>");
   EXPECT_EQ(run.schedule().result().finish_reason, FinishReason::stop);
+}
+
+TEST(token_entropy, the_target_can_end_the_thinking_or_the_run) {
+  ScriptedRun run(with(Policy::token_entropy));
+  run.answer("ab", EndReason::uncertain, 1).answer("</think>");
+  EXPECT_EQ(run.request(), "segment 'Qa</think>' 998 entropy") << "the rule goes on behind it";
+  run.answer("<eos>");
+  EXPECT_EQ(run.schedule().result().text, "a</think>") << "an empty answer";
+  ScriptedRun ended(with(Policy::token_entropy));
+  ended.answer("ab", EndReason::uncertain, 1).answer("<eos>");
+  EXPECT_EQ(ended.schedule().result().finish_reason, FinishReason::stop);
+  ScriptedRun stopped(with(Policy::token_entropy));
+  stopped.answer("ab", EndReason::uncertain, 1);
+  stopped.schedule().interrupt();
+  EXPECT_EQ(stopped.schedule().result().text, "a");
 }
 
 TEST(token_entropy, a_refused_end_means_nothing) {

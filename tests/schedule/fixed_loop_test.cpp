@@ -110,6 +110,45 @@ TEST(schedule, fixed_asks_again_at_once_after_text_that_ends_in_a_trigger) {
   EXPECT_EQ(run.request(), "segment 'Qa\n\nb\n\n\n\nb' 994 stop@0");
 }
 
+// Which rule made whom write: in the trace with each request of the target, in the ledger where the writer changed.
+TEST(schedule, fixed_says_which_rule_asked_the_target) {
+  ScheduleSettings settings = short_probes();
+  settings.begin = true;
+  settings.begin_token_num = 3;
+  settings.choose_large = false;
+  settings.help_recap_words = "R:";
+  settings.recap_after_negative_num = 1;
+  settings.original_recap_token_num = 2;
+  ScriptedRun run(settings);
+  run.answer("abc");                                           // begin
+  run.answer("so.\n\n").answer("yes").answer("ok.");           // positive to neutral: rejected, the draft's probe stays
+  run.answer("so.\n\n").answer("yes").answer("wait\n\n");      // positive to negative: kept, and a recap is due at once
+  run.answer("ab");                                            // the recap
+  run.answer("so.\n\n").answer("wait").answer("yesyescheck");  // kept; a verify word
+  run.answer("xy").answer("<eos>");
+  const RunResult result = run.schedule().result();
+  std::vector<std::string> reasons;
+  for (const Segment& segment : result.segments) {
+    EXPECT_EQ(segment.by == "target", !segment.why.empty()) << segment.by << segment.why;
+    if (segment.by == "target") reasons.push_back(segment.why);
+  }
+  EXPECT_EQ(reasons, (std::vector<std::string>{"begin", "positive \"yes\"", "positive \"yes\"", "recap 1",
+                                               "negative \"wait\"", "verify \"check\""}));
+  EXPECT_EQ(result.ledger.hand_overs,
+            (std::map<std::string, std::int64_t>{{"begin", 1}, {"negative", 1}, {"positive", 1}}))
+      << "an answer that was rejected, and passages behind another of the target's, are no change of the writer";
+}
+
+TEST(schedule, fixed_asks_about_neutral_probes_when_told_to) {
+  ScheduleSettings settings = short_probes();
+  settings.not_reasoning = true;
+  ScriptedRun run(settings);
+  run.answer("so.\n\n").answer("ok").answer("ok").answer("<eos>");
+  const RunResult result = run.schedule().result();
+  EXPECT_EQ(result.segments[2].why, "not_reasoning");
+  EXPECT_EQ(result.ledger.hand_overs, (std::map<std::string, std::int64_t>{{"not_reasoning", 1}}));
+}
+
 TEST(schedule, fixed_takes_no_notice_of_eos_in_rejected_text) {
   ScheduleSettings settings = short_probes();
   settings.choose_large = false;

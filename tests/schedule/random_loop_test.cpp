@@ -66,6 +66,18 @@ TEST(random, a_trigger_that_is_split_over_requests_is_one) {
   EXPECT_EQ(run.request().substr(0, 8), "takeover");
 }
 
+TEST(random, ends_at_an_eos_of_the_target_and_holds_what_was_written_when_interrupted) {
+  ScriptedRun run(random_policy({.probability = 1}));
+  run.answer("so.\n\n").answer("ab<eos>");
+  EXPECT_EQ(run.request(), "");
+  EXPECT_EQ(run.schedule().result().finish_reason, FinishReason::stop);
+  EXPECT_EQ(run.schedule().result().segments[1].why, "random");
+  ScriptedRun stopped(random_policy({.probability = 1}));
+  stopped.answer("so.\n\n");
+  stopped.schedule().interrupt();
+  EXPECT_EQ(stopped.schedule().result().text, "so.\n\n");
+}
+
 TEST(random, coins_come_from_seed_problem_run_and_position) {
   const ScheduleSettings settings = random_policy({.probability = 0.3});
   const int takeovers = run_of(settings, 2000, {1, 2, 3}).takeovers;

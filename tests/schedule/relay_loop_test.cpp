@@ -57,6 +57,28 @@ TEST(relay, a_sentence_ends_inside_a_token) {
   EXPECT_EQ(run.schedule().result().segments[2].why, "sentence \".\"");
 }
 
+TEST(relay, a_cue_is_completed_inside_a_token) {
+  ScheduleSettings settings = relay();
+  settings.cues = {"che"};
+  ScriptedRun run(settings);
+  run.answer("abcd check");  // one token "check", in which the cue ends at its third byte
+  EXPECT_EQ(run.request().substr(0, 22), "segment 'Qabcd check' ") << "the passage ends behind the whole token";
+  run.answer("<eos>");
+  EXPECT_EQ(run.schedule().result().segments[1].why, "cue \"che\"");
+}
+
+TEST(relay, a_cue_counts_from_the_minimum_length_on) {
+  ScriptedRun short_one(relay());
+  short_one.answer("Thus");  // four tokens: the target goes on, as it does at the end of any request
+  EXPECT_EQ(short_one.request().substr(0, 8), "takeover");
+  ScriptedRun at_minimum(relay());
+  at_minimum.answer("aThus");
+  EXPECT_EQ(at_minimum.request().substr(0, 7), "segment");
+  ScriptedRun earlier(relay());
+  earlier.answer("Thusab");  // completed by the fourth token, which is too early
+  EXPECT_EQ(earlier.request().substr(0, 8), "takeover");
+}
+
 TEST(relay, the_matcher_starts_anew_in_each_request) {
   ScriptedRun run(relay());
   run.answer("abcdThus").answer("ab.");

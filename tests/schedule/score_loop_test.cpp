@@ -87,6 +87,18 @@ TEST(score, eos_and_think_end_are_judged_first) {
   EXPECT_EQ(run.request(), "segment 'Qb\n\nc</think>' 996");
 }
 
+TEST(score, an_empty_answer_and_an_interruption_while_a_step_waits_for_its_mark) {
+  ScriptedRun run(score());
+  run.answer("a</think>").answer_digit(9).answer("<eos>");
+  EXPECT_EQ(run.schedule().result().finish_reason, FinishReason::stop);
+  EXPECT_EQ(run.schedule().result().text, "a</think>");
+  ScriptedRun stopped(score());
+  stopped.answer("a\n\n").answer_digit(9).answer("b\n\n");
+  stopped.schedule().interrupt();
+  EXPECT_EQ(stopped.schedule().result().finish_reason, FinishReason::interrupted);
+  EXPECT_EQ(stopped.schedule().result().text, "a\n\n");
+}
+
 TEST(score, the_matcher_goes_on_over_kept_steps_and_back_over_thrown_ones) {
   ScriptedRun run(score());
   const std::string long_step = std::string(511, 'a') + "\n";

@@ -25,6 +25,17 @@ TEST(schedule, sentiment_weighs_positive_against_negative_and_verify_words) {
   EXPECT_EQ(judge("yes, let me check and wait", settings).sentiment, -1);
 }
 
+TEST(schedule, a_sentiment_names_its_first_word) {
+  ScheduleSettings settings = testing::default_settings();
+  EXPECT_EQ(judge("nothing here", settings).rule, "");
+  EXPECT_EQ(judge("So yes. Yeah.", settings).rule, "positive \"yes\"");
+  EXPECT_EQ(judge("Hold on: WAIT", settings).rule, "negative \"hold on\"");
+  EXPECT_EQ(judge("yes, I check and wait", settings).rule, "negative \"check\"") << "a verify word is negative, too";
+  EXPECT_EQ(judge("yes, I check and recap", settings).verify, "\"check\"");
+  settings.verify_words = {"think", "think again"};
+  EXPECT_EQ(judge("think again", settings).verify, "\"think again\"") << "the longest of those at one place";
+}
+
 TEST(schedule, verify_words_ask_for_a_takeover_whatever_the_sentiment) {
   const ScheduleSettings settings = testing::default_settings();
   EXPECT_TRUE(judge("Let me Check", settings).asks_verify);

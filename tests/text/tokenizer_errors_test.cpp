@@ -91,14 +91,15 @@ const std::vector<BadFile>& bad_files() {
        {"added_tokens[0]", "is in the vocabulary"}},
       {"normalizer_inside_a_sequence",
        [](Json& j) {
-         j["normalizer"] = {{"type", "Sequence"}, {"normalizers", Json::array({{{"type", "NFC"}}, {{"type", "Nmt"}}})}};
+         j["normalizer"] = {{"type", "Sequence"},
+                            {"normalizers", Json::array({{{"type", "NFC"}}, {{"type", "Precompiled"}}})}};
        },
-       {"normalizer.normalizers[1].type", "Nmt"}},
+       {"normalizer.normalizers[1].type", "Precompiled"}},
       {"other_pre_tokenizer",
        [](Json& j) {
-         first_step(j) = {{"type", "UnicodeScripts"}};
+         first_step(j) = {{"type", "CodePoints"}};
        },
-       {"pre_tokenizer.pretokenizers[0].type", "UnicodeScripts"}},
+       {"pre_tokenizer.pretokenizers[0].type", "CodePoints"}},
       {"unknown_behavior", [](Json& j) { first_step(j)["behavior"] = "Merged"; }, {"behavior", "Merged"}},
       {"no_pattern", [](Json& j) { first_step(j).erase("pattern"); }, {"pretokenizers[0]", "'pattern' is missing"}},
       {"open_group",
@@ -155,9 +156,9 @@ const std::vector<BadFile>& bad_files() {
        {"post_processor.special_tokens", "'<s>' is missing"}},
       {"other_decoder",
        [](Json& j) {
-         j["decoder"] = {{"type", "WordPiece"}};
+         j["decoder"] = {{"type", "CTC"}};
        },
-       {"decoder.type", "WordPiece"}},
+       {"decoder.type", "CTC"}},
   };
   return files;
 }

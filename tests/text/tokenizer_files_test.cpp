@@ -68,7 +68,7 @@ TEST_F(tokenizer_files, folders_of_the_reference_library) {
     EXPECT_EQ(eos, item["eos_token_id"]);
     ++checked;
   }
-  EXPECT_EQ(checked, 6u);
+  EXPECT_EQ(checked, 7u);
 }
 
 // Ids of transformers 5.24's AutoTokenizer.

@@ -41,7 +41,8 @@ struct ModelConfig : ModelDescription {
   TokenIds eos_ids;
 
   /// Reads config.json (the spelling of transformers 4: rope_theta, rope_scaling, torch_dtype; and of 5:
-  /// rope_parameters, dtype) and generation_config.json, which may be missing. Throws UserError naming file and key.
+  /// rope_parameters, dtype) and generation_config.json, which may be missing, and is left out with a warning where it
+  /// is no JSON. Throws UserError naming file and key.
   ///
   /// Every size is bounded, so that no product of them (weights, cache of a whole context, in bytes) overflows.
   static ModelConfig load(const std::filesystem::path& folder);

@@ -108,16 +108,24 @@ TokenIds parse_eos_ids(const ConfigReader& config, std::int64_t vocab_size) {
   return ids;
 }
 
+// generation_config.json, or null: a file that cannot be read is left out, as in transformers, which says nothing.
+Json read_generation_config(const std::filesystem::path& path) {
+  std::error_code ignored;  // a file that cannot be looked at is reported when it is read
+  if (std::filesystem::symlink_status(path, ignored).type() == std::filesystem::file_type::not_found) return {};
+  try {
+    return read_json(path);
+  } catch (const UserError& error) {
+    spdlog::warn("{}; it is ignored, the ids that end a text are those of config.json", error.what());
+    return {};
+  }
+}
+
 }  // namespace
 
 ModelConfig ModelConfig::load(const std::filesystem::path& folder) { return load(folder, supported_families()); }
 
 ModelConfig ModelConfig::load(const std::filesystem::path& folder, std::span<const Family> families) {
-  const std::filesystem::path generation_path = folder / "generation_config.json";
-  std::error_code ignored;  // a file that cannot be looked at is reported when it is read
-  const bool has_generation_config =
-      std::filesystem::symlink_status(generation_path, ignored).type() != std::filesystem::file_type::not_found;
-  return parse(read_json(folder / "config.json"), has_generation_config ? read_json(generation_path) : Json(),
+  return parse(read_json(folder / "config.json"), read_generation_config(folder / "generation_config.json"),
                folder.string(), families);
 }
 

@@ -145,6 +145,7 @@ TokenizerFiles TokenizerFiles::read(const fs::path& folder) {
   }
   SpecialTokens tokens = read_special_tokens(special);
   files.added = std::move(tokens.added);
+  files.added.splits_special = flag_of(special.config, "split_special_tokens");
   files.named = std::move(tokens.named);
   return files;
 }
@@ -160,6 +161,7 @@ TokenizerFiles TokenizerFiles::parse(std::string_view tokenizer_json, std::strin
   special.tokenizer = &files.tokenizer;
   SpecialTokens tokens = read_special_tokens(special);
   files.added = std::move(tokens.added);
+  files.added.splits_special = flag_of(special.config, "split_special_tokens");
   files.named = std::move(tokens.named);
   return files;
 }

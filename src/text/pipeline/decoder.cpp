@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <functional>
 #include <numeric>
+#include <utility>
 
 #include "specthink/base/strings.h"
 #include "text/byte_level.h"
@@ -61,6 +63,25 @@ Tokens with_bytes_joined(Tokens tokens) {
   return result;
 }
 
+// English as it is written, each token for itself.
+std::string cleaned(std::string text) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kReplacements{{
+      {" .", "."},
+      {" ?", "?"},
+      {" !", "!"},
+      {" ,", ","},
+      {" ' ", "'"},
+      {" n't", "n't"},
+      {" 'm", "'m"},
+      {" do not", " don't"},
+      {" 's", "'s"},
+      {" 've", "'ve"},
+      {" 're", "'re"},
+  }};
+  for (const auto& [old, content] : kReplacements) replace_text(text, old, content);
+  return text;
+}
+
 std::string stripped_text(std::string_view text, std::string_view character, int start, int stop) {
   for (int i = 0; i < start && text.starts_with(character); ++i) text.remove_prefix(character.size());
   for (int i = 0; i < stop && text.ends_with(character); ++i) text.remove_suffix(character.size());
@@ -102,14 +123,18 @@ void Decoder::read(const JsonView& view) {
     const auto old_switch = view.find("add_prefix_space");
     const bool never = scheme ? scheme->string() == "never" : old_switch && !old_switch->boolean();
     steps_.emplace_back(Metaspace{replacement ? replacement->string() : "\u2581", !never});
+  } else if (name == "WordPiece") {
+    const auto prefix = view.find("prefix");
+    const auto cleanup = view.find("cleanup");
+    steps_.emplace_back(WordPiece{prefix ? prefix->string() : "##", !cleanup || cleanup->boolean()});
   } else if (name == "Replace") {
     steps_.emplace_back(Replace{read_pattern(view.at("pattern")), view.at("content").string()});
   } else if (name == "Strip") {
     steps_.emplace_back(Strip{view.at("content").string(), read_count(view.at("start")), read_count(view.at("stop"))});
   } else {
     type.fail(
-        "expected ByteLevel, BPEDecoder, ByteFallback, Fuse, Metaspace, Replace, Strip or Sequence, found '{}', which "
-        "is not supported",
+        "expected ByteLevel, BPEDecoder, ByteFallback, Fuse, Metaspace, Replace, Strip, WordPiece or Sequence, found "
+        "'{}', which is not supported",
         name);
   }
 }
@@ -120,7 +145,8 @@ void Decoder::find_leading_strip() {
     fused |= std::holds_alternative<Fuse>(step) || std::holds_alternative<ByteLevel>(step);
     const auto* metaspace = std::get_if<Metaspace>(&step);
     const auto* strip = std::get_if<Strip>(&step);
-    if (metaspace && metaspace->drops_first && !fused) {
+    const bool puts_blanks = std::holds_alternative<WordPiece>(step) || (metaspace && metaspace->drops_first);
+    if (puts_blanks && !fused) {
       leading_strip_ = 1;
       stripped_ = " ";
     } else if (strip && fused && strip->start > 0) {
@@ -128,6 +154,12 @@ void Decoder::find_leading_strip() {
       stripped_ = strip->character;
     }
   }
+}
+
+// What a token that is not the first one adds.
+std::string Decoder::WordPiece::text(std::string_view token) const {
+  std::string text = token.starts_with(prefix) ? std::string(token.substr(prefix.size())) : " " + std::string(token);
+  return cleanup ? cleaned(std::move(text)) : text;
 }
 
 bool Decoder::joins_bytes() const { return steps_.size() == 1 && std::holds_alternative<ByteLevel>(steps_.front()); }
@@ -145,6 +177,8 @@ std::vector<std::string> Decoder::apply(const Step& step, std::vector<std::strin
       replace_text(token, suffix->text, i + 1 == tokens.size() ? "" : " ");
     } else if (const auto* metaspace = std::get_if<Metaspace>(&step)) {
       replace_text(token, metaspace->replacement, i == 0 && metaspace->drops_first ? "" : " ");
+    } else if (const auto* word_piece = std::get_if<WordPiece>(&step)) {
+      token = i > 0 ? word_piece->text(token) : word_piece->cleanup ? cleaned(token) : token;
     } else if (const auto* replace = std::get_if<Replace>(&step)) {
       token = replace_all(replace->pattern, token, replace->content);
     } else if (const auto* strip = std::get_if<Strip>(&step)) {
@@ -171,6 +205,8 @@ std::string Decoder::token_bytes(std::string_view token) const {
       replace_text(text, suffix->text, " ");
     } else if (const auto* metaspace = std::get_if<Metaspace>(&step)) {
       replace_text(text, metaspace->replacement, " ");
+    } else if (const auto* word_piece = std::get_if<WordPiece>(&step)) {
+      text = word_piece->text(text);
     } else {
       text = joined(apply(step, {text}));
     }

@@ -14,8 +14,8 @@ namespace specthink::inline text {
 
 class Decoder {
  public:
-  /// No view: tokens are joined with spaces. ByteLevel, BPEDecoder, ByteFallback, Fuse, Metaspace, Replace, Strip and
-  /// Sequences of them; throws UserError for others.
+  /// No view: tokens are joined with spaces. ByteLevel, BPEDecoder, ByteFallback, Fuse, Metaspace, Replace, Strip,
+  /// WordPiece and Sequences of them; throws UserError for others.
   explicit Decoder(const std::optional<JsonView>& view);
 
   /// The text of all tokens, valid UTF-8: what is none becomes U+FFFD as in the reference.
@@ -42,6 +42,11 @@ class Decoder {
     std::string replacement;
     bool drops_first;  // the one that was prepended
   };
+  struct WordPiece {
+    std::string prefix;  // marks what goes on with a word
+    bool cleanup;        // no blank before punctuation and contractions
+    std::string text(std::string_view token) const;
+  };
   struct Replace {
     Regex pattern;
     std::string content;
@@ -51,7 +56,7 @@ class Decoder {
     int start;
     int stop;
   };
-  using Step = std::variant<ByteLevel, ByteFallback, Fuse, Suffix, Metaspace, Replace, Strip>;
+  using Step = std::variant<ByteLevel, ByteFallback, Fuse, Suffix, Metaspace, WordPiece, Replace, Strip>;
 
   void read(const JsonView& view);
   void find_leading_strip();

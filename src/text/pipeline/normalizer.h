@@ -15,8 +15,8 @@ namespace specthink::inline text {
 
 class Normalizer {
  public:
-  /// No view: nothing happens. Unicode forms, Lowercase, Prepend, Replace, Strip, StripAccents and Sequences of them;
-  /// throws UserError for others.
+  /// No view: nothing happens. Unicode forms, Lowercase, Prepend, Replace, Strip, StripAccents, BertNormalizer, Nmt,
+  /// ByteLevel and Sequences of them; throws UserError for others.
   explicit Normalizer(const std::optional<JsonView>& view);
 
   /// `text` must be valid UTF-8.
@@ -35,9 +35,18 @@ class Normalizer {
     bool left;
     bool right;
   };
-  using Step = std::variant<UnicodeForm, Lowercase, Prepend, Replace, Strip>;
+  struct StripAccents {
+    bool of_bert;  // nonspacing marks; otherwise all
+  };
+  struct ByteLevel {};
+  // Characters that fall away, become a blank or get blanks around them, each for itself.
+  struct Characters {
+    void (*append)(char32_t code, std::string& result);
+  };
+  using Step = std::variant<UnicodeForm, Lowercase, Prepend, Replace, Strip, StripAccents, ByteLevel, Characters>;
 
   void read(const JsonView& view);
+  void read_bert(const JsonView& view);
   static std::string apply(const Step& step, std::string_view text);
 
   std::vector<Step> steps_;

@@ -4,8 +4,10 @@
 #include <array>
 #include <utility>
 
+#include "specthink/base/utf8.h"
 #include "text/byte_level.h"
 #include "text/pipeline/patterns.h"
+#include "text/pipeline/unicode_scripts.h"
 #include "text/unicode_versions.h"
 
 namespace specthink::inline text {
@@ -41,6 +43,20 @@ struct Part {
   Regex::Match bounds;
   bool is_match;
 };
+
+// Pieces of `count` characters; the last one may have fewer.
+std::vector<Regex::Match> fixed_pieces(std::string_view text, std::size_t count) {
+  std::vector<Regex::Match> pieces;
+  std::size_t in_piece = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = next_utf8(text.substr(at)).length;
+    if (in_piece == 0) pieces.push_back({at, at});
+    at += length;
+    pieces.back().end = at;
+    in_piece = in_piece + 1 == count ? 0 : in_piece + 1;
+  }
+  return pieces;
+}
 
 // Matches and what lies between them, together the whole text.
 std::vector<Part> cover(const std::vector<Regex::Match>& matches, std::size_t size, bool invert) {
@@ -123,10 +139,14 @@ void PreTokenizer::read(const JsonView& view) {
     add_split(kPunctuation, SplitBehavior::isolated);
   } else if (name == "CharDelimiterSplit") {
     steps_.emplace_back(SplitStep{Regex::literal(view.at("delimiter").string()), SplitBehavior::removed, false});
+  } else if (name == "UnicodeScripts") {
+    steps_.emplace_back(ScriptsStep{});
+  } else if (name == "FixedLength") {
+    read_fixed_length(view);
   } else {
     type.fail(
         "expected ByteLevel, Split, Digits, Metaspace, Punctuation, Whitespace, WhitespaceSplit, CharDelimiterSplit, "
-        "BertPreTokenizer or Sequence, found '{}', which is not supported",
+        "BertPreTokenizer, UnicodeScripts, FixedLength or Sequence, found '{}', which is not supported",
         name);
   }
 }
@@ -159,6 +179,18 @@ void PreTokenizer::read_metaspace(const JsonView& view) {
   steps_.emplace_back(std::move(step));
 }
 
+void PreTokenizer::read_fixed_length(const JsonView& view) {
+  std::size_t characters = 5;
+  if (const auto length = view.find("length")) {
+    const Json& value = length->value();
+    if (!value.is_number_unsigned() || value == 0) {
+      length->fail("expected a number of characters from 1, found {}", value.dump());
+    }
+    characters = value.get<std::size_t>();
+  }
+  steps_.emplace_back(FixedLengthStep{characters});
+}
+
 void PreTokenizer::split(std::string_view text, bool at_start, const Sink& piece) const {
   std::string storage;
   apply(0, {text, regex_view(text, storage), at_start}, piece);
@@ -171,21 +203,29 @@ void PreTokenizer::apply(std::size_t index, const Subject& subject, const Sink& 
     split(index, subject, step->regex, step->behavior, step->invert, piece);
   } else if (std::holds_alternative<ByteLevelStep>(steps_[index])) {
     apply_byte_level(index, subject, piece);
-  } else {
+  } else if (std::holds_alternative<MetaspaceStep>(steps_[index])) {
     apply_metaspace(index, subject, piece);
+  } else if (std::holds_alternative<ScriptsStep>(steps_[index])) {
+    go_on(index + 1, subject, script_pieces(subject.text), piece);
+  } else {
+    go_on(index + 1, subject, fixed_pieces(subject.text, std::get<FixedLengthStep>(steps_[index]).characters), piece);
+  }
+}
+
+void PreTokenizer::go_on(std::size_t index, const Subject& subject, const std::vector<Regex::Match>& pieces,
+                         const Sink& piece) const {
+  for (const auto& bounds : pieces) {
+    const std::size_t length = bounds.end - bounds.begin;
+    apply(index,
+          {subject.text.substr(bounds.begin, length), subject.view.substr(bounds.begin, length),
+           subject.at_start && bounds.begin == 0},
+          piece);
   }
 }
 
 void PreTokenizer::split(std::size_t index, const Subject& subject, const Regex& regex, SplitBehavior behavior,
                          bool invert, const Sink& piece) const {
-  const auto matches = regex.find_all(subject.view);
-  for (const auto& bounds : split_pieces(matches, subject.text.size(), behavior, invert)) {
-    const std::size_t length = bounds.end - bounds.begin;
-    apply(index + 1,
-          {subject.text.substr(bounds.begin, length), subject.view.substr(bounds.begin, length),
-           subject.at_start && bounds.begin == 0},
-          piece);
-  }
+  go_on(index + 1, subject, split_pieces(regex.find_all(subject.view), subject.text.size(), behavior, invert), piece);
 }
 
 void PreTokenizer::apply_byte_level(std::size_t index, Subject subject, const Sink& piece) const {

@@ -25,8 +25,8 @@ std::vector<Regex::Match> split_pieces(const std::vector<Regex::Match>& matches,
 class PreTokenizer {
  public:
   /// `view` is the "pre_tokenizer" object; none leaves texts whole. ByteLevel, Digits, Metaspace, Punctuation, Split,
-  /// Whitespace, WhitespaceSplit, CharDelimiterSplit, BertPreTokenizer and Sequences of them; throws UserError for
-  /// others.
+  /// Whitespace, WhitespaceSplit, CharDelimiterSplit, BertPreTokenizer, UnicodeScripts, FixedLength and Sequences of
+  /// them; throws UserError for others.
   explicit PreTokenizer(const std::optional<JsonView>& view);
 
   using Sink = std::function<void(std::string_view)>;
@@ -51,7 +51,11 @@ class PreTokenizer {
     PrependScheme prepend;
     std::optional<Regex> regex;  // of the replacement, where pieces begin
   };
-  using Step = std::variant<SplitStep, ByteLevelStep, MetaspaceStep>;
+  struct ScriptsStep {};
+  struct FixedLengthStep {
+    std::size_t characters;
+  };
+  using Step = std::variant<SplitStep, ByteLevelStep, MetaspaceStep, ScriptsStep, FixedLengthStep>;
 
   // A text, and the same text as the regular expressions see it.
   struct Subject {
@@ -63,9 +67,12 @@ class PreTokenizer {
   void read(const JsonView& view);
   void read_byte_level(const JsonView& view);
   void read_metaspace(const JsonView& view);
+  void read_fixed_length(const JsonView& view);
   void add_split(std::string_view pattern, SplitBehavior behavior, bool invert = false);
   void apply(std::size_t step, const Subject& subject, const Sink& piece) const;
   void split(std::size_t step, const Subject& subject, const Regex& regex, SplitBehavior behavior, bool invert,
+             const Sink& piece) const;
+  void go_on(std::size_t step, const Subject& subject, const std::vector<Regex::Match>& pieces,
              const Sink& piece) const;
   void apply_byte_level(std::size_t step, Subject subject, const Sink& piece) const;
   void apply_metaspace(std::size_t step, const Subject& subject, const Sink& piece) const;

@@ -32,6 +32,8 @@ CASES = [  # name, tokenizer_config.json, special_tokens_map.json, added_tokens.
      None),
     ("no tokens in tokenizer.json", {"eos_token": {"__type": "AddedToken", **token("<|im_end|>")},
                                      "extra_special_tokens": {"call": "<x>"}}, None, {"<y>": 5}, []),
+    ("special tokens are text", {"split_special_tokens": True, "eos_token": "<|im_end|>", "added_tokens_decoder": {
+        "7": token("<x>", special=True), "9": token("<y>")}}, None, None, None),
 ]
 
 
