@@ -61,6 +61,13 @@ int run_on_ranks(double collective_timeout, const std::function<int(const Proces
       exit_code = error.exit_code();
     }
     std::fflush(stdout);  // before the other ranks end: a launcher may then end this one as well
+    // Nobody stops watching before all have come here: one that is killed on its way is still named. It may take as long as
+    // what is written takes.
+    end_job_on_failure(world, [&] {
+      world.mark(Phase::idle);
+      world.barrier();
+      return exit_code;
+    });
     world.mark(Phase::finished);
     if (world.fault()) {
       if (const auto counts = world.fault()->counts()) {
