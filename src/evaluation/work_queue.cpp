@@ -38,25 +38,34 @@ std::optional<RunKey> WorkQueue::next() {
 }
 
 void WorkQueue::deliver(RunRecord delivered) {
-  const std::lock_guard lock(mutex_);
-  rethrow();
-  check(in_work_.contains(delivered.key), "a run that was handed out comes back");
+  const std::lock_guard recording(recording_);
+  {
+    const std::lock_guard lock(mutex_);
+    rethrow();
+    check(in_work_.contains(delivered.key), "a run that was handed out comes back");
+  }
   try {
     if (before_record_) before_record_();
     const RunRecord record = benchmark_.record(std::move(delivered));
-    in_work_.erase(record.key);
-    if (!record.is_finished()) stopped_ = true;
-    if (!progress_) return;
-    std::vector<RunKey> to_come(in_work_.begin(), in_work_.end());
-    to_come.insert(to_come.end(), pending_.begin(), pending_.end());
-    if (!record.is_finished()) to_come.push_back(record.key);
-    to_come.insert(to_come.end(), later_.begin(), later_.end());
-    progress_->report(record, benchmark_.problem(record.key).id, to_come, label_);
+    const std::vector<RunKey> to_come = settle(record);
+    if (progress_) progress_->report(record, benchmark_.problem(record.key).id, to_come, label_);
   } catch (...) {
+    const std::lock_guard lock(mutex_);
     failure_ = std::current_exception();
     stopped_ = true;
     throw;
   }
+}
+
+std::vector<RunKey> WorkQueue::settle(const RunRecord& record) {
+  const std::lock_guard lock(mutex_);
+  in_work_.erase(record.key);
+  if (!record.is_finished()) stopped_ = true;
+  std::vector<RunKey> to_come(in_work_.begin(), in_work_.end());
+  to_come.insert(to_come.end(), pending_.begin(), pending_.end());
+  if (!record.is_finished()) to_come.push_back(record.key);
+  to_come.insert(to_come.end(), later_.begin(), later_.end());
+  return to_come;
 }
 
 void WorkQueue::stop() {

@@ -48,11 +48,15 @@ class WorkQueue {
  private:
   void rethrow() const;  // with the lock
 
+  // Notes that a run was recorded, and returns those that are to come.
+  std::vector<RunKey> settle(const RunRecord& record);
+
   Benchmark& benchmark_;
   Progress* progress_;
   std::function<void()> before_record_;
   std::string label_;
   std::vector<RunKey> later_;
+  std::mutex recording_;  // one run at a time is judged and logged; others are handed out meanwhile
   mutable std::mutex mutex_;
   std::deque<RunKey> pending_;
   std::set<RunKey> in_work_;
