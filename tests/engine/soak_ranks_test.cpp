@@ -21,7 +21,7 @@ using testing_support::prompt_of;
 using testing_support::request_for;
 using testing_support::world;
 
-constexpr std::int64_t kCapacity = 512;
+constexpr std::int64_t kSoakTokens = 512;
 constexpr int kSequences = 3;
 constexpr int kMostTokens = 12;                // of a request
 constexpr std::int64_t kMaxGrowth = 16 << 20;  // bytes: what an allocator takes for another order of sizes
@@ -55,7 +55,7 @@ class Soak {
     std::vector<int> slots;
     std::vector<TokenIds> texts;
     for (int i = 0; i < kSequences; ++i) {
-      slots.push_back(engine_.open(kCapacity / 4, std::int64_t{64}, std::nullopt).value());
+      slots.push_back(engine_.open(kSoakTokens / 4, std::int64_t{64}, std::nullopt).value());
       texts.push_back(
           prompt_of(3 + static_cast<int>((round_ * 13 + i * 29) % 60), static_cast<int>((round_ + i) % 17)));
     }
@@ -95,7 +95,7 @@ TEST(soak, ranks_stay_equal_and_memory_does_not_grow) {
   if (device().is_cuda()) GTEST_SKIP() << "decode_soak has the steps of GPUs";
   const char* wanted = std::getenv("SPECTHINK_SOAK_STEPS");
   const std::int64_t steps = wanted ? std::max(100, std::atoi(wanted)) : 2000;
-  LoadedModels models({}, kCapacity, DType::float32, {}, 2, 1, kSequences);
+  LoadedModels models({}, kSoakTokens, DType::float32, {}, 2, 1, kSequences);
   std::int64_t early = 0;
   std::int64_t done = 0;
   // In two parts, so that the other ranks look at their memory, too: what is taken at first is no leak.
