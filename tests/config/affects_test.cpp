@@ -36,11 +36,28 @@ TEST(affects, the_settings_that_decide_the_tokens_of_a_benchmark) {
 TEST(affects, the_settings_that_decide_the_times_of_a_replay) {
   const Invocation given = parse({"replay", "--all-reduce", "nccl", "--oversubscribe-gpus", "--draft", "none"});
   const Json settings = settings_that_affect(Affects::times, given);
-  EXPECT_EQ(keys_of(settings),
-            (std::set<std::string>{"target_model_name", "speculative_model_name", "dtype", "device", "all_reduce",
-                                   "decode_kernels", "weights", "dummy_weights", "max_model_len", "oversubscribe_gpus",
-                                   "temperature", "top_p", "top_k", "seed", "calibrate_steps", "draft_acceptance",
-                                   "max_draft_tokens", "texts", "token_speculation", "tokenizer"}));
+  std::set<std::string> expected{"target_model_name",
+                                 "speculative_model_name",
+                                 "dtype",
+                                 "device",
+                                 "all_reduce",
+                                 "decode_kernels",
+                                 "weights",
+                                 "dummy_weights",
+                                 "max_model_len",
+                                 "oversubscribe_gpus",
+                                 "temperature",
+                                 "top_p",
+                                 "top_k",
+                                 "seed",
+                                 "calibrate_steps",
+                                 "draft_acceptance",
+                                 "max_draft_tokens",
+                                 "texts",
+                                 "token_speculation",
+                                 "tokenizer"};
+  expected.insert({"batch", "reserve"});
+  EXPECT_EQ(keys_of(settings), expected);
   EXPECT_EQ(settings.at("all_reduce"), "nccl");
   EXPECT_EQ(settings.at("oversubscribe_gpus"), true);
   EXPECT_TRUE(settings.at("speculative_model_name").is_null());
