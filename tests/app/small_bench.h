@@ -71,6 +71,14 @@ inline Json without_times(const Json& document) {
   return runs;
 }
 
+/// The same without what was prefilled: runs of a batch take the beginning of a prompt from each other.
+inline Json without_prefills(Json runs) {
+  for (Json& run : runs) {
+    for (const char* key : {"draft_prefilled", "target_prefilled"}) run.back().erase(key);
+  }
+  return runs;
+}
+
 /// What an uninterrupted benchmark with these further flags gives, on two ranks.
 inline Json uninterrupted_runs(const std::string& name, const std::string& flags) {
   const SmallBench bench(name);
