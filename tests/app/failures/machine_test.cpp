@@ -165,11 +165,11 @@ TEST(machine, too_little_memory_is_named) {
     enough += 500;
   }
   ASSERT_LT(enough, kMost);
-  const ProgramResult result =
-      run_limited(enough + 300,
-                  "replay --target configs/models/Qwen3-8B --draft none --loop target --dummy-weights --device cpu "
-                  "--output-dir " +
-                      (script.parent_path() / "results").string());
+  const ProgramResult result = run_limited(
+      enough + 300,
+      "replay --workload-file tests/replay/data/workloads.jsonl --target configs/models/Qwen3-8B --draft none --loop target "
+      "--dummy-weights --device cpu --output-dir " +
+          (script.parent_path() / "results").string());
   expect_one_line(result, 3, {"out of memory: ", "--max-model-len", "use more ranks"});
 }
 
