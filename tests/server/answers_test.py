@@ -128,14 +128,16 @@ class Answers(unittest.TestCase):
                 self.assertLess(reply["usage"]["completion_tokens"], len(self.reference["ids"]))
 
     def test_what_was_asked_before_is_not_prefilled_again(self):
-        first = self.server.complete(chat(150))
-        again = self.server.complete(chat(150))
-        self.assertEqual(text_of(again), text_of(first))
-        prefilled = [reply["usage"]["ledger"]["draft_prefilled"] for reply in (first, again)]
-        self.assertGreaterEqual(prefilled[0] - prefilled[1], first["usage"]["prompt_tokens"] - 1)
-        with RunningServer(*EXACT, "--no-keep-prefixes") as server:
-            prefilled = [server.complete(chat(150))["usage"]["ledger"]["draft_prefilled"] for _ in range(2)]
-            self.assertEqual(prefilled[0], prefilled[1])
+        def asked_twice(*flags):
+            with RunningServer(*EXACT, *flags) as server:
+                replies = [server.complete(chat(150)) for _ in range(2)]
+            self.assertEqual(text_of(replies[0]), text_of(replies[1]))
+            prompt_tokens = replies[0]["usage"]["prompt_tokens"]
+            return prompt_tokens, *(reply["usage"]["ledger"]["draft_prefilled"] for reply in replies)
+
+        prompt_tokens, first, again = asked_twice()
+        self.assertGreaterEqual(first - again, prompt_tokens - 1)
+        self.assertEqual(asked_twice("--no-keep-prefixes"), (prompt_tokens, first, first))
 
     def test_log_probabilities_are_those_of_score(self):
         text = "<|im_start|>user\n" + demo_prompt(0) + "<|im_end|>\n<|im_start|>assistant\n"
