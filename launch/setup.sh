@@ -125,7 +125,10 @@ pip_install() {
 }
 
 packages_of() {  # LIST: as its source names them, without their versions
-  sed -E '/^#/d; s/[[<>=].*//' "$requirements/$1.in" | sed -n 'H; ${x; s/^\n//; s/\n/, /g; p}'
+  local names list
+  mapfile -t names < <(sed -E '/^#/d; s/[[<>=].*//' "$requirements/$1.in")
+  printf -v list '%s, ' "${names[@]}"
+  echo "${list%, }"
 }
 
 find_torch() {
