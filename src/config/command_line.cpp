@@ -12,8 +12,9 @@ namespace {
 namespace po = boost::program_options;
 
 // Flags of the original's eval.py that are more than another name of one option.
-constexpr const char* kOldConfig = "spe-config";  // of its script, whose --model has no effect beside it
-constexpr const char* kModel = "model";           // the target, alone
+constexpr const char* kOldConfig = "spe-config";   // of its script, whose --model has no effect beside it
+constexpr const char* kModel = "model";            // the target, alone
+constexpr const char* kOldOutput = "output-file";  // has no effect there either: files have names of their own
 
 const CommandInfo& find_command(const std::string& word) {
   std::vector<std::string> names;
@@ -44,7 +45,9 @@ const Option* find_flag(std::string_view flag, Subcommand command) {
 po::options_description describe_flags(Subcommand command) {
   po::options_description flags;
   flags.add_options()("help,h", "")("version", "")("config", po::value<std::string>());
-  if (command == kEval) flags.add_options()(kOldConfig, po::value<std::string>())(kModel, po::value<std::string>());
+  if (command == kEval) {
+    for (const char* flag : {kOldConfig, kModel, kOldOutput}) flags.add_options()(flag, po::value<std::string>());
+  }
   for (const Option& option : option_table()) {
     if (!option.belongs_to(command)) continue;
     for (const std::string& flag : flags_of(option)) {
@@ -96,7 +99,7 @@ std::vector<std::string> with_dashes(std::span<const std::string> arguments, con
     const std::size_t end = std::min(argument.find('='), argument.size());
     std::string flag = argument.substr(2, end - 2);
     std::replace(flag.begin(), flag.end(), '_', '-');
-    if (find_flag(flag, command.bit) || flag == kOldConfig) argument.replace(2, end - 2, flag);
+    if (find_flag(flag, command.bit) || flag == kOldConfig || flag == kOldOutput) argument.replace(2, end - 2, flag);
   }
   return result;
 }
@@ -206,6 +209,8 @@ CommandLine parse_command_line(std::span<const std::string> arguments) {
       is_old_config = flag == kOldConfig;
     } else if (flag == kModel && line.command->bit == kEval) {
       model = given.value.front();
+    } else if (flag == kOldOutput && line.command->bit == kEval) {
+      continue;
     } else {
       const bool turned_off = given.value.empty();  // --no-flag
       if (!turned_off) check_value(given, *line.command);

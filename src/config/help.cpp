@@ -116,15 +116,17 @@ std::string command_help(const CommandInfo& command) {
     help +=
         entry("--spe-config FILE", "the same, with the original's name; --model has no effect beside it", kTextColumn);
     help += entry("--model DIR|HUB_NAME", "the same as --target, without a draft", kTextColumn);
+    help += entry("--output-file FILE", "has no effect, as with the original", kTextColumn);
   }
   help += entry("-h, --help", "this text", kTextColumn);
   if (command.runs_on == RunsOn::engine) {
-    help += entry("SPECTHINK_FAULT=RANK:PHASE[:ACTION[:COUNT]]",
-                  "environment variable: a rank fails on purpose, so that you can see what your scripts do then; PHASE "
-                  "is start, load, prefill, decode, collective or write (rank 0 records a run), ACTION is throw "
-                  "(default), kill, stop or hang, COUNT the time at which it happens (default 1); count instead: nothing fails, "
-                  "the rank says how often it came to each phase",
-                  kTextColumn);
+    help += entry(
+        "SPECTHINK_FAULT=RANK:PHASE[:ACTION[:COUNT]]",
+        "environment variable: a rank fails on purpose, so that you can see what your scripts do then; PHASE "
+        "is start, load, prefill, decode, collective or write (rank 0 records a run), ACTION is throw "
+        "(default), kill, stop or hang, COUNT the time at which it happens (default 1); count instead: nothing fails, "
+        "the rank says how often it came to each phase",
+        kTextColumn);
   }
   help +=
       entry("--version", "versions of this program and of what it runs on (--format json: all libraries)", kTextColumn);

@@ -364,6 +364,8 @@ TEST(flags, of_eval_model_is_the_target_alone) {
   const Invocation old = parse({"eval", "--model", "M", "--spe_config", config});
   EXPECT_EQ(old.settings.models.target, "T") << "as the original: the configuration names the models";
   EXPECT_EQ(old.settings.models.draft, "D");
+  EXPECT_EQ(parse({"eval", "--model", "M", "--output_file", "old.json"}).settings.models.target, "M");
+  expect_contains(flag_error({"bench", "--output-file", "x"}), "unknown flag --output-file");
   expect_contains(flag_error({"bench", "--spe-config", "x"}), "unknown flag --spe-config");
 }
 

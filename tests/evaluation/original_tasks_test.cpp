@@ -12,6 +12,7 @@
 #include "evaluation/benchmark_fixtures.h"
 #include "evaluation/made_tasks.h"
 #include "evaluation/tasks/format_string.h"
+#include "evaluation/tasks/handlers.h"
 #include "fixtures.h"
 #include "shared_data.h"
 #include "specthink/evaluation/task.h"
@@ -188,6 +189,24 @@ TEST(original_tasks, a_missing_file_names_the_command) {
   const std::string message = message_of<UserError>([&] { find_problems(task, "", options); });
   expect_contains(message, "aime25-validation.jsonl");
   expect_contains(message, "--split validation");
+  EXPECT_EQ(message.find("--from"), std::string::npos);
+  Task of_files = task;
+  of_files.dataset_path = "unused";  // as livecodebench_v5 has it: there is nothing on the hub
+  expect_contains(message_of<UserError>([&] { find_problems(of_files, "", options); }), "--from FOLDER");
+}
+
+TEST(original_tasks, filters_that_a_handler_does_not_have_are_named) {
+  const TemporaryFolder folder;
+  const Task task = load_task(folder.write("aime25.yaml", yaml_of(made_tasks()[4])));
+  EXPECT_TRUE(idle_filters(find_handler(task.handler), task, {}).empty());
+  ProblemOptions options;
+  options.difficulty = "hard";
+  options.source = "math";
+  EXPECT_EQ(idle_filters(find_handler(task.handler), task, options),
+            (std::vector<std::string>{"difficulty", "source"}));
+  EXPECT_EQ(idle_filters(find_handler("numina"), task, options), std::vector<std::string>{"difficulty"});
+  EXPECT_EQ(idle_filters(find_handler("apps"), task, options), std::vector<std::string>{"source"});
+  EXPECT_EQ(idle_filters(nullptr, task, options).size(), 2u);
 }
 
 TEST(original_tasks, malformed_files) {

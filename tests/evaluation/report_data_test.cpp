@@ -53,6 +53,36 @@ std::string cell(const ReportPage& page, const std::string& id, std::size_t row,
   throw std::runtime_error("no column " + column);
 }
 
+TEST(report_data, compares_at_each_temperature_and_whatever_a_task_is_called) {
+  std::vector<ResultSeries> all;
+  for (const SystemKind kind : {SystemKind::speculative, SystemKind::target}) {
+    for (const double temperature : {0.6, 1.0}) {
+      all.push_back(made_up_series(kind, 4, 2));
+      all.back().temperature = temperature;
+      all.back().task = kind == SystemKind::target ? "AIME25" : "aime25";  // as bench and eval call it
+    }
+  }
+  const ReportPage page = make_report(std::move(all), TextChoice{});
+  const ReportTable& table = table_of(page, "comparison");
+  ASSERT_EQ(table.rows.size(), 2u);
+  for (std::size_t row = 0; row < 2; ++row) {
+    const std::string system = cell(page, "comparison", row, "system");
+    const std::string base = cell(page, "comparison", row, "against");
+    EXPECT_NE(base.find("alone"), std::string::npos) << base;
+    const std::string temperature = row == 0 ? "0.6" : "1";
+    EXPECT_TRUE(system.ends_with(temperature) && base.ends_with(temperature)) << system << " against " << base;
+    EXPECT_EQ(cell(page, "comparison", row, "problems"), "4");
+  }
+}
+
+TEST(report_data, a_system_alone_at_its_temperature_is_compared_with_another_one) {
+  std::vector<ResultSeries> all{made_up_series(SystemKind::target, 4, 2),
+                                made_up_series(SystemKind::speculative, 4, 2)};
+  all[0].temperature = 0.6;
+  all[1].temperature = 1.0;
+  EXPECT_EQ(table_of(make_report(std::move(all), TextChoice{}), "comparison").rows.size(), 1u);
+}
+
 TEST(report_data, summary_and_comparison) {
   const ReportPage page = make_report(
       {made_up_series(SystemKind::speculative, 4, 2), made_up_series(SystemKind::target, 4, 2)}, TextChoice{});

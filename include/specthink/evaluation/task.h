@@ -51,6 +51,7 @@ struct Task {
   /// What only the original's files have.
   std::string handler;  ///< empty: our own form
   std::map<std::string, std::string> templates;
+  std::string dataset_path;    ///< on the hub; "unused" where the problems come from files alone
   std::string dataset_split;   ///< of the hub's data set; the original's result files are named by these two
   std::string dataset_subset;  ///< empty: it has none
   AnswerForm answer_form;

@@ -51,8 +51,9 @@ void place_problems(Analysis& analysis) {
   for (const ResultSeries& series : analysis.series) {
     std::vector<std::size_t>& place = analysis.place.emplace_back();
     for (const SeriesProblem& problem : series.problems) {
+      // Files of other programs and commands call a task otherwise: a problem is known by its text.
       const std::string key =
-          series.task + "\n" + (problem.text.empty() ? excerpt(problem.id) : std::string(trim(problem.text)));
+          problem.text.empty() ? series.task + "\n" + excerpt(problem.id) : "\n" + std::string(trim(problem.text));
       const auto [found, is_new] = known.emplace(key, analysis.problems.size());
       if (is_new) analysis.problems.push_back(problem);
       if (!analysis.problems[found->second].answer) analysis.problems[found->second].answer = problem.answer;

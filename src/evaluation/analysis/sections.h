@@ -21,7 +21,8 @@ struct Analysis {
 
 ReportTable summary_table(const Analysis& analysis);
 
-/// Each task's first system that is one model alone, else its first, against every other one on the same problems.
+/// Every system against the first that is the target alone, else the first, on the same problems at the same
+/// temperature; one that is alone at its temperature against one at another.
 ReportTable comparison_table(const Analysis& analysis);
 
 ReportTable at_k_table(const Analysis& analysis);

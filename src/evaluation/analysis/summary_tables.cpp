@@ -76,6 +76,45 @@ std::optional<std::vector<std::string>> compare_row(const Analysis& analysis, st
   return row;
 }
 
+/// A number for each series: those that have problems in common have the same.
+std::vector<std::size_t> problem_sets(const Analysis& analysis) {
+  std::vector<std::size_t> sets;
+  std::map<std::size_t, std::size_t> first_with;  // problem to the first series that has it
+  for (std::size_t i = 0; i < analysis.series.size(); ++i) {
+    std::size_t set = i;
+    for (const std::size_t problem : analysis.place[i]) {
+      const auto [known, is_new] = first_with.emplace(problem, i);
+      if (!is_new && known->second < i) set = std::min(set, sets[known->second]);
+    }
+    sets.push_back(set);
+  }
+  return sets;
+}
+
+/// What a series is compared with: of those on its problems at its temperature the first that is the target alone, else
+/// the first; where it is the only one at its temperature, of all on its problems.
+std::size_t base_of(const Analysis& analysis, const std::vector<std::size_t>& sets, std::size_t series) {
+  const auto base_among = [&](bool any_temperature) {
+    std::size_t base = series;
+    bool is_found = false;
+    for (std::size_t i = 0; i < analysis.series.size(); ++i) {
+      const ResultSeries& other = analysis.series[i];
+      if (sets[i] != sets[series]) continue;
+      if (!any_temperature && other.temperature != analysis.series[series].temperature) continue;
+      const bool is_target = other.kind == SystemKind::target;
+      if (is_found && (!is_target || analysis.series[base].kind == SystemKind::target)) continue;
+      base = i;
+      is_found = true;
+    }
+    return base;
+  };
+  const auto at_its_temperature = std::ranges::count_if(analysis.series, [&](const ResultSeries& other) {
+    const auto i = static_cast<std::size_t>(&other - analysis.series.data());
+    return sets[i] == sets[series] && other.temperature == analysis.series[series].temperature;
+  });
+  return base_among(/*any_temperature=*/at_its_temperature == 1);
+}
+
 void collect_settings(const Json& settings, const std::string& prefix, std::map<std::string, std::string>& values) {
   for (const auto& [key, value] : settings.items()) {
     const std::string name = prefix.empty() ? key : prefix + "." + key;
@@ -126,17 +165,9 @@ ReportTable comparison_table(const Analysis& analysis) {
                     .columns = {"system", "against", "problems", "speed-up", "tokens/s", "target tokens saved (%)",
                                 "accuracy, points", "p"},
                     .rows = {}};
-  std::map<std::string, std::size_t> base_of;
+  const std::vector<std::size_t> sets = problem_sets(analysis);
   for (std::size_t i = 0; i < analysis.series.size(); ++i) {
-    const ResultSeries& series = analysis.series[i];
-    const auto found = base_of.find(series.task);
-    const bool is_target = series.kind == SystemKind::target;
-    if (found == base_of.end() || (is_target && analysis.series[found->second].kind != SystemKind::target)) {
-      base_of[series.task] = i;
-    }
-  }
-  for (std::size_t i = 0; i < analysis.series.size(); ++i) {
-    const std::size_t base = base_of.at(analysis.series[i].task);
+    const std::size_t base = base_of(analysis, sets, i);
     if (i == base) continue;
     if (auto row = compare_row(analysis, base, i)) table.rows.push_back(std::move(*row));
   }

@@ -144,6 +144,17 @@ const Handler* find_handler(std::string_view name) {
   return found == handlers().end() ? nullptr : &*found;
 }
 
+std::vector<std::string> idle_filters(const Handler* handler, const Task& task, const ProblemOptions& options) {
+  std::vector<std::string> idle;
+  const bool has_difficulty = handler && handler->is_problem == is_of_difficulty;
+  const bool is_numina = handler && handler->is_problem == is_numina_problem;
+  const auto& preprocess = task.preprocess;
+  if ((options.difficulty || preprocess.difficulty) && !has_difficulty) idle.emplace_back("difficulty");
+  if ((options.source || preprocess.source) && !is_numina) idle.emplace_back("source");
+  if ((options.filter_difficulty || preprocess.filter_difficulty) && !is_numina) idle.emplace_back("filter_difficulty");
+  return idle;
+}
+
 std::vector<std::string> handler_names() {
   std::vector<std::string> names;
   for (const Handler& handler : handlers()) names.emplace_back(handler.name);

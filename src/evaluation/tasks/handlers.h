@@ -34,6 +34,10 @@ struct Handler {
 /// The handler of that name; null when there is none.
 const Handler* find_handler(std::string_view name);
 
+/// The filters that task file or flags name and the handler (null: that of our own task files) does not have: they
+/// change nothing.
+std::vector<std::string> idle_filters(const Handler* handler, const Task& task, const ProblemOptions& options);
+
 /// The names of all, for messages.
 std::vector<std::string> handler_names();
 

@@ -143,6 +143,7 @@ Task read_original_task(const YamlValue& root, const std::filesystem::path& path
     reader.check_key(item, original_task_keys());
     if (item.key == "question_key") task.problem_key = reader.text(item);
     if (item.key == "answer_key") task.answer_key = reader.optional_text(item);
+    if (item.key == "dataset_path") task.dataset_path = reader.text(item);
     if (item.key == "dataset_split") task.dataset_split = reader.text(item);
     if (item.key == "dataset_subset") task.dataset_subset = reader.optional_text(item).value_or("");
     if (item.key == "preprocess_config" && item.kind != YamlValue::Kind::null) {

@@ -72,8 +72,12 @@ fs::path data_name(const Task& task, const ProblemOptions& options) {
   return name + ".jsonl";
 }
 
+/// A task file that is read from files alone names no data set.
+constexpr const char* kNoDataset = "unused";
+
 std::string how_to_get(const Task& task, const ProblemOptions& options) {
   std::string command = "launch/get_task.py " + (task.handler.empty() ? task.name : task.path.string());
+  if (task.dataset_path == kNoDataset) command += " --from FOLDER";
   if (options.subset) command += " --subset " + *options.subset;
   if (options.split) command += " --split " + *options.split;
   return command;
@@ -115,6 +119,9 @@ std::vector<Problem> load_problems(const Task& task, const fs::path& data_dir, s
   const std::vector<TextLine> lines = split_lines(content);
   if (lines.empty()) throw UserError("{}: no problem in it, expected one JSON object a line", path.string());
   const Handler* handler = task.handler.empty() ? nullptr : find_handler(task.handler);
+  for (const std::string& filter : idle_filters(handler, task, options)) {
+    spdlog::warn("{}: {} changes nothing: problems of this kind are not filtered by it", task.path.string(), filter);
+  }
   std::vector<PromptPiece> pieces;
   if (!handler) pieces = parse_template(task.prompt_template);
   std::vector<Problem> problems;
