@@ -14,7 +14,7 @@ inline std::filesystem::path shared_data() {
 
 /// tests/data, laid out like shared_data(): never absent.
 inline std::filesystem::path own_data() {
-  const char* source = std::getenv("SPECTHINK_SOURCE");
+  const char* source = std::getenv("SPECTHINK_SOURCE_DIR");
   return std::filesystem::path(source && *source ? source : ".") / "tests" / "data";
 }
 

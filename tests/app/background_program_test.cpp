@@ -47,7 +47,7 @@ std::vector<RankProcess> rank_processes(int launcher) {
 }  // namespace
 
 BackgroundProgram::BackgroundProgram(const std::string& arguments, int ranks) : folder_(fresh_folder("background")) {
-  const std::string command = std::string("cd '") + std::getenv("SPECTHINK_SOURCE") + "' && exec " +
+  const std::string command = std::string("cd '") + std::getenv("SPECTHINK_SOURCE_DIR") + "' && exec " +
                               std::getenv("SPECTHINK_MPIRUN") + " " + std::to_string(ranks) + " '" +
                               std::getenv("SPECTHINK_BINARY") + "' " + arguments;
   pid_ = ::fork();

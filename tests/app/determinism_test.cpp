@@ -100,7 +100,7 @@ std::vector<std::string> cells_of(const std::string& line) {
 
 /// {column: {rows that promise the same tokens}}, and every row's label that was found.
 std::map<std::string, std::vector<std::string>> promises(std::vector<std::string>& labels) {
-  std::ifstream document(std::filesystem::path(std::getenv("SPECTHINK_SOURCE")) / "docs/architecture.md");
+  std::ifstream document(std::filesystem::path(std::getenv("SPECTHINK_SOURCE_DIR")) / "docs/architecture.md");
   std::map<std::string, std::vector<std::string>> found;
   std::vector<std::string> columns;
   for (std::string line; std::getline(document, line);) {

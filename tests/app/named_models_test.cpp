@@ -22,7 +22,7 @@ using testing_support::run_program;
 // A hub cache of the test's own (tools/random_hub.py), made once.
 const fs::path& random_hub() {
   static const fs::path folder = [] {
-    const char* source = std::getenv("SPECTHINK_SOURCE");
+    const char* source = std::getenv("SPECTHINK_SOURCE_DIR");
     auto made = fresh_folder("hub");
     const std::string command =
         "python3 '" + std::string(source ? source : ".") + "/tools/random_hub.py' '" + made.string() + "' >/dev/null";

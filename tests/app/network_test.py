@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(os.environ["SPECTHINK_SOURCE"])
+ROOT = Path(os.environ["SPECTHINK_SOURCE_DIR"])
 BINARY = os.environ["SPECTHINK_BINARY"]
 MPIRUN = shlex.split(os.environ["SPECTHINK_MPIRUN"])
 GUARD = Path(sys.argv[1]).resolve()

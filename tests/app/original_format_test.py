@@ -15,7 +15,7 @@ from pathlib import Path
 
 from check_eval_files import check_documents
 
-ROOT = Path(os.environ.get("SPECTHINK_SOURCE", Path(__file__).resolve().parents[2]))
+ROOT = Path(os.environ.get("SPECTHINK_SOURCE_DIR", Path(__file__).resolve().parents[2]))
 BINARY = os.environ.get("SPECTHINK_BINARY", str(ROOT / "build/specthink"))
 DATA = Path(os.environ.get("SPECTHINK_DATA") or ROOT.parent / "shared/data")
 

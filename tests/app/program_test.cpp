@@ -37,7 +37,7 @@ std::filesystem::path fresh_folder(const std::string& name) {
 ProgramResult run_program(const std::string& arguments, int ranks, const std::string& input) {
   static const std::filesystem::path folder = fresh_folder("program");
   std::ofstream(folder / "in") << input;
-  std::string command = "cd " + shell_word(required_variable("SPECTHINK_SOURCE")) + " && ";
+  std::string command = "cd " + shell_word(required_variable("SPECTHINK_SOURCE_DIR")) + " && ";
   if (ranks > 0) command += required_variable("SPECTHINK_MPIRUN") + " " + std::to_string(ranks) + " ";
   command += shell_word(required_variable("SPECTHINK_BINARY")) + " " + arguments;
   command = "(" + command + ") >" + shell_word(folder / "out") + " 2>" + shell_word(folder / "err") + " <" +
@@ -50,7 +50,7 @@ const std::filesystem::path& random_pair() {
   static const std::filesystem::path folder = [] {
     auto made = fresh_folder("pair");
     const std::string command = "python3 " +
-                                shell_word(required_variable("SPECTHINK_SOURCE") + "/tools/random_pair.py") + " " +
+                                shell_word(required_variable("SPECTHINK_SOURCE_DIR") + "/tools/random_pair.py") + " " +
                                 shell_word(made);
     if (std::system(command.c_str()) != 0) throw std::runtime_error("tools/random_pair.py failed");
     return made;
@@ -97,7 +97,7 @@ TEST(program, lists_its_libraries) {
       EXPECT_EQ(library.at("running"), library.at("compiled")) << name;
   }
   const bool has_cuda = document.at("cuda") != "none";
-  std::ifstream table(std::filesystem::path(std::getenv("SPECTHINK_SOURCE")) / "src/dependencies.txt");
+  std::ifstream table(std::filesystem::path(std::getenv("SPECTHINK_SOURCE_DIR")) / "src/dependencies.txt");
   int rows = 0;
   for (std::string line; std::getline(table, line);) {
     if (line.empty() || line[0] == '#') continue;

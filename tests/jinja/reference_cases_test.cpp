@@ -39,7 +39,7 @@ std::optional<std::string> rendered(const std::string& source, const Variables& 
 }
 
 TEST(reference_cases, render_as_in_transformers) {
-  const char* source = std::getenv("SPECTHINK_SOURCE");
+  const char* source = std::getenv("SPECTHINK_SOURCE_DIR");
   std::ifstream file(std::filesystem::path(source ? source : ".") / "tests/jinja/data/reference_cases.jsonl");
   std::string line;
   ASSERT_TRUE(std::getline(file, line));

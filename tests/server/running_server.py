@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(os.environ.get("SPECTHINK_SOURCE", Path(__file__).resolve().parents[2]))
+ROOT = Path(os.environ.get("SPECTHINK_SOURCE_DIR", Path(__file__).resolve().parents[2]))
 BINARY = os.environ.get("SPECTHINK_BINARY", str(ROOT / "build/specthink"))
 MPIRUN = os.environ.get("SPECTHINK_MPIRUN", "mpirun --allow-run-as-root --oversubscribe --bind-to none --quiet -np")
 # Answers that do not depend on who shares a step.

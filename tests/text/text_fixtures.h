@@ -23,7 +23,7 @@ using testing_support::own_data;
 using testing_support::shared_data;
 
 /// tests/text/data, written by make_fixtures.py there.
-inline std::filesystem::path fixtures() { return folder_from("SPECTHINK_SOURCE", ".") / "tests/text/data"; }
+inline std::filesystem::path fixtures() { return folder_from("SPECTHINK_SOURCE_DIR", ".") / "tests/text/data"; }
 
 inline std::vector<Json> read_lines(const std::filesystem::path& path) {
   std::ifstream file(path);
