@@ -1,18 +1,10 @@
 // A text, a line "%%" and the known answer: finding the answer in any text and comparing it with any other.
 #include "specthink/evaluation/answer.h"
 
-#include <algorithm>
-
 #include "fuzz/input.h"
 #include "specthink/base/log.h"
 
 using namespace specthink;
-
-namespace {
-
-constexpr std::string_view kDivider = "\n%%\n";
-
-}  // namespace
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
   spdlog::set_level(spdlog::level::off);  // a warning an input
@@ -20,10 +12,7 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view input = fuzz::text_of(data, size);
-  const std::size_t end = std::min(input.find(kDivider), input.size());
-  const std::string_view text = input.substr(0, end);
-  const std::string_view expected = input.substr(std::min(end + kDivider.size(), input.size()));
+  const auto [text, expected] = fuzz::halves_of(fuzz::text_of(data, size));
   for (const AnswerRule& rule : {AnswerRule(), AnswerRule::choice(5)}) {
     const std::optional<std::string> found = rule.find(text);
     if (!found) continue;

@@ -5,12 +5,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "specthink/base/error.h"
 
@@ -18,6 +20,13 @@ namespace specthink::fuzz {
 
 inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
+}
+
+/// What stands before the first line "%%" and behind it.
+inline std::pair<std::string_view, std::string_view> halves_of(std::string_view input) {
+  constexpr std::string_view kDivider = "\n%%\n";
+  const std::size_t end = std::min(input.find(kDivider), input.size());
+  return {input.substr(0, end), input.substr(std::min(end + kDivider.size(), input.size()))};
 }
 
 /// Runs `action` and lets a UserError be its outcome.

@@ -1,18 +1,10 @@
 // A task file and its problems, one after the other with a line "%%" between them: any YAML, any lines.
 #include "specthink/evaluation/task.h"
 
-#include <algorithm>
-
 #include "fuzz/input.h"
 #include "specthink/base/log.h"
 
 using namespace specthink;
-
-namespace {
-
-constexpr std::string_view kDivider = "\n%%\n";
-
-}  // namespace
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
   spdlog::set_level(spdlog::level::off);  // a warning an input
@@ -20,10 +12,9 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view text = fuzz::text_of(data, size);
-  const std::size_t end = std::min(text.find(kDivider), text.size());
-  const fuzz::InputFile task_file(text.substr(0, end));
-  const fuzz::InputFile problems_file(text.substr(std::min(end + kDivider.size(), text.size())));
+  const auto [task_text, problems_text] = fuzz::halves_of(fuzz::text_of(data, size));
+  const fuzz::InputFile task_file(task_text);
+  const fuzz::InputFile problems_file(problems_text);
   fuzz::allow_user_error([&] {
     Task task = load_task(task_file.path());
     task.data = problems_file.path();  // whatever file the input names, this one is read
