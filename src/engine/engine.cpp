@@ -48,10 +48,14 @@ Engine::~Engine() = default;
 void Engine::make_graph_decoder(ModelState& state) {
   const LoadedShard& shard = state.model.transformer->shard();
   state.obstacle = !options_.decode_kernels ? "switched off"
-                   : options_.max_sequences > kMaxSlots
-                       ? fmt::format("{} sequences at a time, they take {}", options_.max_sequences, kMaxSlots)
                    : shard.part.has_windows() ? "its layers attend to a window of positions"
                                               : step_obstacle(shard);
+  const bool takes_batches = options_.max_sequences > kMaxStepRows;
+  if (takes_batches && state.obstacle.empty()) {
+    const std::string obstacle = batch_obstacle(shard);
+    if (!obstacle.empty())
+      state.obstacle = fmt::format("{} sequences at a time: {}", options_.max_sequences, obstacle);
+  }
   // All ranks decode alike: shards can differ in what the kernels take.
   for (const std::int64_t refused : group_.all_gather(static_cast<std::int64_t>(!state.obstacle.empty()))) {
     if (refused && state.obstacle.empty()) state.obstacle = "another rank's shard does not fit them";
@@ -60,6 +64,7 @@ void Engine::make_graph_decoder(ModelState& state) {
   DecodeStep::Options options;
   options.all_reduce = options_.all_reduce;
   options.wait_limit_seconds = options_.wait_limit_seconds;
+  if (takes_batches) options.max_rows = std::min(options_.max_sequences, kMaxBatchRows);
   state.graph = std::make_unique<GraphDecoder>(state.prefill, DecodeStep::create(shard, group_, collectives_, options));
 }
 

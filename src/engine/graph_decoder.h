@@ -17,6 +17,7 @@ class GraphDecoder final : public Decoder {
   std::string description() const override;
   /// The host learns of a step's end while the next one runs.
   int steps_ahead() const override { return 2; }
+  int max_rows() const override { return step_->max_rows(); }
   bool takes(const StepRequest& request) const override;
   void set_stop_table(int id, std::span<const std::uint16_t> entries, std::int64_t vocab) override {
     step_->set_stop_table(id, entries, vocab);

@@ -20,6 +20,7 @@ class OperatorDecoder final : public Decoder {
 
   std::string description() const override { return "LibTorch operators"; }
   int steps_ahead() const override { return 1; }
+  int max_rows() const override { return kMaxStepRows; }
   bool takes(const StepRequest&) const override { return true; }
   void set_stop_table(int id, std::span<const std::uint16_t> entries, std::int64_t vocab) override;
   void set_pages(int slot, std::span<const std::int32_t> pages) override { context_.model.set_pages(slot, pages); }

@@ -50,7 +50,7 @@ std::vector<StepBatch> StepLoop::first_steps() {
   if (sequences_.size() == 1) propose(proposing);
   for (Sequence* sequence : proposing) {
     const StepRows rows = rows_of(*sequence);
-    if (step.num_rows() + static_cast<std::int64_t>(rows.tokens.size()) > kMaxStepRows)
+    if (step.num_rows() + static_cast<std::int64_t>(rows.tokens.size()) > decoder_.max_rows())
       steps.push_back(std::exchange(step, {}));
     step.sequences.push_back(rows);
   }
@@ -59,7 +59,7 @@ std::vector<StepBatch> StepLoop::first_steps() {
   for (Sequence* sequence : sequences_) {
     if (sequence->request.enqueued > 0) going_on.sequences.push_back({sequence->slot(), {}, 0});
   }
-  if (steps.empty() && step.num_rows() + going_on.num_rows() <= kMaxStepRows) {
+  if (steps.empty() && step.num_rows() + going_on.num_rows() <= decoder_.max_rows()) {
     step.sequences.insert(step.sequences.end(), going_on.sequences.begin(), going_on.sequences.end());
   }
   steps.push_back(std::move(step));

@@ -21,6 +21,8 @@ namespace {
 
 std::string step_obstacle(const LoadedShard&) { return "this build has no CUDA code"; }
 
+std::string batch_obstacle(const LoadedShard& model) { return step_obstacle(model); }
+
 std::unique_ptr<DecodeStep> DecodeStep::create(LoadedShard, const ProcessGroup&, Collectives&, const Options&) {
   no_kernel("DecodeStep::create");
 }

@@ -140,7 +140,7 @@ class SamplingTest : public GpuTest {
     const auto shards = static_cast<std::int64_t>(columns.size());
     step.blocks = at::zeros({shards, step.rows, sampling_blocks(count), kMaxCandidates}, options(at::kLong));
     step.received = at::full({shards, step.rows, kRowKeys}, -1, options(at::kLong));
-    step.choices = at::zeros({2 + kStatisticsWords, kMaxStepRows}, options(at::kLong));
+    step.choices = at::zeros({2 + kStatisticsWords, kMaxBatchRows}, options(at::kLong));
     step.block_measures = at::zeros({shards, step.rows, sampling_blocks(count), 3}, floats());
     std::int64_t first = 0;
     for (std::int64_t rank = 0; rank < shards; ++rank) {

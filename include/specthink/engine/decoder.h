@@ -29,6 +29,9 @@ class Decoder {
   /// read and did not end it.
   virtual int steps_ahead() const = 0;
 
+  /// Rows that a step may have, over all its sequences.
+  virtual int max_rows() const = 0;
+
   /// Whether it can sample as the request asks.
   virtual bool takes(const StepRequest& request) const = 0;
 

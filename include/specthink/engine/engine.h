@@ -96,7 +96,7 @@ class Engine {
     double wait_limit_seconds = 300;              ///< of the decode kernels, for another rank
     SpeculationOptions speculation{};
     double forced_acceptance = 1;   ///< of the draft's proposals where tokens are forced
-    int max_sequences = kMaxSlots;  ///< at a time; with more than kMaxSlots, decode kernels are not used
+    int max_sequences = kMaxStepRows;  ///< at a time; more are batches, which need other decode kernels
     /// What the caches have of a closed sequence stays while nobody needs its pages: a sequence that begins with the
     /// same ids does not prefill them.
     bool keeps_prefixes = false;

@@ -1,6 +1,6 @@
 // A decode step of one model as one CUDA graph: the rows' tokens in, the next tokens out, without the host.
 //
-// A step takes up to 16 rows of any number of sequences. Each sequence has a slot, whose token, position, stop state
+// A step takes up to 16 rows of any number of sequences, or 128 where it is built for batches. Each sequence has a slot, whose token, position, stop state
 // and random counter live on the device; the host enqueues steps ahead and reads results behind. Each rank of the group
 // makes the same calls, and all of them choose the same tokens. CUDA builds only.
 #pragma once
@@ -44,6 +44,10 @@ struct KernelTimes {
 
 /// Why the kernels cannot run this model; empty when they can. CPU builds never can.
 std::string step_obstacle(const LoadedShard& model);
+
+/// Why a step of this model has no more than kMaxStepRows rows; empty when it may have kMaxBatchRows. The model has no
+/// step_obstacle().
+std::string batch_obstacle(const LoadedShard& model);
 
 /// What a request samples with.
 struct StepSampling {
@@ -95,6 +99,7 @@ class DecodeStep {
   struct Options {
     AllReduce all_reduce = AllReduce::automatic;
     double wait_limit_seconds = 300;  ///< for another rank
+    int max_rows = kMaxStepRows;      ///< of a step: to kMaxBatchRows without a batch_obstacle()
     /// Shared memory of a block in bytes, for qkv, output, gate_up, down and head; 0: chosen by size. For benchmarks.
     std::array<std::size_t, 5> shared_budget{};
     /// Blocks of an attention cluster in steps of one sequence, 8 or 16; 0: chosen by the GPU and the KV heads.
@@ -115,6 +120,9 @@ class DecodeStep {
   /// Whether partial sums travel by mapped memory rather than NCCL.
   virtual bool fused() const = 0;
 
+  /// Options::max_rows, or what it is padded to.
+  virtual int max_rows() const = 0;
+
   /// Table `id` of triggers, [states, vocab]: next state, and kStopMatched (kernels/sampling_rule.h) for "matched". Ids
   /// are small and dense; a table that is set again replaces the one before, which no request of a slot may still use.
   /// Waits for the stream.
@@ -128,7 +136,7 @@ class DecodeStep {
   /// are done first; what they emit and nobody has read is dropped.
   virtual void begin(int slot, const StepRequest& request) = 0;
 
-  /// The rows of the coming step: 1 to kMaxStepRows, each slot once. Rows that all are {slot, {}} are those of every
+  /// The rows of the coming step: 1 to Options::max_rows, each slot once. Rows that all are {slot, {}} are those of every
   /// step until the next call; others are of one step.
   virtual void set_rows(std::span<const StepRows> rows) = 0;
 

@@ -15,6 +15,7 @@
 #include "specthink/comm/device.h"
 #include "specthink/comm/gpu_info.h"
 #include "specthink/engine/step_costs.h"
+#include "specthink/kernels/decode_step.h"
 #include "specthink/model/hub.h"
 #include "specthink/model/memory_plan.h"
 
@@ -22,6 +23,7 @@ namespace specthink::inline app {
 namespace {
 
 constexpr double kProgressSeconds = 5;  // between lines about a model that is being loaded
+constexpr int kMostAutomatic = 64;      // sequences at a time: beyond, few GPUs have the memory for their caches
 
 DeviceChoice device_choice(Device device) {
   switch (device) {
@@ -136,17 +138,19 @@ std::int64_t LoadedModels::planned_bytes() const {
   return plan_of(target_).total_bytes() + (draft_ ? plan_of(*draft_).total_bytes() : 0);
 }
 
-int LoadedModels::sequences() const { return settings_.bench.batch > 0 ? settings_.bench.batch : kMaxSlots; }
+int LoadedModels::sequences() const { return settings_.bench.batch > 0 ? settings_.bench.batch : most_automatic_; }
 
 int LoadedModels::batch() const {
   constexpr std::int64_t kTokensEach = 1024;
   if (settings_.bench.batch > 0) return settings_.bench.batch;
-  return static_cast<int>(std::clamp<std::int64_t>(capacity() / std::min(context_limit(), kTokensEach), 1, kMaxSlots));
+  return static_cast<int>(
+      std::clamp<std::int64_t>(capacity() / std::min(context_limit(), kTokensEach), 1, most_automatic_));
 }
 
 int LoadedModels::max_sequences() const {
-  if (settings_.bench.batch <= kMaxSlots) return kMaxSlots;
-  return std::min(kMaxSequences, settings_.bench.batch * (have_own_ids() ? 2 : 1));
+  const int batch = settings_.bench.batch > 0 ? settings_.bench.batch : most_automatic_;
+  if (batch <= kMaxStepRows) return kMaxStepRows;
+  return std::min(kMaxSequences, batch * (have_own_ids() ? 2 : 1));
 }
 
 std::int64_t LoadedModels::cache_tokens(const ModelFiles& model) const {
@@ -226,6 +230,7 @@ void LoadedModels::load() {
     share_cores(world_);
   } else {  // ranks that planned with different GPUs would prefill in different steps
     gpu_memory_ = std::ranges::min(group_.all_gather(total_memory(device_)));
+    most_automatic_ = kMostAutomatic;
     divide_memory();
   }
   const int groups = world_.size() / group_.size();
@@ -243,6 +248,7 @@ void LoadedModels::load() {
     load_model(target_);
     if (draft_) load_model(*draft_);
   });
+  if (!take_batches()) most_automatic_ = kMaxStepRows;
 
   Engine::Options options;
   options.vocab_size = target_.config.vocab_size;
@@ -265,6 +271,16 @@ void LoadedModels::load() {
   if (device_.is_cpu()) return;
   spdlog::info("target decodes by {}", engine_->decode_path(Role::target));
   if (draft_) spdlog::info("draft decodes by {}", engine_->decode_path(Role::draft));
+}
+
+/// Whether more than kMaxStepRows sequences at a time decode by kernels, on all ranks.
+bool LoadedModels::take_batches() const {
+  const auto takes = [](const ModelFiles& model) {
+    const LoadedShard& shard = model.transformer->shard();
+    return step_obstacle(shard).empty() && batch_obstacle(shard).empty();
+  };
+  const bool here = settings_.models.decode_kernels && takes(target_) && (!draft_ || takes(*draft_));
+  return std::ranges::min(group_.all_gather(static_cast<std::int64_t>(here))) != 0;
 }
 
 /// What every rank can work out by itself; fix_step_costs() follows.

@@ -17,8 +17,9 @@ namespace specthink::inline kernels {
 
 class DecodeBuffers {
  public:
-  /// Collective. Throws UserError when `all_reduce` is fused and some rank cannot map another's memory.
-  DecodeBuffers(const LoadedShard& model, const ProcessGroup& group, AllReduce all_reduce);
+  /// Collective. `rows`: of the largest step. Throws UserError when `all_reduce` is fused and some rank cannot map
+  /// another's memory.
+  DecodeBuffers(const LoadedShard& model, const ProcessGroup& group, AllReduce all_reduce, int rows);
 
   bool fused() const { return peers_ != nullptr; }
   std::int64_t positions() const { return positions_; }                 ///< that a sequence may have
@@ -35,7 +36,8 @@ class DecodeBuffers {
   void* attention_split() const { return attention_split_.mutable_data_ptr(); }  // AttentionSplit::results
   std::uint32_t* failed() const { return static_cast<std::uint32_t*>(failed_.mutable_data_ptr()); }
 
-  // Activations of steps of `rows` rows, zero beyond their columns: a buffer for each count, whose layouts differ.
+  // Activations of steps of `rows` rows, zero beyond their columns: a buffer for each of kStepRowCounts, whose layouts
+  // differ, and one of all larger counts, [rows, columns].
   void* normed(int rows) const { return activations(normed_, rows); }        // hidden
   void* attended(int rows) const { return activations(attended_, rows); }    // heads·head_dim
   void* activated(int rows) const { return activations(activated_, rows); }  // intermediate
@@ -54,27 +56,28 @@ class DecodeBuffers {
   at::Tensor gathered_candidates(int rows) const { return gathered_candidates_.narrow(0, 0, ranks_ * rows * kRowKeys); }
 
  private:
-  using PerRowCount = std::array<at::Tensor, kStepRowCounts.size()>;
+  using PerRowCount = std::array<at::Tensor, kStepRowCounts.size() + 1>;
+  PerRowCount activation_buffers(std::int64_t columns, at::TensorOptions options) const;
   static void* activations(const PerRowCount& tensors, int rows);
   float* exchange_buffer(int owner, int slot, int sender) const;
   CandidateKey* candidate_buffer(int owner) const;
 
   int rank_;
   int ranks_;
+  std::int64_t rows_;  // of the largest step: "rows" below
   std::int64_t hidden_;
   std::int64_t positions_;
   at::Tensor slots_, layout_, page_tables_;  // [kMaxSlots] SlotState, StepLayout, [kMaxSlots, pages of the cache] int32
   at::Tensor qkv_, residual_, logits_, attention_split_, failed_;
-  at::Tensor block_candidates_;  // [kMaxStepRows, blocks, kMaxCandidates] int64
-  at::Tensor
-      choices_;  // [2 + kStatisticsWords, kMaxStepRows] int64: DecodeSampling's chosen, arrived, their statistics
-  at::Tensor block_measures_;  // [kMaxStepRows, blocks, 3] float32
+  at::Tensor block_candidates_;  // [rows, blocks, kMaxCandidates] int64
+  at::Tensor choices_;         // [2 + kStatisticsWords, rows] int64: DecodeSampling's chosen, arrived, their statistics
+  at::Tensor block_measures_;  // [rows, blocks, 3] float32
   PerRowCount normed_, attended_, activated_;
   std::unique_ptr<PeerMemory> peers_;
   std::size_t peer_bytes_ = 0;
-  at::Tensor partials_;             // [kMaxStepRows · hidden] float32; NCCL only
-  at::Tensor own_candidates_;       // [kMaxStepRows · kRowKeys] int64; NCCL only
-  at::Tensor gathered_candidates_;  // [ranks · kMaxStepRows · kRowKeys] int64; NCCL only
+  at::Tensor partials_;             // [rows · hidden] float32; NCCL only
+  at::Tensor own_candidates_;       // [rows · kRowKeys] int64; NCCL only
+  at::Tensor gathered_candidates_;  // [ranks · rows · kRowKeys] int64; NCCL only
 };
 
 }  // namespace specthink::inline kernels

@@ -26,7 +26,8 @@ class DecodeQueue {
   DecodeQueue(const LoadedShard& model, DecodeBuffers& buffers, Collectives& collectives,
               const DecodeStep::Options& options, SpinLimit limit, std::uint64_t* results, cudaStream_t stream);
 
-  /// A step over the rows of the layout, up to `rows` of them (one of kStepRowCounts): of several sequences, or of one.
+  /// A step over the rows of the layout, up to `rows` of them (one of kStepRowCounts or kBatchRowCounts): of several
+  /// sequences, or of one. Of a batch, the linear layers are those of short prefills.
   void step(int rows, bool several);
 
   /// The next token behind the one row of the layout, from a hidden state after the final norm, [hidden] or [1,
@@ -43,6 +44,7 @@ class DecodeQueue {
                      LinearOutput output, void* y);
   void summed_linear(DecodeLinear which, int slot, const WeightMatrix& weights, const at::Tensor& bias, int rows,
                      const void* x);
+  void batch_linear(const WeightMatrix& weights, int rows, const void* x, void* activated, const PartialsOutput& sums);
   void reduce_slot(int rows);
   void attention(const LayerWeights& layer, std::int64_t index, int rows, bool several);
   void sampling(int rows, int last_slot);

@@ -8,6 +8,7 @@
 #include "kernels/decode/rows.h"
 #include "kernels/decode/sampling.h"
 #include "kernels/device/cuda_handles.h"
+#include "kernels/prefill/linear_device.h"
 
 namespace specthink::inline kernels {
 namespace {
@@ -110,6 +111,13 @@ void DecodeQueue::normed_linear(DecodeLinear which, int slot, const at::Tensor& 
   norm.weight = norm_weight.const_data_ptr();
   norm.residual_out = buffers_.residual();
   norm.eps = static_cast<float>(model_.part.rms_norm_eps);
+  if (rows > kMaxStepRows) {
+    launch_norm_rows(norm, hidden_, rows, buffers_.normed(rows), limit_, type_, dependent(), stream_);
+    PartialsOutput values;
+    values.sent.to[0] = static_cast<float*>(y);
+    batch_linear(weights, rows, buffers_.normed(rows), output == LinearOutput::swiglu ? y : nullptr, values);
+    return;
+  }
   const LinearInput input = rows == 1 ? LinearInput::norm : LinearInput::activations;
   LinearParams params = linear(which, weights, rows, input, output);
   params.y = y;
@@ -126,17 +134,36 @@ void DecodeQueue::normed_linear(DecodeLinear which, int slot, const at::Tensor& 
 /// The linear layer whose partial sums go to a slot.
 void DecodeQueue::summed_linear(DecodeLinear which, int slot, const WeightMatrix& weights, const at::Tensor& bias,
                                 int rows, const void* x) {
-  LinearParams params = linear(which, weights, rows, LinearInput::activations, LinearOutput::partials);
-  params.x = x;
-  params.partials.sent = buffers_.sent(slot);
-  params.marks = timeline_.marks(name_of(which));
+  PartialsOutput partials;
+  partials.sent = buffers_.sent(slot);
   if (collectives_.rank() == 0) {
-    params.partials.residual = buffers_.residual();
-    params.partials.bias = data_or_null(bias);
+    partials.residual = buffers_.residual();
+    partials.bias = data_or_null(bias);
   }
-  launch_linear(params, type_, rows, LinearInput::activations, LinearOutput::partials, dependent(), stream_,
-                format_of(weights));
+  if (rows > kMaxStepRows) {
+    batch_linear(weights, rows, x, nullptr, partials);
+  } else {
+    LinearParams params = linear(which, weights, rows, LinearInput::activations, LinearOutput::partials);
+    params.x = x;
+    params.partials = partials;
+    params.marks = timeline_.marks(name_of(which));
+    launch_linear(params, type_, rows, LinearInput::activations, LinearOutput::partials, dependent(), stream_,
+                  format_of(weights));
+  }
   reduce_slot(rows);
+}
+
+/// The linear layer of a batch: gate and up to `activated`, of another matrix the sums.
+void DecodeQueue::batch_linear(const WeightMatrix& weights, int rows, const void* x, void* activated,
+                               const PartialsOutput& sums) {
+  PrefillLinearParams params = prefill_linear_params(weights.data, activated != nullptr);
+  set_x(params, x, rows);
+  params.y = activated;
+  params.sent = sums.sent;
+  params.residual = sums.residual;
+  params.bias = sums.bias;
+  params.dependent = dependent();
+  launch_prefill_linear(params, type_, stream_);
 }
 
 /// Without mapped memory the partial sums are added by NCCL, in place.
@@ -160,6 +187,7 @@ void DecodeQueue::attention(const LayerWeights& layer, std::int64_t index, int r
   params.page_tables = buffers_.page_tables();
   params.pages_per_slot = buffers_.pages_per_slot();
   params.output = buffers_.attended(rows);
+  params.is_row_major = rows > kMaxStepRows;
   params.heads = static_cast<int>(model_.part.num_heads);
   params.kv_heads = static_cast<int>(model_.part.num_kv_heads);
   params.head_dim = static_cast<int>(model_.part.head_dim);

@@ -12,7 +12,7 @@ namespace {
 constexpr int kEmbedThreads = 256;
 constexpr int kNormThreads = 512;
 constexpr int kNormQuads = kMaxHiddenSize / (4 * kNormThreads);
-constexpr int kResetBlocks = 16;
+constexpr int kResetBlocks = 16;  // for up to kMaxStepRows rows
 
 __global__ void begin_request(SlotState* slot, const __grid_constant__ SlotState value) {
   static_assert(sizeof(SlotState) % sizeof(std::uint32_t) == 0);
@@ -22,8 +22,23 @@ __global__ void begin_request(SlotState* slot, const __grid_constant__ SlotState
   }
 }
 
-__global__ void __launch_bounds__(kMaxStepRows)
-    set_layout(StepLayout* layout, const __grid_constant__ StepLayout value, const SlotState* slots) {
+/// The first `kRows` rows of a layout: all that a step of so many rows looks at.
+template <int kRows>
+struct FirstRows {
+  StepEntry entries[kRows];
+  std::int32_t proposals[kRows];
+  StepRow rows[kRows];
+
+  explicit FirstRows(const StepLayout& layout) {
+    std::copy_n(layout.entries, kRows, entries);
+    std::copy_n(layout.proposals, kRows, proposals);
+    std::copy_n(layout.rows, kRows, rows);
+  }
+};
+
+template <int kRows>
+__global__ void __launch_bounds__(kRows)
+    set_layout(StepLayout* layout, const __grid_constant__ FirstRows<kRows> value, const SlotState* slots) {
   const unsigned i = threadIdx.x;
   StepEntry entry = value.entries[i];
   if (entry.rows > 0) entry.position = slots[entry.slot].position;
@@ -71,10 +86,11 @@ __global__ void __launch_bounds__(kEmbedThreads)
 #endif
 }
 
-/// A block for each row, and behind them kResetBlocks for the buffer of the slot before.
+/// A block for each row, and behind them some for the buffer of the slot before.
 template <typename T>
-__global__ void __launch_bounds__(kNormThreads) norm_rows(const __grid_constant__ NormInput norm, int hidden, int rows,
-                                                          T* output, const __grid_constant__ SpinLimit limit) {
+__global__ void __launch_bounds__(kNormThreads)
+    norm_rows(const __grid_constant__ NormInput norm, int hidden, int rows, T* output, bool is_row_major,
+              const __grid_constant__ SpinLimit limit) {
 #if SPECTHINK_HOPPER_CODE
   __shared__ float scratch[kNormThreads / 32];
   const int row = static_cast<int>(blockIdx.x);
@@ -84,7 +100,7 @@ __global__ void __launch_bounds__(kNormThreads) norm_rows(const __grid_constant_
   if (row >= rows) {
     ptx::wait_for_predecessors();
     reset_partials(norm.received.reset, norm.received.rank_stride, norm.received.ranks, float4s * rows,
-                   (row - rows) * kNormThreads + thread, kResetBlocks * kNormThreads);
+                   (row - rows) * kNormThreads + thread, (static_cast<int>(gridDim.x) - rows) * kNormThreads);
     return;
   }
   uint2 weights[kNormQuads];
@@ -121,7 +137,9 @@ __global__ void __launch_bounds__(kNormThreads) norm_rows(const __grid_constant_
     const float4& r = residual[q];
     const float2 low = ptx::unpack<T>(weights[q].x);
     const float2 high = ptx::unpack<T>(weights[q].y);
-    *reinterpret_cast<uint2*>(output + activation_index(rows, row, 4 * i)) = {
+    const std::int64_t at =
+        is_row_major ? static_cast<std::int64_t>(row) * hidden + 4 * i : activation_index(rows, row, 4 * i);
+    *reinterpret_cast<uint2*>(output + at) = {
         ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
         ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
   }
@@ -140,11 +158,12 @@ void launch_embed(const StepLayout* layout, const void* table, std::int64_t firs
 template <typename T>
 void launch_norm(const NormInput& norm, std::int64_t hidden, int rows, void* output, const SpinLimit& limit,
                  bool dependent, cudaStream_t stream) {
-  const int resetting = norm.received.reset ? kResetBlocks : 0;
+  const bool is_batch = rows > kMaxStepRows;
+  const int resetting = norm.received.reset ? (is_batch ? rows : kResetBlocks) : 0;
   LaunchShape shape{dim3(static_cast<unsigned>(rows + resetting)), kNormThreads};
   shape.dependent = dependent;
   launch_kernel("norm_rows", norm_rows<T>, shape, stream, norm, static_cast<int>(hidden), rows, static_cast<T*>(output),
-                limit);
+                is_batch, limit);
 }
 
 /// One carve-out of shared memory for all kernels of a step: an SM that has to change it drains first.
@@ -155,7 +174,8 @@ bool configure() {
     }
   };
   prefer_shared(begin_request, "begin_request");
-  prefer_shared(set_layout, "set_layout");
+  prefer_shared(set_layout<kMaxStepRows>, "set_layout");
+  prefer_shared(set_layout<kMaxBatchRows>, "set_layout");
   prefer_shared(set_pages, "set_pages");
   prefer_shared(embed_rows<__nv_bfloat16>, "embed_rows");
   prefer_shared(embed_rows<__half>, "embed_rows");
@@ -176,9 +196,18 @@ void launch_begin_request(SlotState* slot, const SlotState& value, cudaStream_t 
   launch_kernel("begin_request", begin_request, LaunchShape{1, 32}, stream, slot, value);
 }
 
-void launch_set_layout(StepLayout* layout, const StepLayout& value, const SlotState* slots, cudaStream_t stream) {
+void launch_set_layout(StepLayout* layout, const StepLayout& value, int rows, const SlotState* slots,
+                       cudaStream_t stream) {
   configure_once();
-  launch_kernel("set_layout", set_layout, LaunchShape{1, kMaxStepRows}, stream, layout, value, slots);
+  const auto launch = [&]<int kRows>() {
+    launch_kernel("set_layout", set_layout<kRows>, LaunchShape{1, kRows}, stream, layout, FirstRows<kRows>(value),
+                  slots);
+  };
+  if (rows <= kMaxStepRows) {
+    launch.template operator()<kMaxStepRows>();
+  } else {
+    launch.template operator()<kMaxBatchRows>();
+  }
 }
 
 void launch_set_pages(std::int32_t* table, std::span<const std::int32_t> pages, cudaStream_t stream) {

@@ -18,9 +18,10 @@ namespace specthink::inline kernels {
 /// Stores the state of a slot's new request. Writes sizeof(SlotState), about 170 bytes.
 void launch_begin_request(SlotState* slot, const SlotState& value, cudaStream_t stream);
 
-/// Stores the rows of the coming steps; positions, and tokens that are -1, come from the slots. Writes
-/// sizeof(StepLayout), about 600 bytes.
-void launch_set_layout(StepLayout* layout, const StepLayout& value, const SlotState* slots, cudaStream_t stream);
+/// Stores the rows of the coming steps, which have up to `rows`; positions, and tokens that are -1, come from the
+/// slots. Writes 36 bytes a row, of 16 rows or of all.
+void launch_set_layout(StepLayout* layout, const StepLayout& value, int rows, const SlotState* slots,
+                       cudaStream_t stream);
 
 /// Stores pages, 4 bytes each; in launches of kPagesOfLaunch.
 constexpr int kPagesOfLaunch = 512;
@@ -32,7 +33,8 @@ void launch_set_pages(std::int32_t* table, std::span<const std::int32_t> pages, 
 void launch_embed_rows(const StepLayout* layout, const void* table, std::int64_t first_vocab, std::int64_t vocab_local,
                        std::int64_t hidden, int rows, const SentPartials& sent, ElementType type, cudaStream_t stream);
 
-/// NormInput of several rows: residual_out [rows, hidden] and the normed rows in activation layout. Reads the ranks'
+/// NormInput of several rows: residual_out [rows, hidden] and the normed rows, in activation layout or, of more than
+/// kMaxStepRows rows, [rows, hidden]. Reads the ranks'
 /// partial sums, 4 bytes an element and rank, and writes 4 + 2 bytes an element; with a buffer to reset, as many bytes
 /// as are read once more.
 void launch_norm_rows(const NormInput& norm, std::int64_t hidden, int rows, void* output, const SpinLimit& limit,

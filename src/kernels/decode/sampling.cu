@@ -347,7 +347,7 @@ void launch_decode_sampling(const DecodeSampling& sampling, SamplingPart part, i
   (void)configured;
   const auto blocks = static_cast<int>(sampling_blocks(sampling.columns));
   if (blocks > kMaxBlocks) fail_launch("choose_token", "a shard of more than a million ids");
-  if (rows < 1 || rows > kMaxStepRows) fail_launch("choose_token", "rows must be 1 to 16");
+  if (rows < 1 || rows > kMaxBatchRows) fail_launch("choose_token", "rows must be 1 to 128");
   LaunchShape shape{dim3(static_cast<unsigned>(rows)), kChooseThreads};
   shape.dependent = dependent;
   if (part == SamplingPart::choose) {

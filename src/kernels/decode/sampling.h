@@ -43,12 +43,12 @@ struct DecodeSampling {
   CandidateKey* received = nullptr;            // [ranks, rows, kRowKeys], all ones where nothing has arrived
   std::int64_t received_rank_stride = 0;
   int ranks = 1;
-  std::uint64_t* chosen = nullptr;   // [kMaxStepRows] the choice behind each row of proposals
-  std::uint32_t* arrived = nullptr;  // [kMaxStepRows] zeros: rows of an entry whose choice is there
+  std::uint64_t* chosen = nullptr;   // [most rows] the choice behind each row of proposals
+  std::uint32_t* arrived = nullptr;  // [most rows] zeros: rows of an entry whose choice is there
   std::uint64_t* results = nullptr;  // host memory, [kMaxSlots, kResultSlots]: encode_result by serial number
   // Of requests that measure.
   RowMeasure* block_measures = nullptr;        // [rows, sampling_blocks(columns)]
-  std::uint64_t* chosen_statistics = nullptr;  // [kMaxStepRows, kStatisticsWords] of the choice behind each row
+  std::uint64_t* chosen_statistics = nullptr;  // [most rows, kStatisticsWords] of the choice behind each row
   std::uint64_t* statistics = nullptr;         // host memory, [kMaxSlots, kResultSlots, kStatisticsWords]
   // The step's last slot of partial sums, reset here.
   float* reset = nullptr;
@@ -71,7 +71,7 @@ enum class SamplingPart {
   choose,  ///< the choice from `received`, which somebody else has filled
 };
 
-/// Samples behind the rows of the layout that are to be sampled; `rows`: of the step, 1 to 16. Reads 4 bytes a logit of
+/// Samples behind the rows of the layout that are to be sampled; `rows`: of the step, 1 to 128. Reads 4 bytes a logit of
 /// those rows, and writes and reads top_k · 8 bytes of every 2048 logits and to and from every rank.
 void launch_decode_sampling(const DecodeSampling& sampling, SamplingPart part, int rows, bool dependent,
                             cudaStream_t stream);

@@ -59,9 +59,9 @@ struct alignas(16) StepEntry {
 /// The rows of a step. The host writes it between steps; a step moves its entries on, so that the next one runs the
 /// tokens that it has emitted.
 struct StepLayout {
-  StepEntry entries[kMaxStepRows];
-  std::int32_t proposals[kMaxStepRows];  ///< so many of an entry's last rows are proposed
-  StepRow rows[kMaxStepRows];
+  StepEntry entries[kMaxBatchRows];
+  std::int32_t proposals[kMaxBatchRows];  ///< so many of an entry's last rows are proposed
+  StepRow rows[kMaxBatchRows];
 };
 
 /// `StepResult::end`: none, 1 + EndReason, or why there is no token.

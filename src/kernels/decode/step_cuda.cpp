@@ -20,16 +20,19 @@
 #include "kernels/decode/slot_state.h"
 #include "kernels/device/cuda_handles.h"
 #include "kernels/device/hopper.h"
+#include "kernels/prefill/linear_device.h"
 #include "specthink/kernels/decode_step.h"
 
 namespace specthink::inline kernels {
 namespace {
 
-std::size_t index_of(int rows) {
-  for (std::size_t i = 0; i < kStepRowCounts.size(); ++i) {
-    if (rows <= kStepRowCounts[i]) return i;
+/// The counts that graphs are built for, up to the smallest that holds `most` rows.
+std::vector<int> row_counts(int most) {
+  std::vector<int> counts(kStepRowCounts.begin(), kStepRowCounts.end());
+  for (const int rows : kBatchRowCounts) {
+    if (counts.back() < most) counts.push_back(rows);
   }
-  throw InternalError("a decode step of {} rows", rows);
+  return counts;
 }
 
 /// The rows as the device gets them: consecutive, in order, the others padding.
@@ -41,7 +44,7 @@ StepLayout layout_of(std::span<const StepRows> sequences) {
     const auto& [slot, tokens, proposals] = sequences[i];
     const int count = tokens.empty() ? 1 : static_cast<int>(tokens.size());
     check(slot >= 0 && slot < kMaxSlots, "a slot that a step does not have");
-    check(next_row + count <= kMaxStepRows, "more rows than a step takes");
+    check(next_row + count <= kMaxBatchRows, "more rows than a step takes");
     check(proposals >= 0 && proposals < count, "more proposals than tokens behind the first");
     for (std::size_t other = 0; other < i; ++other) check(sequences[other].slot != slot, "a slot twice in a step");
     layout.entries[i] = {0, count, next_row, slot};
@@ -61,13 +64,15 @@ class CudaDecodeStep final : public DecodeStep {
   CudaDecodeStep(LoadedShard model, const ProcessGroup& group, Collectives& collectives, const Options& options)
       : model_(std::move(model)),
         options_(options),
-        buffers_(model_, group, options_.all_reduce),
+        row_counts_(row_counts(options.max_rows)),
+        buffers_(model_, group, options_.all_reduce, row_counts_.back()),
         stream_(c10::cuda::getCurrentCUDAStream(model_.device().index())),
         results_(kMaxSlots * kResultSlots * (1 + kStatisticsWords)),
         abort_flag_(1),
         queue_(model_, buffers_, collectives, options_, wait_limit(), results_.data(), stream_) {
-    for (const int rows : kStepRowCounts) {
-      graphs_of_one_.emplace_back(stream_, [&] { queue_.step(rows, false); });
+    check(options.max_rows <= kMaxStepRows || batch_obstacle(model_).empty(), "a batch of a model that takes none");
+    for (const int rows : row_counts_) {
+      if (rows <= kMaxStepRows) graphs_of_one_.emplace_back(stream_, [&] { queue_.step(rows, false); });
       if (rows > 1) graphs_of_several_.emplace_back(stream_, [&] { queue_.step(rows, true); });
     }
     check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
@@ -81,6 +86,7 @@ class CudaDecodeStep final : public DecodeStep {
   }
 
   bool fused() const override { return buffers_.fused(); }
+  int max_rows() const override { return row_counts_.back(); }
   void set_stop_table(int id, std::span<const std::uint16_t> entries, std::int64_t vocab) override;
   void set_pages(int slot, std::span<const std::int32_t> pages) override;
   void begin(int slot, const StepRequest& request) override;
@@ -116,6 +122,11 @@ class CudaDecodeStep final : public DecodeStep {
     limit.nanoseconds = static_cast<std::uint64_t>(options_.wait_limit_seconds * 1e9);
     return limit;
   }
+  std::size_t index_of(int rows) const {
+    const auto count = std::ranges::lower_bound(row_counts_, rows);
+    check(count != row_counts_.end(), "more rows than the steps are built for");
+    return static_cast<std::size_t>(count - row_counts_.begin());
+  }
   Slot& slot_of(int slot) {
     check(slot >= 0 && slot < kMaxSlots, "a slot that a step does not have");
     return slots_[static_cast<std::size_t>(slot)];
@@ -125,6 +136,7 @@ class CudaDecodeStep final : public DecodeStep {
 
   LoadedShard model_;
   Options options_;
+  std::vector<int> row_counts_;  // that graphs are built for
   DecodeBuffers buffers_;
   c10::cuda::CUDAStream stream_;
   MappedArray<std::uint64_t> results_;  // [kMaxSlots, kResultSlots], and kStatisticsWords for each of them
@@ -132,7 +144,7 @@ class CudaDecodeStep final : public DecodeStep {
   std::optional<FailureReport::AbortHook> abort_hook_;
   DecodeQueue queue_;
   std::vector<Graph> graphs_of_one_;      // for kStepRowCounts
-  std::vector<Graph> graphs_of_several_;  // the same without the first
+  std::vector<Graph> graphs_of_several_;  // for row_counts_ without the first
   std::vector<StopTable> stop_tables_;
   std::array<Slot, kMaxSlots> slots_;
   std::vector<int> slots_of_rows_;  // in their order
@@ -242,11 +254,12 @@ void CudaDecodeStep::enqueue() {
     check(slot.started || layout_.rows[layout_.entries[i].first_row].token >= 0, "a first step without tokens");
     slot.started = true;
   }
-  if (!layout_on_device_) launch_set_layout(buffers_.layout(), layout_, buffers_.slots(), stream_);
+  const std::size_t index = index_of(rows_);
+  if (!layout_on_device_)
+    launch_set_layout(buffers_.layout(), layout_, row_counts_[index], buffers_.slots(), stream_);
   layout_on_device_ = true;
   has_run_ = true;
-  const std::size_t index = index_of(rows_);
-  (slots_of_rows_.size() == 1 ? graphs_of_one_[index] : graphs_of_several_[index - 1]).launch(stream_);
+  (slots_of_rows_.size() == 1 && rows_ <= kMaxStepRows ? graphs_of_one_[index] : graphs_of_several_[index - 1]).launch(stream_);
 }
 
 void CudaDecodeStep::enqueue_from_hidden(int slot, const at::Tensor& hidden) {
@@ -255,7 +268,7 @@ void CudaDecodeStep::enqueue_from_hidden(int slot, const at::Tensor& hidden) {
         "one hidden state, of a request that has just begun");
   which.started = true;
   const StepRows row{slot, {}, 0};
-  launch_set_layout(buffers_.layout(), layout_of(std::span(&row, 1)), buffers_.slots(), stream_);
+  launch_set_layout(buffers_.layout(), layout_of(std::span(&row, 1)), 1, buffers_.slots(), stream_);
   layout_on_device_ = false;
   queue_.choice(hidden);
 }
@@ -340,6 +353,18 @@ std::string step_obstacle(const LoadedShard& model) {
   }
   if (model.cache.size(3) % 16 != 0) return "pages of the cache hold no whole tiles";
   return "";
+}
+
+std::string batch_obstacle(const LoadedShard& model) {
+  const auto fits = [](const WeightMatrix& matrix, bool gated) {
+    return format_of(matrix) == WeightFormat::elements && fits_prefill_linear(matrix.data, gated);
+  };
+  bool all_fit = fits(model.weights.head, false);
+  for (const LayerWeights& layer : model.weights.layers) {
+    all_fit = all_fit && fits(layer.qkv, false) && fits(layer.output, false) && fits(layer.gate_up, true) &&
+              fits(layer.down, false);
+  }
+  return all_fit ? "" : "batches take 16-bit weights whose sizes are multiples of 8, on Hopper";
 }
 
 std::unique_ptr<DecodeStep> DecodeStep::create(LoadedShard model, const ProcessGroup& group, Collectives& collectives,

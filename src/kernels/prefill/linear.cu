@@ -336,8 +336,8 @@ LinearBlocks prefill_linear_blocks() {
 
 void launch_prefill_linear(const PrefillLinearParams& params, ElementType type, cudaStream_t stream) {
   if (params.rows < 1 || params.rows > kLinearTileRows || params.outputs % 2 != 0 ||
-      (params.gated && params.plan.splits != 1)) {
-    fail_launch("prefill_linear", "rows must be 1 to 128, outputs even, and a gated product is not split");
+      (params.gated && (params.plan.splits != 1 || !params.y))) {
+    fail_launch("prefill_linear", "rows must be 1 to 128, outputs even, a gated product whole, with a y");
   }
   if (type == ElementType::bfloat16) {
     launch<__nv_bfloat16, kLeastLinearWidth>(params, stream);

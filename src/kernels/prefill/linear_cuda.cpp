@@ -14,16 +14,9 @@ constexpr int kBoxRowsStep = 8;  // of the swizzle's pattern
 
 class CudaPrefillLinear final : public PrefillLinear {
  public:
-  CudaPrefillLinear(const at::Tensor& weights, Kind kind, bool constant) : weights_(weights) {
+  CudaPrefillLinear(const at::Tensor& weights, Kind kind, bool constant)
+      : weights_(weights), params_(prefill_linear_params(weights, kind == Kind::gated)) {
     params_.dependent = constant;
-    const c10::cuda::CUDAGuard guard(weights.device());
-    static const LinearBlocks blocks = prefill_linear_blocks();  // a process uses one GPU
-    params_.gated = kind == Kind::gated;
-    params_.k = static_cast<int>(weights.size(1));
-    params_.outputs = static_cast<int>(weights.size(0) / (params_.gated ? 2 : 1));
-    params_.plan = plan_prefill_linear(weights.size(0), weights.size(1), params_.gated, blocks);
-    params_.weights = make_panel_map(weights.const_data_ptr(), weights.size(0), weights.size(1),
-                                     params_.plan.width / (params_.gated ? 2 : 1));
   }
 
   void run(const at::Tensor& x, const at::Tensor& bias, at::Tensor& y) const override {
@@ -37,9 +30,7 @@ class CudaPrefillLinear final : public PrefillLinear {
                               bias.scalar_type() == weights_.scalar_type() && bias.device() == weights_.device()),
           "prefill product: bias");
     PrefillLinearParams params = params_;
-    params.rows = static_cast<int>(x.size(0));
-    params.box_rows = (params.rows + kBoxRowsStep - 1) / kBoxRowsStep * kBoxRowsStep;
-    params.x = make_panel_map(x.const_data_ptr(), x.size(0), params_.k, params.box_rows);
+    set_x(params, x.const_data_ptr(), static_cast<int>(x.size(0)));
     params.bias = bias.defined() ? bias.const_data_ptr() : nullptr;
     params.y = y.mutable_data_ptr();
     const ElementType type = weights_.scalar_type() == at::kBFloat16 ? ElementType::bfloat16 : ElementType::float16;
@@ -53,14 +44,35 @@ class CudaPrefillLinear final : public PrefillLinear {
 
 }  // namespace
 
+bool fits_prefill_linear(const at::Tensor& weights, bool gated) {
+  return weights.is_cuda() && weights.is_contiguous() &&
+         (weights.scalar_type() == at::kBFloat16 || weights.scalar_type() == at::kHalf) &&
+         weights.size(0) % (gated ? 16 : 8) == 0 && weights.size(1) % 8 == 0 &&
+         takes_prefill_linear(weights.get_device());
+}
+
+PrefillLinearParams prefill_linear_params(const at::Tensor& weights, bool gated) {
+  const c10::cuda::CUDAGuard guard(weights.device());
+  static const LinearBlocks blocks = prefill_linear_blocks();  // a process uses one GPU
+  PrefillLinearParams params;
+  params.gated = gated;
+  params.k = static_cast<int>(weights.size(1));
+  params.outputs = static_cast<int>(weights.size(0) / (gated ? 2 : 1));
+  params.plan = plan_prefill_linear(weights.size(0), weights.size(1), gated, blocks);
+  params.weights = make_panel_map(weights.const_data_ptr(), weights.size(0), weights.size(1),
+                                  params.plan.width / (gated ? 2 : 1));
+  return params;
+}
+
+void set_x(PrefillLinearParams& params, const void* x, int rows) {
+  params.rows = rows;
+  params.box_rows = (rows + kBoxRowsStep - 1) / kBoxRowsStep * kBoxRowsStep;
+  params.x = make_panel_map(x, rows, params.k, params.box_rows);
+}
+
 std::unique_ptr<PrefillLinear> PrefillLinear::create(const at::Tensor& weights, Kind kind, bool constant) {
   static_assert(kMaxRows == kLinearTileRows);
-  const std::int64_t alignment = kind == Kind::gated ? 16 : 8;
-  const bool fits = weights.is_cuda() && weights.is_contiguous() &&
-                    (weights.scalar_type() == at::kBFloat16 || weights.scalar_type() == at::kHalf) &&
-                    weights.size(0) % alignment == 0 && weights.size(1) % 8 == 0 &&
-                    takes_prefill_linear(weights.get_device());
-  if (!fits) return nullptr;
+  if (!fits_prefill_linear(weights, kind == Kind::gated)) return nullptr;
   return std::make_unique<CudaPrefillLinear>(weights, kind, constant);
 }
 

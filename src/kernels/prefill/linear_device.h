@@ -5,11 +5,13 @@
 // its first weights when the kernel before ends. How tiles are distributed: prefill_linear_plan.h.
 #pragma once
 
+#include <ATen/core/Tensor.h>
 #include <cuda.h>
 #include <cuda_runtime.h>
 
 #include <cstdint>
 
+#include "kernels/exchange/exchange.h"
 #include "kernels/prefill/linear_plan.h"
 #include "specthink/kernels/element_type.h"
 
@@ -20,7 +22,9 @@ struct PrefillLinearParams {
   CUtensorMap weights;  ///< the same of [weight rows, k], boxes of plan.width rows; gated: half as many
   PrefillLinearPlan plan;
   const void* bias = nullptr;  ///< [outputs]; null: none
-  void* y = nullptr;           ///< [rows, outputs]; gated: silu(gate) · up
+  void* y = nullptr;           ///< [rows, outputs]; gated: silu(gate) · up; null: the sums are sent instead
+  SentPartials sent;           ///< [rows, outputs] float32; never of a gated product
+  const float* residual = nullptr;  ///< the same, added to what is sent; null: nothing is
   int rows = 0;                ///< 1 to kLinearTileRows
   int box_rows = 0;            ///< rows, up to whole swizzled groups: to fill many more with zeros takes longer
   int outputs = 0;             ///< even
@@ -34,6 +38,16 @@ bool takes_prefill_linear(int device);
 
 /// The blocks that the current device runs.
 LinearBlocks prefill_linear_blocks();
+
+/// Whether the kernel multiplies by these weights: contiguous, on a GPU that runs it, of 16 bits, k and the outputs
+/// multiples of 8.
+bool fits_prefill_linear(const at::Tensor& weights, bool gated);
+
+/// What depends on the weights alone; they fit.
+PrefillLinearParams prefill_linear_params(const at::Tensor& weights, bool gated);
+
+/// `x`: [rows, k], contiguous.
+void set_x(PrefillLinearParams& params, const void* x, int rows);
 
 /// On the current device.
 void launch_prefill_linear(const PrefillLinearParams& params, ElementType type, cudaStream_t stream);

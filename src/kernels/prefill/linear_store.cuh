@@ -5,6 +5,7 @@
 
 #include "kernels/device/ptx.cuh"
 #include "kernels/device/vector_access.cuh"
+#include "kernels/exchange/exchange.cuh"
 #include "kernels/prefill/linear_device.h"
 
 namespace specthink::inline kernels {
@@ -31,6 +32,30 @@ __device__ __forceinline__ void store_word(const PrefillLinearParams& p, int row
   if (row >= p.rows || column >= p.outputs) return;
   const std::int64_t at = static_cast<std::int64_t>(row) * p.outputs + column;
   *reinterpret_cast<Word*>(static_cast<T*>(p.y) + at) = word;
+}
+
+/// Two neighbouring sums of a row, with bias and residual, unrounded to where they are sent.
+template <typename T>
+__device__ __forceinline__ void send_sums(const PrefillLinearParams& p, int row, int column, float2 sums) {
+  if (row >= p.rows || column >= p.outputs) return;
+  const std::int64_t at = static_cast<std::int64_t>(row) * p.outputs + column;
+  if (p.bias) {
+    const float2 bias =
+        ptx::unpack<T>(__ldg(reinterpret_cast<const std::uint32_t*>(static_cast<const T*>(p.bias) + column)));
+    sums.x += bias.x;
+    sums.y += bias.y;
+  }
+  if (p.residual) {
+    const float2 residual = __ldcg(reinterpret_cast<const float2*>(p.residual + at));
+    sums.x += residual.x;
+    sums.y += residual.y;
+  }
+  const std::uint64_t word =
+      static_cast<std::uint64_t>(__float_as_uint(sums.y)) << 32 | static_cast<std::uint64_t>(__float_as_uint(sums.x));
+#pragma unroll
+  for (int rank = 0; rank < kMaxExchangeRanks; ++rank) {
+    if (rank < p.sent.ranks) ptx::store_system(reinterpret_cast<std::uint64_t*>(p.sent.to[rank] + at), word);
+  }
 }
 
 /// Two columns of y, from `column` on, in the rows `low` and `high` of the at.
@@ -69,6 +94,15 @@ __device__ __forceinline__ uint4 transpose_quad(const std::uint32_t (&words)[4])
 template <typename T, int kVectors, typename SumsOf>
 __device__ __forceinline__ void store_vectors(const PrefillLinearParams& p, const FragmentPosition& at, int column,
                                               const SumsOf& sums_of) {
+  if (!p.y) {
+#pragma unroll
+    for (int v = 0; v < kVectors; ++v) {
+      const float4 sums = sums_of(v);
+      send_sums<T>(p, at.row, column + 8 * v + at.column, {sums.x, sums.y});
+      send_sums<T>(p, at.row + 8, column + 8 * v + at.column, {sums.z, sums.w});
+    }
+    return;
+  }
   const auto pairs_of = [&](int v) { return round_sums<T>(p, column + 8 * v + at.column, sums_of(v)); };
   constexpr int kInFours = kVectors / 4 * 4;
 #pragma unroll

@@ -58,7 +58,8 @@ struct AttentionParams {
   void* values = nullptr;                     // likewise
   const std::int32_t* page_tables = nullptr;  // [kMaxSlots, pages_per_slot]: page of each page_tokens positions
   std::int64_t pages_per_slot = 0;
-  void* output = nullptr;  // activation layout, heads·head_dim columns
+  void* output = nullptr;     // heads·head_dim columns
+  bool is_row_major = false;  ///< the output; else it has the activation layout
   int heads = 0;
   int kv_heads = 0;
   int head_dim = 0;  ///< 64 or 128
@@ -85,7 +86,7 @@ std::size_t attention_shared_bytes(int head_dim, int cluster, int queries);
 void launch_decode_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
                              cudaStream_t stream);
 
-/// A step of the layout's sequences, `rows` or fewer in all: rows beyond are not written. `cluster`: 1, 2, 4 or 8
+/// A step of the layout's sequences, `rows` (up to kMaxBatchRows) or fewer in all: rows beyond are not written. `cluster`: 1, 2, 4 or 8
 /// blocks; 0: by plan_entry_cluster().
 void launch_entries_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
                               cudaStream_t stream);

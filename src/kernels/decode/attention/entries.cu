@@ -54,8 +54,8 @@ EntryClusters attention_entry_clusters(ElementType type, int head_dim) {
 
 void launch_entries_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
                               cudaStream_t stream) {
-  if (rows < 1 || rows > kMaxStepRows || params.heads % params.kv_heads != 0) {
-    fail_launch("decode_attention", "rows must be 1 to 16, and KV heads divide the heads");
+  if (rows < 1 || rows > kMaxBatchRows || params.heads % params.kv_heads != 0) {
+    fail_launch("decode_attention", "rows must be 1 to 128, and KV heads divide the heads");
   }
   if (type == ElementType::bfloat16) {
     launch_head_dim<__nv_bfloat16>(params, rows, cluster, dependent, stream);

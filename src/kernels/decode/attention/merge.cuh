@@ -96,8 +96,10 @@ __device__ __forceinline__ void merge_shares(const AttentionParams& p, const Att
         top = overall_top;
       }
     }
-    static_cast<T*>(p.output)[activation_index(work.rows, work.first_row + row, head * kHeadDim + element)] =
-        ptx::from_float<T>(value / total);
+    const int column = head * kHeadDim + element;
+    const std::int64_t at = p.is_row_major ? std::int64_t{work.first_row + row} * (p.heads * kHeadDim) + column
+                                           : activation_index(work.rows, work.first_row + row, column);
+    static_cast<T*>(p.output)[at] = ptx::from_float<T>(value / total);
   }
 }
 

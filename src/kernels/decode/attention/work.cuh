@@ -77,7 +77,7 @@ __device__ __forceinline__ AttentionWork work_of_sequence(const AttentionParams&
 }
 
 /// A query tile of one of the step's sequences: the tiles of the first, then those of the second … Every warp finds it
-/// by itself, lane l looking at entry l.
+/// by itself, lane l looking at entries l, l + 32 …
 template <int kBlocks>
 __device__ __forceinline__ AttentionWork work_of_entries(const AttentionParams& p, int rows) {
   AttentionWork work;
@@ -88,25 +88,31 @@ __device__ __forceinline__ AttentionWork work_of_entries(const AttentionParams& 
   work.rows = rows;
   const int tile = cluster / p.kv_heads;
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  StepEntry entry{};
-  if (lane < kMaxStepRows) entry = p.layout->entries[lane];
-  const int tiles = (entry.rows * work.group + kQueries - 1) / kQueries;
-  int up_to_here = tiles;
+  int before = 0;  // tiles of the entries looked at so far
+  for (int first = 0; first < rows; first += 32) {
+    StepEntry entry{};
+    if (first + lane < rows) entry = p.layout->entries[first + lane];
+    const int tiles = (entry.rows * work.group + kQueries - 1) / kQueries;
+    int up_to_here = before + tiles;
 #pragma unroll
-  for (int offset = 1; offset < kMaxStepRows; offset *= 2) {
-    const int before = __shfl_up_sync(~0u, up_to_here, offset);
-    if (lane >= offset) up_to_here += before;
+    for (int offset = 1; offset < 32; offset *= 2) {
+      const int added = __shfl_up_sync(~0u, up_to_here - before, offset);
+      if (lane >= offset) up_to_here += added;
+    }
+    const int first_tile = up_to_here - tiles;
+    const unsigned owner = __ballot_sync(~0u, first_tile <= tile && tile < up_to_here);
+    if (owner != 0) {
+      const int source = __ffs(static_cast<int>(owner)) - 1;
+      work.position = __shfl_sync(~0u, entry.position, source);
+      work.valid_rows = __shfl_sync(~0u, entry.rows, source);
+      work.first_row = __shfl_sync(~0u, entry.first_row, source);
+      work.slot = __shfl_sync(~0u, entry.slot, source);
+      work.first_query = (tile - __shfl_sync(~0u, first_tile, source)) * kQueries;
+      return work;
+    }
+    before = __shfl_sync(~0u, up_to_here, 31);
   }
-  const int first_tile = up_to_here - tiles;
-  const unsigned owner = __ballot_sync(~0u, first_tile <= tile && tile < up_to_here);
-  if (owner == 0) return work;  // no rows
-  const int source = __ffs(static_cast<int>(owner)) - 1;
-  work.position = __shfl_sync(~0u, entry.position, source);
-  work.valid_rows = __shfl_sync(~0u, entry.rows, source);
-  work.first_row = __shfl_sync(~0u, entry.first_row, source);
-  work.slot = __shfl_sync(~0u, entry.slot, source);
-  work.first_query = (tile - __shfl_sync(~0u, first_tile, source)) * kQueries;
-  return work;
+  return work;  // no rows
 }
 
 }  // namespace specthink::inline kernels
