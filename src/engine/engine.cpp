@@ -47,14 +47,13 @@ Engine::~Engine() = default;
 
 void Engine::make_graph_decoder(ModelState& state) {
   const LoadedShard& shard = state.model.transformer->shard();
-  state.obstacle = !options_.decode_kernels ? "switched off"
+  state.obstacle = !options_.decode_kernels   ? "switched off"
                    : shard.part.has_windows() ? "its layers attend to a window of positions"
                                               : step_obstacle(shard);
   const bool takes_batches = options_.max_sequences > kMaxStepRows;
   if (takes_batches && state.obstacle.empty()) {
     const std::string obstacle = batch_obstacle(shard);
-    if (!obstacle.empty())
-      state.obstacle = fmt::format("{} sequences at a time: {}", options_.max_sequences, obstacle);
+    if (!obstacle.empty()) state.obstacle = fmt::format("{} sequences at a time: {}", options_.max_sequences, obstacle);
   }
   // All ranks decode alike: shards can differ in what the kernels take.
   for (const std::int64_t refused : group_.all_gather(static_cast<std::int64_t>(!state.obstacle.empty()))) {

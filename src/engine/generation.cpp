@@ -114,9 +114,13 @@ void Engine::run_requests(const CommandHeader& header, std::span<const RowWork> 
     sequences.push_back(&own);
     proposers.push_back(draft_proposer(role, own.request.work));
   }
+  cost_of_last_run_ = cost_of(options_.speculation.costs.of(role), 1);  // of the parts of prompts
   if (sequences.empty()) return compare_ranks(works);
   Decoder& decoder = decoder_of(state_of(role), sequences.front()->request.work);
-  StepLoop(decoder, group_, sequences, *speculator_, std::move(proposers)).run(header.max_steps);
+  StepLoop steps(decoder, group_, sequences, *speculator_, std::move(proposers));
+  steps.run(header.max_steps);
+  const int rows = std::min(static_cast<int>(sequences.size()), kMaxStepRows);
+  cost_of_last_run_ = std::max(steps.num_steps(), 1) * cost_of(options_.speculation.costs.of(role), rows);
   for (Sequence* own : sequences) {
     own->cached[static_cast<std::size_t>(role)] =
         static_cast<std::int64_t>(own->ids.size()) - (own->request.ran_beyond ? 0 : 1);

@@ -17,11 +17,6 @@ bool GraphDecoder::takes(const StepRequest& request) const {
          request.eos_ids.size() <= static_cast<std::size_t>(kMaxEosIds) && request.read_ids.empty();
 }
 
-void GraphDecoder::set_pages(int slot, std::span<const std::int32_t> pages) {
-  context_.model.set_pages(slot, pages);
-  step_->set_pages(slot, pages);
-}
-
 void GraphDecoder::start(int slot, const StepRequest& request) {
   Request& own = requests_[static_cast<std::size_t>(slot)];
   own = {.position = request.position,

@@ -22,7 +22,6 @@ class GraphDecoder final : public Decoder {
   void set_stop_table(int id, std::span<const std::uint16_t> entries, std::int64_t vocab) override {
     step_->set_stop_table(id, entries, vocab);
   }
-  void set_pages(int slot, std::span<const std::int32_t> pages) override;
   void start(int slot, const StepRequest& request) override;
   void step(const StepBatch& batch) override;
   StepToken result(int slot, int index) override;

@@ -17,14 +17,6 @@ struct Engine::ModelState {
         prefill{group, *model.transformer, model.prefill_rows},
         operators(prefill, collectives) {}
 
-  void set_pages(int slot, std::span<const std::int32_t> own) {
-    if (graph) {
-      graph->set_pages(slot, own);
-    } else {
-      operators.set_pages(slot, own);
-    }
-  }
-
   Model model;
   PageAllocator pages;
   PrefillContext prefill;

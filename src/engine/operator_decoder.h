@@ -23,7 +23,6 @@ class OperatorDecoder final : public Decoder {
   int max_rows() const override { return kMaxStepRows; }
   bool takes(const StepRequest&) const override { return true; }
   void set_stop_table(int id, std::span<const std::uint16_t> entries, std::int64_t vocab) override;
-  void set_pages(int slot, std::span<const std::int32_t> pages) override { context_.model.set_pages(slot, pages); }
   void start(int slot, const StepRequest& request) override;
   void step(const StepBatch& batch) override;
   StepToken result(int slot, int index) override;

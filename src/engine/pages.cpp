@@ -210,7 +210,7 @@ void Engine::reserve_pages(int slot, std::int64_t tokens) {
     check(added.has_value(), "rank 0 reserves pages only when there are enough");
     std::vector<std::int32_t>& pages = own.pages[static_cast<std::size_t>(role)];
     pages.insert(pages.end(), added->begin(), added->end());
-    if (!added->empty()) state->set_pages(slot, pages);
+    if (!added->empty()) state->model.transformer->set_pages(slot, pages);
     const auto held = static_cast<std::int64_t>(pages.size());
     if (own.alone.value_or(role) == role) own.room = held * kPageTokens - kSpareTokens;
   }
@@ -237,7 +237,7 @@ void Engine::share_pages(const CommandHeader& header) {
   state.pages.share(shared);
   state.pages.release(std::span(own.pages[role]).first(count));
   std::ranges::copy(shared, own.pages[role].begin());
-  state.set_pages(header.slot, own.pages[role]);
+  state.model.transformer->set_pages(header.slot, own.pages[role]);
   if (header.copied > 0) state.model.transformer->copy_page(pages[count], own.pages[role][count], header.copied);
   if (static_cast<std::int64_t>(own.ids.size()) < tokens || num_equal(own.ids, ids) < tokens) {
     own.replace_tail(0, std::span(ids).first(static_cast<std::size_t>(tokens)));

@@ -21,6 +21,7 @@ class StepLoop {
 
   /// Steps until a request has ended, or `max_steps` are done (0: no limit), and the results of all steps are read.
   void run(int max_steps);
+  int num_steps() const { return num_steps_; }
 
  private:
   std::vector<StepBatch> first_steps();

@@ -61,7 +61,8 @@ Transformer::Transformer(const std::filesystem::path& folder, ModelConfig config
             .uniform_groups = plan_.uniform_groups(),
             .weights = std::move(weights),
             .rope = rope_tables(config_, positions, at::TensorOptions(options.device).dtype(type)),
-            .cache = cache_->storage()};
+            .cache = cache_->storage(),
+            .page_tables = cache_->page_tables()};
   const auto fits = [](const LayerWeights& layer) {
     return FusedForward::takes(layer.qkv) && FusedForward::takes(layer.output) && FusedForward::takes(layer.gate_up) &&
            FusedForward::takes(layer.down);

@@ -58,7 +58,7 @@ TEST_P(decode_sampling_rows_test, sixteen_requests_sample_with_their_own_paramet
   std::vector<RowsOf> sequences;  // row r is of slot 7·r mod 16
   std::vector<std::vector<float>> logits;
   for (int row = 0; row < kMaxStepRows; ++row) {
-    const int slot = 7 * row % kMaxSlots;
+    const int slot = 7 * row % kMaxStepRows;
     sequences.push_back({.slot = slot, .position = askers[static_cast<std::size_t>(slot)].position});
     logits.push_back(random_logits(row % 4 == 0 ? "ties" : "normal", kVocab, 300 + static_cast<std::uint32_t>(row)));
   }
@@ -66,7 +66,7 @@ TEST_P(decode_sampling_rows_test, sixteen_requests_sample_with_their_own_paramet
     const Step step = start(states, layout_of(sequences), logits, columns);
     for (int i = 0; i < kSteps; ++i) run(step);
     for (int row = 0; row < kMaxStepRows; ++row) {
-      const int slot = 7 * row % kMaxSlots;
+      const int slot = 7 * row % kMaxStepRows;
       const Asker& asker = askers[static_cast<std::size_t>(slot)];
       const HostSampler host(
           std::span(logits[static_cast<std::size_t>(row)]).first(static_cast<std::size_t>(asker.vocab_limit)));

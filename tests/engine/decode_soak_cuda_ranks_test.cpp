@@ -51,7 +51,6 @@ TEST(decode_soak, ranks_stay_equal_and_memory_does_not_grow) {
   std::vector<std::int32_t> pages(static_cast<std::size_t>(model.shard().cache.size(2)));
   std::iota(pages.begin(), pages.end(), 0);
   model.set_pages(0, pages);
-  step->set_pages(0, pages);
 
   std::uint64_t hash = 0xcbf29ce484222325u;
   std::int64_t free_half_way = 0;

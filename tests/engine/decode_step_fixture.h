@@ -76,24 +76,20 @@ class StepTest : public testing::TestWithParam<Shape> {
     if (!obstacle.empty()) GTEST_SKIP() << obstacle;
   }
 
-  std::unique_ptr<DecodeStep> make_step(AllReduce all_reduce = AllReduce::automatic) {
+  std::unique_ptr<DecodeStep> make_step(AllReduce all_reduce = AllReduce::automatic, int max_rows = kMaxStepRows) {
     DecodeStep::Options options;
     options.all_reduce = all_reduce;
+    options.max_rows = max_rows;
     options.wait_limit_seconds = 20;
-    auto step = DecodeStep::create(transformer_->shard(), world(), *collectives_, options);
-    set_pages(*step, 0, 0);
-    return step;
+    return DecodeStep::create(transformer_->shard(), world(), *collectives_, options);
   }
-
-  /// Gives a slot of the step the pages of a slot of the model.
-  void set_pages(DecodeStep& step, int slot, int of_model) { step.set_pages(slot, pages_of(of_model)); }
 
   std::int64_t pages_of_slot() const { return (capacity_ + kPageTokens - 1) / kPageTokens; }
 
-  /// Pages of a slot of the model, one behind the other.
-  std::vector<std::int32_t> pages_of(int slot) const {
+  /// Pages one behind the other, of one of several sequences.
+  std::vector<std::int32_t> pages_of(int sequence) const {
     std::vector<std::int32_t> pages(static_cast<std::size_t>(pages_of_slot()));
-    std::iota(pages.begin(), pages.end(), static_cast<std::int32_t>(pages.size()) * slot);
+    std::iota(pages.begin(), pages.end(), static_cast<std::int32_t>(pages.size()) * sequence);
     return pages;
   }
 

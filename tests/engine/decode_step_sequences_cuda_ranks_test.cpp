@@ -10,11 +10,10 @@ using namespace testing_support;
 
 class SequencesTest : public StepTest {
  protected:
-  SequencesTest() : StepTest(kMaxSlots, 2048) {}
+  explicit SequencesTest(int sequences = 16, std::int64_t capacity = 2048) : StepTest(sequences, capacity) {}
 
   struct Sequence {
-    int slot;  // of the step; `of_model` is that of the model, whose pages it has
-    int of_model;
+    int slot;
     int rows;             // of the first step
     std::int64_t length;  // before it
     TokenIds ids;         // with those rows and with what is emitted
@@ -25,11 +24,12 @@ class SequencesTest : public StepTest {
     constexpr std::int64_t kLengths[] = {0, 1, 17, 127, 128, 1000, 400, 15, 16, 129, 64, 33, 5, 1500, 256, 90};
     std::vector<Sequence> all;
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      const int of_model = static_cast<int>(i);
-      Sequence sequence{
-          (5 * of_model + 3) % kMaxSlots, of_model, rows[i], kLengths[(i + rows.size()) % std::size(kLengths)], {}};
+      const int slot = (5 * static_cast<int>(i) + 3) % kMaxSlots;
+      transformer_->set_pages(slot, pages_of(static_cast<int>(i)));
+      const std::int64_t longest = pages_of_slot() * kPageTokens - 64;
+      Sequence sequence{slot, rows[i], std::min(kLengths[(i + rows.size()) % std::size(kLengths)], longest), {}};
       sequence.ids = random_tokens(sequence.length + sequence.rows, 31 + static_cast<unsigned>(i));
-      prefill(sequence.ids, sequence.length, of_model);
+      prefill(sequence.ids, sequence.length, slot);
       all.push_back(std::move(sequence));
     }
     return all;
@@ -38,25 +38,21 @@ class SequencesTest : public StepTest {
   /// The step's logits of a sequence's rows, from row `first_row` of the step on.
   void expect_logits(const DecodeStep& step, const Sequence& sequence, int first_row, std::int64_t first,
                      std::int64_t count, const std::string& what) {
-    const at::Tensor logits = step.logits(kMaxStepRows).narrow(0, first_row, count).clone();
-    const at::Tensor expected = by_operators(sequence.ids, first, count, sequence.of_model);
+    const at::Tensor logits = step.logits(first_row + static_cast<int>(count)).narrow(0, first_row, count).clone();
+    const at::Tensor expected = by_operators(sequence.ids, first, count, sequence.slot);
     EXPECT_LT(relative_error(logits.narrow(1, 0, expected.size(1)), expected), 0.02)
         << what << ", slot " << sequence.slot << ", position " << first;
   }
-};
 
-TEST_P(SequencesTest, LogitsAndTokensAgreeWithTheOperators) {
-  std::vector<std::vector<int>> all{{16}, {4, 4, 4, 4}, {1, 1}, {5, 1, 3}, {2, 1, 1}, {7, 9}};
-  all.emplace_back(16, 1);
-  constexpr int kSteps = 3;
-  for (const AllReduce all_reduce : {AllReduce::automatic, AllReduce::nccl}) {
-    const auto step = make_step(all_reduce);
+  /// Each vector: the rows of the sequences of a step, which goes on with a row of each.
+  void expect_steps(const std::vector<std::vector<int>>& all, AllReduce all_reduce, int max_rows) {
+    constexpr int kSteps = 3;
+    const auto step = make_step(all_reduce, max_rows);
     for (const std::vector<int>& rows : all) {
       const std::string what = std::to_string(rows.size()) + " sequences" + (step->fused() ? ", fused" : ", NCCL");
       std::vector<Sequence> running = sequences(rows);
       std::vector<StepRows> first, later;
       for (const Sequence& sequence : running) {
-        set_pages(*step, sequence.slot, sequence.of_model);
         StepRequest request = greedy(sequence.length, kSteps);
         request.sampling = {
             {0.7f, 0.9f, 30}, {5, static_cast<std::uint32_t>(sequence.slot), 1}, Purpose::answer, vocab_limit()};
@@ -69,7 +65,7 @@ TEST_P(SequencesTest, LogitsAndTokensAgreeWithTheOperators) {
         step->enqueue();
         std::vector<StepToken> tokens;
         for (const Sequence& sequence : running) tokens.push_back(step->result(sequence.slot, i));
-        const at::Tensor logits = step->logits(kMaxStepRows).clone();
+        const at::Tensor logits = step->logits(max_rows).clone();
         int row = 0;
         for (std::size_t s = 0; s < running.size(); ++s) {
           Sequence& sequence = running[s];
@@ -77,7 +73,7 @@ TEST_P(SequencesTest, LogitsAndTokensAgreeWithTheOperators) {
           const auto position = static_cast<std::int64_t>(sequence.ids.size());
           expect_logits(*step, sequence, row, position - count, count, what);
           row += count;
-          const std::int64_t columns = by_operators(sequence.ids, position - 1, 1, sequence.of_model).size(1);
+          const std::int64_t columns = by_operators(sequence.ids, position - 1, 1, sequence.slot).size(1);
           const DrawKey key{5, static_cast<std::uint32_t>(sequence.slot), 1};
           const NoiseKey noise{key, Purpose::answer, static_cast<std::uint32_t>(position)};
           EXPECT_EQ(tokens[s].id, host_token(logits[row - 1].narrow(0, 0, columns), {0.7f, 0.9f, 30}, noise)) << what;
@@ -89,13 +85,19 @@ TEST_P(SequencesTest, LogitsAndTokensAgreeWithTheOperators) {
       if (HasFailure()) return;  // the first kind of failure is enough to read
     }
   }
+};
+
+TEST_P(SequencesTest, LogitsAndTokensAgreeWithTheOperators) {
+  std::vector<std::vector<int>> all{{16}, {4, 4, 4, 4}, {1, 1}, {5, 1, 3}, {2, 1, 1}, {7, 9}};
+  all.emplace_back(16, 1);
+  for (const AllReduce all_reduce : {AllReduce::automatic, AllReduce::nccl})
+    expect_steps(all, all_reduce, kMaxStepRows);
 }
 
 TEST_P(SequencesTest, ProposalsAreVerifiedInOneStep) {
   const auto step = make_step();
   std::vector<Sequence> running = sequences({1, 2});
   for (const Sequence& sequence : running) {
-    set_pages(*step, sequence.slot, sequence.of_model);
     step->begin(sequence.slot, greedy(sequence.length, 100));
   }
   // What the model says by itself, a token a step.
@@ -134,7 +136,7 @@ TEST_P(SequencesTest, ProposalsAreVerifiedInOneStep) {
   for (std::size_t s = 0; s < running.size(); ++s) {
     Sequence& sequence = running[s];
     const auto count = static_cast<int>(tokens[s].size());
-    const std::int64_t columns = by_operators(sequence.ids, sequence.length, 1, sequence.of_model).size(1);
+    const std::int64_t columns = by_operators(sequence.ids, sequence.length, 1, sequence.slot).size(1);
     const at::Tensor logits = step->logits(kMaxStepRows).narrow(0, first_row, count).narrow(1, 0, columns);
     for (bool more = true; more; ++emitted[s]) {
       const StepToken token = step->result(sequence.slot, static_cast<int>(emitted[s]));
@@ -163,7 +165,6 @@ TEST_P(SequencesTest, ResultsThatNobodyReadsAreDropped) {
   const auto step = make_step();
   std::vector<Sequence> running = sequences({1});
   const Sequence& sequence = running[0];
-  set_pages(*step, sequence.slot, sequence.of_model);
   TokenId first = 0;
   for (int turn = 0; turn < 3; ++turn) {
     step->begin(sequence.slot, greedy(sequence.length, 100));
@@ -179,6 +180,33 @@ TEST_P(SequencesTest, ResultsThatNobodyReadsAreDropped) {
   }
 }
 
+class BatchesTest : public SequencesTest {
+ protected:
+  BatchesTest() : SequencesTest(100, 512) {}
+};
+
+TEST_P(BatchesTest, LogitsAndTokensAgreeWithTheOperators) {
+  const std::string obstacle = batch_obstacle(transformer_->shard());
+  if (has_hopper_code(device().index()) && world().size() <= 2) {
+    ASSERT_EQ(obstacle, "");
+  }
+  if (!obstacle.empty()) GTEST_SKIP() << obstacle;
+  std::vector<std::vector<int>> all;
+  for (const int sequences : {17, 40, 64, 100, 5}) all.emplace_back(sequences, 1);
+  all.push_back({3, 1, 16, 1, 1, 8, 1, 1});  // with short prefills among them
+  for (const AllReduce all_reduce : {AllReduce::automatic, AllReduce::nccl})
+    expect_steps(all, all_reduce, kMaxBatchRows);
+}
+
+const auto kBatchShapes =
+    testing::Values(Shape{"grouped_128", 512, 1040, 16, 4, 128, 3008, 3, true, false, DType::bfloat16},
+                    Shape{"grouped_64_biased", 1008, 736, 8, 4, 64, 2048, 2, false, true, DType::bfloat16},
+                    Shape{"half", 256, 512, 12, 4, 128, 1008, 2, true, false, DType::float16},
+                    Shape{"one_kv_head_each", 1024, 3072, 16, 8, 128, 5008, 2, true, false, DType::bfloat16},
+                    Shape{"wide_groups", 2048, 2048, 40, 4, 128, 10016, 1, true, true, DType::bfloat16});
+
+INSTANTIATE_TEST_SUITE_P(Shapes, BatchesTest, kBatchShapes,
+                         [](const auto& info) { return std::string(info.param.name); });
 INSTANTIATE_TEST_SUITE_P(Shapes, SequencesTest, kShapes, [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

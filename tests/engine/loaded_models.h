@@ -69,7 +69,7 @@ class LoadedModels {
 
   /// `draft_seed`: of the draft's weights; 1 makes it equal to the target.
   LoadedModels(TokenIds eos, std::int64_t capacity, DType dtype, const SpeculationOptions& speculation,
-               std::uint64_t draft_seed = 2, double forced_acceptance = 1, int max_sequences = kMaxSlots,
+               std::uint64_t draft_seed = 2, double forced_acceptance = 1, int max_sequences = kMaxStepRows,
                bool keeps_prefixes = false)
       : collectives_(Collectives::create(world(), device())) {
     Transformer::Options options;

@@ -25,8 +25,8 @@ class operator_decoder : public testing::Test {
     options.dummy_weights = true;
     model_ = std::make_unique<Transformer>("", small_config(), *collectives_, options);
     decoder_ = std::make_unique<OperatorDecoder>(PrefillContext{world(), *model_, 64}, *collectives_);
-    decoder_->set_pages(0, std::vector<std::int32_t>{0, 1});
-    decoder_->set_pages(1, std::vector<std::int32_t>{2, 3});
+    model_->set_pages(0, std::vector<std::int32_t>{0, 1});
+    model_->set_pages(1, std::vector<std::int32_t>{2, 3});
   }
 
   StepRequest request(int max_tokens) const {

@@ -177,7 +177,7 @@ TEST(pages, part_of_one_is_copied_for_each_sample) {
 }
 
 TEST(pages, of_closed_sequences_stay_while_there_is_room) {
-  LoadedModels models({}, 8 * kPageTokens, DType::float32, {}, 2, 1, kMaxSlots, /*keeps_prefixes=*/true);
+  LoadedModels models({}, 8 * kPageTokens, DType::float32, {}, 2, 1, kMaxStepRows, /*keeps_prefixes=*/true);
   models.drive([](Engine& engine) {
     const RequestOptions options{kSampled, {}};
     const auto answer = [&](Role role, const TokenIds& prompt, std::int64_t prefilled) {

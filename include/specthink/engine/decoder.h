@@ -38,9 +38,6 @@ class Decoder {
   /// As DecodeStep::set_stop_table.
   virtual void set_stop_table(int id, std::span<const std::uint16_t> entries, std::int64_t vocab) = 0;
 
-  /// The pages of the sequence in a slot, in order of position.
-  virtual void set_pages(int slot, std::span<const std::int32_t> pages) = 0;
-
   /// Starts a request in a slot. The next step of this slot has the tokens from request.position on.
   virtual void start(int slot, const StepRequest& request) = 0;
 

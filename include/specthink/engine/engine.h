@@ -95,7 +95,7 @@ class Engine {
     AllReduce all_reduce = AllReduce::automatic;  ///< of the decode kernels
     double wait_limit_seconds = 300;              ///< of the decode kernels, for another rank
     SpeculationOptions speculation{};
-    double forced_acceptance = 1;   ///< of the draft's proposals where tokens are forced
+    double forced_acceptance = 1;      ///< of the draft's proposals where tokens are forced
     int max_sequences = kMaxStepRows;  ///< at a time; more are batches, which need other decode kernels
     /// What the caches have of a closed sequence stays while nobody needs its pages: a sequence that begins with the
     /// same ids does not prefill them.
@@ -154,6 +154,9 @@ class Engine {
   };
   std::vector<int> run(std::span<const int> sequences, const RunLimits& limits);
   std::vector<int> run(std::span<const int> sequences) { return run(sequences, {}); }
+
+  /// What the steps of the last run() cost, by the table that set_step_costs() has set; a prefill counts as a step.
+  double cost_of_last_run() const { return cost_of_last_run_; }
 
   /// The answer of a request that has ended; once.
   Generation take(int sequence);
@@ -240,6 +243,7 @@ class Engine {
   std::vector<float> scores_;   // of the last score command
   std::vector<float> margins_;  // of the last one that asked for them
   bool busy_ = false;
+  double cost_of_last_run_ = 0;
 };
 
 }  // namespace specthink::inline engine

@@ -1,8 +1,9 @@
 // A decode step of one model as one CUDA graph: the rows' tokens in, the next tokens out, without the host.
 //
-// A step takes up to 16 rows of any number of sequences, or 128 where it is built for batches. Each sequence has a slot, whose token, position, stop state
-// and random counter live on the device; the host enqueues steps ahead and reads results behind. Each rank of the group
-// makes the same calls, and all of them choose the same tokens. CUDA builds only.
+// A step takes up to 16 rows of any number of sequences, or 128 where it is built for batches. Each sequence has a
+// slot, whose token, position, stop state and random counter live on the device; the host enqueues steps ahead and
+// reads results behind. Each rank of the group makes the same calls, and all of them choose the same tokens. CUDA
+// builds only.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -128,20 +129,17 @@ class DecodeStep {
   /// Waits for the stream.
   virtual void set_stop_table(int id, std::span<const std::uint16_t> entries, std::int64_t vocab) = 0;
 
-  /// The pages of the sequence of a slot, in order of position, for the steps enqueued from now on. They must hold
-  /// every position that a step runs: up to the last token's of the request, and the proposals behind it.
-  virtual void set_pages(int slot, std::span<const std::int32_t> pages) = 0;
-
   /// Starts a request in a slot; its results are counted from 0. Steps of the request before that are still enqueued
   /// are done first; what they emit and nobody has read is dropped.
   virtual void begin(int slot, const StepRequest& request) = 0;
 
-  /// The rows of the coming step: 1 to Options::max_rows, each slot once. Rows that all are {slot, {}} are those of every
-  /// step until the next call; others are of one step.
+  /// The rows of the coming step: 1 to Options::max_rows, each slot once. Rows that all are {slot, {}} are those of
+  /// every step until the next call; others are of one step.
   virtual void set_rows(std::span<const StepRows> rows) = 0;
 
-  /// Enqueues a step over the rows. A step of a slot whose request has ended emits nothing for it, but completes its
-  /// cache for the last token.
+  /// Enqueues a step over the rows. The slots' pages (LoadedShard::page_tables) hold every position that it runs: up to
+  /// the last token's of the request, and the proposals behind it. A step of a slot whose request has ended emits
+  /// nothing for it, but completes its cache for the last token.
   virtual void enqueue() = 0;
 
   /// In place of a request's first step: enqueues the choice of its first token from a hidden state after the final

@@ -60,6 +60,9 @@ struct LoadedShard {
   ModelWeights weights;
   RopeTables rope;   // [positions of the cache, head_dim]
   at::Tensor cache;  // [layers, 2, pages, page_tokens, kv_heads, head_dim]: keys, then values
+  /// [kMaxSequences, pages] int32: row s begins with the pages of the sequence in slot s, in order of position. Changed
+  /// by work on the model's stream.
+  at::Tensor page_tables;
 
   c10::Device device() const { return weights.embedding.device(); }
   at::ScalarType compute_type() const { return weights.embedding.scalar_type(); }  ///< of activations and cache

@@ -95,8 +95,8 @@ class LoadedModels {
   std::int64_t prefill_rows(const ModelFiles& model) const;
   PeerSum::Options peer_sum_options() const;
   void load_model(ModelFiles& model);
-  int sequences() const;                               // that the caches are to hold at a time
-  int max_sequences() const;                           // of the engine
+  int sequences() const;      // that the caches are to hold at a time
+  int max_sequences() const;  // of the engine
   bool take_batches() const;
   ModelMemory plan_of(const ModelFiles& model) const;  // on a GPU
   std::int64_t cache_tokens(const ModelFiles& model) const;
@@ -109,7 +109,7 @@ class LoadedModels {
   std::optional<StepCosts> step_costs_;
   bool keeps_prefixes_;  // Engine::Options
   c10::Device device_;
-  std::int64_t gpu_memory_ = 0;         // of the group's smallest GPU; on CPUs 0
+  std::int64_t gpu_memory_ = 0;        // of the group's smallest GPU; on CPUs 0
   int most_automatic_ = kMaxStepRows;  // sequences at a time that --batch auto may choose
   std::unique_ptr<Collectives> collectives_;
   std::unique_ptr<PeerSum> peer_sum_;  // null where the ranks have no common memory

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/runs/active_run.h"
+#include "engine/runs/turn_order.h"
 #include "specthink/base/error.h"
 #include "specthink/base/log.h"
 #include "specthink/base/stopwatch.h"
@@ -48,7 +49,8 @@ class RunPool {
       if (active_.empty() && !waiting_ && source_.is_exhausted()) return;
       observe();
       // The models take turns: in each, all runs that wait for the model share its steps.
-      for (const Role role : {Role::target, Role::draft}) take_turn(role);
+      const Role role = order_.next(count_waiting());
+      if (!take_turn(role)) take_turn(role == Role::target ? Role::draft : Role::target);
       for (const auto& run : active_) run->look_for_end();
       std::erase_if(active_, [](const std::unique_ptr<ActiveRun>& run) {
         if (run->waits_for()) return false;
@@ -162,22 +164,37 @@ class RunPool {
     return true;
   }
 
-  void take_turn(Role role) {
+  /// Runs that wait for each model, by Role.
+  std::array<int, 2> count_waiting() const {
+    std::array<int, 2> waiting{};
+    for (const auto& run : active_) {
+      if (const std::optional<Role> role = run->waits_for()) ++waiting[static_cast<std::size_t>(*role)];
+    }
+    return waiting;
+  }
+
+  /// False where no run that waits for the model has room.
+  bool take_turn(Role role) {
     std::vector<int> sequences;
     for (std::size_t i = 0; i < active_.size(); ++i) {
       if (active_[i]->waits_for() != role || !make_room(i, role)) continue;
       sequences.push_back(active_[i]->sequence(role));
     }
     // A run that was chosen may have lost its pages to an older one: not here, as the older ones choose first.
-    if (sequences.empty()) return;
+    if (sequences.empty()) return false;
+    const std::array<int, 2> waiting = count_waiting();
+    const int others = waiting[1 - static_cast<std::size_t>(role)];
     TurnLength& turn = turns_[static_cast<std::size_t>(role)];
-    const int steps = is_live_ ? turn.steps : 0;
+    int steps = is_live_ ? turn.steps : 0;
+    if (others > 0) steps = steps > 0 ? std::min(steps, kSharedTurnSteps) : kSharedTurnSteps;
     const Stopwatch watch;
     const std::vector<int> ended = engine_.run(sequences, {steps, active_.size() > 1 ? kPrefillRows : 0});
-    if (ended.empty()) turn.adjust(watch.seconds());
+    order_.account(role, engine_.cost_of_last_run(), static_cast<int>(sequences.size()), others);
+    if (is_live_ && ended.empty() && steps == turn.steps) turn.adjust(watch.seconds());
     for (const auto& run : active_) {
       if (run->waits_for() == role && std::ranges::find(ended, run->sequence(role)) != ended.end()) run->resume();
     }
+    return true;
   }
 
   void observe() {
@@ -204,6 +221,7 @@ class RunPool {
   BatchOptions options_;
   RunSource& source_;
   bool is_live_;
+  TurnOrder order_;
   std::array<TurnLength, 2> turns_;      // by Role
   std::optional<ScheduledRun> waiting_;  // has no room yet
   std::vector<std::unique_ptr<ActiveRun>> active_;

@@ -17,13 +17,12 @@ namespace specthink::inline kernels {
 
 class DecodeBuffers {
  public:
-  /// Collective. `rows`: of the largest step. Throws UserError when `all_reduce` is fused and some rank cannot map
-  /// another's memory.
-  DecodeBuffers(const LoadedShard& model, const ProcessGroup& group, AllReduce all_reduce, int rows);
+  /// Collective. `rows`: of the largest step; `batches`: there are steps of batches. Throws UserError when `all_reduce`
+  /// is fused and some rank cannot map another's memory.
+  DecodeBuffers(const LoadedShard& model, const ProcessGroup& group, AllReduce all_reduce, int rows, bool batches);
 
   bool fused() const { return peers_ != nullptr; }
-  std::int64_t positions() const { return positions_; }                 ///< that a sequence may have
-  std::int64_t pages_per_slot() const { return page_tables_.size(1); }  ///< as many as the cache has
+  std::int64_t positions() const { return positions_; }  ///< that a sequence may have
   std::int64_t bytes() const;
 
   SlotState* slots() const { return static_cast<SlotState*>(slots_.mutable_data_ptr()); }
@@ -32,16 +31,15 @@ class DecodeBuffers {
   float* residual() const { return residual_.mutable_data_ptr<float>(); }
   float* logits() const { return logits_.mutable_data_ptr<float>(); }
   const at::Tensor& logits_tensor() const { return logits_; }
-  std::int32_t* page_tables() const { return page_tables_.mutable_data_ptr<std::int32_t>(); }
   void* attention_split() const { return attention_split_.mutable_data_ptr(); }  // AttentionSplit::results
   std::uint32_t* failed() const { return static_cast<std::uint32_t*>(failed_.mutable_data_ptr()); }
 
   // Activations of steps of `rows` rows, zero beyond their columns: a buffer for each of kStepRowCounts, whose layouts
-  // differ, and one of all larger counts, [rows, columns].
-  void* normed(int rows) const { return activations(normed_, rows); }        // hidden
-  void* attended(int rows) const { return activations(attended_, rows); }    // heads·head_dim
-  void* activated(int rows) const { return activations(activated_, rows); }  // intermediate
-  at::Tensor normed_row() const;                                             // [hidden], of one row
+  // differ, and one of batches of any number, [rows, columns].
+  void* normed(int rows, bool batch) const { return activations(normed_, rows, batch); }        // hidden
+  void* attended(int rows, bool batch) const { return activations(attended_, rows, batch); }    // heads·head_dim
+  void* activated(int rows, bool batch) const { return activations(activated_, rows, batch); }  // intermediate
+  at::Tensor normed_row() const;                                                                // [hidden], of one row
 
   /// What a slot of the step receives and sends (kernels/exchange/exchange.h). Without mapped memory: partials() alone,
   /// which a collective sums in between.
@@ -58,16 +56,17 @@ class DecodeBuffers {
  private:
   using PerRowCount = std::array<at::Tensor, kStepRowCounts.size() + 1>;
   PerRowCount activation_buffers(std::int64_t columns, at::TensorOptions options) const;
-  static void* activations(const PerRowCount& tensors, int rows);
+  static void* activations(const PerRowCount& tensors, int rows, bool batch);
   float* exchange_buffer(int owner, int slot, int sender) const;
   CandidateKey* candidate_buffer(int owner) const;
 
   int rank_;
   int ranks_;
   std::int64_t rows_;  // of the largest step: "rows" below
+  bool batches_;
   std::int64_t hidden_;
   std::int64_t positions_;
-  at::Tensor slots_, layout_, page_tables_;  // [kMaxSlots] SlotState, StepLayout, [kMaxSlots, pages of the cache] int32
+  at::Tensor slots_, layout_;  // [kMaxSlots] SlotState, StepLayout
   at::Tensor qkv_, residual_, logits_, attention_split_, failed_;
   at::Tensor block_candidates_;  // [rows, blocks, kMaxCandidates] int64
   at::Tensor choices_;         // [2 + kStatisticsWords, rows] int64: DecodeSampling's chosen, arrived, their statistics

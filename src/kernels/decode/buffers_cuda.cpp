@@ -11,7 +11,6 @@ namespace specthink::inline kernels {
 namespace {
 
 std::size_t row_count_index(int rows) {
-  if (rows > kMaxStepRows) return kStepRowCounts.size();
   const auto* const count = std::find(kStepRowCounts.begin(), kStepRowCounts.end(), rows);
   check(count != kStepRowCounts.end(), "no step is built for these rows");
   return static_cast<std::size_t>(count - kStepRowCounts.begin());
@@ -21,8 +20,9 @@ std::int64_t bytes_of(std::size_t size) { return static_cast<std::int64_t>(size)
 
 }  // namespace
 
-DecodeBuffers::DecodeBuffers(const LoadedShard& model, const ProcessGroup& group, AllReduce all_reduce, int rows)
-    : rank_(group.rank()), ranks_(group.size()), rows_(rows), hidden_(model.part.hidden_size) {
+DecodeBuffers::DecodeBuffers(const LoadedShard& model, const ProcessGroup& group, AllReduce all_reduce, int rows,
+                             bool batches)
+    : rank_(group.rank()), ranks_(group.size()), rows_(rows), batches_(batches), hidden_(model.part.hidden_size) {
   const ModelDescription& part = model.part;
   const at::TensorOptions device(model.device());
   const at::TensorOptions floats = device.dtype(at::kFloat);
@@ -30,14 +30,12 @@ DecodeBuffers::DecodeBuffers(const LoadedShard& model, const ProcessGroup& group
   positions_ = std::min(model.cache.size(2) * model.cache.size(3), model.rope.cos.size(0));
   slots_ = at::zeros({kMaxSlots * bytes_of(sizeof(SlotState))}, device.dtype(at::kByte));
   layout_ = at::zeros({bytes_of(sizeof(StepLayout))}, device.dtype(at::kByte));
-  page_tables_ = at::zeros({kMaxSlots, model.cache.size(2)}, device.dtype(at::kInt));
   qkv_ = at::empty({rows_, part.qkv_width()}, floats);
   residual_ = at::empty({rows_, hidden_}, floats);
   logits_ = at::empty({rows_, part.vocab_size}, floats);
   attention_split_ = at::full({attention_split_bytes(part.num_kv_heads, part.head_dim)}, 0xff, device.dtype(at::kByte));
   failed_ = at::zeros({1}, device.dtype(at::kInt));
-  block_candidates_ =
-      at::zeros({rows_, sampling_blocks(part.vocab_size), kMaxCandidates}, device.dtype(at::kLong));
+  block_candidates_ = at::zeros({rows_, sampling_blocks(part.vocab_size), kMaxCandidates}, device.dtype(at::kLong));
   choices_ = at::zeros({2 + kStatisticsWords, rows_}, device.dtype(at::kLong));
   block_measures_ = at::zeros({rows_, sampling_blocks(part.vocab_size), 3}, floats);
   normed_ = activation_buffers(hidden_, elements);
@@ -65,8 +63,8 @@ DecodeBuffers::DecodeBuffers(const LoadedShard& model, const ProcessGroup& group
 std::int64_t DecodeBuffers::bytes() const {
   std::size_t total = peer_bytes_;
   for (const at::Tensor* tensor :
-       {&slots_, &layout_, &page_tables_, &qkv_, &residual_, &logits_, &attention_split_, &failed_, &block_candidates_,
-        &choices_, &block_measures_, &partials_, &own_candidates_, &gathered_candidates_}) {
+       {&slots_, &layout_, &qkv_, &residual_, &logits_, &attention_split_, &failed_, &block_candidates_, &choices_,
+        &block_measures_, &partials_, &own_candidates_, &gathered_candidates_}) {
     if (tensor->defined()) total += tensor->nbytes();
   }
   for (const PerRowCount* tensors : {&normed_, &attended_, &activated_}) {
@@ -82,12 +80,12 @@ DecodeBuffers::PerRowCount DecodeBuffers::activation_buffers(std::int64_t column
   for (std::size_t i = 0; i < kStepRowCounts.size(); ++i) {
     tensors[i] = at::zeros({padded_columns(columns) * kStepRowCounts[i]}, options);
   }
-  if (rows_ > kMaxStepRows) tensors.back() = at::zeros({rows_, columns}, options);
+  if (batches_) tensors.back() = at::zeros({rows_, columns}, options);
   return tensors;
 }
 
-void* DecodeBuffers::activations(const PerRowCount& tensors, int rows) {
-  return tensors[row_count_index(rows)].mutable_data_ptr();
+void* DecodeBuffers::activations(const PerRowCount& tensors, int rows, bool batch) {
+  return (batch ? tensors.back() : tensors[row_count_index(rows)]).mutable_data_ptr();
 }
 
 at::Tensor DecodeBuffers::normed_row() const { return normed_[0].narrow(0, 0, hidden_); }

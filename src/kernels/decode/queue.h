@@ -26,9 +26,15 @@ class DecodeQueue {
   DecodeQueue(const LoadedShard& model, DecodeBuffers& buffers, Collectives& collectives,
               const DecodeStep::Options& options, SpinLimit limit, std::uint64_t* results, cudaStream_t stream);
 
-  /// A step over the rows of the layout, up to `rows` of them (one of kStepRowCounts or kBatchRowCounts): of several
-  /// sequences, or of one. Of a batch, the linear layers are those of short prefills.
-  void step(int rows, bool several);
+  /// How the rows of a step are computed.
+  enum class Kind {
+    one,      ///< of one sequence
+    several,  ///< of several
+    batch,    ///< of many, with the linear layers of short prefills; for up to kMaxBatchRows rows
+  };
+
+  /// A step over the rows of the layout, up to `rows` of them (one of kStepRowCounts or kBatchRowCounts).
+  void step(int rows, Kind kind);
 
   /// The next token behind the one row of the layout, from a hidden state after the final norm, [hidden] or [1,
   /// hidden]. Not for capture.
@@ -46,7 +52,7 @@ class DecodeQueue {
                      const void* x);
   void batch_linear(const WeightMatrix& weights, int rows, const void* x, void* activated, const PartialsOutput& sums);
   void reduce_slot(int rows);
-  void attention(const LayerWeights& layer, std::int64_t index, int rows, bool several);
+  void attention(const LayerWeights& layer, std::int64_t index, int rows);
   void sampling(int rows, int last_slot);
 
   /// Whether the next kernel may start before the one before it has ended: not after a collective.
@@ -62,6 +68,7 @@ class DecodeQueue {
   std::uint64_t* results_;
   cudaStream_t stream_;
   int sms_ = 0;
+  Kind kind_ = Kind::one;  // of the step that is being queued
   bool after_collective_ = false;
   DecodeTimeline timeline_;
 };

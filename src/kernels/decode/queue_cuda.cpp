@@ -55,21 +55,23 @@ void DecodeQueue::warm_up_collectives() {
   buffers_.partials(hidden_).zero_();
 }
 
-void DecodeQueue::step(int rows, bool several) {
+void DecodeQueue::step(int rows, Kind kind) {
   after_collective_ = false;
+  kind_ = kind;
   timeline_.begin_step(rows == 1);
   launch_embed_rows(buffers_.layout(), model_.weights.embedding.const_data_ptr(), model_.first_vocab,
                     model_.part.vocab_size, hidden_, rows, buffers_.sent(0), type_, stream_);
   reduce_slot(rows);
+  const bool batch = kind == Kind::batch;
   int slot = 0;
   for (std::size_t i = 0; i < model_.weights.layers.size(); ++i) {
     const LayerWeights& layer = model_.weights.layers[i];
     normed_linear(DecodeLinear::qkv, slot, layer.input_norm, layer.qkv, rows, LinearOutput::values, buffers_.qkv());
-    attention(layer, static_cast<std::int64_t>(i), rows, several);
-    summed_linear(DecodeLinear::output, ++slot, layer.output, layer.output_bias, rows, buffers_.attended(rows));
+    attention(layer, static_cast<std::int64_t>(i), rows);
+    summed_linear(DecodeLinear::output, ++slot, layer.output, layer.output_bias, rows, buffers_.attended(rows, batch));
     normed_linear(DecodeLinear::gate_up, slot, layer.post_norm, layer.gate_up, rows, LinearOutput::swiglu,
-                  buffers_.activated(rows));
-    summed_linear(DecodeLinear::down, ++slot, layer.down, {}, rows, buffers_.activated(rows));
+                  buffers_.activated(rows, batch));
+    summed_linear(DecodeLinear::down, ++slot, layer.down, {}, rows, buffers_.activated(rows, batch));
   }
   normed_linear(DecodeLinear::head, slot, model_.weights.final_norm, model_.weights.head, rows, LinearOutput::values,
                 buffers_.logits());
@@ -78,10 +80,11 @@ void DecodeQueue::step(int rows, bool several) {
 
 void DecodeQueue::choice(const at::Tensor& hidden) {
   timeline_.begin_step(false);
+  kind_ = Kind::one;
   buffers_.normed_row().copy_(hidden.view({-1}));
   LinearParams params =
       linear(DecodeLinear::head, model_.weights.head, 1, LinearInput::activations, LinearOutput::values);
-  params.x = buffers_.normed(1);
+  params.x = buffers_.normed(1, false);
   params.y = buffers_.logits();
   launch_linear(params, type_, 1, LinearInput::activations, LinearOutput::values, false, stream_,
                 format_of(model_.weights.head));
@@ -111,11 +114,12 @@ void DecodeQueue::normed_linear(DecodeLinear which, int slot, const at::Tensor& 
   norm.weight = norm_weight.const_data_ptr();
   norm.residual_out = buffers_.residual();
   norm.eps = static_cast<float>(model_.part.rms_norm_eps);
-  if (rows > kMaxStepRows) {
-    launch_norm_rows(norm, hidden_, rows, buffers_.normed(rows), limit_, type_, dependent(), stream_);
+  if (kind_ == Kind::batch) {
+    void* const normed = buffers_.normed(rows, true);
+    launch_norm_rows(norm, hidden_, rows, normed, true, limit_, type_, dependent(), stream_);
     PartialsOutput values;
     values.sent.to[0] = static_cast<float*>(y);
-    batch_linear(weights, rows, buffers_.normed(rows), output == LinearOutput::swiglu ? y : nullptr, values);
+    batch_linear(weights, rows, normed, output == LinearOutput::swiglu ? y : nullptr, values);
     return;
   }
   const LinearInput input = rows == 1 ? LinearInput::norm : LinearInput::activations;
@@ -125,8 +129,8 @@ void DecodeQueue::normed_linear(DecodeLinear which, int slot, const at::Tensor& 
   if (rows == 1) {
     params.norm = norm;
   } else {
-    launch_norm_rows(norm, hidden_, rows, buffers_.normed(rows), limit_, type_, dependent(), stream_);
-    params.x = buffers_.normed(rows);
+    launch_norm_rows(norm, hidden_, rows, buffers_.normed(rows, false), false, limit_, type_, dependent(), stream_);
+    params.x = buffers_.normed(rows, false);
   }
   launch_linear(params, type_, rows, input, output, dependent(), stream_, format_of(weights));
 }
@@ -140,7 +144,7 @@ void DecodeQueue::summed_linear(DecodeLinear which, int slot, const WeightMatrix
     partials.residual = buffers_.residual();
     partials.bias = data_or_null(bias);
   }
-  if (rows > kMaxStepRows) {
+  if (kind_ == Kind::batch) {
     batch_linear(weights, rows, x, nullptr, partials);
   } else {
     LinearParams params = linear(which, weights, rows, LinearInput::activations, LinearOutput::partials);
@@ -174,7 +178,7 @@ void DecodeQueue::reduce_slot(int rows) {
   after_collective_ = true;
 }
 
-void DecodeQueue::attention(const LayerWeights& layer, std::int64_t index, int rows, bool several) {
+void DecodeQueue::attention(const LayerWeights& layer, std::int64_t index, int rows) {
   AttentionParams params;
   params.layout = buffers_.layout();
   params.qkv = buffers_.qkv();
@@ -184,10 +188,10 @@ void DecodeQueue::attention(const LayerWeights& layer, std::int64_t index, int r
   params.sin = model_.rope.sin.const_data_ptr();
   params.keys = model_.cache.select(0, index).select(0, 0).mutable_data_ptr();
   params.values = model_.cache.select(0, index).select(0, 1).mutable_data_ptr();
-  params.page_tables = buffers_.page_tables();
-  params.pages_per_slot = buffers_.pages_per_slot();
-  params.output = buffers_.attended(rows);
-  params.is_row_major = rows > kMaxStepRows;
+  params.page_tables = model_.page_tables.const_data_ptr<std::int32_t>();
+  params.pages_per_slot = model_.page_tables.size(1);
+  params.output = buffers_.attended(rows, kind_ == Kind::batch);
+  params.is_row_major = kind_ == Kind::batch;
   params.heads = static_cast<int>(model_.part.num_heads);
   params.kv_heads = static_cast<int>(model_.part.num_kv_heads);
   params.head_dim = static_cast<int>(model_.part.head_dim);
@@ -195,7 +199,7 @@ void DecodeQueue::attention(const LayerWeights& layer, std::int64_t index, int r
   params.eps = static_cast<float>(model_.part.rms_norm_eps);
   params.scale = 1 / std::sqrt(static_cast<float>(model_.part.head_dim));
   params.marks = timeline_.marks("attention");
-  if (several) {
+  if (kind_ != Kind::one) {
     launch_entries_attention(params, type_, rows, 0, dependent(), stream_);
     return;
   }

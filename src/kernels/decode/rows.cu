@@ -12,7 +12,7 @@ namespace {
 constexpr int kEmbedThreads = 256;
 constexpr int kNormThreads = 512;
 constexpr int kNormQuads = kMaxHiddenSize / (4 * kNormThreads);
-constexpr int kResetBlocks = 16;  // for up to kMaxStepRows rows
+constexpr int kResetBlocks = 16;  // at least
 
 __global__ void begin_request(SlotState* slot, const __grid_constant__ SlotState value) {
   static_assert(sizeof(SlotState) % sizeof(std::uint32_t) == 0);
@@ -47,16 +47,6 @@ __global__ void __launch_bounds__(kRows)
   StepRow row = value.rows[i];
   if (row.slot >= 0 && row.token < 0) row.token = slots[row.slot].token;
   layout->rows[i] = row;
-}
-
-struct Pages {
-  std::int32_t pages[kPagesOfLaunch];
-};
-
-__global__ void __launch_bounds__(kPagesOfLaunch)
-    set_pages(std::int32_t* table, const __grid_constant__ Pages value, int count) {
-  const int i = static_cast<int>(threadIdx.x);
-  if (i < count) table[i] = value.pages[i];
 }
 
 template <typename T>
@@ -139,9 +129,8 @@ __global__ void __launch_bounds__(kNormThreads)
     const float2 high = ptx::unpack<T>(weights[q].y);
     const std::int64_t at =
         is_row_major ? static_cast<std::int64_t>(row) * hidden + 4 * i : activation_index(rows, row, 4 * i);
-    *reinterpret_cast<uint2*>(output + at) = {
-        ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
-        ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
+    *reinterpret_cast<uint2*>(output + at) = {ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
+                                              ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
   }
 #endif
 }
@@ -156,14 +145,13 @@ void launch_embed(const StepLayout* layout, const void* table, std::int64_t firs
 }
 
 template <typename T>
-void launch_norm(const NormInput& norm, std::int64_t hidden, int rows, void* output, const SpinLimit& limit,
-                 bool dependent, cudaStream_t stream) {
-  const bool is_batch = rows > kMaxStepRows;
-  const int resetting = norm.received.reset ? (is_batch ? rows : kResetBlocks) : 0;
+void launch_norm(const NormInput& norm, std::int64_t hidden, int rows, void* output, bool is_row_major,
+                 const SpinLimit& limit, bool dependent, cudaStream_t stream) {
+  const int resetting = norm.received.reset ? std::max(rows, kResetBlocks) : 0;
   LaunchShape shape{dim3(static_cast<unsigned>(rows + resetting)), kNormThreads};
   shape.dependent = dependent;
   launch_kernel("norm_rows", norm_rows<T>, shape, stream, norm, static_cast<int>(hidden), rows, static_cast<T*>(output),
-                is_batch, limit);
+                is_row_major, limit);
 }
 
 /// One carve-out of shared memory for all kernels of a step: an SM that has to change it drains first.
@@ -176,7 +164,6 @@ bool configure() {
   prefer_shared(begin_request, "begin_request");
   prefer_shared(set_layout<kMaxStepRows>, "set_layout");
   prefer_shared(set_layout<kMaxBatchRows>, "set_layout");
-  prefer_shared(set_pages, "set_pages");
   prefer_shared(embed_rows<__nv_bfloat16>, "embed_rows");
   prefer_shared(embed_rows<__half>, "embed_rows");
   prefer_shared(norm_rows<__nv_bfloat16>, "norm_rows");
@@ -210,17 +197,6 @@ void launch_set_layout(StepLayout* layout, const StepLayout& value, int rows, co
   }
 }
 
-void launch_set_pages(std::int32_t* table, std::span<const std::int32_t> pages, cudaStream_t stream) {
-  configure_once();
-  for (std::size_t first = 0; first < pages.size(); first += kPagesOfLaunch) {
-    const auto part = pages.subspan(first, std::min<std::size_t>(kPagesOfLaunch, pages.size() - first));
-    Pages value{};
-    std::copy(part.begin(), part.end(), value.pages);
-    launch_kernel("set_pages", set_pages, LaunchShape{1, kPagesOfLaunch}, stream, table + first, value,
-                  static_cast<int>(part.size()));
-  }
-}
-
 void launch_embed_rows(const StepLayout* layout, const void* table, std::int64_t first_vocab, std::int64_t vocab_local,
                        std::int64_t hidden, int rows, const SentPartials& sent, ElementType type, cudaStream_t stream) {
   configure_once();
@@ -231,13 +207,13 @@ void launch_embed_rows(const StepLayout* layout, const void* table, std::int64_t
   }
 }
 
-void launch_norm_rows(const NormInput& norm, std::int64_t hidden, int rows, void* output, const SpinLimit& limit,
-                      ElementType type, bool dependent, cudaStream_t stream) {
+void launch_norm_rows(const NormInput& norm, std::int64_t hidden, int rows, void* output, bool is_row_major,
+                      const SpinLimit& limit, ElementType type, bool dependent, cudaStream_t stream) {
   configure_once();
   if (type == ElementType::bfloat16) {
-    launch_norm<__nv_bfloat16>(norm, hidden, rows, output, limit, dependent, stream);
+    launch_norm<__nv_bfloat16>(norm, hidden, rows, output, is_row_major, limit, dependent, stream);
   } else {
-    launch_norm<__half>(norm, hidden, rows, output, limit, dependent, stream);
+    launch_norm<__half>(norm, hidden, rows, output, is_row_major, limit, dependent, stream);
   }
 }
 

@@ -4,7 +4,6 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
-#include <span>
 
 #include "kernels/decode/linear/linear.h"
 #include "kernels/decode/slot_state.h"
@@ -23,21 +22,16 @@ void launch_begin_request(SlotState* slot, const SlotState& value, cudaStream_t 
 void launch_set_layout(StepLayout* layout, const StepLayout& value, int rows, const SlotState* slots,
                        cudaStream_t stream);
 
-/// Stores pages, 4 bytes each; in launches of kPagesOfLaunch.
-constexpr int kPagesOfLaunch = 512;
-void launch_set_pages(std::int32_t* table, std::span<const std::int32_t> pages, cudaStream_t stream);
-
 /// Each row's embedding to every rank: the token's row of the table from the rank that holds it, zeros from the others.
 /// `table`: [vocab_local, hidden], ids from first_vocab on; `hidden` a multiple of 4. Reads rows · hidden elements and
 /// writes rows · hidden · 4 bytes to every rank.
 void launch_embed_rows(const StepLayout* layout, const void* table, std::int64_t first_vocab, std::int64_t vocab_local,
                        std::int64_t hidden, int rows, const SentPartials& sent, ElementType type, cudaStream_t stream);
 
-/// NormInput of several rows: residual_out [rows, hidden] and the normed rows, in activation layout or, of more than
-/// kMaxStepRows rows, [rows, hidden]. Reads the ranks'
-/// partial sums, 4 bytes an element and rank, and writes 4 + 2 bytes an element; with a buffer to reset, as many bytes
-/// as are read once more.
-void launch_norm_rows(const NormInput& norm, std::int64_t hidden, int rows, void* output, const SpinLimit& limit,
-                      ElementType type, bool dependent, cudaStream_t stream);
+/// NormInput of several rows: residual_out [rows, hidden] and the normed rows, in activation layout or [rows, hidden].
+/// Reads the ranks' partial sums, 4 bytes an element and rank, and writes 4 + 2 bytes an element; with a buffer to
+/// reset, as many bytes as are read once more.
+void launch_norm_rows(const NormInput& norm, std::int64_t hidden, int rows, void* output, bool is_row_major,
+                      const SpinLimit& limit, ElementType type, bool dependent, cudaStream_t stream);
 
 }  // namespace specthink::inline kernels

@@ -71,8 +71,8 @@ enum class SamplingPart {
   choose,  ///< the choice from `received`, which somebody else has filled
 };
 
-/// Samples behind the rows of the layout that are to be sampled; `rows`: of the step, 1 to 128. Reads 4 bytes a logit of
-/// those rows, and writes and reads top_k · 8 bytes of every 2048 logits and to and from every rank.
+/// Samples behind the rows of the layout that are to be sampled; `rows`: of the step, 1 to 128. Reads 4 bytes a logit
+/// of those rows, and writes and reads top_k · 8 bytes of every 2048 logits and to and from every rank.
 void launch_decode_sampling(const DecodeSampling& sampling, SamplingPart part, int rows, bool dependent,
                             cudaStream_t stream);
 

@@ -65,15 +65,16 @@ class CudaDecodeStep final : public DecodeStep {
       : model_(std::move(model)),
         options_(options),
         row_counts_(row_counts(options.max_rows)),
-        buffers_(model_, group, options_.all_reduce, row_counts_.back()),
+        buffers_(model_, group, options_.all_reduce, row_counts_.back(), batch_obstacle(model_).empty()),
         stream_(c10::cuda::getCurrentCUDAStream(model_.device().index())),
         results_(kMaxSlots * kResultSlots * (1 + kStatisticsWords)),
         abort_flag_(1),
         queue_(model_, buffers_, collectives, options_, wait_limit(), results_.data(), stream_) {
     check(options.max_rows <= kMaxStepRows || batch_obstacle(model_).empty(), "a batch of a model that takes none");
     for (const int rows : row_counts_) {
-      if (rows <= kMaxStepRows) graphs_of_one_.emplace_back(stream_, [&] { queue_.step(rows, false); });
-      if (rows > 1) graphs_of_several_.emplace_back(stream_, [&] { queue_.step(rows, true); });
+      if (rows <= kMaxStepRows)
+        graphs_of_one_.emplace_back(stream_, [&] { queue_.step(rows, DecodeQueue::Kind::one); });
+      if (rows > 1) graphs_of_several_.emplace_back(stream_, [&] { queue_.step(rows, kind_of_several(rows)); });
     }
     check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
     abort_hook_.emplace(group.failure_report(), [this] { abort(); });
@@ -88,7 +89,6 @@ class CudaDecodeStep final : public DecodeStep {
   bool fused() const override { return buffers_.fused(); }
   int max_rows() const override { return row_counts_.back(); }
   void set_stop_table(int id, std::span<const std::uint16_t> entries, std::int64_t vocab) override;
-  void set_pages(int slot, std::span<const std::int32_t> pages) override;
   void begin(int slot, const StepRequest& request) override;
   void set_rows(std::span<const StepRows> rows) override;
   void enqueue() override;
@@ -121,6 +121,14 @@ class CudaDecodeStep final : public DecodeStep {
     limit.abort = abort_flag_.data();
     limit.nanoseconds = static_cast<std::uint64_t>(options_.wait_limit_seconds * 1e9);
     return limit;
+  }
+  /// A step of sixteen rows takes a small model longer in rings of chunks than in tiles (measured: hidden size 2048,
+  /// and not so for 5120).
+  DecodeQueue::Kind kind_of_several(int rows) const {
+    constexpr std::int64_t kSmallHiddenSize = 2048;
+    const bool is_small = model_.part.hidden_size <= kSmallHiddenSize && batch_obstacle(model_).empty();
+    const bool is_batch = rows > kMaxStepRows || (rows == kMaxStepRows && is_small);
+    return is_batch ? DecodeQueue::Kind::batch : DecodeQueue::Kind::several;
   }
   std::size_t index_of(int rows) const {
     const auto count = std::ranges::lower_bound(row_counts_, rows);
@@ -162,15 +170,6 @@ void CudaDecodeStep::set_stop_table(int id, std::span<const std::uint16_t> entri
                                    {static_cast<std::int64_t>(entries.size())}, at::TensorOptions(at::kShort));
   check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");  // a step may still read the old table
   stop_tables_[static_cast<std::size_t>(id)] = {bytes.to(model_.device()), vocab};
-}
-
-void CudaDecodeStep::set_pages(int slot, std::span<const std::int32_t> pages) {
-  slot_of(slot);
-  const std::int64_t most = buffers_.pages_per_slot();
-  check(static_cast<std::int64_t>(pages.size()) <= most, "more pages than the cache has");
-  check(std::ranges::all_of(pages, [&](std::int32_t page) { return page >= 0 && page < most; }),
-        "a page that the cache does not have");
-  launch_set_pages(buffers_.page_tables() + slot * most, pages, stream_);
 }
 
 void CudaDecodeStep::begin(int slot, const StepRequest& request) {
@@ -255,11 +254,11 @@ void CudaDecodeStep::enqueue() {
     slot.started = true;
   }
   const std::size_t index = index_of(rows_);
-  if (!layout_on_device_)
-    launch_set_layout(buffers_.layout(), layout_, row_counts_[index], buffers_.slots(), stream_);
+  if (!layout_on_device_) launch_set_layout(buffers_.layout(), layout_, row_counts_[index], buffers_.slots(), stream_);
   layout_on_device_ = true;
   has_run_ = true;
-  (slots_of_rows_.size() == 1 && rows_ <= kMaxStepRows ? graphs_of_one_[index] : graphs_of_several_[index - 1]).launch(stream_);
+  (slots_of_rows_.size() == 1 && rows_ <= kMaxStepRows ? graphs_of_one_[index] : graphs_of_several_[index - 1])
+      .launch(stream_);
 }
 
 void CudaDecodeStep::enqueue_from_hidden(int slot, const at::Tensor& hidden) {

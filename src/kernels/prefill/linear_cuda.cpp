@@ -59,8 +59,8 @@ PrefillLinearParams prefill_linear_params(const at::Tensor& weights, bool gated)
   params.k = static_cast<int>(weights.size(1));
   params.outputs = static_cast<int>(weights.size(0) / (gated ? 2 : 1));
   params.plan = plan_prefill_linear(weights.size(0), weights.size(1), gated, blocks);
-  params.weights = make_panel_map(weights.const_data_ptr(), weights.size(0), weights.size(1),
-                                  params.plan.width / (gated ? 2 : 1));
+  params.weights =
+      make_panel_map(weights.const_data_ptr(), weights.size(0), weights.size(1), params.plan.width / (gated ? 2 : 1));
   return params;
 }
 

@@ -21,13 +21,13 @@ struct PrefillLinearParams {
   CUtensorMap x;        ///< make_panel_map() of [rows, k], boxes of box_rows rows
   CUtensorMap weights;  ///< the same of [weight rows, k], boxes of plan.width rows; gated: half as many
   PrefillLinearPlan plan;
-  const void* bias = nullptr;  ///< [outputs]; null: none
-  void* y = nullptr;           ///< [rows, outputs]; gated: silu(gate) · up; null: the sums are sent instead
-  SentPartials sent;           ///< [rows, outputs] float32; never of a gated product
+  const void* bias = nullptr;       ///< [outputs]; null: none
+  void* y = nullptr;                ///< [rows, outputs]; gated: silu(gate) · up; null: the sums are sent instead
+  SentPartials sent;                ///< [rows, outputs] float32; never of a gated product
   const float* residual = nullptr;  ///< the same, added to what is sent; null: nothing is
-  int rows = 0;                ///< 1 to kLinearTileRows
-  int box_rows = 0;            ///< rows, up to whole swizzled groups: to fill many more with zeros takes longer
-  int outputs = 0;             ///< even
+  int rows = 0;                     ///< 1 to kLinearTileRows
+  int box_rows = 0;                 ///< rows, up to whole swizzled groups: to fill many more with zeros takes longer
+  int outputs = 0;                  ///< even
   int k = 0;
   bool gated = false;
   bool dependent = true;  ///< programmatic dependent launch: nothing before in the stream writes the weights

@@ -59,8 +59,7 @@ class entries_attention_test : public AttentionTest {
     const std::int64_t slots = is_batch ? kMaxSlots : 16;
     const std::int64_t all_pages = slots * pages_per_slot;
     const at::Tensor tables = at::randperm(all_pages, options(at::kInt)).view({slots, pages_per_slot}).contiguous();
-    const at::Tensor tokens =
-        at::randn({slots, 2, pages_per_slot * page_tokens, m.kv_heads, m.head_dim}, elements());
+    const at::Tensor tokens = at::randn({slots, 2, pages_per_slot * page_tokens, m.kv_heads, m.head_dim}, elements());
     const at::Tensor memory = at::full({2, all_pages, page_tokens, m.kv_heads, m.head_dim}, kNan, elements());
     const auto by_page = [&](const at::Tensor& by_token) {
       return by_token.view({2, pages_per_slot, page_tokens, m.kv_heads, m.head_dim});

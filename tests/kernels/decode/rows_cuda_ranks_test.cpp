@@ -46,8 +46,10 @@ TEST_P(decode_rows_test, embeds_the_tokens_of_the_shard_for_every_rank) {
 TEST_P(decode_rows_test, norms_the_sum_of_partials_and_resets_the_slot_before) {
   constexpr double kEps = 1e-5;
   for (const std::int64_t hidden : {8, 520, 1000, 2048, 4864, 5120, 8192}) {
-    for (const int rows : {1, 2, 4, 8, 16}) {
+    for (const int rows : {1, 2, 4, 8, 16, 32, 128}) {
       for (const int ranks : {1, 2, 3}) {
+        const bool is_batch = rows > kMaxStepRows;
+        if (is_batch && ranks == 3) continue;
         const std::string what = std::to_string(rows) + " rows of " + std::to_string(hidden);
         const std::int64_t count = rows * hidden;
         const at::Tensor received = not_yet({ranks, count + kTail});
@@ -55,13 +57,14 @@ TEST_P(decode_rows_test, norms_the_sum_of_partials_and_resets_the_slot_before) {
         const at::Tensor reset = at::randn({ranks, count + kTail}, floats());
         const at::Tensor weight = at::rand({hidden}, elements()).add_(0.5);
         const at::Tensor residual = at::full({count + kTail}, kNan, floats());
-        const at::Tensor output = at::full({padded_columns(hidden) * rows}, kNan, elements());
+        const at::Tensor output = at::full({(is_batch ? hidden : padded_columns(hidden)) * rows}, kNan, elements());
         NormInput norm;
         norm.received = {received.const_data_ptr<float>(), count + kTail, ranks, reset.mutable_data_ptr<float>()};
         norm.weight = weight.const_data_ptr();
         norm.residual_out = residual.mutable_data_ptr<float>();
         norm.eps = static_cast<float>(kEps);
-        launch_norm_rows(norm, hidden, rows, output.mutable_data_ptr(), limit(), type(), rows % 4 == 0, stream());
+        launch_norm_rows(norm, hidden, rows, output.mutable_data_ptr(), is_batch, limit(), type(), rows % 4 == 0,
+                         stream());
 
         at::Tensor sum = received[0].narrow(0, 0, count);
         for (int rank = 1; rank < ranks; ++rank) sum = sum + received[rank].narrow(0, 0, count);
@@ -69,7 +72,7 @@ TEST_P(decode_rows_test, norms_the_sum_of_partials_and_resets_the_slot_before) {
         EXPECT_TRUE(at::equal(residual.narrow(0, 0, count).view({rows, hidden}), sum)) << what;
         EXPECT_TRUE(residual.narrow(0, count, kTail).isnan().all().item<bool>()) << what;
         const at::Tensor expected = sum * at::rsqrt(sum.square().mean(-1, true) + kEps) * weight.to(at::kFloat);
-        const at::Tensor found = from_activations(output, rows);
+        const at::Tensor found = is_batch ? output.view({rows, hidden}) : from_activations(output, rows);
         expect_near(found.narrow(1, 0, hidden), expected, 1e-5, 1.01 * rounding(), what);
         EXPECT_TRUE(found.narrow(1, hidden, found.size(1) - hidden).isnan().all().item<bool>()) << what;
         EXPECT_TRUE(is_not_yet(reset.narrow(1, 0, count))) << what;
@@ -96,7 +99,7 @@ TEST_P(decode_rows_test, a_layout_takes_positions_and_tokens_from_the_slots) {
   const StepLayout wanted = layout_of({{.slot = 9, .position = -1, .rows = 2, .proposals = 1, .tokens = {31, 32}},
                                        {.slot = 5, .position = -1, .rows = 1, .proposals = 0, .tokens = {-1}},
                                        {.slot = 15, .position = -1, .rows = 1, .proposals = 0, .tokens = {-1}}});
-  launch_set_layout(static_cast<StepLayout*>(layout.mutable_data_ptr()), wanted, on_device, stream());
+  launch_set_layout(static_cast<StepLayout*>(layout.mutable_data_ptr()), wanted, kMaxBatchRows, on_device, stream());
   StepLayout expected = wanted;
   expected.entries[0].position = 109;
   expected.entries[1].position = 7;
@@ -105,19 +108,16 @@ TEST_P(decode_rows_test, a_layout_takes_positions_and_tokens_from_the_slots) {
   expected.rows[3].token = 1015;
   const at::Tensor found = layout.cpu();
   EXPECT_EQ(std::memcmp(found.const_data_ptr(), &expected, sizeof(expected)), 0);
+  // Of a step of few rows the others stay as they are.
+  launch_set_layout(static_cast<StepLayout*>(layout.mutable_data_ptr()), layout_of({}), 8, on_device, stream());
+  const at::Tensor cleared = layout.cpu();
+  const auto& after = *static_cast<const StepLayout*>(cleared.const_data_ptr());
+  EXPECT_EQ(after.rows[0].slot, -1);
+  EXPECT_EQ(std::memcmp(after.rows + kMaxStepRows, expected.rows + kMaxStepRows,
+                        (kMaxBatchRows - kMaxStepRows) * sizeof(StepRow)),
+            0);
   states[5] = begun;
   EXPECT_EQ(std::memcmp(slots.cpu().const_data_ptr(), states, sizeof(states)), 0);
-}
-
-TEST_P(decode_rows_test, stores_pages_of_any_number) {
-  for (const std::int64_t count : {1, kPagesOfLaunch, kPagesOfLaunch + 1, 3 * kPagesOfLaunch - 5}) {
-    const at::Tensor pages = at::randperm(count, at::TensorOptions(at::kInt));
-    const at::Tensor table = at::full({count + kTail}, -1, options(at::kInt));
-    launch_set_pages(table.mutable_data_ptr<std::int32_t>(),
-                     {pages.const_data_ptr<std::int32_t>(), static_cast<std::size_t>(count)}, stream());
-    EXPECT_TRUE(at::equal(table.narrow(0, 0, count).cpu(), pages)) << count;
-    EXPECT_TRUE((table.narrow(0, count, kTail) == -1).all().item<bool>()) << count;
-  }
 }
 
 INSTANTIATE_TEST_SUITE_P(types, decode_rows_test, testing::Values(at::kBFloat16, at::kHalf),

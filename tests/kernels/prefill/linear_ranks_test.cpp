@@ -11,6 +11,7 @@ TEST(prefill_linear, does_not_run_in_this_build) {
 
 #include "kernels/device/hopper.h"
 #include "kernels/gpu_test.h"
+#include "kernels/prefill/linear_device.h"
 #include "specthink/kernels/prefill_ops.h"
 
 namespace specthink {
@@ -92,6 +93,38 @@ TEST_P(prefill_linear, gated) {
                 // Gate, its activation, the other part and their linear layer are each rounded.
                 expect_near(run(linear, x, {}, outputs), expected, rounding(), 6 * rounding(), "gated product");
               });
+}
+
+/// What a decode step of many sequences takes: float32 sums to two ranks, with what the first of them adds.
+TEST_P(prefill_linear, sums_are_sent_unrounded) {
+  for (const LinearShape& shape : kLinearShapes) {
+    if (sanitizer() == "racecheck" && shape.outputs * shape.k > 3'000'000) continue;
+    const at::Tensor weights = random({shape.outputs, shape.k}) / std::sqrt(static_cast<double>(shape.k));
+    for (const std::int64_t rows : {32, 64, 128}) {
+      const std::string what =
+          std::to_string(rows) + " rows, " + std::to_string(shape.outputs) + " x " + std::to_string(shape.k);
+      const at::Tensor x = random({rows, shape.k});
+      const at::Tensor bias = random({shape.outputs});
+      const at::Tensor residual = at::randn({rows, shape.outputs}, floats());
+      const at::Tensor received = not_yet({2, rows * shape.outputs + kTail});
+      PrefillLinearParams params = prefill_linear_params(weights, false);
+      set_x(params, x.const_data_ptr(), static_cast<int>(rows));
+      params.sent.ranks = 2;
+      for (int rank = 0; rank < 2; ++rank) params.sent.to[rank] = received[rank].mutable_data_ptr<float>();
+      if (rows != 64) params.bias = bias.const_data_ptr();
+      if (rows != 32) params.residual = residual.const_data_ptr<float>();
+      launch_prefill_linear(params, type(), stream());
+      at::Tensor expected = at::mm(x.to(at::kFloat), weights.to(at::kFloat).t());
+      if (params.bias) expected = expected + bias.to(at::kFloat);
+      if (params.residual) expected = expected + residual;
+      for (int rank = 0; rank < 2; ++rank) {
+        const at::Tensor sums = received[rank].narrow(0, 0, rows * shape.outputs).view({rows, shape.outputs});
+        expect_near(sums, expected, 1e-4, 1e-5, what);
+        EXPECT_TRUE(is_not_yet(received[rank].narrow(0, rows * shape.outputs, kTail))) << what;
+      }
+      if (HasFailure()) return;
+    }
+  }
 }
 
 /// As in a model: each linear layer reads what the one before has written, and starts before that one has ended.

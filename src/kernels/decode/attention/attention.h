@@ -86,8 +86,8 @@ std::size_t attention_shared_bytes(int head_dim, int cluster, int queries);
 void launch_decode_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
                              cudaStream_t stream);
 
-/// A step of the layout's sequences, `rows` (up to kMaxBatchRows) or fewer in all: rows beyond are not written. `cluster`: 1, 2, 4 or 8
-/// blocks; 0: by plan_entry_cluster().
+/// A step of the layout's sequences, `rows` (up to kMaxBatchRows) or fewer in all: rows beyond are not written.
+/// `cluster`: 1, 2, 4 or 8 blocks; 0: by plan_entry_cluster().
 void launch_entries_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
                               cudaStream_t stream);
 

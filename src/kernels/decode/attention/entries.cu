@@ -11,18 +11,23 @@ EntryClusters clusters_at_once() {
           most_clusters<T, kHeadDim, 2, true>(), most_clusters<T, kHeadDim, 1, true>()};
 }
 
-template <typename T, int kHeadDim, int kBlocks>
+template <typename T, int kHeadDim, int kBlocks, int kWarpsOfBlock = warps_of_block(1)>
 void launch(const AttentionParams& params, int rows, int clusters, bool dependent, cudaStream_t stream) {
-  using Memory = Shared<T, kHeadDim, 1, kBlocks>;
+  using Memory = Shared<T, kHeadDim, 1, kBlocks, kWarpsOfBlock>;
   const LaunchShape shape{dim3(static_cast<unsigned>(clusters * kBlocks)), Memory::kThreads, sizeof(Memory), kBlocks,
                           dependent};
-  launch_kernel("decode_attention", configured_kernel<T, kHeadDim, 1, kBlocks, true>(), shape, stream, params, rows);
+  launch_kernel("decode_attention", configured_kernel<T, kHeadDim, 1, kBlocks, true, kWarpsOfBlock>(), shape, stream,
+                params, rows);
 }
 
 template <typename T, int kHeadDim>
 void launch_size(const AttentionParams& params, int rows, int cluster, bool dependent, cudaStream_t stream) {
   const int clusters = params.kv_heads * most_entry_clusters(rows, params.heads / params.kv_heads, kQueries);
-  if (cluster == 0) cluster = plan_entry_cluster(clusters, clusters_at_once<T, kHeadDim>());
+  if (cluster == 0) {
+    const EntryClusters fit = clusters_at_once<T, kHeadDim>();
+    if (clusters > fit.back()) return launch<T, kHeadDim, 1, kWarpsOfBatch>(params, rows, clusters, dependent, stream);
+    cluster = plan_entry_cluster(clusters, fit);
+  }
   switch (cluster) {
     case 1:
       return launch<T, kHeadDim, 1>(params, rows, clusters, dependent, stream);

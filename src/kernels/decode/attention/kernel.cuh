@@ -22,13 +22,13 @@ constexpr int kRegistersOfTwoTiles = 168;
 constexpr float kLog2E = 1.44269504f;
 
 /// `kEntries`: rows of several sequences, without helpers; else of one.
-template <typename T, int kHeadDim, int kQueryTiles, int kBlocks, bool kEntries>
+template <typename T, int kHeadDim, int kQueryTiles, int kBlocks, bool kEntries, int kWarpsOfBlock>
 __global__ void __maxnreg__((kQueryTiles == 1 ? kRegisters : kRegistersOfTwoTiles))
     decode_attention(const __grid_constant__ AttentionParams p, int rows) {
 #if SPECTHINK_HOPPER_CODE
   static_assert(!kEntries || kQueryTiles == 1);
   extern __shared__ __align__(128) unsigned char bytes[];
-  using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks>;
+  using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks, kWarpsOfBlock>;
   constexpr int kWarps = Memory::kWarps;
   Memory& shared = *reinterpret_cast<Memory*>(bytes);
   const int thread = static_cast<int>(threadIdx.x);
@@ -76,7 +76,7 @@ __global__ void __maxnreg__((kQueryTiles == 1 ? kRegisters : kRegistersOfTwoTile
   }
 
   // --- This step's rows.
-  NewRows<T, kHeadDim, kQueryTiles, kBlocks> new_rows(p, work, pages, last_block);
+  NewRows<T, kHeadDim, kQueryTiles, kBlocks, kWarpsOfBlock> new_rows(p, work, pages, last_block);
   ptx::wait_for_predecessors();
   record(p.marks, Mark::released, work.first_main);
   new_rows.finish(shared);
@@ -123,9 +123,10 @@ __global__ void __maxnreg__((kQueryTiles == 1 ? kRegisters : kRegistersOfTwoTile
 #endif
 }
 
-template <typename T, int kHeadDim, int kQueryTiles, int kBlocks, bool kEntries>
+template <typename T, int kHeadDim, int kQueryTiles, int kBlocks, bool kEntries,
+          int kWarpsOfBlock = warps_of_block(kQueryTiles)>
 auto configured_kernel() {
-  const auto kernel = decode_attention<T, kHeadDim, kQueryTiles, kBlocks, kEntries>;
+  const auto kernel = decode_attention<T, kHeadDim, kQueryTiles, kBlocks, kEntries, kWarpsOfBlock>;
   static const bool configured = [&] {
     allow_large_shared_memory(kernel, "decode_attention");
     if (cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1) != cudaSuccess) {

@@ -8,9 +8,9 @@ namespace specthink::inline kernels {
 
 /// The queries of a cluster and the new keys and values of its sequence, from the qkv linear layer to shared memory and
 /// to the cache.
-template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
+template <typename T, int kHeadDim, int kQueryTiles, int kBlocks, int kWarpsOfBlock>
 class NewRows {
-  using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks>;
+  using Memory = Shared<T, kHeadDim, kQueryTiles, kBlocks, kWarpsOfBlock>;
   using Vector = HeadVector<T, kHeadDim>;
   static constexpr int kWarps = Memory::kWarps;
   static constexpr int kQueriesOfWarp = Memory::kAll / kWarps;

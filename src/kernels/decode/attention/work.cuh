@@ -6,13 +6,17 @@
 
 namespace specthink::inline kernels {
 
-/// Shared memory of a block that works on kQueryTiles x 8 queries in a cluster of kBlocks.
-template <typename T, int kHeadDim, int kQueryTiles, int kBlocks>
+/// Few queries leave a warp waiting for its own instructions: more of them hide that. With more queries the merge and
+/// the shared memory of more warps cost more than they gain.
+constexpr int warps_of_block(int query_tiles) { return query_tiles == 1 ? 8 : 4; }
+/// Of the blocks of many sequences, which take turns: two fit an SM, and one computes while the other begins or merges.
+constexpr int kWarpsOfBatch = 4;
+
+/// Shared memory of a block of kWarpsOfBlock that works on kQueryTiles x 8 queries in a cluster of kBlocks.
+template <typename T, int kHeadDim, int kQueryTiles, int kBlocks, int kWarpsOfBlock = warps_of_block(kQueryTiles)>
 struct Shared {
   static constexpr int kAll = kQueries * kQueryTiles;
-  // Few queries leave a warp waiting for its own instructions: more of them hide that. With more queries the merge and
-  // the shared memory of more warps cost more than they gain.
-  static constexpr int kWarps = kQueryTiles == 1 ? 8 : 4;
+  static constexpr int kWarps = kWarpsOfBlock;
   static constexpr int kThreads = kWarps * 32;
   static constexpr int kStages = 2;                         // tiles of K and V that a warp has in flight
   static constexpr int kStride = kHeadDim + 1;              // against bank conflicts

@@ -268,6 +268,8 @@ __global__ void __launch_bounds__(kThreads, kBlocksOfSm<kFormat, kRows>)
   ring.data = ring.full + kBarrierBytes;
   ring.stage_bytes = static_cast<std::uint32_t>(stage_bytes(weight_rows, kRows, kInput, kFormat));
   ring.stages = geometry.stages;
+  const int total = (last_group - first_group) * geometry.chunks;
+  ring.refills = total - geometry.stages;
   unsigned char* const after_ring = shared + kBarrierBytes + geometry.stages * ring.stage_bytes;
   static_assert(kFloat4sOfPass % chunk_columns(kFormat) == 0);
   const int normed_bytes = kInput == LinearInput::norm ? geometry.chunks * x_row_bytes(kFormat) : 0;
@@ -278,7 +280,6 @@ __global__ void __launch_bounds__(kThreads, kBlocksOfSm<kFormat, kRows>)
   ptx::launch_dependents();
   record(p.marks, Mark::started);
   if (warp == kConsumerWarps) {
-    const int total = (last_group - first_group) * geometry.chunks;
     run_producer<kFormat, kRows, kInput, kOutput>(p, ring, lane, first_group, total);
     return;
   }

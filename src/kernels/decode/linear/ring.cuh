@@ -15,6 +15,7 @@ struct Ring {
   std::uint32_t data;
   std::uint32_t stage_bytes;
   int stages;
+  int refills;  // stages that the producer fills again, and waits for
   int slot = 0;
   std::uint32_t phase = 0;
 
@@ -25,9 +26,13 @@ struct Ring {
     }
   }
   /// A consumer warp gives the stage back and goes on to the next. `used`: computed from all that was loaded of it.
+  /// Nobody waits for the last ones, nor for any of a small model's, whose weights all fit the ring.
   __device__ __forceinline__ void release(std::uint32_t used) {
-    __syncwarp();
-    if (threadIdx.x % 32 == 0) ptx::barrier_arrive_after(empty + slot * 8, used);
+    if (refills > 0) {
+      --refills;
+      __syncwarp();
+      if (threadIdx.x % 32 == 0) ptx::barrier_arrive_after(empty + slot * 8, used);
+    }
     advance();
   }
   __device__ __forceinline__ std::uint32_t stage() const { return data + slot * stage_bytes; }
