@@ -17,9 +17,9 @@ namespace specthink::inline kernels {
 
 class DecodeBuffers {
  public:
-  /// Collective. `rows`: of the largest step; `batches`: there are steps of batches. Throws UserError when `all_reduce`
-  /// is fused and some rank cannot map another's memory.
-  DecodeBuffers(const LoadedShard& model, const ProcessGroup& group, AllReduce all_reduce, int rows, bool batches);
+  /// Collective. `rows`: of the largest step; with more than kMaxStepRows there are batches. Throws UserError when
+  /// `all_reduce` is fused and some rank cannot map another's memory.
+  DecodeBuffers(const LoadedShard& model, const ProcessGroup& group, AllReduce all_reduce, int rows);
 
   bool fused() const { return peers_ != nullptr; }
   std::int64_t positions() const { return positions_; }  ///< that a sequence may have
@@ -63,7 +63,6 @@ class DecodeBuffers {
   int rank_;
   int ranks_;
   std::int64_t rows_;  // of the largest step: "rows" below
-  bool batches_;
   std::int64_t hidden_;
   std::int64_t positions_;
   at::Tensor slots_, layout_;  // [kMaxSlots] SlotState, StepLayout

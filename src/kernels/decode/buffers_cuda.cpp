@@ -20,9 +20,8 @@ std::int64_t bytes_of(std::size_t size) { return static_cast<std::int64_t>(size)
 
 }  // namespace
 
-DecodeBuffers::DecodeBuffers(const LoadedShard& model, const ProcessGroup& group, AllReduce all_reduce, int rows,
-                             bool batches)
-    : rank_(group.rank()), ranks_(group.size()), rows_(rows), batches_(batches), hidden_(model.part.hidden_size) {
+DecodeBuffers::DecodeBuffers(const LoadedShard& model, const ProcessGroup& group, AllReduce all_reduce, int rows)
+    : rank_(group.rank()), ranks_(group.size()), rows_(rows), hidden_(model.part.hidden_size) {
   const ModelDescription& part = model.part;
   const at::TensorOptions device(model.device());
   const at::TensorOptions floats = device.dtype(at::kFloat);
@@ -80,7 +79,7 @@ DecodeBuffers::PerRowCount DecodeBuffers::activation_buffers(std::int64_t column
   for (std::size_t i = 0; i < kStepRowCounts.size(); ++i) {
     tensors[i] = at::zeros({padded_columns(columns) * kStepRowCounts[i]}, options);
   }
-  if (batches_) tensors.back() = at::zeros({rows_, columns}, options);
+  if (rows_ > kMaxStepRows) tensors.back() = at::zeros({rows_, columns}, options);
   return tensors;
 }
 

@@ -65,16 +65,18 @@ class CudaDecodeStep final : public DecodeStep {
       : model_(std::move(model)),
         options_(options),
         row_counts_(row_counts(options.max_rows)),
-        buffers_(model_, group, options_.all_reduce, row_counts_.back(), batch_obstacle(model_).empty()),
+        buffers_(model_, group, options_.all_reduce, row_counts_.back()),
         stream_(c10::cuda::getCurrentCUDAStream(model_.device().index())),
         results_(kMaxSlots * kResultSlots * (1 + kStatisticsWords)),
         abort_flag_(1),
         queue_(model_, buffers_, collectives, options_, wait_limit(), results_.data(), stream_) {
+    using Kind = DecodeQueue::Kind;
     check(options.max_rows <= kMaxStepRows || batch_obstacle(model_).empty(), "a batch of a model that takes none");
     for (const int rows : row_counts_) {
-      if (rows <= kMaxStepRows)
-        graphs_of_one_.emplace_back(stream_, [&] { queue_.step(rows, DecodeQueue::Kind::one); });
-      if (rows > 1) graphs_of_several_.emplace_back(stream_, [&] { queue_.step(rows, kind_of_several(rows)); });
+      const bool is_batch = rows > kMaxStepRows;
+      if (!is_batch) graphs_of_one_.emplace_back(stream_, [&] { queue_.step(rows, Kind::one); });
+      if (rows > 1)
+        graphs_of_several_.emplace_back(stream_, [&] { queue_.step(rows, is_batch ? Kind::batch : Kind::several); });
     }
     check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
     abort_hook_.emplace(group.failure_report(), [this] { abort(); });
@@ -121,14 +123,6 @@ class CudaDecodeStep final : public DecodeStep {
     limit.abort = abort_flag_.data();
     limit.nanoseconds = static_cast<std::uint64_t>(options_.wait_limit_seconds * 1e9);
     return limit;
-  }
-  /// A step of sixteen rows takes a small model longer in rings of chunks than in tiles (measured: hidden size 2048,
-  /// and not so for 5120).
-  DecodeQueue::Kind kind_of_several(int rows) const {
-    constexpr std::int64_t kSmallHiddenSize = 2048;
-    const bool is_small = model_.part.hidden_size <= kSmallHiddenSize && batch_obstacle(model_).empty();
-    const bool is_batch = rows > kMaxStepRows || (rows == kMaxStepRows && is_small);
-    return is_batch ? DecodeQueue::Kind::batch : DecodeQueue::Kind::several;
   }
   std::size_t index_of(int rows) const {
     const auto count = std::ranges::lower_bound(row_counts_, rows);

@@ -15,8 +15,8 @@ struct Code {
 __global__ void report_code(Code* code) { *code = {SPECTHINK_HOPPER_CODE, SPECTHINK_WGMMA_CODE}; }
 
 /// What the code that the driver has chosen for the device says of itself: nothing else knows both the build and the
-/// GPU.
-Code code_for(int device) {
+/// GPU. Not while a graph is captured.
+Code ask_code(int device) {
   int before = 0;
   Code* on_device = nullptr;
   Code code;
@@ -30,6 +30,13 @@ Code code_for(int device) {
   cudaSetDevice(before);
   cudaGetLastError();  // no code for this device is an answer
   return code;
+}
+
+/// Asked once: a process uses one GPU.
+Code code_for(int device) {
+  static const int asked = device;
+  static const Code code = ask_code(device);
+  return asked == device ? code : ask_code(device);
 }
 
 }  // namespace
