@@ -51,6 +51,19 @@ def prefill_table(replay, out):
     out.append("")
 
 
+def batch_table(replay, out):
+    models = models_of(replay)
+    rows = [row for row in replay.get("batch_steps", []) if any(row[f"{role}_ms"] for role in models)]
+    if not rows:
+        return
+    out.append("| sequences, a row of each, ms a step | " + " | ".join(models.values()) + " |")
+    out.append("| --- |" + " --- |" * len(models))
+    for row in rows:
+        cells = [number(row[f"{role}_ms"], 3) for role in models]
+        out.append(f"| {row['sequences']} at {row['context']} | " + " | ".join(cells) + " |")
+    out.append("")
+
+
 def accepted_share(total, proposer):
     proposed, accepted = total["proposed"][proposer], total["accepted"][proposer]
     return f"{accepted} of {proposed} ({100 * accepted / proposed:.0f} %)" if proposed else "none"
@@ -75,6 +88,9 @@ def loop_lines(replay, out):
         if seconds is not None:
             name = "original" if loop == "seed" else loop
             out.append(f"- with token-level speculation, loop `{name}`: {seconds:.2f} s a run; {speculation(replay, loop)}")
+    for batch in replay.get("batches", []):
+        ratio = f", {batch['seconds'] / batch['one_by_one_s']:.2f} of one after the other" if batch["one_by_one_s"] else ""
+        out.append(f"- {batch['runs']} recorded runs, {batch['batch']} at a time, loop `{batch['policy']}`: {batch['seconds']:.1f} s in all{ratio}")
     for rank in replay["memory"][:1]:
         if rank["planned_bytes"]:
             more = 100 * (rank["measured_bytes"] / rank["planned_bytes"] - 1)
@@ -131,6 +147,7 @@ def main():
         if replay["target_ms"]:
             step_table(replay, out)
         prefill_table(replay, out)
+        batch_table(replay, out)
         loop_lines(replay, out)
     if arguments.kernels:
         with open(arguments.kernels) as file:

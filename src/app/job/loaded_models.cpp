@@ -138,7 +138,10 @@ std::int64_t LoadedModels::planned_bytes() const {
   return plan_of(target_).total_bytes() + (draft_ ? plan_of(*draft_).total_bytes() : 0);
 }
 
-int LoadedModels::sequences() const { return settings_.bench.batch > 0 ? settings_.bench.batch : most_automatic_; }
+int LoadedModels::sequences() const {
+  if (settings_.bench.batch > 0) return settings_.bench.batch;
+  return device_.is_cpu() ? kMaxStepRows : kMostAutomatic;
+}
 
 int LoadedModels::batch() const {
   constexpr std::int64_t kTokensEach = 1024;
@@ -230,7 +233,6 @@ void LoadedModels::load() {
     share_cores(world_);
   } else {  // ranks that planned with different GPUs would prefill in different steps
     gpu_memory_ = std::ranges::min(group_.all_gather(total_memory(device_)));
-    most_automatic_ = kMostAutomatic;
     divide_memory();
   }
   const int groups = world_.size() / group_.size();
@@ -248,7 +250,7 @@ void LoadedModels::load() {
     load_model(target_);
     if (draft_) load_model(*draft_);
   });
-  if (!take_batches()) most_automatic_ = kMaxStepRows;
+  if (take_batches()) most_automatic_ = kMostAutomatic;
 
   Engine::Options options;
   options.vocab_size = target_.config.vocab_size;
