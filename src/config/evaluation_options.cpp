@@ -84,8 +84,9 @@ void add_eval(TableBuilder& table) {
             Text{.form = Form::path, .name = "DIR", .null_allowed = false}, "./eval", kPart, &Part::result_dir);
   table.add(kEval, nothing, {"check", "judge the answers of a result file anew; needs no models"}, Boolean{}, false,
             kPart, &Part::check);
-  table.add(kEval, nothing, {"inference", "write answers without judging them"}, Boolean{}, false, kPart,
-            &Part::inference);
+  table.add(kEval, nothing,
+            {"inference", "write answers without judging them; code tasks need it, as nothing scores them yet"},
+            Boolean{}, false, kPart, &Part::inference);
 }
 
 void add_report(TableBuilder& table) {

@@ -120,6 +120,33 @@ TEST(eval, the_target_alone_writes_without_judging) {
   const auto path = eval.results() / "target_sums_None_subset_None_filter_False_s0_e1_t0.0_n1.json";
   expect_format(path, "1 0.0");
   EXPECT_EQ(read_json(path).size(), 1u);
+  EXPECT_NE(result.out.find("sums: answers stored: 1, judged: none"), std::string::npos) << result.out;
+}
+
+TEST(eval, code_is_written_and_stored_but_not_scored) {
+  const SmallEval eval("eval_code");
+  std::ofstream(eval.folder / "code.yaml")
+      << "handler: livecodebench\ndataset_path: some/data\ndataset_subset: null\ndataset_split: test\n"
+         "question_key: task_id\nanswer_key: null\ntemplating_parameters:\n"
+         "  stdin_template: \"{prompt}\"\n  non_stdin_template: \"{prompt}\"\n";
+  std::ofstream(eval.folder / "code.jsonl") << R"({"task_id": "t", "prompt": "Add 1+1.", "is_stdin": true})"
+                                            << "\n";
+  const std::string arguments = eval.arguments() + " --evals sums,code --temperatures 0.6 --n 1 --max_tokens 20";
+  for (const char* flags : {"", " --check"}) {
+    const ProgramResult refused = run_program(arguments + flags);
+    EXPECT_EQ(refused.exit_code, 2) << refused.err;
+    EXPECT_EQ(count_messages(refused.err), 1) << refused.err;
+    EXPECT_NE(refused.err.find("--evals code: its answers are programs"), std::string::npos) << refused.err;
+    EXPECT_NE(refused.err.find("--inference"), std::string::npos) << refused.err;
+    EXPECT_EQ(refused.err.find("loaded in"), std::string::npos) << refused.err;
+    EXPECT_EQ(refused.out, "");
+  }
+  const ProgramResult result = run_program(arguments + " --inference");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("code: answers stored: 1, judged: none"), std::string::npos) << result.out;
+  const auto path = eval.results() / "pair.yml_code_test_subset_None_filter_False_s0_e-1_t0.6_n1.json";
+  EXPECT_FALSE(read_json(path).at("t").at("responses").at("0.6")[0].at("content").get<std::string>().empty());
+  expect_format(path, "1 0.6");
 }
 
 TEST(eval, mistakes_are_one_message) {
