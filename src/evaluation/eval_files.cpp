@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "specthink/base/error.h"
+#include "specthink/evaluation/sample_counter.h"
 #include "specthink/evaluation/summary.h"
 #include "specthink/report/ledger.h"
 
@@ -131,8 +132,7 @@ OrderedJson eval_document(const std::string& task, std::span<const Problem> prob
 
 OrderedJson eval_metrics(const OrderedJson& document, const std::string& source) {
   struct OfTemperature {
-    std::map<std::string, ProblemSamples> samples;
-    std::map<std::string, std::vector<std::string>> wrong_answers;
+    std::map<std::string, SampleCounter> problems;
     std::size_t right = 0;
     std::size_t judged = 0;
   };
@@ -155,7 +155,7 @@ OrderedJson eval_metrics(const OrderedJson& document, const std::string& source)
                     std::optional<std::string> answer;
                     const OrderedJson given = response.value("answer", OrderedJson());
                     if (given.is_string()) answer = given.get<std::string>();
-                    add_sample(of.samples[text], correct, answer, of.wrong_answers[text]);
+                    of.problems[text].add(correct, answer);
                   });
   const auto mean = [&](std::int64_t sum) {
     return responses == 0 ? 0.0 : rounded(static_cast<double>(sum) / static_cast<double>(responses), 3);
@@ -168,7 +168,7 @@ OrderedJson eval_metrics(const OrderedJson& document, const std::string& source)
     const std::string name = "temp=" + temperature;
     metrics["accuracy"][name] = rounded(static_cast<double>(of.right) / static_cast<double>(of.judged), 4);
     std::vector<ProblemSamples> samples;
-    for (const auto& [text, of_problem] : of.samples) samples.push_back(of_problem);
+    for (const auto& [text, counter] : of.problems) samples.push_back(counter.samples());
     const std::vector<ProportionAtK> at_k = accuracy_at_k(samples);
     if (at_k.size() > 1) {
       for (auto at = at_k.rbegin(); at != at_k.rend(); ++at) {
