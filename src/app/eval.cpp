@@ -49,6 +49,7 @@ EvalName name_of(const Invocation& invocation, const EvalTask& task, const std::
   EvalName name;
   name.system = invocation.config_path.empty() ? name_in(invocation.settings.models.target)
                                                : invocation.config_path.filename().string();
+  name.is_one_model = invocation.config_path.empty();
   name.task = task.name;
   name.split = eval.split.value_or(task.task.dataset_split);
   name.subset = eval.subset.value_or(task.task.dataset_subset);
@@ -57,6 +58,10 @@ EvalName name_of(const Invocation& invocation, const EvalTask& task, const std::
   name.end = eval.end;
   name.temperatures = temperatures;
   name.n = samples_of(invocation);
+  name.difficulty = eval.difficulty;
+  name.source = eval.source;
+  name.math_difficulty_lower_bound = eval.math_difficulty_lower_bound;
+  name.math_difficulty_upper_bound = eval.math_difficulty_upper_bound;
   return name;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -20,7 +21,11 @@ std::string trimmed(const std::string& text) {
   return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
-std::string or_none(const std::string& text) { return text.empty() ? "None" : text; }
+// A part of a file's name; a slash would be a folder.
+std::string name_part(std::string text) {
+  std::ranges::replace(text, '/', '-');
+  return text.empty() ? "None" : text;
+}
 
 OrderedJson response_json(const RunRecord& record, const std::optional<std::string>& gold) {
   OrderedJson response{{"content", trimmed(record.generated_text)}};
@@ -96,9 +101,20 @@ std::string temperature_key(double temperature) {
 std::string eval_file_stem(const EvalName& name) {
   std::vector<std::string> temperatures;
   for (const double temperature : name.temperatures) temperatures.push_back(temperature_key(temperature));
-  return fmt::format("{}_{}_{}_subset_{}_filter_{}_s{}_e{}_t{}_n{}", name.system, name.task, or_none(name.split),
-                     or_none(name.subset), name.filter_difficulty ? "True" : "False", name.start, name.end,
-                     fmt::join(temperatures, ","), name.n);
+  std::string stem =
+      fmt::format("{}_{}_{}_subset_{}_filter_{}_s{}_e{}_t{}_n{}", name.system, name.task, name_part(name.split),
+                  name_part(name.subset), name.filter_difficulty ? "True" : "False", name.start, name.end,
+                  fmt::join(temperatures, ","), name.n);
+  const auto& lower = name.math_difficulty_lower_bound;
+  const auto& upper = name.math_difficulty_upper_bound;
+  if (name.is_one_model && (lower || upper)) {
+    stem = fmt::format("{}_{}_{}", name.system, stem, upper ? fmt::format("{}", *upper) : "None");
+  }
+  if (name.difficulty) stem += "_difficulty_" + name_part(*name.difficulty);
+  if (name.source) stem += "_source_" + name_part(*name.source);
+  if (lower) stem += fmt::format("_lower_{}", *lower);
+  if (upper && !name.is_one_model) stem += fmt::format("_upper_{}", *upper);
+  return stem;
 }
 
 OrderedJson eval_document(const std::string& task, std::span<const Problem> problems,

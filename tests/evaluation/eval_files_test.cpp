@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <set>
 #include <sstream>
 
 #include "evaluation/benchmark_fixtures.h"
@@ -45,6 +46,41 @@ TEST(eval_files, names_are_the_originals) {
   EXPECT_EQ(eval_file_stem(name), "1b_32b.yml_aime25_train_subset_None_filter_False_s0_e-1_t0.6,1.0_n5");
   EXPECT_EQ(temperature_key(0), "0.0");
   EXPECT_EQ(temperature_key(0.75), "0.75");
+}
+
+TEST(eval_files, names_tell_filters_apart) {
+  EvalName name{.system = "Big-7B", .is_one_model = true, .task = "numina", .split = "train", .temperatures = {0.6}};
+  const std::string plain = "Big-7B_numina_train_subset_None_filter_False_s0_e-1_t0.6_n1";
+  EXPECT_EQ(eval_file_stem(name), plain);
+  name.filter_difficulty = true;
+  name.math_difficulty_upper_bound = 9;
+  const std::string bounded = "Big-7B_Big-7B_numina_train_subset_None_filter_True_s0_e-1_t0.6_n1_9";
+  EXPECT_EQ(eval_file_stem(name), bounded) << "as the original has it";
+  name.math_difficulty_lower_bound = 4;
+  EXPECT_EQ(eval_file_stem(name), bounded + "_lower_4");
+
+  // Every two of these filters have two names, of a model and of a configuration.
+  std::set<std::string> names;
+  for (const bool is_one_model : {false, true}) {
+    const auto add = [&](auto change) {
+      EvalName other{.system = is_one_model ? "x" : "x.yml", .is_one_model = is_one_model, .task = "t"};
+      other.temperatures = {0.6};
+      change(other);
+      names.insert(eval_file_stem(other));
+    };
+    add([](EvalName&) {});
+    add([](EvalName& n) { n.filter_difficulty = true; });
+    add([](EvalName& n) { n.difficulty = "hard"; });
+    add([](EvalName& n) { n.source = "hard"; });
+    add([](EvalName& n) { n.math_difficulty_lower_bound = 4; });
+    add([](EvalName& n) { n.math_difficulty_lower_bound = 5; });
+    add([](EvalName& n) { n.math_difficulty_upper_bound = 4; });
+    add([](EvalName& n) { n.math_difficulty_upper_bound = 5; });
+    add([](EvalName& n) { n.math_difficulty_upper_bound = n.math_difficulty_lower_bound = 5; });
+  }
+  EXPECT_EQ(names.size(), 18u);
+  name.source = "a/b";
+  EXPECT_EQ(eval_file_stem(name).find('/'), std::string::npos) << "no folder";
 }
 
 TEST(eval_files, document_and_metrics) {

@@ -16,18 +16,25 @@ namespace specthink::inline evaluation {
 
 /// What the name of a result file is made of. Empty text is written as Python writes None.
 struct EvalName {
-  std::string system;  ///< the configuration's file name, or the model's
-  std::string task;
-  std::string split;
-  std::string subset;
+  std::string system;         ///< the configuration's file name, or the model's
+  bool is_one_model = false;  ///< it is the model's: the original names bounds of difficulty for these alone
+  std::string task{};
+  std::string split{};
+  std::string subset{};
   bool filter_difficulty = false;
   int start = 0;
   int end = -1;
-  std::vector<double> temperatures;
+  std::vector<double> temperatures{};
   int n = 1;
+  std::optional<std::string> difficulty{};
+  std::optional<std::string> source{};
+  std::optional<int> math_difficulty_lower_bound{};
+  std::optional<int> math_difficulty_upper_bound{};
 };
 
-/// SYSTEM_TASK_SPLIT_subset_SUBSET_filter_False_s0_e-1_t0.6,1.0_n5
+/// SYSTEM_TASK_SPLIT_subset_SUBSET_filter_False_s0_e-1_t0.6,1.0_n5. With a bound of difficulty the original puts a
+/// model's name in front once more and the upper bound (or None) behind it. The filters that it does not name would
+/// write the same file: they are added as _difficulty_NAME, _source_NAME, _lower_BOUND, _upper_BOUND.
 std::string eval_file_stem(const EvalName& name);
 
 /// Python's str() of a number: 0.6, 1.0. The key of a temperature.
