@@ -13,7 +13,7 @@ void add_judging(TableBuilder& table) {
   table.begin(Group::judging);
   table.add(kJudge, nothing, {"answers", "JSONL of texts with known answers; without one, stdin is read"},
             Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::answers);
-  table.add(kBench | kEval | kJudge | kConfig, nothing,
+  table.add(kBench | kEval | kJudge | kReport | kConfig, nothing,
             {"judge",
              "who compares answers: exact is this program, math-verify a helper process (launch/setup.sh eval installs "
              "it), both asks the second for what the first leaves open, where it is installed"},

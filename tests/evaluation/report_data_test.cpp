@@ -174,7 +174,7 @@ TEST(report_data, recorded_files) {
   }
   EXPECT_TRUE(lacks_answers(series));
   const Task task = load_task("configs/tasks/aime25.yml");
-  EXPECT_EQ(judge_series(series, task, load_problems(task, shared_data(), 30)), 50u);
+  EXPECT_EQ(judge_series(series, task, load_problems(task, shared_data(), 30), Judge()), 50u);
   EXPECT_FALSE(lacks_answers(series));
   const ReportPage page = make_report(std::move(series), TextChoice{});
   EXPECT_TRUE(cell(page, "summary", 0, "right (%)").starts_with("100.0 [56.6"));

@@ -10,7 +10,6 @@
 #include "evaluation/analysis/sections.h"
 #include "evaluation/blanks.h"
 #include "specthink/base/error.h"
-#include "specthink/evaluation/judge.h"
 
 namespace specthink::inline evaluation {
 namespace {
@@ -121,7 +120,8 @@ bool lacks_answers(const std::vector<ResultSeries>& series) {
   });
 }
 
-std::size_t judge_series(std::vector<ResultSeries>& series, const Task& task, const std::vector<Problem>& problems) {
+std::size_t judge_series(std::vector<ResultSeries>& series, const Task& task, const std::vector<Problem>& problems,
+                         const Judge& judge) {
   std::size_t judged = 0;
   for (ResultSeries& one : series) {
     std::vector<const Problem*> known;
@@ -132,7 +132,7 @@ std::size_t judge_series(std::vector<ResultSeries>& series, const Task& task, co
       if (run.correct || run.text.empty() || !same) continue;
       RunRecord record;
       record.generated_text = run.text;
-      judge(record, *same, task.answer_rule);
+      judge.record(record, *same, task.answer_rule);
       if (!record.correct) continue;
       problem.answer = same->answer;
       run.answer = record.answer;
