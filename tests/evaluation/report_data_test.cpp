@@ -75,6 +75,38 @@ TEST(report_data, compares_at_each_temperature_and_whatever_a_task_is_called) {
   }
 }
 
+TEST(report_data, a_task_is_the_same_under_other_names) {
+  const auto named = [](const char* task, const char* prefix, std::size_t problems) {
+    ResultSeries series = made_up_series(SystemKind::target, problems, 1);
+    series.task = task;
+    series.source = std::string(prefix) + ".json";
+    for (SeriesProblem& problem : series.problems) problem.text = prefix + problem.text;
+    return series;
+  };
+  const auto tasks_of = [](std::vector<ResultSeries> all) {
+    const ReportPage page = make_report(std::move(all), TextChoice{});
+    std::vector<std::string> tasks;
+    for (const OrderedJson& system : page.charts.at("systems")) tasks.push_back(system.at("task"));
+    for (std::size_t row = 0; row < tasks.size(); ++row) {
+      if (tasks[row].empty()) continue;
+      EXPECT_EQ(cell(page, "summary", row, "task"), tasks[row]);
+    }
+    return tasks;
+  };
+  using Tasks = std::vector<std::string>;
+  EXPECT_EQ(tasks_of({named("MATH500", "a", 4), named("math500", "a", 2), named("", "a", 3), named("aime25", "b", 2)}),
+            (Tasks{"MATH500", "MATH500", "MATH500", "aime25"}));
+  EXPECT_EQ(tasks_of({named("math500", "a", 2), named("MATH500", "b", 2)}), (Tasks{"math500", "math500"}))
+      << "other problems of the task";
+  EXPECT_EQ(tasks_of({named("", "a", 2), named("", "b", 2), named("", "b", 1)}),
+            (Tasks{"problems of a.json", "problems of b.json", "problems of b.json"}));
+  EXPECT_EQ(tasks_of({named("", "a", 2)}), Tasks{""});
+  // The last one has problems of both.
+  ResultSeries both = named("", "a", 1);
+  both.problems.push_back(named("", "b", 1).problems[0]);
+  EXPECT_EQ(tasks_of({named("one", "a", 2), named("two", "b", 2), both}), (Tasks{"one", "one", "one"}));
+}
+
 TEST(report_data, a_system_alone_at_its_temperature_is_compared_with_another_one) {
   std::vector<ResultSeries> all{made_up_series(SystemKind::target, 4, 2),
                                 made_up_series(SystemKind::speculative, 4, 2)};

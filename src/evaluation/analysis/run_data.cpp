@@ -95,7 +95,7 @@ OrderedJson chart_data(const Analysis& analysis) {
     const SeriesFigures& figures = analysis.figures[i];
     const auto figure = [](const std::optional<RunFigure>& value) { return value ? to_json(*value) : OrderedJson(); };
     systems.push_back({{"name", analysis.names[i]},
-                       {"task", series.task},
+                       {"task", analysis.tasks[i]},
                        {"kind", name_of_kind(series.kind)},
                        {"accuracy", figures.accuracy ? to_json(*figures.accuracy) : OrderedJson()},
                        {"seconds", figure(figures.seconds)},
