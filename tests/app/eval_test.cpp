@@ -3,6 +3,8 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <map>
+#include <numeric>
 #include <set>
 
 #include "app/small_bench.h"
@@ -169,6 +171,13 @@ TEST(eval, mistakes_are_one_message) {
   }
 }
 
+// The runs that a page has with their texts.
+Json details_of(const std::filesystem::path& page) {
+  const std::string html = read_file(page);
+  const std::size_t begin = html.find('[', html.find("details-data"));
+  return parse_json(html.substr(begin, html.find("</script>", begin) - begin), "page");
+}
+
 TEST(report, of_a_benchmark_and_of_the_originals_files) {
   const testing_support::SmallBench bench("report_bench");
   ASSERT_EQ(run_program(bench.arguments()).exit_code, 0);
@@ -179,8 +188,7 @@ TEST(report, of_a_benchmark_and_of_the_originals_files) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const std::string html = read_file(page);
   EXPECT_EQ(html.find("http://") == std::string::npos || html.find("src=\"http") == std::string::npos, true);
-  const std::size_t begin = html.find('[', html.find("details-data"));
-  const Json details = parse_json(html.substr(begin, html.find("</script>", begin) - begin), "page");
+  const Json details = details_of(page);
   EXPECT_EQ(details.size(), 8u + 9u);
   int with_origins = 0;
   for (const Json& detail : details) {
@@ -195,6 +203,45 @@ TEST(report, of_a_benchmark_and_of_the_originals_files) {
   EXPECT_NE(markdown.out.find("## Floating-point operations"), std::string::npos) << markdown.out;
   const ProgramResult json = run_program("report " + file + " --format json");
   EXPECT_EQ(parse_json(json.out, "stdout").at("systems").size(), 2u);
+}
+
+// What the segments of a run say in all is what its ledger counts.
+TEST(report, segments_add_up_to_the_ledger) {
+  const testing_support::SmallBench bench("report_segments");
+  const ProgramResult made = run_program(bench.arguments() + " --token-speculation ngram --test-mode spec");
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  const auto page = bench.folder / "page.html";
+  ASSERT_EQ(run_program("report " + bench.only_file(".json").string() + " -o " + page.string()).exit_code, 0);
+  const Json details = details_of(page);
+  ASSERT_EQ(details.size(), 4u);
+  int proposed = 0;
+  for (const Json& detail : details) {
+    std::map<std::string, std::pair<int, int>> sums{{"ngram", {}}, {"draft", {}}};
+    int tokens = 0;
+    for (const Json& segment : detail.at("segments")) {
+      const Json known = segment.size() > 4 ? segment[4] : Json::object();
+      tokens += known.value("kept", segment[0] == "probe" ? 0 : segment[1].get<int>());
+      EXPECT_EQ(known.contains("steps"), segment[0] != "inject") << segment;
+      for (auto& [by, sum] : sums) {
+        if (!known.contains(by)) continue;
+        sum.first += known.at(by)[0].get<int>();
+        sum.second += known.at(by)[1].get<int>();
+      }
+    }
+    const Json& ledger = detail.at("ledger");
+    const auto total = [](const Json& by_place) {
+      const auto counts = by_place.get<std::vector<int>>();
+      return std::accumulate(counts.begin(), counts.end(), 0);
+    };
+    for (const auto& [by, sum] : sums) {
+      EXPECT_EQ(sum.first, total(ledger.at("proposed").at(by))) << by;
+      EXPECT_EQ(sum.second, total(ledger.at("accepted").at(by))) << by;
+      proposed += sum.first;
+    }
+    EXPECT_EQ(tokens,
+              ledger.at("draft").get<int>() + ledger.at("target").get<int>() + ledger.at("injected").get<int>());
+  }
+  EXPECT_GT(proposed, 0);
 }
 
 TEST(report, mistakes_are_one_message) {

@@ -5,6 +5,7 @@
 
 #include "evaluation/analysis/reflections.h"
 #include "evaluation/analysis/same_problem.h"
+#include "evaluation/analysis/segment_data.h"
 #include "fixtures.h"
 
 namespace specthink {
@@ -152,6 +153,36 @@ TEST(report_data, one_text_of_each_problem_first) {
   for (const char* bad : {"", "x", "1,,2", "1/", "-1", "1/2/3"}) {
     expect_contains(message_of<UserError>([&] { TextChoice::parse(bad); }), "--texts");
   }
+}
+
+TEST(report_data, segments_say_what_was_kept_and_why_not) {
+  const std::vector<Segment> segments{
+      {.by = "draft", .tokens = 9, .start_ms = 0, .ms = 12.34, .written = {4, {8, 5}, {}}},
+      {.by = "probe", .tokens = 6, .kept = 2, .written = {6, {}, {}}},
+      {.by = "probe", .tokens = 4, .kept = 0},
+      {.by = "read", .tokens = 30, .kept = 0},
+      {.by = "target", .tokens = 7, .why = "score 4", .written = {2, {1, 0}, {6, 5}}},
+      {.by = "inject", .tokens = 3, .kept = 0},
+      {.by = "probe", .tokens = 5, .kept = 0},
+      {.by = "draft", .tokens = 5},
+      {.by = "probe", .tokens = 5, .kept = 5},
+      {.by = "target", .tokens = 5, .kept = 0, .why = "positive \"yes\""},
+  };
+  const OrderedJson expected = OrderedJson::parse(R"([
+      ["draft", 9, 0.0, 12.3, {"steps": 4, "ngram": [8, 5]}],
+      ["probe", 6, null, null, {"kept": 2, "dropped": "the target wrote instead: score 4", "steps": 6}],
+      ["probe", 4, null, null, {"kept": 0, "dropped": "the target wrote instead: score 4"}],
+      ["read", 30, null, null, {"kept": 0}],
+      ["target", 7, null, null, {"why": "score 4", "steps": 2, "ngram": [1, 0], "draft": [6, 5]}],
+      ["inject", 3, null, null, {"kept": 0, "dropped": "with the probe behind it"}],
+      ["probe", 5, null, null, {"kept": 0, "dropped": "the target was not asked"}],
+      ["draft", 5, null, null],
+      ["probe", 5, null, null, {"kept": 5}],
+      ["target", 5, null, null, {"kept": 0, "dropped": "the draft's text stayed", "why": "positive \"yes\""}]])");
+  EXPECT_EQ(segment_data(segments), expected);
+  ResultSeries series = made_up_series(SystemKind::speculative, 1, 1);
+  series.runs[0].segments = segments;
+  EXPECT_EQ(make_report({series}, TextChoice{}).details.at(0).at("segments"), expected);
 }
 
 TEST(report_data, equal_names_are_told_apart) {
