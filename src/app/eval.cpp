@@ -223,7 +223,9 @@ void print_summary(const std::vector<Written>& files, Format format) {
   fmt::print("{}{}{}{}", text, text.empty() ? "" : "\n", unjudged, paths);
 }
 
-int conclude(const Invocation& invocation, const std::vector<EvalTask>& tasks, const std::vector<WorkStage>& stages) {
+int conclude(const Invocation& invocation, const EvaluationJob& job, const std::vector<EvalTask>& tasks,
+             const std::vector<WorkStage>& stages) {
+  const auto conversation_of = [&](const std::string& prompt) { return job.conversation(prompt); };
   std::size_t finished = 0;
   std::size_t total = 0;
   for (const WorkStage& stage : stages) {
@@ -248,7 +250,7 @@ int conclude(const Invocation& invocation, const std::vector<EvalTask>& tasks, c
       continue;
     }
     const auto& problems = stages[task.stages.front()].benchmark->problems();
-    files.push_back(write_files(invocation, task, eval_document(task.name, problems, of_task),
+    files.push_back(write_files(invocation, task, eval_document(task.name, problems, of_task, conversation_of),
                                 stages[task.stages.front()].benchmark->config()));
   }
   print_summary(files, invocation.settings.format);
@@ -296,7 +298,7 @@ int run_eval(const Invocation& invocation) {
     return end_job_on_failure(world, [&] {
       return job.run(
           {.prepare = [&] { return prepare(invocation, job, tasks); },
-           .conclude = [&](const std::vector<WorkStage>& stages) { return conclude(invocation, tasks, stages); }});
+           .conclude = [&](const std::vector<WorkStage>& stages) { return conclude(invocation, job, tasks, stages); }});
     });
   });
 }

@@ -117,17 +117,18 @@ std::string eval_file_stem(const EvalName& name) {
   return stem;
 }
 
-OrderedJson eval_document(const std::string& task, std::span<const Problem> problems,
-                          std::span<const EvalStage> stages) {
+OrderedJson eval_document(const std::string& task, std::span<const Problem> problems, std::span<const EvalStage> stages,
+                          const Conversation& conversation_of) {
   std::vector<OrderedJson> entries;
   for (const Problem& problem : problems) {
+    OrderedJson conversation = conversation_of(problem.prompt);
     entries.push_back({{"id", OrderedJson(problem.id)},
                        {"task", task},
                        {"gold", problem.answer ? OrderedJson(*problem.answer) : OrderedJson()},
                        {"responses", OrderedJson::object()},
                        {"token_usages", OrderedJson::object()},
-                       {"prompt", problem.prompt},
-                       {"input_conversation", OrderedJson::array({{{"role", "user"}, {"content", problem.prompt}}})}});
+                       {"prompt", conversation.back().at("content")},
+                       {"input_conversation", std::move(conversation)}});
   }
   for (const EvalStage& stage : stages) {
     const std::string key = temperature_key(stage.temperature);

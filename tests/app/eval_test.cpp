@@ -116,12 +116,17 @@ TEST(eval, the_target_alone_writes_without_judging) {
   const SmallEval eval("eval_alone");
   const std::string arguments = "eval --model " + (testing_support::random_pair() / "target").string() +
                                 " --data-dir " + eval.folder.string() + " --result-dir " + eval.results().string() +
-                                " --max-tokens 20 --ignore-eos --evals sums --n 3 --temperatures 0 --end 1 --inference";
+                                " --max-tokens 20 --ignore-eos --evals sums --n 3 --temperatures 0 --end 1 --inference"
+                                " --system-prompt 'Be brief.'";
   const ProgramResult result = run_program(arguments);
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto path = eval.results() / "target_sums_None_subset_None_filter_False_s0_e1_t0.0_n1.json";
   expect_format(path, "1 0.0");
-  EXPECT_EQ(read_json(path).size(), 1u);
+  ASSERT_EQ(read_json(path).size(), 1u);
+  const Json conversation = read_json(path).at("1+1 sums").at("input_conversation");
+  EXPECT_EQ(conversation, parse_json(R"([{"role": "system", "content": "Be brief."},
+                                         {"role": "user", "content": "Solve: 1+1 sums"}])",
+                                     "expected"));
   EXPECT_NE(result.out.find("sums: answers stored: 1, judged: none"), std::string::npos) << result.out;
 }
 

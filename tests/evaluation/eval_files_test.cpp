@@ -33,6 +33,10 @@ std::vector<EvalStage> made_up_stages(const std::vector<Problem>& problems) {
   return stages;
 }
 
+OrderedJson user_alone(const std::string& prompt) {
+  return OrderedJson::array({{{"role", "user"}, {"content", prompt}}});
+}
+
 TEST(eval_files, names_are_the_originals) {
   const EvalName name{.system = "1b_32b.yml",
                       .task = "aime25",
@@ -85,7 +89,7 @@ TEST(eval_files, names_tell_filters_apart) {
 
 TEST(eval_files, document_and_metrics) {
   const std::vector<Problem> problems = made_up_problems();
-  const OrderedJson document = eval_document("made up", problems, made_up_stages(problems));
+  const OrderedJson document = eval_document("made up", problems, made_up_stages(problems), user_alone);
   ASSERT_EQ(document.size(), 3u);
   const OrderedJson& one = document.at("one");
   EXPECT_EQ(one.at("responses").at("0.6").size(), 2u);
@@ -100,6 +104,15 @@ TEST(eval_files, document_and_metrics) {
   EXPECT_EQ(usage.at("correct_tokens")[0].at("traget"), "Wait");
   EXPECT_TRUE(usage.at("time_spend").is_number());
 
+  EXPECT_EQ(one.at("prompt"), "Solve one");
+  const OrderedJson templated = eval_document("made up", problems, {}, [](const std::string& prompt) {
+    OrderedJson messages = user_alone(prompt + " Think.");
+    messages.insert(messages.begin(), OrderedJson{{"role", "system"}, {"content", "Be brief."}});
+    return messages;
+  });
+  EXPECT_EQ(templated.at("one").at("prompt"), "Solve one Think.") << "what the model was asked";
+  EXPECT_EQ(templated.at("one").at("input_conversation")[0].at("content"), "Be brief.");
+
   const OrderedJson metrics = eval_metrics(document, "x");
   EXPECT_EQ(metrics.at("completion_tokens"), 2 * (40 + 41 + 50 + 51 + 60 + 61));
   EXPECT_EQ(metrics.at("avg_completion_tokens"), 50.5);
@@ -112,7 +125,7 @@ TEST(eval_files, document_and_metrics) {
 
 TEST(eval_files, answers_are_judged_anew) {
   const std::vector<Problem> problems = made_up_problems();
-  OrderedJson document = eval_document("made up", problems, made_up_stages(problems));
+  OrderedJson document = eval_document("made up", problems, made_up_stages(problems), user_alone);
   document.at("one").at("responses").at("0.6")[0]["correctness"] = false;
   EXPECT_EQ(check_document(document, problems, Judge(), AnswerRule(), "x"), 8u);
   EXPECT_EQ(document.at("one").at("responses").at("0.6")[0].at("correctness"), true) << "its text has \\boxed{11}";
@@ -125,7 +138,7 @@ TEST(eval_files, answers_are_judged_anew) {
 TEST(eval_files, problems_with_the_same_text_stay_two) {
   std::vector<Problem> problems = made_up_problems();
   problems[1].problem = problems[0].problem;
-  EXPECT_EQ(eval_document("t", problems, {}).size(), 3u);
+  EXPECT_EQ(eval_document("t", problems, {}, user_alone).size(), 3u);
 }
 
 TEST(work_stages, hand_out_one_benchmark_after_the_other) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -46,13 +47,16 @@ struct EvalStage {
   std::vector<RunRecord> records;
 };
 
+/// The messages that a problem's prompt becomes: the system's, if there is one, and the user's.
+using Conversation = std::function<OrderedJson(const std::string& prompt)>;
+
 /// {PROBLEM: {id, task, gold, prompt, input_conversation, responses: {TEMPERATURE: [{content, correctness, reason}]},
 /// token_usages: {TEMPERATURE: [{completion_tokens, prompt_tokens, correct_tokens, time_spend, try_correct}]}}}.
 /// `correctness` and `reason` are null where nothing was judged. Ours: answer and judge beside these; ledger,
 /// finish_reason, segments and origins beside the token counts. Of two problems with the same text the later one has
-/// its id added.
-OrderedJson eval_document(const std::string& task, std::span<const Problem> problems,
-                          std::span<const EvalStage> stages);
+/// its id added. `prompt` is the user's message as it is in the conversation.
+OrderedJson eval_document(const std::string& task, std::span<const Problem> problems, std::span<const EvalStage> stages,
+                          const Conversation& conversation_of);
 
 /// {completion_tokens, prompt_tokens, avg_completion_tokens, avg_prompt_tokens, pass_at_k, accuracy} over a document as
 /// eval_document() or the original writes it, and ours: statistics with intervals by temperature. Throws UserError that
