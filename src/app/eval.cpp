@@ -49,6 +49,7 @@ EvalName name_of(const Invocation& invocation, const EvalTask& task, const std::
   EvalName name;
   name.system = invocation.config_path.empty() ? name_in(invocation.settings.models.target)
                                                : invocation.config_path.filename().string();
+  name.is_one_model = invocation.config_path.empty();
   name.task = task.name;
   name.split = eval.split.value_or(task.task.dataset_split);
   name.subset = eval.subset.value_or(task.task.dataset_subset);
@@ -57,6 +58,10 @@ EvalName name_of(const Invocation& invocation, const EvalTask& task, const std::
   name.end = eval.end;
   name.temperatures = temperatures;
   name.n = samples_of(invocation);
+  name.difficulty = eval.difficulty;
+  name.source = eval.source;
+  name.math_difficulty_lower_bound = eval.math_difficulty_lower_bound;
+  name.math_difficulty_upper_bound = eval.math_difficulty_upper_bound;
   return name;
 }
 
@@ -83,6 +88,12 @@ EvalTask load_eval_task(const std::string& name, const Settings& settings) {
   }
   const fs::path path = find_task(name, settings);
   EvalTask task{.task = load_task(path), .name = lowercase(path.stem().string()), .problems = {}, .stages = {}};
+  if (task.task.is_code && !eval.inference) {
+    throw UserError(
+        "--evals {}: its answers are programs, and scoring them is not there yet (their tests need a sandbox); with "
+        "--inference they are written and stored",
+        name);
+  }
   const std::size_t limit = eval.end < 0 ? kAllProblems : static_cast<std::size_t>(eval.end - eval.start);
   task.problems = load_problems(task.task, settings.data_dir, limit, problem_options(settings));
   return task;
@@ -154,13 +165,22 @@ struct Written {
   fs::path results;
   fs::path metrics_path;
   OrderedJson metrics;
+  std::size_t answers = 0;
 };
+
+std::size_t count_answers(const OrderedJson& document) {
+  std::size_t count = 0;
+  for (const auto& [text, problem] : document.items()) {
+    for (const auto& [temperature, samples] : problem.at("responses").items()) count += samples.size();
+  }
+  return count;
+}
 
 Written write_files(const Invocation& invocation, const EvalTask& task, const OrderedJson& document,
                     const Json& config) {
   const fs::path folder = invocation.settings.eval.result_dir;
   const std::string file = eval_file_stem(name_of(invocation, task, temperatures_of(invocation))) + ".json";
-  Written written{task.name, folder / file, folder / "metrics" / file, {}};
+  Written written{task.name, folder / file, folder / "metrics" / file, {}, count_answers(document)};
   written.metrics = eval_metrics(document, written.results.string());
   written.metrics["config"] = OrderedJson(config);
   write_file_atomically(written.results, eval_file_text(document));
@@ -185,8 +205,12 @@ void print_summary(const std::vector<Written>& files, Format format) {
     return;
   }
   Table table({"task, temperature", "problems", "answers", "right (%), 95 % interval", "pass@n (%)", "maj@n (%)"});
+  std::string unjudged;
   std::string paths;
   for (const Written& written : files) {
+    if (written.metrics.at("statistics").empty()) {
+      unjudged += fmt::format("{}: answers stored: {}, judged: none\n", written.task, written.answers);
+    }
     for (const auto& [temperature, figures] : written.metrics.at("statistics").items()) {
       const OrderedJson& accuracy = figures.at("accuracy");
       table.add_row({written.task + ", " + temperature.substr(temperature.find('=') + 1),
@@ -196,10 +220,12 @@ void print_summary(const std::vector<Written>& files, Format format) {
     paths += fmt::format("Results: {}\n", written.results.string());
   }
   const std::string text = table.to_string();
-  fmt::print("{}{}{}", text, text.empty() ? "" : "\n", paths);
+  fmt::print("{}{}{}{}", text, text.empty() ? "" : "\n", unjudged, paths);
 }
 
-int conclude(const Invocation& invocation, const std::vector<EvalTask>& tasks, const std::vector<WorkStage>& stages) {
+int conclude(const Invocation& invocation, const EvaluationJob& job, const std::vector<EvalTask>& tasks,
+             const std::vector<WorkStage>& stages) {
+  const auto conversation_of = [&](const std::string& prompt) { return job.conversation(prompt); };
   std::size_t finished = 0;
   std::size_t total = 0;
   for (const WorkStage& stage : stages) {
@@ -224,7 +250,7 @@ int conclude(const Invocation& invocation, const std::vector<EvalTask>& tasks, c
       continue;
     }
     const auto& problems = stages[task.stages.front()].benchmark->problems();
-    files.push_back(write_files(invocation, task, eval_document(task.name, problems, of_task),
+    files.push_back(write_files(invocation, task, eval_document(task.name, problems, of_task, conversation_of),
                                 stages[task.stages.front()].benchmark->config()));
   }
   print_summary(files, invocation.settings.format);
@@ -272,7 +298,7 @@ int run_eval(const Invocation& invocation) {
     return end_job_on_failure(world, [&] {
       return job.run(
           {.prepare = [&] { return prepare(invocation, job, tasks); },
-           .conclude = [&](const std::vector<WorkStage>& stages) { return conclude(invocation, tasks, stages); }});
+           .conclude = [&](const std::vector<WorkStage>& stages) { return conclude(invocation, job, tasks, stages); }});
     });
   });
 }

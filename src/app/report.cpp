@@ -42,9 +42,10 @@ void add_judgements(std::vector<ResultSeries>& series, const Invocation& invocat
   const Settings& settings = invocation.settings;
   const bool asked = !settings.bench.task.empty();
   if (!asked && !lacks_answers(series)) return;
+  const Judge judge(settings.evaluation.judge);
   try {
     const Task task = load_task(task_file(settings));
-    const std::size_t judged = judge_series(series, task, load_problems(task, settings.data_dir, kAllProblems));
+    const std::size_t judged = judge_series(series, task, load_problems(task, settings.data_dir, kAllProblems), judge);
     if (judged > 0) spdlog::info("{} runs judged by the answers of {}", judged, task.name);
     if (asked && judged == 0) spdlog::warn("none of the runs is of a problem of {}", task.name);
   } catch (const UserError& error) {

@@ -13,7 +13,7 @@ void add_judging(TableBuilder& table) {
   table.begin(Group::judging);
   table.add(kJudge, nothing, {"answers", "JSONL of texts with known answers; without one, stdin is read"},
             Text{.form = Form::path, .name = "FILE"}, {}, kPart, &Part::answers);
-  table.add(kBench | kEval | kJudge | kConfig, nothing,
+  table.add(kBench | kEval | kJudge | kReport | kConfig, nothing,
             {"judge",
              "who compares answers: exact is this program, math-verify a helper process (launch/setup.sh eval installs "
              "it), both asks the second for what the first leaves open, where it is installed"},
@@ -84,8 +84,9 @@ void add_eval(TableBuilder& table) {
             Text{.form = Form::path, .name = "DIR", .null_allowed = false}, "./eval", kPart, &Part::result_dir);
   table.add(kEval, nothing, {"check", "judge the answers of a result file anew; needs no models"}, Boolean{}, false,
             kPart, &Part::check);
-  table.add(kEval, nothing, {"inference", "write answers without judging them"}, Boolean{}, false, kPart,
-            &Part::inference);
+  table.add(kEval, nothing,
+            {"inference", "write answers without judging them; code tasks need it, as nothing scores them yet"},
+            Boolean{}, false, kPart, &Part::inference);
 }
 
 void add_report(TableBuilder& table) {

@@ -154,6 +154,7 @@ void StepLoop::collect() {
         request.sink(token.id, is_measured ? token.statistics.logprob : kNotMeasured);
       }
     } while (token.more);
+    ++request.generation.steps;
     Speculator::settle(*sequence, emitted);
     sequence->ids.insert(sequence->ids.end(), emitted.begin(), emitted.end());
     PhaseTimes& times = request.generation.times;

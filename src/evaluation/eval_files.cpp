@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <utility>
 
 #include "specthink/base/error.h"
+#include "specthink/evaluation/sample_counter.h"
 #include "specthink/evaluation/summary.h"
 #include "specthink/report/ledger.h"
 
@@ -19,7 +21,11 @@ std::string trimmed(const std::string& text) {
   return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
-std::string or_none(const std::string& text) { return text.empty() ? "None" : text; }
+// A part of a file's name; a slash would be a folder.
+std::string name_part(std::string text) {
+  std::ranges::replace(text, '/', '-');
+  return text.empty() ? "None" : text;
+}
 
 OrderedJson response_json(const RunRecord& record, const std::optional<std::string>& gold) {
   OrderedJson response{{"content", trimmed(record.generated_text)}};
@@ -95,22 +101,34 @@ std::string temperature_key(double temperature) {
 std::string eval_file_stem(const EvalName& name) {
   std::vector<std::string> temperatures;
   for (const double temperature : name.temperatures) temperatures.push_back(temperature_key(temperature));
-  return fmt::format("{}_{}_{}_subset_{}_filter_{}_s{}_e{}_t{}_n{}", name.system, name.task, or_none(name.split),
-                     or_none(name.subset), name.filter_difficulty ? "True" : "False", name.start, name.end,
-                     fmt::join(temperatures, ","), name.n);
+  std::string stem =
+      fmt::format("{}_{}_{}_subset_{}_filter_{}_s{}_e{}_t{}_n{}", name.system, name.task, name_part(name.split),
+                  name_part(name.subset), name.filter_difficulty ? "True" : "False", name.start, name.end,
+                  fmt::join(temperatures, ","), name.n);
+  const auto& lower = name.math_difficulty_lower_bound;
+  const auto& upper = name.math_difficulty_upper_bound;
+  if (name.is_one_model && (lower || upper)) {
+    stem = fmt::format("{}_{}_{}", name.system, stem, upper ? fmt::format("{}", *upper) : "None");
+  }
+  if (name.difficulty) stem += "_difficulty_" + name_part(*name.difficulty);
+  if (name.source) stem += "_source_" + name_part(*name.source);
+  if (lower) stem += fmt::format("_lower_{}", *lower);
+  if (upper && !name.is_one_model) stem += fmt::format("_upper_{}", *upper);
+  return stem;
 }
 
-OrderedJson eval_document(const std::string& task, std::span<const Problem> problems,
-                          std::span<const EvalStage> stages) {
+OrderedJson eval_document(const std::string& task, std::span<const Problem> problems, std::span<const EvalStage> stages,
+                          const Conversation& conversation_of) {
   std::vector<OrderedJson> entries;
   for (const Problem& problem : problems) {
+    OrderedJson conversation = conversation_of(problem.prompt);
     entries.push_back({{"id", OrderedJson(problem.id)},
                        {"task", task},
                        {"gold", problem.answer ? OrderedJson(*problem.answer) : OrderedJson()},
                        {"responses", OrderedJson::object()},
                        {"token_usages", OrderedJson::object()},
-                       {"prompt", problem.prompt},
-                       {"input_conversation", OrderedJson::array({{{"role", "user"}, {"content", problem.prompt}}})}});
+                       {"prompt", conversation.back().at("content")},
+                       {"input_conversation", std::move(conversation)}});
   }
   for (const EvalStage& stage : stages) {
     const std::string key = temperature_key(stage.temperature);
@@ -131,8 +149,7 @@ OrderedJson eval_document(const std::string& task, std::span<const Problem> prob
 
 OrderedJson eval_metrics(const OrderedJson& document, const std::string& source) {
   struct OfTemperature {
-    std::map<std::string, ProblemSamples> samples;
-    std::map<std::string, std::vector<std::string>> wrong_answers;
+    std::map<std::string, SampleCounter> problems;
     std::size_t right = 0;
     std::size_t judged = 0;
   };
@@ -155,7 +172,7 @@ OrderedJson eval_metrics(const OrderedJson& document, const std::string& source)
                     std::optional<std::string> answer;
                     const OrderedJson given = response.value("answer", OrderedJson());
                     if (given.is_string()) answer = given.get<std::string>();
-                    add_sample(of.samples[text], correct, answer, of.wrong_answers[text]);
+                    of.problems[text].add(correct, answer);
                   });
   const auto mean = [&](std::int64_t sum) {
     return responses == 0 ? 0.0 : rounded(static_cast<double>(sum) / static_cast<double>(responses), 3);
@@ -168,7 +185,7 @@ OrderedJson eval_metrics(const OrderedJson& document, const std::string& source)
     const std::string name = "temp=" + temperature;
     metrics["accuracy"][name] = rounded(static_cast<double>(of.right) / static_cast<double>(of.judged), 4);
     std::vector<ProblemSamples> samples;
-    for (const auto& [text, of_problem] : of.samples) samples.push_back(of_problem);
+    for (const auto& [text, counter] : of.problems) samples.push_back(counter.samples());
     const std::vector<ProportionAtK> at_k = accuracy_at_k(samples);
     if (at_k.size() > 1) {
       for (auto at = at_k.rbegin(); at != at_k.rend(); ++at) {

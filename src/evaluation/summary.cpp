@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "specthink/evaluation/answer.h"
+#include "specthink/evaluation/sample_counter.h"
 #include "specthink/report/ledger.h"
 
 namespace specthink::inline evaluation {
@@ -39,33 +39,13 @@ OrderedJson interval_json(const Proportion& proportion) {
 
 }  // namespace
 
-void add_sample(ProblemSamples& samples, bool correct, const std::optional<std::string>& answer,
-                std::vector<std::string>& wrong_answers) {
-  if (correct) {
-    ++samples.right;
-    return;
-  }
-  if (!answer) {
-    ++samples.silent;
-    return;
-  }
-  std::size_t index = 0;
-  while (index < wrong_answers.size() && !same_answer(*answer, wrong_answers[index])) ++index;
-  if (index == wrong_answers.size()) {
-    wrong_answers.push_back(*answer);
-    samples.wrong.push_back(0);
-  }
-  ++samples.wrong[index];
-}
-
 std::map<std::size_t, ProblemSamples> samples_by_problem(RunMode mode, std::span<const RunRecord> records) {
-  std::map<std::size_t, ProblemSamples> samples;
-  std::map<std::size_t, std::vector<std::string>> wrong_answers;
+  std::map<std::size_t, SampleCounter> counters;
   for (const RunRecord& record : records) {
-    if (record.key.mode != mode || !record.correct) continue;
-    const std::size_t problem = record.key.problem;
-    add_sample(samples[problem], *record.correct, record.answer, wrong_answers[problem]);
+    if (record.key.mode == mode && record.correct) counters[record.key.problem].add(*record.correct, record.answer);
   }
+  std::map<std::size_t, ProblemSamples> samples;
+  for (const auto& [problem, counter] : counters) samples[problem] = counter.samples();
   return samples;
 }
 

@@ -9,15 +9,9 @@
 namespace specthink::inline replay {
 namespace {
 
-/// What of a segment stays: as the trace says, or as the original loop does.
-int kept_tokens(const Segment& segment) {
-  if (segment.kept >= 0) return segment.kept;
-  return segment.by == "probe" || segment.by == "read" ? 0 : segment.tokens;
-}
-
 std::int64_t kept_tokens(const Trace& trace) {
   std::int64_t tokens = 0;
-  for (const Segment& segment : trace.segments) tokens += kept_tokens(segment);
+  for (const Segment& segment : trace.segments) tokens += segment.kept_tokens();
   return tokens;
 }
 
@@ -37,8 +31,8 @@ void check_workload(const Trace& trace, std::string_view source) {
   if (kept != trace.completion_tokens) {
     throw UserError(
         "{}: 'completion_tokens' is {}, but the draft, inject and target segments have {} tokens together; a replay "
-        "takes runs of compat original whose probes were all thrown away (choose_large), and of other policies than "
-        "sentiment",
+        "takes runs of compat original whose probes were all thrown away (choose_large), and all that say of each "
+        "segment what was kept",
         source, trace.completion_tokens, kept);
   }
 }
@@ -54,17 +48,18 @@ std::vector<ReplayRequest> recorded_requests(const Trace& trace, bool keep_neutr
     const Segment& segment = trace.segments[i];
     const bool after_probe = i > 0 && is_at(trace, i - 1, "probe");
     if (segment.by == "inject") {
-      requests.push_back({std::nullopt, segment.tokens, segment.tokens});
+      const int kept = segment.kept_tokens();
+      if (kept > 0) requests.push_back({std::nullopt, kept, kept});
     } else if (segment.by == "read") {
       // A step that was thrown away was read with the question.
-      const bool is_thrown = after_probe && kept_tokens(trace.segments[i - 1]) == 0;
+      const bool is_thrown = after_probe && trace.segments[i - 1].kept_tokens() == 0;
       const int positions = segment.tokens + (is_thrown ? trace.segments[i - 1].tokens : 0);
       requests.push_back({Purpose::answer, positions, 0, /*reads=*/true});
-    } else if (segment.kept >= 0) {
-      requests.push_back({segment.by == "probe" ? Purpose::probe : Purpose::segment, segment.tokens, segment.kept});
     } else if (segment.by == "target") {
       requests.push_back({after_probe && trace.segments[i - 1].kept < 0 ? Purpose::answer : Purpose::takeover,
-                          segment.tokens, segment.tokens});
+                          segment.tokens, segment.kept_tokens()});
+    } else if (segment.kept >= 0) {
+      requests.push_back({segment.by == "probe" ? Purpose::probe : Purpose::segment, segment.tokens, segment.kept});
     } else if (segment.by == "probe") {
       const bool behind_word = i > 0 && is_at(trace, i - 1, "inject");
       if (keep_neutral_probes && !behind_word && is_at(trace, i + 1, "draft")) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "report/proposer_keys.h"
 #include "specthink/base/error.h"
 #include "specthink/report/json_reader.h"
 
@@ -22,8 +23,8 @@ constexpr std::pair<const char*, std::int64_t Ledger::*> kCounts[] = {
     {"target_prefilled", &Ledger::target_prefilled},
 };
 constexpr std::pair<const char*, ProposalCounts Ledger::*> kProposers[] = {
-    {"ngram", &Ledger::ngram},
-    {"draft", &Ledger::draft_model},
+    {kNgramKey, &Ledger::ngram},
+    {kDraftKey, &Ledger::draft_model},
 };
 constexpr const char* kProposed = "proposed";
 constexpr const char* kAccepted = "accepted";

@@ -4,7 +4,9 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 
+#include "report/proposer_keys.h"
 #include "specthink/base/error.h"
 #include "specthink/base/file.h"
 #include "specthink/report/json_reader.h"
@@ -15,7 +17,36 @@ namespace {
 constexpr std::array<std::string_view, 5> kWriters{"draft", "probe", "inject", "target", "read"};
 constexpr std::int64_t kMaxTokens = std::int64_t{1} << 24;  // no context is longer; sums of many stay exact
 
+constexpr std::pair<const char*, Proposals StepCount::*> kProposersOfSteps[] = {
+    {kNgramKey, &StepCount::ngram},
+    {kDraftKey, &StepCount::draft_model},
+};
+constexpr const char* kSteps = "steps";
+constexpr const char* kProposals = "proposals";
+
 double read_time(const JsonReader& reader, const char* key) { return reader.has(key) ? reader.number(key) : -1; }
+
+Proposals parse_proposals(const JsonReader& reader, const char* proposer) {
+  const Json& pair = reader.list(proposer);
+  const auto is_count = [](const Json& value) {
+    return value.is_number_unsigned() && value.get<std::uint64_t>() <= kMaxTokens;
+  };
+  if (pair.size() != 2 || !is_count(pair[0]) || !is_count(pair[1]) || pair[1] > pair[0]) {
+    reader.fail(proposer, "[proposed, accepted]");
+  }
+  return {pair[0].get<int>(), pair[1].get<int>()};
+}
+
+StepCount parse_steps(const JsonReader& segment, const std::string& source) {
+  StepCount written;
+  if (segment.has(kSteps)) written.steps = static_cast<int>(segment.count(kSteps, kMaxTokens));
+  if (!segment.has(kProposals)) return written;
+  const JsonReader reader(segment.value(kProposals), source + ": proposals", "it");
+  for (const auto& [proposer, proposals] : kProposersOfSteps) {
+    if (reader.has(proposer)) written.*proposals = parse_proposals(reader, proposer);
+  }
+  return written;
+}
 
 Segment parse_segment(const Json& object, const std::string& source) {
   const JsonReader reader(object, source, "the segment");
@@ -31,6 +62,7 @@ Segment parse_segment(const Json& object, const std::string& source) {
   segment.ms = read_time(reader, "ms");
   if (reader.has("kept")) segment.kept = static_cast<int>(reader.count("kept", segment.tokens));
   if (reader.has("why")) segment.why = reader.text("why");
+  segment.written = parse_steps(reader, source);
   return segment;
 }
 
@@ -42,6 +74,11 @@ Json to_json(const Segment& segment) {
   if (segment.ms >= 0) json["ms"] = segment.ms;
   if (segment.kept >= 0) json["kept"] = segment.kept;
   if (!segment.why.empty()) json["why"] = segment.why;
+  if (segment.written.steps >= 0) json[kSteps] = segment.written.steps;
+  for (const auto& [proposer, proposals] : kProposersOfSteps) {
+    const auto& [proposed, accepted] = segment.written.*proposals;
+    if (proposed > 0) json[kProposals][proposer] = {proposed, accepted};
+  }
   return json;
 }
 

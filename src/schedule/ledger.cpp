@@ -30,6 +30,11 @@ ProposalCounts& ProposalCounts::operator+=(const ProposalCounts& other) {
   return *this;
 }
 
+int Segment::kept_tokens() const {
+  if (kept >= 0) return kept;
+  return by == "probe" || by == "read" ? 0 : tokens;
+}
+
 double Ledger::target_share() const { return share(target, generated()); }
 
 double Ledger::nominal_target_share() const { return share(nominal_target_tokens, generated()); }

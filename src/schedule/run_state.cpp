@@ -133,6 +133,7 @@ void RunState::answer(std::span<const TokenId> ids, EndReason reason, const Meas
   add_segment(is_reading ? "read" : trace_name(request_->purpose), is_reading ? request_->suffix.size() : ids.size(),
               request_start_ms_);
   if (is_reading) segments_.back().kept = 0;
+  if (!is_reading) segments_.back().written = measured.written;
   if (setup_.statistics && !is_reading) {
     written_.push_back({request_->role, request_->prefix.size(), reply_.ids, measured.tokens});
   }
@@ -155,12 +156,17 @@ void RunState::hand_over(const std::string& rule, const std::string& detail) {
   count_hand_over(rule);
 }
 
-void RunState::note_kept(std::size_t tokens) {
-  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
-    if (segment->by == "read" || segment->by == "inject") continue;
-    segment->kept = static_cast<int>(tokens);
-    return;
-  }
+std::size_t RunState::last_written() const {
+  const auto is_written = [](const Segment& segment) { return segment.by != "read" && segment.by != "inject"; };
+  const auto last = std::find_if(segments_.rbegin(), segments_.rend(), is_written);
+  check(last != segments_.rend(), "a model has written something");
+  return static_cast<std::size_t>(segments_.rend() - last) - 1;
+}
+
+void RunState::note_kept(std::size_t tokens) { segments_[last_written()].kept = static_cast<int>(tokens); }
+
+void RunState::note_more_kept(std::size_t segment, std::size_t tokens) {
+  segments_.at(segment).kept += static_cast<int>(tokens);
 }
 
 void RunState::append(std::span<const TokenId> ids, Origin origin) {
@@ -212,6 +218,13 @@ bool RunState::close_thinking() {
 }
 
 void RunState::withdraw() {
+  std::size_t injected = generated() - settled_;  // nothing else waits to be settled
+  for (auto segment = segments_.rbegin(); injected > 0 && segment != segments_.rend(); ++segment) {
+    if (segment->by != "inject") continue;
+    const std::size_t taken_back = std::min(injected, static_cast<std::size_t>(segment->tokens));
+    segment->kept = segment->tokens - static_cast<int>(taken_back);
+    injected -= taken_back;
+  }
   ids_.resize(prompt_size() + settled_);
   origins_.resize(settled_);
   if (setup_.statistics) logprobs_.resize(settled_);

@@ -103,6 +103,10 @@ class RunState {
   /// Of the last request's tokens so many stay in the text, where that is not plain from who wrote them.
   void note_kept(std::size_t tokens);
 
+  /// The segment of the last request, and tokens that stay of such a one besides those that were noted.
+  std::size_t last_written() const;
+  void note_more_kept(std::size_t segment, std::size_t tokens);
+
   /// Text of the target that is about to be appended.
   void log(LogEntry entry) { log_.push_back(std::move(entry)); }
 

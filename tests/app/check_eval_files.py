@@ -11,8 +11,8 @@ import re
 import sys
 from pathlib import Path
 
-# SYSTEM_TASK_SPLIT_subset_SUBSET_filter_FILTER_sSTART_eEND_tTEMPERATURES_nN
-NAME = re.compile(r"(?P<system>.+)_(?P<task>[^_].*)_(?P<split>\w+)_subset_(?P<subset>.+)_filter_(True|False)_s(\d+)_e(-1|\d+)_t(?P<t>[\d.,e-]+)_n(?P<n>\d+)\.json")
+# SYSTEM_TASK_SPLIT_subset_SUBSET_filter_FILTER_sSTART_eEND_tTEMPERATURES_nN, behind it an upper bound and filters of our own
+NAME = re.compile(r"(?P<system>.+)_(?P<task>[^_].*)_(?P<split>\w+)_subset_(?P<subset>.+)_filter_(True|False)_s(\d+)_e(-1|\d+)_t(?P<t>[\d.,e-]+)_n(?P<n>\d+)(_(None|-?\d+))?(_(difficulty|source|lower|upper)_[^_/]+)*\.json")
 
 PROBLEM = {"responses": dict, "token_usages": dict, "prompt": str, "input_conversation": list}
 RESPONSE = {"content": str, "correctness": bool, "reason": str}

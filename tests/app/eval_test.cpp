@@ -3,6 +3,8 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <map>
+#include <numeric>
 #include <set>
 
 #include "app/small_bench.h"
@@ -114,12 +116,44 @@ TEST(eval, the_target_alone_writes_without_judging) {
   const SmallEval eval("eval_alone");
   const std::string arguments = "eval --model " + (testing_support::random_pair() / "target").string() +
                                 " --data-dir " + eval.folder.string() + " --result-dir " + eval.results().string() +
-                                " --max-tokens 20 --ignore-eos --evals sums --n 3 --temperatures 0 --end 1 --inference";
+                                " --max-tokens 20 --ignore-eos --evals sums --n 3 --temperatures 0 --end 1 --inference"
+                                " --system-prompt 'Be brief.'";
   const ProgramResult result = run_program(arguments);
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto path = eval.results() / "target_sums_None_subset_None_filter_False_s0_e1_t0.0_n1.json";
   expect_format(path, "1 0.0");
-  EXPECT_EQ(read_json(path).size(), 1u);
+  ASSERT_EQ(read_json(path).size(), 1u);
+  const Json conversation = read_json(path).at("1+1 sums").at("input_conversation");
+  EXPECT_EQ(conversation, parse_json(R"([{"role": "system", "content": "Be brief."},
+                                         {"role": "user", "content": "Solve: 1+1 sums"}])",
+                                     "expected"));
+  EXPECT_NE(result.out.find("sums: answers stored: 1, judged: none"), std::string::npos) << result.out;
+}
+
+TEST(eval, code_is_written_and_stored_but_not_scored) {
+  const SmallEval eval("eval_code");
+  std::ofstream(eval.folder / "code.yaml")
+      << "handler: livecodebench\ndataset_path: some/data\ndataset_subset: null\ndataset_split: test\n"
+         "question_key: task_id\nanswer_key: null\ntemplating_parameters:\n"
+         "  stdin_template: \"{prompt}\"\n  non_stdin_template: \"{prompt}\"\n";
+  std::ofstream(eval.folder / "code.jsonl") << R"({"task_id": "t", "prompt": "Add 1+1.", "is_stdin": true})"
+                                            << "\n";
+  const std::string arguments = eval.arguments() + " --evals sums,code --temperatures 0.6 --n 1 --max_tokens 20";
+  for (const char* flags : {"", " --check"}) {
+    const ProgramResult refused = run_program(arguments + flags);
+    EXPECT_EQ(refused.exit_code, 2) << refused.err;
+    EXPECT_EQ(count_messages(refused.err), 1) << refused.err;
+    EXPECT_NE(refused.err.find("--evals code: its answers are programs"), std::string::npos) << refused.err;
+    EXPECT_NE(refused.err.find("--inference"), std::string::npos) << refused.err;
+    EXPECT_EQ(refused.err.find("loaded in"), std::string::npos) << refused.err;
+    EXPECT_EQ(refused.out, "");
+  }
+  const ProgramResult result = run_program(arguments + " --inference");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("code: answers stored: 1, judged: none"), std::string::npos) << result.out;
+  const auto path = eval.results() / "pair.yml_code_test_subset_None_filter_False_s0_e-1_t0.6_n1.json";
+  EXPECT_FALSE(read_json(path).at("t").at("responses").at("0.6")[0].at("content").get<std::string>().empty());
+  expect_format(path, "1 0.6");
 }
 
 TEST(eval, mistakes_are_one_message) {
@@ -142,6 +176,13 @@ TEST(eval, mistakes_are_one_message) {
   }
 }
 
+// The runs that a page has with their texts.
+Json details_of(const std::filesystem::path& page) {
+  const std::string html = read_file(page);
+  const std::size_t begin = html.find('[', html.find("details-data"));
+  return parse_json(html.substr(begin, html.find("</script>", begin) - begin), "page");
+}
+
 TEST(report, of_a_benchmark_and_of_the_originals_files) {
   const testing_support::SmallBench bench("report_bench");
   ASSERT_EQ(run_program(bench.arguments()).exit_code, 0);
@@ -152,8 +193,7 @@ TEST(report, of_a_benchmark_and_of_the_originals_files) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const std::string html = read_file(page);
   EXPECT_EQ(html.find("http://") == std::string::npos || html.find("src=\"http") == std::string::npos, true);
-  const std::size_t begin = html.find('[', html.find("details-data"));
-  const Json details = parse_json(html.substr(begin, html.find("</script>", begin) - begin), "page");
+  const Json details = details_of(page);
   EXPECT_EQ(details.size(), 8u + 9u);
   int with_origins = 0;
   for (const Json& detail : details) {
@@ -168,6 +208,45 @@ TEST(report, of_a_benchmark_and_of_the_originals_files) {
   EXPECT_NE(markdown.out.find("## Floating-point operations"), std::string::npos) << markdown.out;
   const ProgramResult json = run_program("report " + file + " --format json");
   EXPECT_EQ(parse_json(json.out, "stdout").at("systems").size(), 2u);
+}
+
+// What the segments of a run say in all is what its ledger counts.
+TEST(report, segments_add_up_to_the_ledger) {
+  const testing_support::SmallBench bench("report_segments");
+  const ProgramResult made = run_program(bench.arguments() + " --token-speculation ngram --test-mode spec");
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  const auto page = bench.folder / "page.html";
+  ASSERT_EQ(run_program("report " + bench.only_file(".json").string() + " -o " + page.string()).exit_code, 0);
+  const Json details = details_of(page);
+  ASSERT_EQ(details.size(), 4u);
+  int proposed = 0;
+  for (const Json& detail : details) {
+    std::map<std::string, std::pair<int, int>> sums{{"ngram", {}}, {"draft", {}}};
+    int tokens = 0;
+    for (const Json& segment : detail.at("segments")) {
+      const Json known = segment.size() > 4 ? segment[4] : Json::object();
+      tokens += known.value("kept", segment[0] == "probe" ? 0 : segment[1].get<int>());
+      EXPECT_EQ(known.contains("steps"), segment[0] != "inject") << segment;
+      for (auto& [by, sum] : sums) {
+        if (!known.contains(by)) continue;
+        sum.first += known.at(by)[0].get<int>();
+        sum.second += known.at(by)[1].get<int>();
+      }
+    }
+    const Json& ledger = detail.at("ledger");
+    const auto total = [](const Json& by_place) {
+      const auto counts = by_place.get<std::vector<int>>();
+      return std::accumulate(counts.begin(), counts.end(), 0);
+    };
+    for (const auto& [by, sum] : sums) {
+      EXPECT_EQ(sum.first, total(ledger.at("proposed").at(by))) << by;
+      EXPECT_EQ(sum.second, total(ledger.at("accepted").at(by))) << by;
+      proposed += sum.first;
+    }
+    EXPECT_EQ(tokens,
+              ledger.at("draft").get<int>() + ledger.at("target").get<int>() + ledger.at("injected").get<int>());
+  }
+  EXPECT_GT(proposed, 0);
 }
 
 TEST(report, mistakes_are_one_message) {

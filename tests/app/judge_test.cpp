@@ -99,5 +99,33 @@ TEST(judge_command, helpers_that_fail) {
   EXPECT_NE(missing.err.find("launch/setup.sh eval"), std::string::npos) << missing.err;
 }
 
+// A file of the original has neither answers nor judgements: the report's judge gives them.
+TEST(judge_command, a_report_judges_as_it_does) {
+  const fs::path says_yes = helper_folder("yes", R"(while read -r line; do echo '{"same": true}'; done)");
+  const fs::path folder = testing_support::fresh_folder("judged_report");
+  std::ofstream(folder / "sums.yml") << "name: sums\ntemplate: '{problem}'\ndata: sums.jsonl\nanswer_key: answer\n";
+  std::ofstream(folder / "sums.jsonl") << R"({"problem": "Add 1, 2 and 3.", "answer": "6"})"
+                                       << "\n";
+  std::ofstream(folder / "runs.json") << R"({"model_type": "large_model", "config": {}, "results": {"problems": [{
+      "problem": "Add 1, 2 and 3.", "runs": [{"run": 0, "latency": 1, "num_tokens": 3,
+      "generated_text": "\\boxed{\\sum_{k=1}^{3} k}"}]}]}})";
+  const auto share_right = [&](const std::string& arguments, const fs::path& helper) {
+    ::setenv("SPECTHINK_MATH_VERIFY", helper.c_str(), 1);
+    const ProgramResult result = run_program("report " + (folder / "runs.json").string() + " --format json --task " +
+                                             (folder / "sums.yml").string() + " " + arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return parse_json(result.out, "stdout").at("systems").at(0).at("accuracy").at("mean").get<double>();
+  };
+  EXPECT_EQ(share_right("", says_yes), 1);
+  EXPECT_EQ(share_right("--judge both", says_yes), 1);
+  EXPECT_EQ(share_right("--judge math-verify", says_yes), 1);
+  EXPECT_EQ(share_right("--judge exact", says_yes), 0);
+  EXPECT_EQ(share_right("", "/none"), 0) << "without math-verify it is not decided";
+  const ProgramResult missing = run_program("report " + (folder / "runs.json").string() +
+                                            " --judge math-verify --task " + (folder / "sums.yml").string());
+  EXPECT_EQ(missing.exit_code, 2);
+  EXPECT_NE(missing.err.find("launch/setup.sh eval"), std::string::npos) << missing.err;
+}
+
 }  // namespace
 }  // namespace specthink

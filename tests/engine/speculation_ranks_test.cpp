@@ -95,7 +95,11 @@ TEST_P(speculation, gives_the_tokens_of_plain_decoding) {
         }
         EXPECT_EQ(found[i].ids.size(), plain[i].ids.size());
         EXPECT_EQ(found[i].reason, plain[i].reason);
-        kept += found[i].ngram.num_accepted() + found[i].draft_model.num_accepted();
+        const std::int64_t accepted = found[i].ngram.num_accepted() + found[i].draft_model.num_accepted();
+        // Each step gives what it keeps of the proposals and a token of its own, but one that ends within a kept run.
+        const auto beyond = found[i].steps + accepted - static_cast<std::int64_t>(found[i].ids.size());
+        EXPECT_TRUE(beyond == 0 || beyond == 1) << beyond;
+        kept += accepted;
         steps += found[i].times.decode_steps;
         tokens += static_cast<std::int64_t>(found[i].ids.size());
         EXPECT_LE(found[i].ngram.num_accepted(), found[i].ngram.num_proposed());

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <set>
 #include <sstream>
 
 #include "evaluation/benchmark_fixtures.h"
@@ -32,6 +33,10 @@ std::vector<EvalStage> made_up_stages(const std::vector<Problem>& problems) {
   return stages;
 }
 
+OrderedJson user_alone(const std::string& prompt) {
+  return OrderedJson::array({{{"role", "user"}, {"content", prompt}}});
+}
+
 TEST(eval_files, names_are_the_originals) {
   const EvalName name{.system = "1b_32b.yml",
                       .task = "aime25",
@@ -47,9 +52,44 @@ TEST(eval_files, names_are_the_originals) {
   EXPECT_EQ(temperature_key(0.75), "0.75");
 }
 
+TEST(eval_files, names_tell_filters_apart) {
+  EvalName name{.system = "Big-7B", .is_one_model = true, .task = "numina", .split = "train", .temperatures = {0.6}};
+  const std::string plain = "Big-7B_numina_train_subset_None_filter_False_s0_e-1_t0.6_n1";
+  EXPECT_EQ(eval_file_stem(name), plain);
+  name.filter_difficulty = true;
+  name.math_difficulty_upper_bound = 9;
+  const std::string bounded = "Big-7B_Big-7B_numina_train_subset_None_filter_True_s0_e-1_t0.6_n1_9";
+  EXPECT_EQ(eval_file_stem(name), bounded) << "as the original has it";
+  name.math_difficulty_lower_bound = 4;
+  EXPECT_EQ(eval_file_stem(name), bounded + "_lower_4");
+
+  // Every two of these filters have two names, of a model and of a configuration.
+  std::set<std::string> names;
+  for (const bool is_one_model : {false, true}) {
+    const auto add = [&](auto change) {
+      EvalName other{.system = is_one_model ? "x" : "x.yml", .is_one_model = is_one_model, .task = "t"};
+      other.temperatures = {0.6};
+      change(other);
+      names.insert(eval_file_stem(other));
+    };
+    add([](EvalName&) {});
+    add([](EvalName& n) { n.filter_difficulty = true; });
+    add([](EvalName& n) { n.difficulty = "hard"; });
+    add([](EvalName& n) { n.source = "hard"; });
+    add([](EvalName& n) { n.math_difficulty_lower_bound = 4; });
+    add([](EvalName& n) { n.math_difficulty_lower_bound = 5; });
+    add([](EvalName& n) { n.math_difficulty_upper_bound = 4; });
+    add([](EvalName& n) { n.math_difficulty_upper_bound = 5; });
+    add([](EvalName& n) { n.math_difficulty_upper_bound = n.math_difficulty_lower_bound = 5; });
+  }
+  EXPECT_EQ(names.size(), 18u);
+  name.source = "a/b";
+  EXPECT_EQ(eval_file_stem(name).find('/'), std::string::npos) << "no folder";
+}
+
 TEST(eval_files, document_and_metrics) {
   const std::vector<Problem> problems = made_up_problems();
-  const OrderedJson document = eval_document("made up", problems, made_up_stages(problems));
+  const OrderedJson document = eval_document("made up", problems, made_up_stages(problems), user_alone);
   ASSERT_EQ(document.size(), 3u);
   const OrderedJson& one = document.at("one");
   EXPECT_EQ(one.at("responses").at("0.6").size(), 2u);
@@ -64,6 +104,15 @@ TEST(eval_files, document_and_metrics) {
   EXPECT_EQ(usage.at("correct_tokens")[0].at("traget"), "Wait");
   EXPECT_TRUE(usage.at("time_spend").is_number());
 
+  EXPECT_EQ(one.at("prompt"), "Solve one");
+  const OrderedJson templated = eval_document("made up", problems, {}, [](const std::string& prompt) {
+    OrderedJson messages = user_alone(prompt + " Think.");
+    messages.insert(messages.begin(), OrderedJson{{"role", "system"}, {"content", "Be brief."}});
+    return messages;
+  });
+  EXPECT_EQ(templated.at("one").at("prompt"), "Solve one Think.") << "what the model was asked";
+  EXPECT_EQ(templated.at("one").at("input_conversation")[0].at("content"), "Be brief.");
+
   const OrderedJson metrics = eval_metrics(document, "x");
   EXPECT_EQ(metrics.at("completion_tokens"), 2 * (40 + 41 + 50 + 51 + 60 + 61));
   EXPECT_EQ(metrics.at("avg_completion_tokens"), 50.5);
@@ -76,7 +125,7 @@ TEST(eval_files, document_and_metrics) {
 
 TEST(eval_files, answers_are_judged_anew) {
   const std::vector<Problem> problems = made_up_problems();
-  OrderedJson document = eval_document("made up", problems, made_up_stages(problems));
+  OrderedJson document = eval_document("made up", problems, made_up_stages(problems), user_alone);
   document.at("one").at("responses").at("0.6")[0]["correctness"] = false;
   EXPECT_EQ(check_document(document, problems, Judge(), AnswerRule(), "x"), 8u);
   EXPECT_EQ(document.at("one").at("responses").at("0.6")[0].at("correctness"), true) << "its text has \\boxed{11}";
@@ -89,7 +138,7 @@ TEST(eval_files, answers_are_judged_anew) {
 TEST(eval_files, problems_with_the_same_text_stay_two) {
   std::vector<Problem> problems = made_up_problems();
   problems[1].problem = problems[0].problem;
-  EXPECT_EQ(eval_document("t", problems, {}).size(), 3u);
+  EXPECT_EQ(eval_document("t", problems, {}, user_alone).size(), 3u);
 }
 
 TEST(work_stages, hand_out_one_benchmark_after_the_other) {

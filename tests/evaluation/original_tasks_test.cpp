@@ -99,6 +99,19 @@ TEST(original_tasks, as_users_have_them) {
   }
 }
 
+// What a file is called says nothing of how its answers are stored.
+TEST(original_tasks, under_another_name) {
+  const auto made = made_tasks();
+  for (const auto& [name, other] : std::vector<std::pair<std::string, std::string>>{
+           {"minervamath", "physics"}, {"math500", "minervamath2"}, {"math500", "gsm8k-like"}, {"gsm8k", "math"}}) {
+    SCOPED_TRACE(name + " as " + other);
+    Made renamed = *std::find_if(made.begin(), made.end(), [&](const Made& item) { return item.name == name; });
+    renamed.name = other;
+    const TemporaryFolder folder;
+    check_task(renamed, folder.write(other + ".yaml", yaml_of(renamed)));
+  }
+}
+
 // The recorded fault: the right answer always stands at A.
 TEST(original_tasks, gpqa_order) {
   const TemporaryFolder folder;

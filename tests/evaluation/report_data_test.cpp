@@ -5,6 +5,7 @@
 
 #include "evaluation/analysis/reflections.h"
 #include "evaluation/analysis/same_problem.h"
+#include "evaluation/analysis/segment_data.h"
 #include "fixtures.h"
 
 namespace specthink {
@@ -75,6 +76,38 @@ TEST(report_data, compares_at_each_temperature_and_whatever_a_task_is_called) {
   }
 }
 
+TEST(report_data, a_task_is_the_same_under_other_names) {
+  const auto named = [](const char* task, const char* prefix, std::size_t problems) {
+    ResultSeries series = made_up_series(SystemKind::target, problems, 1);
+    series.task = task;
+    series.source = std::string(prefix) + ".json";
+    for (SeriesProblem& problem : series.problems) problem.text = prefix + problem.text;
+    return series;
+  };
+  const auto tasks_of = [](std::vector<ResultSeries> all) {
+    const ReportPage page = make_report(std::move(all), TextChoice{});
+    std::vector<std::string> tasks;
+    for (const OrderedJson& system : page.charts.at("systems")) tasks.push_back(system.at("task"));
+    for (std::size_t row = 0; row < tasks.size(); ++row) {
+      if (tasks[row].empty()) continue;
+      EXPECT_EQ(cell(page, "summary", row, "task"), tasks[row]);
+    }
+    return tasks;
+  };
+  using Tasks = std::vector<std::string>;
+  EXPECT_EQ(tasks_of({named("MATH500", "a", 4), named("math500", "a", 2), named("", "a", 3), named("aime25", "b", 2)}),
+            (Tasks{"MATH500", "MATH500", "MATH500", "aime25"}));
+  EXPECT_EQ(tasks_of({named("math500", "a", 2), named("MATH500", "b", 2)}), (Tasks{"math500", "math500"}))
+      << "other problems of the task";
+  EXPECT_EQ(tasks_of({named("", "a", 2), named("", "b", 2), named("", "b", 1)}),
+            (Tasks{"problems of a.json", "problems of b.json", "problems of b.json"}));
+  EXPECT_EQ(tasks_of({named("", "a", 2)}), Tasks{""});
+  // The last one has problems of both.
+  ResultSeries both = named("", "a", 1);
+  both.problems.push_back(named("", "b", 1).problems[0]);
+  EXPECT_EQ(tasks_of({named("one", "a", 2), named("two", "b", 2), both}), (Tasks{"one", "one", "one"}));
+}
+
 TEST(report_data, a_system_alone_at_its_temperature_is_compared_with_another_one) {
   std::vector<ResultSeries> all{made_up_series(SystemKind::target, 4, 2),
                                 made_up_series(SystemKind::speculative, 4, 2)};
@@ -120,6 +153,36 @@ TEST(report_data, one_text_of_each_problem_first) {
   for (const char* bad : {"", "x", "1,,2", "1/", "-1", "1/2/3"}) {
     expect_contains(message_of<UserError>([&] { TextChoice::parse(bad); }), "--texts");
   }
+}
+
+TEST(report_data, segments_say_what_was_kept_and_why_not) {
+  const std::vector<Segment> segments{
+      {.by = "draft", .tokens = 9, .start_ms = 0, .ms = 12.34, .written = {4, {8, 5}, {}}},
+      {.by = "probe", .tokens = 6, .kept = 2, .written = {6, {}, {}}},
+      {.by = "probe", .tokens = 4, .kept = 0},
+      {.by = "read", .tokens = 30, .kept = 0},
+      {.by = "target", .tokens = 7, .why = "score 4", .written = {2, {1, 0}, {6, 5}}},
+      {.by = "inject", .tokens = 3, .kept = 0},
+      {.by = "probe", .tokens = 5, .kept = 0},
+      {.by = "draft", .tokens = 5},
+      {.by = "probe", .tokens = 5, .kept = 5},
+      {.by = "target", .tokens = 5, .kept = 0, .why = "positive \"yes\""},
+  };
+  const OrderedJson expected = OrderedJson::parse(R"([
+      ["draft", 9, 0.0, 12.3, {"steps": 4, "ngram": [8, 5]}],
+      ["probe", 6, null, null, {"kept": 2, "dropped": "the target wrote instead: score 4", "steps": 6}],
+      ["probe", 4, null, null, {"kept": 0, "dropped": "the target wrote instead: score 4"}],
+      ["read", 30, null, null, {"kept": 0}],
+      ["target", 7, null, null, {"why": "score 4", "steps": 2, "ngram": [1, 0], "draft": [6, 5]}],
+      ["inject", 3, null, null, {"kept": 0, "dropped": "with the probe behind it"}],
+      ["probe", 5, null, null, {"kept": 0, "dropped": "the target was not asked"}],
+      ["draft", 5, null, null],
+      ["probe", 5, null, null, {"kept": 5}],
+      ["target", 5, null, null, {"kept": 0, "dropped": "the draft's text stayed", "why": "positive \"yes\""}]])");
+  EXPECT_EQ(segment_data(segments), expected);
+  ResultSeries series = made_up_series(SystemKind::speculative, 1, 1);
+  series.runs[0].segments = segments;
+  EXPECT_EQ(make_report({series}, TextChoice{}).details.at(0).at("segments"), expected);
 }
 
 TEST(report_data, equal_names_are_told_apart) {
@@ -174,7 +237,7 @@ TEST(report_data, recorded_files) {
   }
   EXPECT_TRUE(lacks_answers(series));
   const Task task = load_task("configs/tasks/aime25.yml");
-  EXPECT_EQ(judge_series(series, task, load_problems(task, shared_data(), 30)), 50u);
+  EXPECT_EQ(judge_series(series, task, load_problems(task, shared_data(), 30), Judge()), 50u);
   EXPECT_FALSE(lacks_answers(series));
   const ReportPage page = make_report(std::move(series), TextChoice{});
   EXPECT_TRUE(cell(page, "summary", 0, "right (%)").starts_with("100.0 [56.6"));

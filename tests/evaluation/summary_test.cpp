@@ -54,7 +54,7 @@ std::vector<RunRecord> records_of(const OrderedJson& document, RunMode mode, con
       Problem problem;
       problem.answer = answers.at(p);
       records.push_back(make_record({mode, p, run.at("run").get<std::size_t>()}, outcome));
-      judge(records.back(), problem, AnswerRule());
+      Judge().record(records.back(), problem, AnswerRule());
       EXPECT_DOUBLE_EQ(records.back().throughput, run.at("throughput").get<double>());
       EXPECT_DOUBLE_EQ(records.back().large_model_ratio, run.at("large_model_ratio").get<double>());
     }
@@ -202,7 +202,7 @@ TEST(summary, console_has_all_sections) {
     for (std::size_t p = 0; p < problems.size(); ++p) {
       const RunKey key{mode, p, 0};
       records.push_back(make_record(key, made_up_outcome(problems[p], key)));
-      judge(records.back(), problems[p], AnswerRule());
+      Judge().record(records.back(), problems[p], AnswerRule());
     }
   }
   const std::vector<ModeSummary> both{summarize_mode(RunMode::large, records), summarize_mode(RunMode::spec, records)};

@@ -42,6 +42,23 @@ TEST(policy_traces, of_the_entropies_leave_out_what_was_refused) {
   EXPECT_EQ(replay_requests(trace, ReplayLoop::original), expected);
 }
 
+// compat fixed: a neutral probe that stays in part, a rejected answer, a word that was taken back with its probe.
+TEST(policy_traces, of_sentiment_keep_what_they_say) {
+  const Trace trace = trace_of({{.by = "draft", .tokens = 5},
+                                {.by = "probe", .tokens = 20, .kept = 13},
+                                {.by = "target", .tokens = 20, .kept = 0, .why = "positive \"yes\""},
+                                {.by = "inject", .tokens = 3, .kept = 0},
+                                {.by = "probe", .tokens = 20, .kept = 0},
+                                {.by = "target", .tokens = 20, .why = "negative \"wait\""}},
+                               38);
+  const std::vector<ReplayRequest> expected{{Purpose::segment, 5, 5},
+                                            {Purpose::probe, 20, 13},
+                                            {Purpose::takeover, 20, 0},
+                                            {Purpose::probe, 20, 0},
+                                            {Purpose::takeover, 20, 20}};
+  EXPECT_EQ(replay_requests(trace, ReplayLoop::original), expected);
+}
+
 TEST(policy_traces, are_read_from_files) {
   const TemporaryFolder folder;
   const std::string segments =

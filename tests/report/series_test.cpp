@@ -75,6 +75,10 @@ TEST(series, an_evaluation_has_its_settings_in_the_metrics) {
   EXPECT_EQ(series[0].name, "pair.yml_sums_None") << "the task is not in the file";
   EXPECT_EQ(series[0].settings.at("target_model"), "Org/Big-7B");
   EXPECT_EQ(series[1].temperature, 1.0);
+  Json document = parse_json(kEval, "kEval");
+  for (Json& problem : document) problem["task"] = "sums";
+  const std::string bounded = "Big-7B_Big-7B_sums_None_subset_None_filter_True_s0_e-1_t0.6,1.0_n2_9.json";
+  EXPECT_EQ(read_series(folder.write(bounded, document.dump()))[0].name, "Big-7B");
 }
 
 TEST(series, a_replay) {

@@ -56,6 +56,19 @@ TEST_F(trace, written_lines_are_read_back) {
   EXPECT_EQ(traces[1].completion_tokens, 9);
 }
 
+TEST_F(trace, segments_say_how_they_were_written) {
+  const std::string line =
+      R"({"problem":1,"run":2,"prompt_tokens":3,"completion_tokens":7,"segments":[)"
+      R"({"by":"draft","proposals":{"ngram":[4,1]},"steps":3,"tokens":4},{"by":"probe","kept":0,"steps":2,"tokens":2},)"
+      R"({"by":"target","proposals":{"draft":[8,2],"ngram":[1,0]},"steps":1,"tokens":3,"why":"score 4"}]})";
+  const Trace run = parse_trace(parse_json(line, "x"), "x");
+  EXPECT_EQ(to_line(to_json(run)), line);
+  EXPECT_EQ(run.segments[0].written, (StepCount{3, {4, 1}, {}}));
+  EXPECT_EQ(run.segments[1].written, (StepCount{2, {}, {}}));
+  EXPECT_EQ(run.segments[2].written, (StepCount{1, {1, 0}, {8, 2}}));
+  EXPECT_EQ(parse_trace(parse_json(kLine, "x"), "x").segments[0].written, StepCount{}) << "older files do not say";
+}
+
 TEST_F(trace, recorded_workload) {
   const fs::path path = testing_support::shared_data() / "seed_runs" / "qwen3_32b_1.7b_workload.jsonl";
   if (!fs::exists(path)) GTEST_SKIP() << "no shared data: " << path;
@@ -107,6 +120,13 @@ TEST_F(trace, malformed_lines_are_named) {
       {with("\"ms\":1.5", "\"ms\":-1"), "'ms', found -1"},
       {with("\"ms\":1.5", "\"ms\":\"a\""), "'ms'"},
       {with("{\"by\":\"probe\",\"tokens\":2}", "7"), "segments[1]"},
+      {with("\"tokens\":2", "\"tokens\":2,\"steps\":-1"), "'steps', found -1"},
+      {with("\"tokens\":2", "\"tokens\":2,\"proposals\":3"), "segments[1]: proposals"},
+      {with("\"tokens\":2", "\"tokens\":2,\"proposals\":{\"ngram\":[1]}"), "expected [proposed, accepted] in 'ngram'"},
+      {with("\"tokens\":2", "\"tokens\":2,\"proposals\":{\"draft\":[1,2]}"),
+       "expected [proposed, accepted] in 'draft'"},
+      {with("\"tokens\":2", "\"tokens\":2,\"proposals\":{\"draft\":[-1,-1]}"), "expected [proposed, accepted]"},
+      {with("\"tokens\":2", "\"tokens\":2,\"proposals\":{\"draft\":[99999999999,1]}"), "expected [proposed, accepted]"},
       {R"({"problem":1,"run":2,"prompt_tokens":3,"completion_tokens":9,"segments":{}})", "expected a list"},
   };
   for (const auto& [line, expected] : cases) {

@@ -139,6 +139,39 @@ TEST(schedule, fixed_says_which_rule_asked_the_target) {
       << "an answer that was rejected, and passages behind another of the target's, are no change of the writer";
 }
 
+// A neutral probe stays up to its trigger; what is behind it belongs to the next decision.
+TEST(schedule, fixed_says_what_of_each_request_stayed) {
+  ScheduleSettings settings = short_probes();
+  settings.choose_large = false;
+  ScriptedRun run(settings);
+  const auto kept = [&] {
+    std::vector<std::pair<std::string, int>> result;
+    for (const Segment& segment : run.schedule().result().segments) result.emplace_back(segment.by, segment.kept);
+    return result;
+  };
+  run.answer("so.\n\n").answer("a\n\nbc");  // neutral: "a" and the trigger stay
+  EXPECT_EQ(run.request(), "probe 'Qso.\n\na\n\nbc' 2");
+  run.answer("yes\n\n").answer("ok");  // positive to neutral: the answer is rejected, the probe stays
+  run.answer("yes").answer("wait");    // positive to negative: the answer stays instead
+  run.answer("<eos>");
+  EXPECT_EQ(
+      kept(),
+      (std::vector<std::pair<std::string, int>>{
+          {"draft", -1}, {"probe", 4}, {"probe", 2}, {"target", 0}, {"probe", 0}, {"target", -1}, {"draft", -1}}));
+}
+
+TEST(schedule, fixed_says_that_a_withdrawn_word_did_not_stay) {
+  ScheduleSettings settings = short_probes();
+  settings.help_think_word = "H:";
+  ScriptedRun run(settings);
+  run.answer("so.\n\n").answer("abc").answer("de<eos>");  // neutral: the word and the probe go
+  const RunResult result = run.schedule().result();
+  ASSERT_EQ(result.segments.size(), 4u);
+  EXPECT_EQ(result.segments[1].by, "inject");
+  EXPECT_EQ(result.segments[1].kept, 0);
+  EXPECT_EQ(result.segments[2].kept, 0);
+}
+
 TEST(schedule, fixed_asks_about_neutral_probes_when_told_to) {
   ScheduleSettings settings = short_probes();
   settings.not_reasoning = true;

@@ -134,6 +134,13 @@ class RandomRun {
     int logged = 0;
     for (const LogEntry& entry : result.log) logged += entry.token_num;
     EXPECT_EQ(logged, result.ledger.target);
+    int kept = 0;
+    for (const Segment& segment : result.segments) {
+      EXPECT_GE(segment.kept_tokens(), 0);
+      EXPECT_LE(segment.kept_tokens(), segment.tokens);
+      kept += segment.kept_tokens();
+    }
+    EXPECT_EQ(kept, result.ledger.generated()) << "the trace says of each segment what of it stayed";
     const bool has_eos =
         std::ranges::any_of(result.ids, [&](TokenId id) { return id == setup_.eos_ids[0] || id == setup_.eos_ids[1]; });
     if (!setup_.ignore_eos) {

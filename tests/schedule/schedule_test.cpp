@@ -177,7 +177,7 @@ TEST(schedule, the_trace_lists_requests_and_injections_in_order) {
   run.answer("wait").answer("ok").answer("<eos>");
   EXPECT_EQ(run.schedule().result().segments, (std::vector<Segment>{{"draft", 2, 0, 500},
                                                                     {"inject", 2, 500, 0},
-                                                                    {"probe", 1, 500, 250},
+                                                                    {"probe", 1, 500, 250, 0},
                                                                     {"target", 2, 750, 0, -1, "negative \"wait\""},
                                                                     {"draft", 1, 750, 0}}));
 }

@@ -66,6 +66,7 @@ struct Generation {
   TokenIds ids;
   EndReason reason = EndReason::length;
   PhaseTimes times;
+  int steps = 0;  ///< that gave its tokens, that of a prefill included
   ProposalCounts ngram;
   ProposalCounts draft_model;
   Measured measured;  ///< what the request asks for besides tokens

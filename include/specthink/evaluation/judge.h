@@ -32,8 +32,7 @@ class Judge {
   Verdict text(std::string_view text, std::string_view known, const AnswerRule& rule) const;
 
   /// The same for a record's text and the problem's answer, when it has one. Also says in the record's `extra` who
-  /// decided
-  /// (`judge`) and why (`judge_reason`).
+  /// decided (`judge`) and why (`judge_reason`).
   void record(RunRecord& record, const Problem& problem, const AnswerRule& rule) const;
 
  private:
@@ -41,8 +40,5 @@ class Judge {
   std::unique_ptr<Helper> helper_;  // null: not asked, or not installed
   JudgeMode mode_;
 };
-
-/// Judge::record() by this program's arithmetic alone.
-void judge(RunRecord& record, const Problem& problem, const AnswerRule& rule);
 
 }  // namespace specthink::inline evaluation

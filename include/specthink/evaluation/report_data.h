@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "specthink/evaluation/judge.h"
 #include "specthink/evaluation/task.h"
 #include "specthink/report/page.h"
 #include "specthink/report/series.h"
@@ -30,7 +31,8 @@ struct TextChoice {
 
 /// Judges the runs that their file says nothing of, by the task's answers. Problems are found by their text, also where
 /// it is that of another edition. Returns how many runs that were.
-std::size_t judge_series(std::vector<ResultSeries>& series, const Task& task, const std::vector<Problem>& problems);
+std::size_t judge_series(std::vector<ResultSeries>& series, const Task& task, const std::vector<Problem>& problems,
+                         const Judge& judge);
 
 /// True when a run of these has a problem without an answer and no judgement of its own.
 bool lacks_answers(const std::vector<ResultSeries>& series);

@@ -16,11 +16,6 @@
 
 namespace specthink::inline evaluation {
 
-/// Counts one judged sample. `wrong_answers` are those of samples.wrong, in the same order; an answer that
-/// same_answer() holds to be equal to one of them is of its class. All right answers are one class.
-void add_sample(ProblemSamples& samples, bool correct, const std::optional<std::string>& answer,
-                std::vector<std::string>& wrong_answers);
-
 /// The judged runs of one mode as samples, by problem (RunKey::problem).
 std::map<std::size_t, ProblemSamples> samples_by_problem(RunMode mode, std::span<const RunRecord> records);
 

@@ -20,8 +20,8 @@ inline constexpr std::array kReplayLoops{ReplayLoop::original, ReplayLoop::fixed
 const char* name_of(ReplayLoop loop);
 
 /// The traces of a file of recorded runs, in its order; lines with the key `format` are no runs. Throws UserError that
-/// names line and field, also for a run without prompt, for an empty segment, and where the tokens that the loop of the
-/// original program keeps of the segments (draft, inject and target, but no probe) are not completion_tokens.
+/// names line and field, also for a run without prompt, for an empty segment, and where Segment::kept_tokens() are not
+/// completion_tokens in all.
 std::vector<Trace> read_workloads(const std::filesystem::path& path);
 
 /// The workloads that `ranges` name of `count`, each once, in the order given; all of them without ranges. Throws
@@ -39,9 +39,9 @@ struct ReplayRequest {
 
 /// The requests of one run, in order.
 ///
-/// original: one request a segment. Of a segment that says so as much is kept as it says (other policies than
-/// sentiment). A probe of compat original is thrown away: the target answers in its place, or, when it was neutral
-/// (no target follows it), the draft writes on after the trigger.
+/// original: one request a segment. Of a segment that says so as much is kept as it says. A probe of compat original is
+/// thrown away: the target answers in its place, or, when it was neutral (no target follows it), the draft writes on
+/// after the trigger.
 ///
 /// fixed: a neutral probe stays, and the draft segment behind it asks for so many tokens less: of a probe of p tokens
 /// before a segment of s, min(p, s) are kept and s − min(p, s) are asked for. A probe behind an injected word is thrown

@@ -1,5 +1,6 @@
 // The trace of a run: who worked for how many tokens, in order. One JSON object a line:
-// {problem, run, prompt_tokens, completion_tokens, segments: [{by, tokens, start_ms?, ms?, kept?, why?}]}.
+// {problem, run, prompt_tokens, completion_tokens,
+//  segments: [{by, tokens, start_ms?, ms?, kept?, why?, steps?, proposals?: {PROPOSER: [proposed, accepted]}}]}.
 #pragma once
 
 #include <filesystem>
@@ -20,7 +21,7 @@ struct Trace {
   std::vector<Segment> segments;
 };
 
-/// {by, tokens, start_ms?, ms?, kept?, why?}
+/// Keys that say nothing are left out.
 Json to_json(const Segment& segment);
 
 OrderedJson to_json(const Trace& trace);

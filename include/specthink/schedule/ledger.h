@@ -46,6 +46,23 @@ struct Ledger {
   bool operator==(const Ledger&) const = default;
 };
 
+/// Tokens that a proposer proposed to a model, and how many of them were kept.
+struct Proposals {
+  int proposed = 0;
+  int accepted = 0;
+
+  bool operator==(const Proposals&) const = default;
+};
+
+/// How a model wrote a segment.
+struct StepCount {
+  int steps = -1;  ///< that gave its tokens; below 0: not counted
+  Proposals ngram{};
+  Proposals draft_model{};
+
+  bool operator==(const StepCount&) const = default;
+};
+
 /// One entry of a trace: who worked, for how many tokens, when.
 struct Segment {
   std::string by;  ///< draft, probe, inject, target or read
@@ -54,6 +71,10 @@ struct Segment {
   double ms = -1;
   int kept = -1;      ///< of the tokens, so many stayed; below 0: all, or of a probe none, as old traces have it
   std::string why{};  ///< the rule that made this writer write, and what it went by: cue "Thus", entropy 1.31
+  StepCount written{};
+
+  /// How many of the tokens stayed, where the trace does not say as the original loop does it.
+  int kept_tokens() const;
 
   bool operator==(const Segment&) const = default;
 };

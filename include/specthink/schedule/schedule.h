@@ -58,10 +58,11 @@ struct Request {
   std::span<const TokenId> read_ids;
 };
 
-/// What an answer says besides its tokens, where the request asks for it.
+/// What an answer says besides its tokens, where the request asks for it; how it was written, always.
 struct Measured {
-  std::vector<TokenStatistics> tokens;  ///< one for each, with statistics or max_entropy
-  std::vector<float> reading;           ///< log-probability of each of read_ids; empty: the suffix had no room
+  std::vector<TokenStatistics> tokens{};  ///< one for each, with statistics or max_entropy
+  std::vector<float> reading{};           ///< log-probability of each of read_ids; empty: the suffix had no room
+  StepCount written{};                    ///< for the trace; not of a reading
 };
 
 enum class FinishReason {

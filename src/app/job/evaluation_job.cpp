@@ -146,6 +146,10 @@ int EvaluationJob::do_group_runs(WorkSource& source) {
   return kExitSuccess;
 }
 
+OrderedJson EvaluationJob::conversation(const std::string& prompt) const {
+  return text_.with_prompts(OrderedJson::array({{{"role", "user"}, {"content", prompt}}}));
+}
+
 RunSetup EvaluationJob::setup_of(const std::string& message, std::optional<Role> alone, std::size_t stage) {
   const OrderedJson messages = OrderedJson::array({{{"role", "user"}, {"content", message}}});
   TextSide::Prompt prompt = text_.make_prompt(messages, /*enable_thinking=*/true, alone);

@@ -35,6 +35,9 @@ class EvaluationJob {
   int ranks() const { return groups_.own().size(); }  ///< that share the models
   bool has_draft() const { return models_.has_draft(); }
 
+  /// The messages that a problem's prompt becomes, the system's among them. On rank 0 of the world.
+  OrderedJson conversation(const std::string& prompt) const;
+
  private:
   bool is_first() const { return world_.rank() == 0; }
   Json describe() const;

@@ -52,10 +52,12 @@ class TextSide {
   /// another one is given. Without a draft the target is always alone.
   RunSetup make_setup(Prompt prompt, std::optional<Role> alone = {}, std::optional<Policy> policy = {}) const;
 
+  /// The messages with the system prompt and the user template that the settings ask for.
+  OrderedJson with_prompts(OrderedJson messages) const;
+
  private:
   void load();
   void load_prompts();
-  OrderedJson with_prompts(OrderedJson messages) const;
   void load_draft();
   std::optional<Role> writer_alone(std::optional<Role> alone) const;
   Role reader_of(std::optional<Role> alone) const;

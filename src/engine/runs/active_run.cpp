@@ -9,6 +9,10 @@ namespace {
 /// Whether what is written for this purpose is part of the text whatever follows.
 bool stays(Purpose purpose) { return purpose == Purpose::segment || purpose == Purpose::takeover; }
 
+Proposals totals(const ProposalCounts& counts) {
+  return {static_cast<int>(counts.num_proposed()), static_cast<int>(counts.num_accepted())};
+}
+
 }  // namespace
 
 void Streamer::settle(const Schedule& schedule) {
@@ -55,22 +59,24 @@ ActiveRun::ActiveRun(Engine& engine, const Sequences& sequences, std::int64_t ro
 }
 
 void ActiveRun::resume() {
-  const Generation generation = engine_.take(sequence(*role_));
+  Generation generation = engine_.take(sequence(*role_));
   account(generation);
   schedule_->resume(generation.ids, generation.reason, generation.measured);
   streamer_.settle(*schedule_);
   next_request();
 }
 
-void ActiveRun::account(const Generation& generation) {
+void ActiveRun::account(Generation& generation) {
   (*role_ == Role::target ? outcome_.target : outcome_.draft) += generation.times;
   proposals_.ngram += generation.ngram;
   proposals_.draft_model += generation.draft_model;
+  if (generation.ids.empty()) return;  // of a reading
+  generation.measured.written = {generation.steps, totals(generation.ngram), totals(generation.draft_model)};
 }
 
 void ActiveRun::look_for_end() {
   if (!role_ || !run_.options.abandoned || !run_.options.abandoned()) return;
-  const Generation generation = engine_.withdraw(sequence(*role_));
+  Generation generation = engine_.withdraw(sequence(*role_));
   account(generation);
   // What stays is text that somebody may have read.
   if (!generation.ids.empty() && stays(purpose_)) {

@@ -57,7 +57,7 @@ class ActiveRun {
 
  private:
   void next_request();
-  void account(const Generation& generation);
+  void account(Generation& generation);
 
   Engine& engine_;
   Sequences sequences_;

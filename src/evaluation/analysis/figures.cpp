@@ -6,7 +6,7 @@
 #include <functional>
 #include <set>
 
-#include "specthink/evaluation/summary.h"
+#include "specthink/evaluation/sample_counter.h"
 
 namespace specthink::inline evaluation {
 namespace {
@@ -29,13 +29,12 @@ std::optional<RunFigure> figure_of(const ResultSeries& series, const Value& valu
 }
 
 std::map<std::size_t, ProblemSamples> samples_of(const ResultSeries& series, const std::vector<std::size_t>& place) {
-  std::map<std::size_t, ProblemSamples> samples;
-  std::map<std::size_t, std::vector<std::string>> wrong;
+  std::map<std::size_t, SampleCounter> counters;
   for (const SeriesRun& run : series.runs) {
-    if (!run.correct) continue;
-    const std::size_t problem = place.at(run.problem);
-    add_sample(samples[problem], *run.correct, run.answer, wrong[problem]);
+    if (run.correct) counters[place.at(run.problem)].add(*run.correct, run.answer);
   }
+  std::map<std::size_t, ProblemSamples> samples;
+  for (const auto& [problem, counter] : counters) samples[problem] = counter.samples();
   return samples;
 }
 

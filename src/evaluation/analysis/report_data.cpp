@@ -7,10 +7,10 @@
 
 #include "evaluation/analysis/run_data.h"
 #include "evaluation/analysis/same_problem.h"
+#include "evaluation/analysis/same_task.h"
 #include "evaluation/analysis/sections.h"
 #include "evaluation/blanks.h"
 #include "specthink/base/error.h"
-#include "specthink/evaluation/judge.h"
 
 namespace specthink::inline evaluation {
 namespace {
@@ -26,7 +26,8 @@ std::size_t parse_number(const std::string& text, const std::string& whole) {
 }
 
 // What tells the system from others: its name, then temperature and file where the name does not do.
-std::vector<std::string> distinct_names(const std::vector<ResultSeries>& series) {
+std::vector<std::string> distinct_names(const std::vector<ResultSeries>& series,
+                                        const std::vector<std::string>& tasks) {
   std::vector<std::string> names;
   for (const ResultSeries& one : series) names.push_back(one.name);
   const auto add_where_equal = [&](auto detail) {
@@ -37,7 +38,7 @@ std::vector<std::string> distinct_names(const std::vector<ResultSeries>& series)
       if (uses[names[i]] > 1 && !more.empty()) names[i] += ", " + more;
     }
   };
-  add_where_equal([&](std::size_t i) { return series[i].task; });
+  add_where_equal([&](std::size_t i) { return tasks[i]; });
   add_where_equal([&](std::size_t i) {
     return series[i].temperature ? fmt::format("T={}", *series[i].temperature) : std::string();
   });
@@ -121,7 +122,8 @@ bool lacks_answers(const std::vector<ResultSeries>& series) {
   });
 }
 
-std::size_t judge_series(std::vector<ResultSeries>& series, const Task& task, const std::vector<Problem>& problems) {
+std::size_t judge_series(std::vector<ResultSeries>& series, const Task& task, const std::vector<Problem>& problems,
+                         const Judge& judge) {
   std::size_t judged = 0;
   for (ResultSeries& one : series) {
     std::vector<const Problem*> known;
@@ -132,7 +134,7 @@ std::size_t judge_series(std::vector<ResultSeries>& series, const Task& task, co
       if (run.correct || run.text.empty() || !same) continue;
       RunRecord record;
       record.generated_text = run.text;
-      judge(record, *same, task.answer_rule);
+      judge.record(record, *same, task.answer_rule);
       if (!record.correct) continue;
       problem.answer = same->answer;
       run.answer = record.answer;
@@ -146,8 +148,9 @@ std::size_t judge_series(std::vector<ResultSeries>& series, const Task& task, co
 ReportPage make_report(std::vector<ResultSeries> series, const TextChoice& texts) {
   Analysis analysis;
   analysis.series = std::move(series);
-  analysis.names = distinct_names(analysis.series);
   place_problems(analysis);
+  analysis.tasks = task_names(analysis.series, analysis.place);
+  analysis.names = distinct_names(analysis.series, analysis.tasks);
   for (std::size_t i = 0; i < analysis.series.size(); ++i) {
     analysis.figures.push_back(figures_of(analysis.series[i], analysis.place[i]));
   }

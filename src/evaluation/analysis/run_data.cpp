@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "evaluation/analysis/segment_data.h"
 #include "specthink/base/strings.h"
 #include "specthink/evaluation/summary.h"
 #include "specthink/report/ledger.h"
@@ -28,10 +29,8 @@ const char* name_of_kind(SystemKind kind) {
   return kind == SystemKind::draft ? "draft" : "speculative";
 }
 
-double rounded(double value, double unit) { return std::round(value / unit) * unit; }
-
 OrderedJson or_null(const std::optional<double>& value) {
-  return value ? OrderedJson(rounded(*value, 0.001)) : OrderedJson();
+  return value ? OrderedJson(std::round(*value * 1000) / 1000) : OrderedJson();
 }
 
 OrderedJson rows_of(const ResultSeries& series, const std::vector<std::size_t>& place) {
@@ -57,15 +56,6 @@ OrderedJson detail_of(const ResultSeries& series, const SeriesRun& run) {
   for (const WrittenPiece& piece : text_pieces(run, series.kind)) {
     pieces.push_back({static_cast<int>(piece.writer), piece.text});
   }
-  OrderedJson segments = OrderedJson::array();
-  for (const Segment& segment : run.segments) {
-    OrderedJson entry{segment.by, segment.tokens};
-    if (segment.start_ms >= 0 && segment.ms >= 0) {
-      entry.push_back(rounded(segment.start_ms, 0.1));
-      entry.push_back(rounded(segment.ms, 0.1));
-    }
-    segments.push_back(std::move(entry));
-  }
   OrderedJson passages = OrderedJson::array();
   for (const Json& entry : run.log) {
     if (!entry.is_object() || !entry.value("traget", Json()).is_string()) continue;
@@ -74,7 +64,7 @@ OrderedJson detail_of(const ResultSeries& series, const SeriesRun& run) {
                         draft.is_string() ? OrderedJson(draft) : OrderedJson(), OrderedJson(entry["traget"])});
   }
   return {{"pieces", std::move(pieces)},
-          {"segments", std::move(segments)},
+          {"segments", segment_data(run.segments)},
           {"passages", std::move(passages)},
           {"ledger", run.ledger ? OrderedJson(specthink::to_json(*run.ledger)) : OrderedJson()},
           {"prompt_tokens", run.prompt_tokens ? OrderedJson(*run.prompt_tokens) : OrderedJson()},
@@ -95,7 +85,7 @@ OrderedJson chart_data(const Analysis& analysis) {
     const SeriesFigures& figures = analysis.figures[i];
     const auto figure = [](const std::optional<RunFigure>& value) { return value ? to_json(*value) : OrderedJson(); };
     systems.push_back({{"name", analysis.names[i]},
-                       {"task", series.task},
+                       {"task", analysis.tasks[i]},
                        {"kind", name_of_kind(series.kind)},
                        {"accuracy", figures.accuracy ? to_json(*figures.accuracy) : OrderedJson()},
                        {"seconds", figure(figures.seconds)},

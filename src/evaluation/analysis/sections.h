@@ -17,6 +17,7 @@ struct Analysis {
   std::vector<std::string> names;               ///< of the series, all different
   std::vector<std::vector<std::size_t>> place;  ///< of the problems of each series among those of the report
   std::vector<SeriesProblem> problems;          ///< of all series; the same text is the same problem
+  std::vector<std::string> tasks;               ///< of the series: the same task has the same name
 };
 
 ReportTable summary_table(const Analysis& analysis);

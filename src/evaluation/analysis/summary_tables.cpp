@@ -143,7 +143,7 @@ ReportTable summary_table(const Analysis& analysis) {
     const ResultSeries& series = analysis.series[i];
     const SeriesFigures& figures = analysis.figures[i];
     const bool repeated = figures.at_k.size() > 1;
-    table.rows.push_back({analysis.names[i], series.task.empty() ? "-" : series.task,
+    table.rows.push_back({analysis.names[i], analysis.tasks[i].empty() ? "-" : analysis.tasks[i],
                           series.temperature ? fmt::format("{}", *series.temperature) : "-",
                           std::to_string(figures.problems), std::to_string(series.runs.size()),
                           figures.accuracy ? format_percent(*figures.accuracy) : "-",

@@ -68,8 +68,4 @@ void Judge::record(RunRecord& record, const Problem& problem, const AnswerRule& 
   record.extra["judge_reason"] = verdict.reason;
 }
 
-void judge(RunRecord& record, const Problem& problem, const AnswerRule& rule) {
-  Judge(JudgeMode::exact).record(record, problem, rule);
-}
-
 }  // namespace specthink::inline evaluation

@@ -118,6 +118,13 @@ void read_templates(const Reader& reader, const YamlValue& map, const Handler& h
   if (!handler.is_code) task.prompt_template = task.templates.at("template");
 }
 
+// The handler `math` serves data sets that store the answer, and minervamath, whose answer is in a solution.
+AnswerForm answers_in(const Handler& handler, const Task& task) {
+  AnswerForm form = handler.answers;
+  if (handler.name == "math" && task.answer_key == "solution") form.gold = GoldForm::boxed;
+  return form;
+}
+
 }  // namespace
 
 Task read_original_task(const YamlValue& root, const std::filesystem::path& path) {
@@ -133,11 +140,6 @@ Task read_original_task(const YamlValue& root, const std::filesystem::path& path
     throw UserError("{}: unknown handler {}{}; expected one of {}", reader.place(handler_item), quote(task.handler),
                     did_you_mean(task.handler, handler_names()), fmt::join(handler_names(), ", "));
   }
-  task.answer_form = handler->answers;
-  // One handler serves data sets that store their answers differently: minervamath within a solution.
-  if (const auto of_name = answer_form_of(task.name); of_name && of_name->num_choices == task.answer_form.num_choices) {
-    if (task.answer_form.gold == GoldForm::plain) task.answer_form.gold = of_name->gold;
-  }
   task.is_code = handler->is_code;
   for (const YamlValue& item : root.items) {
     reader.check_key(item, original_task_keys());
@@ -150,6 +152,7 @@ Task read_original_task(const YamlValue& root, const std::filesystem::path& path
       read_preprocess(reader, reader.map(item), task.preprocess);
     }
   }
+  task.answer_form = answers_in(*handler, task);
   for (const char* key : {"dataset_path", "dataset_split", "question_key"}) reader.text(reader.require(root, key));
   read_templates(reader, reader.map(reader.require(root, "templating_parameters")), *handler, task);
   if (!task.is_code && !task.answer_key) {

@@ -60,12 +60,15 @@ std::optional<std::string> text_of(const Json& problem, std::initializer_list<co
   return std::nullopt;
 }
 
-// SYSTEM of SYSTEM_TASK_SPLIT_subset_..., as eval names its files.
+// SYSTEM of SYSTEM_TASK_SPLIT_subset_..., as eval names its files; with a bound of difficulty a model stands there
+// twice.
 std::string system_name(const fs::path& path, const std::string& task) {
   const std::string stem = path.stem().string();
   std::size_t end = task.empty() ? std::string::npos : stem.find("_" + task + "_");
   if (end == std::string::npos) end = stem.find("_subset_");
-  return stem.substr(0, end);
+  const std::string system = stem.substr(0, end);
+  const std::string half = system.substr(0, system.size() / 2);
+  return system == half + "_" + half ? half : system;
 }
 
 // What the file of metrics with the same name says of settings and machine.

@@ -1,49 +1,6 @@
-// One run: its text by who wrote it, what happened when, and its ledger.
+// One run: its text by who wrote it, what happened when (segments.js), and its ledger.
 
 const writers = ['prompt', 'draft', 'target', 'injected', 'not known'];
-const segmentColors = { draft: 'var(--draft-strong)', probe: 'var(--probe-strong)', target: 'var(--target-strong)', inject: 'var(--injected-strong)', read: 'var(--target-strong)' };
-
-const timelineChart = (segments) => (width) => {
-  const timed = segments.every((segment) => segment.length === 4);
-  let tokens = 0;
-  const spans = segments.map(([by, count, start, length]) => {
-    const span = timed ? { by, count, from: start, to: start + length } : { by, count, from: tokens, to: tokens + count };
-    tokens += count;
-    return span;
-  });
-  const end = Math.max(...spans.map((span) => span.to), 1);
-  const height = 88;
-  const lanes = { target: 8, draft: 34, probe: 34, inject: 21, read: 8 };
-  const ticks = niceTicks(timed ? end / 1000 : end, width < 380 ? 3 : 6).filter((tick) => (timed ? tick * 1000 : tick) <= end);
-  const left = 46;
-  const x = (value) => left + (value / end) * (width - left - 10);
-  const chart = svg('svg', { viewBox: `0 0 ${width} ${height}`, height, role: 'img' });
-  chart.append(svg('text', { x: 0, y: 22 }, 'target'), svg('text', { x: 0, y: 48 }, 'draft'));
-  for (const tick of ticks) {
-    const at = x(timed ? tick * 1000 : tick);
-    chart.append(svg('line', { class: 'axis', x1: at, x2: at, y1: 4, y2: 58 }));
-    chart.append(svg('text', { x: at, y: 72, 'text-anchor': 'middle' }, formatTick(tick)));
-  }
-  chart.append(svg('text', { x: width - 10, y: 86, 'text-anchor': 'end' }, timed ? 'seconds' : 'tokens, wasted ones included'));
-  for (const span of spans) {
-    const rect = svg('rect', { x: x(span.from), y: lanes[span.by] ?? 34, width: Math.max(0.8, x(span.to) - x(span.from)), height: 20, fill: segmentColors[span.by] ?? 'var(--unjudged)' });
-    chart.append(withTitle(rect, `${span.by}: ${span.count} tokens${timed ? `, ${formatNumber(span.to - span.from)} ms` : ''}`));
-  }
-  return chart;
-};
-
-// How often the other model takes over.
-const countHandOvers = (segments) => {
-  let model = null;
-  let count = 0;
-  for (const [by] of segments) {
-    if (by === 'inject') continue;
-    const next = by === 'target' ? 'target' : 'draft';
-    if (model !== null && next !== model) ++count;
-    model = next;
-  }
-  return count;
-};
 
 const fact = (name, value) => (value === null || value === undefined || value === '' ? null : el('li', {}, `${name} `, el('b', {}, String(value))));
 
@@ -58,21 +15,22 @@ const runFacts = (system, row, detail) => {
     fact('target tokens', rows.target[row] === null ? null : formatNumber(rows.target[row])), fact('ended by', rows.finish[row]),
     fact('prompt tokens', detail?.prompt_tokens), fact('target asked', detail?.validations),
     detail?.segments.length ? fact('hand-overs', countHandOvers(detail.segments)) : null,
+    proposalFacts(detail),
     detail?.passages.length ? fact('passages of the target', detail.passages.length) : null, kept ? fact('of them instead of a probe', kept) : null);
 };
 
 const ledgerTable = (ledger) => {
   const names = { draft: 'written by the draft', target: 'written by the target', injected: 'injected', draft_wasted: 'wasted by the draft', target_wasted: 'wasted by the target', draft_prefilled: 'caught up by the draft', target_prefilled: 'caught up by the target' };
   const rows = [];
-  const add = (entries, prefix) => {
+  const add = (entries, prefix, names) => {
     for (const [key, value] of Object.entries(entries)) {
       const name = `${prefix}${names[key] ?? key.replaceAll('_', ' ')}`;
       if (Array.isArray(value)) rows.push({ cells: [`${name}, by place`, value.join(' ')] });
-      else if (value !== null && typeof value === 'object') add(value, `${name}: `);
+      else if (value !== null && typeof value === 'object') add(value, `${name}: `, proposers);
       else if (typeof value === 'number') rows.push({ cells: [name, key.endsWith('share') ? `${(100 * value).toFixed(1)} %` : formatNumber(value)] });
     }
   };
-  add(ledger, '');
+  add(ledger, '', names);
   return sortableTable([{ title: 'ledger', text: true }, { title: 'tokens' }], rows);
 };
 
@@ -107,7 +65,7 @@ const runSection = () => {
     } else {
       if (segments.length) {
         parts.push(el('h3', {}, 'Timeline'), el('figure', {}, timeline.holder),
-          legend([['var(--draft-strong)', 'draft'], ['var(--probe-strong)', 'probe'], ['var(--target-strong)', 'target'], ['var(--injected-strong)', 'injected']]));
+          segmentLegend(segments), segmentSection(segments, detail.ledger));
       }
       const present = new Set(detail.pieces.map(([writer]) => writer));
       const colors = ['var(--soft)', 'var(--draft)', 'var(--target)', 'var(--injected)', 'transparent'];
