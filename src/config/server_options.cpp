@@ -15,7 +15,7 @@ void add_batching(TableBuilder& table) {
       kBench | kEval | kReplay | kServe | kConfig, times,
       {"batch",
        "at a time: they share the steps of a model, where their tokens differ from those alone by rounding; auto: as "
-       "many as memory and kernels allow, at most 64 (on CPUs 16)",
+       "many as memory and kernels allow, at most 64, or 16 where kernels take no more",
        "runs"},
       AutoInteger{.max = kMaxBatch}, 1, kPart, &Part::batch);
   table.add(
