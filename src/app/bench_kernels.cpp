@@ -26,9 +26,9 @@ int run_bench_kernels(const Invocation& invocation) {
   const auto add_model = [&](const std::string& name, const ModelDescription& model) {
     report.models.push_back({name, part_of_first_rank(model, report.ranks), {}});
   };
-  const auto load = [](const std::string& name, WeightPrecision precision) {
+  const auto load = [&given](const std::string& name, WeightPrecision precision) {
     ModelConfig config = ModelConfig::load(resolve_model(name));
-    config.set_precision(precision, /*on_gpu=*/true);
+    config.set_layout(precision, given.dtype, /*on_gpu=*/true);
     return config;
   };
   if (!given.target.empty()) add_model(given.target, load(given.target, given.weights[0]));

@@ -60,7 +60,7 @@ Plan make_plan(const Settings& settings) {
   plan.gpu_bytes = std::max<std::int64_t>(1, std::llround(settings.plan.gpu_memory_gib * kGiB));
   for (PlannedModel& model : plan.models) {
     model.config.set_context(plan.wanted.max_model_len);
-    model.config.set_precision(given.weights[model.role == Role::target ? 0 : 1], /*on_gpu=*/true);
+    model.config.set_layout(given.weights[model.role == Role::target ? 0 : 1], given.dtype, /*on_gpu=*/true);
   }
   const ModelConfig* draft = given.draft ? &plan.models[1].config : nullptr;
   plan.automatic = !given.gpu_memory_utilization;

@@ -29,7 +29,7 @@ std::unique_ptr<DecodeStep> DecodeStep::create(LoadedShard, const ProcessGroup&,
 
 std::unique_ptr<PeerSum> PeerSum::create(const ProcessGroup&, c10::Device, const Options&) { return nullptr; }
 
-std::unique_ptr<PrefillAttention> PrefillAttention::create(std::span<const Layer>) { return nullptr; }
+std::unique_ptr<PrefillAttention> PrefillAttention::create(std::span<const Layer>, double) { return nullptr; }
 
 std::unique_ptr<PrefillLinear> PrefillLinear::create(const at::Tensor&, Kind, bool) { return nullptr; }
 

@@ -18,13 +18,13 @@ at::Tensor allowed(std::int64_t rows, std::int64_t length, std::int64_t window, 
 }  // namespace
 
 at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
-                            const at::Tensor& kv_head_of, bool uniform, std::int64_t window) {
+                            const at::Tensor& kv_head_of, bool uniform, double scale, std::int64_t window) {
   const std::int64_t rows = queries.size(0);
   const std::int64_t length = keys.size(0);
   if (window > 0 && length >= rows + window) {  // what the first row does not see no row does
     const std::int64_t seen = rows + window - 1;
     return causal_attention(queries, keys.narrow(0, length - seen, seen), values.narrow(0, length - seen, seen),
-                            kv_head_of, uniform, window);
+                            kv_head_of, uniform, scale, window);
   }
   const bool masked = window > 0 && rows > 1 && length > window;  // more than by position alone
   const std::int64_t heads = queries.size(1);
@@ -39,18 +39,21 @@ at::Tensor causal_attention(const at::Tensor& queries, const at::Tensor& keys, c
     const at::Tensor v = uniform ? values : values.index_select(1, kv_head_of);
     // It is called below the library's scaled_dot_product operators, whose layout it would only be turned back from.
     const auto result = at::_flash_attention_forward(queries.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), {}, {}, rows,
-                                                     keys.size(0), 0.0, rows > 1, /*return_debug_mask=*/false);
+                                                     keys.size(0), 0.0, rows > 1, /*return_debug_mask=*/false, scale);
     return std::get<0>(result).squeeze(0);
   }
   if (rows == 1 && uniform) {
     // One row sees everything: the query heads of a KV head become rows of it, and no key is copied.
     const at::Tensor grouped = queries.view({1, kv_heads, heads / kv_heads, head_dim});
-    return at::scaled_dot_product_attention(grouped, by_head(keys), by_head(values)).reshape({1, heads, head_dim});
+    return at::scaled_dot_product_attention(grouped, by_head(keys), by_head(values), {}, 0, false, scale)
+        .reshape({1, heads, head_dim});
   }
   const at::Tensor k = keys.index_select(1, kv_head_of);
   const at::Tensor v = values.index_select(1, kv_head_of);
   const at::Tensor mask = allowed(rows, length, masked ? window : 0, queries.device());
-  return at::scaled_dot_product_attention(by_head(queries), by_head(k), by_head(v), mask).squeeze(0).transpose(0, 1);
+  return at::scaled_dot_product_attention(by_head(queries), by_head(k), by_head(v), mask, 0, false, scale)
+      .squeeze(0)
+      .transpose(0, 1);
 }
 
 }  // namespace specthink::inline model

@@ -58,7 +58,7 @@ FusedForward::FusedForward(const LoadedShard& shard, const KvCache& cache, Colle
   if (!shard.uniform_groups) return;
   std::vector<PrefillAttention::Layer> planes;
   for (const Layer& layer : layers_) planes.push_back({layer.cached_keys, layer.cached_values});
-  attention_ = PrefillAttention::create(planes);
+  attention_ = PrefillAttention::create(planes, part_.attention_scale());
 }
 
 bool FusedForward::takes(const WeightMatrix& weights) {
@@ -237,7 +237,7 @@ at::Tensor FusedForward::attend_slot(std::size_t layer, const SlotRows& rows, co
   }
   const auto index = static_cast<std::int64_t>(layer);
   return causal_attention(queries, cache_.keys(index, rows.slot, length), cache_.values(index, rows.slot, length),
-                          shard_.kv_head_of, shard_.uniform_groups);
+                          shard_.kv_head_of, shard_.uniform_groups, part_.attention_scale());
 }
 
 /// queries -> [rows, heads_local, head_dim]: `attended` or another tensor. The buffers may have the last rows of a

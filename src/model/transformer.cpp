@@ -191,7 +191,7 @@ at::Tensor Transformer::attend(std::int64_t layer, const at::Tensor& hidden, std
 at::Tensor Transformer::attend_slot(std::int64_t layer, const at::Tensor& queries, const SlotRows& rows) const {
   const std::int64_t length = rows.first_position + queries.size(0);
   return causal_attention(queries, cache_->keys(layer, rows.slot, length), cache_->values(layer, rows.slot, length),
-                          shard_.kv_head_of, shard_.uniform_groups, config_.window(layer));
+                          shard_.kv_head_of, shard_.uniform_groups, config_.attention_scale(), config_.window(layer));
 }
 
 at::Tensor Transformer::feed_forward(std::int64_t layer, const at::Tensor& hidden) const {

@@ -41,12 +41,14 @@ inline ModelConfig config_of(const Shape& shape) {
   config.qk_norm = shape.qk_norm;
   config.qkv_bias = shape.bias;
   config.output_bias = shape.bias;
+  config.set_layout(WeightPrecision::compute, shape.dtype, /*on_gpu=*/true);
   return config;
 }
 
 const auto kShapes =
     testing::Values(Shape{"grouped_128", 512, 1040, 16, 4, 128, 3001, 3, true, false, DType::bfloat16},
                     Shape{"grouped_64_biased", 1000, 720, 8, 4, 64, 2050, 2, false, true, DType::bfloat16},
+                    Shape{"filled_up_96", 768, 2048, 8, 8, 96, 1500, 2, false, true, DType::bfloat16},
                     Shape{"half", 256, 512, 12, 4, 128, 999, 2, true, false, DType::float16},
                     Shape{"one_kv_head_each", 1024, 3072, 16, 8, 128, 5003, 2, true, false, DType::bfloat16},
                     Shape{"wide_groups", 2048, 2048, 40, 4, 128, 10007, 1, true, true, DType::bfloat16});

@@ -37,7 +37,8 @@ TEST(causal_attention, of_few_rows_over_a_long_context_agrees_with_float32) {
       const at::Tensor keys = at::randn({context + rows, 2, 64}, options);
       const at::Tensor values = at::randn({context + rows, 2, 64}, options);
       const at::Tensor expected = in_float32(queries, keys, values, kv_head_of);
-      const at::Tensor result = causal_attention(queries, keys, values, kv_head_of, /*uniform=*/true).to(at::kFloat);
+      const at::Tensor result =
+          causal_attention(queries, keys, values, kv_head_of, /*uniform=*/true, /*scale=*/0.125).to(at::kFloat);
       const at::Tensor error = (result - expected).norm(2, -1) / expected.norm(2, -1);
       EXPECT_LT(error.max().item<double>(), device().is_cuda() ? 0.03 : 1e-4) << rows << " rows after " << context;
     }

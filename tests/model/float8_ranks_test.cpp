@@ -67,7 +67,7 @@ class Float8Folder {
 
   ModelConfig config(WeightPrecision precision, bool on_gpu) const {
     ModelConfig config = ModelConfig::load(folder_.path());
-    config.set_precision(precision, on_gpu);
+    config.set_layout(precision, DType::float32, on_gpu);
     return config;
   }
 
@@ -132,9 +132,10 @@ TEST(float8_model, automatic_keeps_what_a_folder_has_on_gpus) {
 TEST(float8_model, partial_rotation_is_refused) {
   ModelConfig config = Float8Folder().config(WeightPrecision::compute, true);
   config.rope.rotary_dim = kHeadDim / 2;
-  config.set_precision(WeightPrecision::automatic, true);
+  config.set_layout(WeightPrecision::automatic, DType::bfloat16, true);
   EXPECT_FALSE(config.float8_linear);
-  expect_user_error([&] { config.set_precision(WeightPrecision::float8, true); }, {"--weights fp8", "--weights bf16"});
+  expect_user_error([&] { config.set_layout(WeightPrecision::float8, DType::bfloat16, true); },
+                    {"--weights fp8", "--weights bf16"});
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "model/model_files.h"
 
 namespace specthink {
@@ -267,6 +269,29 @@ TEST(model_config, windows_are_those_of_the_layers_that_slide) {
   EXPECT_TRUE(config.has_windows());
   config.set_context(64);
   EXPECT_FALSE(config.has_windows()) << "no sequence is longer than the window";
+}
+
+TEST(model_config, heads_between_those_of_kernels_are_filled_up) {
+  const auto head_of = [](std::int64_t head_dim, const Json& more, DType dtype, bool on_gpu) {
+    Json values{{"hidden_size", 4 * head_dim}, {"num_attention_heads", 4}, {"head_dim", head_dim}};
+    values.update(more);
+    ModelConfig config = parse_family("llama", values);
+    const std::int64_t parameters = config.num_parameters();
+    config.set_layout(WeightPrecision::automatic, dtype, on_gpu);
+    EXPECT_EQ(config.head_elements(), head_dim);
+    EXPECT_EQ(config.rotary_dim(), head_dim);
+    EXPECT_EQ(config.num_parameters(), parameters);
+    EXPECT_EQ(config.weight_bytes(2) > 2 * parameters, config.head_dim > head_dim);
+    EXPECT_EQ(config.attention_scale(), 1 / std::sqrt(static_cast<double>(head_dim)));
+    return config.head_dim;
+  };
+  EXPECT_EQ(head_of(96, {}, DType::bfloat16, true), 128);
+  EXPECT_EQ(head_of(80, {}, DType::float16, true), 128);
+  EXPECT_EQ(head_of(64, {}, DType::bfloat16, true), 64);
+  EXPECT_EQ(head_of(128, {}, DType::bfloat16, true), 128);
+  EXPECT_EQ(head_of(160, {}, DType::bfloat16, true), 160);
+  EXPECT_EQ(head_of(96, {}, DType::float32, true), 96);
+  EXPECT_EQ(head_of(96, {}, DType::bfloat16, false), 96);
 }
 
 TEST(model_config, a_dynamic_rope_stretches_the_context) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -38,7 +39,8 @@ struct ModelDescription {
   std::int64_t num_layers = 0;
   std::int64_t num_heads = 0;
   std::int64_t num_kv_heads = 0;  ///< divides num_heads in a whole model
-  std::int64_t head_dim = 0;      ///< even; not always hidden_size / num_heads
+  std::int64_t head_dim = 0;      ///< in memory; even; not always hidden_size / num_heads
+  std::int64_t own_head_dim = 0;  ///< without the zeros that fill a head up to head_dim; 0: there are none
   std::int64_t vocab_size = 0;
   std::int64_t max_position_embeddings = 0;
   double rms_norm_eps = 1e-6;
@@ -57,7 +59,9 @@ struct ModelDescription {
   bool has_windows() const {
     return std::ranges::any_of(windows, [](std::int64_t window) { return window > 0; });
   }
-  std::int64_t rotary_dim() const { return rope.rotary_dim > 0 ? rope.rotary_dim : head_dim; }
+  std::int64_t head_elements() const { return own_head_dim > 0 ? own_head_dim : head_dim; }  ///< that are not padding
+  std::int64_t rotary_dim() const { return rope.rotary_dim > 0 ? rope.rotary_dim : head_elements(); }
+  double attention_scale() const { return 1 / std::sqrt(static_cast<double>(head_elements())); }  ///< of the scores
   std::int64_t group_size() const { return num_heads / num_kv_heads; }  ///< query heads that share a KV head
   std::int64_t query_width() const { return num_heads * head_dim; }     ///< columns of the output projection
   std::int64_t kv_width() const { return num_kv_heads * head_dim; }     ///< elements of a token's keys in a layer
@@ -68,7 +72,7 @@ struct ModelDescription {
     return hidden_size * std::max({qkv_width(), query_width(), 2 * intermediate_size});
   }
 
-  /// Weights of the layers' matrices.
+  /// Weights of the layers' matrices, in memory.
   std::int64_t num_linear() const {
     return num_layers * hidden_size * (qkv_width() + query_width() + 3 * intermediate_size);
   }
@@ -79,22 +83,28 @@ struct ModelDescription {
     const std::int64_t linear = num_linear();
     const std::int64_t linear_bytes =
         float8_linear ? linear + linear / kWeightsOfScale * static_cast<std::int64_t>(sizeof(float)) : linear * element;
-    return (num_parameters() - linear) * element + linear_bytes;
+    return (num_weights() - linear) * element + linear_bytes;
   }
 
-  /// Weights of the whole model (every tensor once; a tied head is not counted again).
+  /// Parameters of the whole model (every tensor once; a tied head is not counted again).
   std::int64_t num_parameters() const {
-    std::int64_t layer = hidden_size * (qkv_width() + query_width())  // q, k, v, output
-                         + 3 * hidden_size * intermediate_size        // gate, up, down
-                         + 2 * hidden_size;                           // norms
+    ModelDescription own = *this;
+    own.head_dim = head_elements();
+    return own.num_weights();
+  }
+
+  friend bool operator==(const ModelDescription&, const ModelDescription&) = default;
+
+ private:
+  /// The same in memory, where heads may be filled up with zeros.
+  std::int64_t num_weights() const {
+    std::int64_t layer = 2 * hidden_size;  // norms
     if (qk_norm) layer += 2 * head_dim;
     if (qkv_bias) layer += qkv_width();
     if (output_bias) layer += hidden_size;
     const std::int64_t embedding = vocab_size * hidden_size;
-    return num_layers * layer + (tie_word_embeddings ? 1 : 2) * embedding + hidden_size;
+    return num_linear() + num_layers * layer + (tie_word_embeddings ? 1 : 2) * embedding + hidden_size;
   }
-
-  friend bool operator==(const ModelDescription&, const ModelDescription&) = default;
 };
 
 }  // namespace specthink::inline kernels

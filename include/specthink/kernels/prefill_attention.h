@@ -19,8 +19,8 @@ class PrefillAttention {
   };
 
   /// Null where the kernel does not run: not a Hopper GPU, a type other than bfloat16 and float16, a head_dim other
-  /// than 64 and 128. Queues nothing.
-  static std::unique_ptr<PrefillAttention> create(std::span<const Layer> layers);
+  /// than 64 and 128. Scores are multiplied by `scale`. Queues nothing.
+  static std::unique_ptr<PrefillAttention> create(std::span<const Layer> layers, double scale);
   virtual ~PrefillAttention() = default;
 
   /// What create() takes of a GPU's memory at most, in bytes; for plans that know no GPU.
@@ -28,13 +28,14 @@ class PrefillAttention {
 
   /// A sequence's keys and values in the planes.
   struct Sequence {
-    at::Tensor pages;  ///< [at least ceil(length / kPageTokens)] int32 on the device: page of each kPageTokens positions
+    at::Tensor
+        pages;  ///< [at least ceil(length / kPageTokens)] int32 on the device: page of each kPageTokens positions
     std::int64_t length = 0;
     std::int64_t settled = 0;  ///< positions that the kernel before on the stream does not write any more
   };
 
   /// queries [rows, heads, head_dim] are the last ones of the sequence; each sees itself and what came before it.
-  /// Scaled by 1/sqrt(head_dim). output [rows, heads, head_dim]. Both contiguous. Queued on the current stream, one
+  /// output [rows, heads, head_dim]. Both contiguous. Queued on the current stream, one
   /// call at a time. Throws InternalError for shapes that do not fit, EnvironmentError when the launch fails.
   virtual void run(std::size_t layer, const at::Tensor& queries, const Sequence& sequence, at::Tensor& output) = 0;
 };

@@ -55,8 +55,10 @@ struct ModelConfig : ModelDescription {
   static ModelConfig parse(const Json& config, const Json& generation_config, const std::string& folder,
                            std::span<const Family> families);
 
-  /// Settles float8_linear. Throws UserError where the model cannot have 8-bit floats and is to have them.
-  void set_precision(WeightPrecision choice, bool on_gpu);
+  /// Settles how the weights are in memory, behind set_context(): float8_linear, and on GPUs, whose decode kernels have
+  /// heads of 64 and 128 elements, whether heads are filled up with zeros (own_head_dim). Throws UserError where the
+  /// model cannot have 8-bit floats and is to have them.
+  void set_layout(WeightPrecision choice, DType dtype, bool on_gpu);
   bool keeps_quantization() const { return float8_linear && quantization.method == "fp8"; }
 
   /// Settles what depends on the longest sequence that will be run: the angles of a dynamic or long rope, and windows

@@ -226,8 +226,8 @@ void LoadedModels::load() {
   device_ = select_device(world_, device_choice(settings_.models.device), settings_.models.oversubscribe_gpus);
   together(world_, [&] {
     const auto& [of_target, of_draft] = settings_.models.weights;
-    target_.config.set_precision(of_target, device_.is_cuda());
-    if (draft_) draft_->config.set_precision(of_draft, device_.is_cuda());
+    target_.config.set_layout(of_target, settings_.models.dtype, device_.is_cuda());
+    if (draft_) draft_->config.set_layout(of_draft, settings_.models.dtype, device_.is_cuda());
   });
   if (device_.is_cpu()) {
     share_cores(world_);

@@ -1,7 +1,5 @@
 #include <ATen/ATen.h>
 
-#include <cmath>
-
 #include "kernels/decode/attention/attention.h"
 #include "kernels/decode/linear/weights.h"
 #include "kernels/decode/queue.h"
@@ -197,14 +195,14 @@ void DecodeQueue::attention(const LayerWeights& layer, std::int64_t index, int r
   params.head_dim = static_cast<int>(model_.part.head_dim);
   params.page_tokens = static_cast<int>(model_.cache.size(3));
   params.eps = static_cast<float>(model_.part.rms_norm_eps);
-  params.scale = 1 / std::sqrt(static_cast<float>(model_.part.head_dim));
+  params.scale = static_cast<float>(model_.part.attention_scale());
   params.marks = timeline_.marks("attention");
+  params.split.results = buffers_.attention_split();
+  params.split.limit = limit_;
   if (kind_ != Kind::one) {
     launch_entries_attention(params, type_, rows, 0, dependent(), stream_);
     return;
   }
-  params.split.results = buffers_.attention_split();
-  params.split.limit = limit_;
   launch_decode_attention(params, type_, rows, options_.attention_cluster, dependent(), stream_);
 }
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 
 #include "kernels/decode/attention/attention.h"
 #include "kernels/decode/linear/linear.h"
@@ -265,7 +264,7 @@ class KernelTimer {
     params.head_dim = static_cast<int>(part_.head_dim);
     params.page_tokens = kPageTokens;
     params.eps = 1e-6f;
-    params.scale = 1 / std::sqrt(static_cast<float>(part_.head_dim));
+    params.scale = static_cast<float>(part_.attention_scale());
     params.split.results = split.mutable_data_ptr();
     params.split.limit = limit_;
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "kernels/measure/graph_timer.h"
-#include "specthink/kernels/limits.h"
 #include "specthink/kernels/kernel_benchmark.h"
+#include "specthink/kernels/limits.h"
 #include "specthink/kernels/prefill_attention.h"
 #include "specthink/kernels/prefill_linear.h"
 #include "specthink/kernels/prefill_ops.h"
@@ -109,7 +109,7 @@ std::vector<PrefillAttentionTime> time_prefill_attention(const ModelDescription&
     layers.push_back({at::randn({longest, part.num_kv_heads, part.head_dim}, options),
                       at::randn({longest, part.num_kv_heads, part.head_dim}, options)});
   }
-  const std::unique_ptr<PrefillAttention> attention = PrefillAttention::create(layers);
+  const std::unique_ptr<PrefillAttention> attention = PrefillAttention::create(layers, part.attention_scale());
   std::vector<PrefillAttentionTime> times;
   if (!attention) return times;
   for (const PrefillAttentionCase& which : prefill_attention_cases()) {

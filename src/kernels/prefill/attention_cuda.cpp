@@ -1,7 +1,6 @@
 #include <ATen/ATen.h>
 #include <c10/cuda/CUDAStream.h>
 
-#include <cmath>
 #include <vector>
 
 #include "kernels/device/tensor_map.h"
@@ -15,7 +14,8 @@ namespace {
 
 class CudaPrefillAttention final : public PrefillAttention {
  public:
-  explicit CudaPrefillAttention(std::span<const Layer> layers) : first_(layers.front().keys) {
+  CudaPrefillAttention(std::span<const Layer> layers, double scale)
+      : first_(layers.front().keys), scale_(static_cast<float>(scale)) {
     const std::int64_t columns = first_.size(1) * first_.size(2);
     for (const Layer& layer : layers) {
       check(layer.keys.is_contiguous() && layer.values.is_contiguous() && layer.keys.sizes() == first_.sizes() &&
@@ -54,7 +54,7 @@ class CudaPrefillAttention final : public PrefillAttention {
     params.head_dim = static_cast<int>(first_.size(2));
     params.pages = sequence.pages.const_data_ptr<std::int32_t>();
     params.settled = static_cast<int>(sequence.settled);
-    params.scale = 1.0f / std::sqrt(static_cast<float>(params.head_dim));
+    params.scale = scale_;
     const ElementType type = first_.scalar_type() == at::kBFloat16 ? ElementType::bfloat16 : ElementType::float16;
     launch_prefill_attention(params, type, c10::cuda::getCurrentCUDAStream());
   }
@@ -65,19 +65,20 @@ class CudaPrefillAttention final : public PrefillAttention {
     CUtensorMap values;
   };
   at::Tensor first_;  // the keys of the first layer: shape and type of all planes
+  float scale_;
   std::vector<Maps> maps_;
   at::Tensor workspace_;  // bytes
 };
 
 }  // namespace
 
-std::unique_ptr<PrefillAttention> PrefillAttention::create(std::span<const Layer> layers) {
+std::unique_ptr<PrefillAttention> PrefillAttention::create(std::span<const Layer> layers, double scale) {
   if (layers.empty()) return nullptr;
   const at::Tensor& keys = layers.front().keys;
   const bool fits = keys.is_cuda() && (keys.scalar_type() == at::kBFloat16 || keys.scalar_type() == at::kHalf) &&
                     takes_prefill_attention(keys.get_device(), static_cast<int>(keys.size(2)));
   if (!fits) return nullptr;
-  return std::make_unique<CudaPrefillAttention>(layers);
+  return std::make_unique<CudaPrefillAttention>(layers, scale);
 }
 
 }  // namespace specthink::inline kernels

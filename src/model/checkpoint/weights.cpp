@@ -67,14 +67,16 @@ LayerWeights read_layer(WeightSource& source, const ModelConfig& config, const S
     return fmt::format("{}.{}.{}", config.tensors.layers, index, name);
   };
   const TensorNames& names = config.tensors;
-  const std::int64_t head_dim = config.head_dim;
+  const std::int64_t head_dim = config.head_elements();
+  const std::int64_t query_width = config.num_heads * head_dim;
+  const std::int64_t kv_width = config.num_kv_heads * head_dim;
   const std::int64_t hidden = config.hidden_size;
   const Range heads{plan.first_head * head_dim, plan.num_heads_local * head_dim};
   const Range kv_heads{plan.first_kv_head * head_dim, plan.num_kv_heads_local * head_dim};
   const Range intermediate{plan.first_intermediate, plan.intermediate_local};
-  std::vector<ModuleRows> qkv{{module(names.query), config.query_width(), heads},
-                              {module(names.key), config.kv_width(), kv_heads},
-                              {module(names.value), config.kv_width(), kv_heads}};
+  std::vector<ModuleRows> qkv{{module(names.query), query_width, heads},
+                              {module(names.key), kv_width, kv_heads},
+                              {module(names.value), kv_width, kv_heads}};
   std::vector<ModuleRows> gate_up{{module(names.gate), config.intermediate_size, intermediate},
                                   {module(names.up), config.intermediate_size, intermediate}};
   if (!names.fused_qkv.empty()) qkv = fused(module(names.fused_qkv), qkv);
@@ -86,7 +88,7 @@ LayerWeights read_layer(WeightSource& source, const ModelConfig& config, const S
   const bool float8 = config.float8_linear;
   layer.qkv = linear_matrix(source, float8, qkv, hidden, {0, hidden});
   if (config.qkv_bias) layer.qkv_bias = stack_bias(source, qkv);
-  layer.output = linear_matrix(source, float8, {to_hidden(names.output)}, config.query_width(), heads);
+  layer.output = linear_matrix(source, float8, {to_hidden(names.output)}, query_width, heads);
   if (config.output_bias) layer.output_bias = source.bias(to_hidden(names.output));
   if (config.qk_norm) {
     const at::Tensor query_norm = source.vector(module(names.query_norm), head_dim);
@@ -100,7 +102,55 @@ LayerWeights read_layer(WeightSource& source, const ModelConfig& config, const S
   return layer;
 }
 
-ModelWeights read_model(WeightSource& source, const ModelConfig& config, const ShardPlan& plan,
+/// Whether a head's elements have other places in memory than in the checkpoint.
+bool arranges_heads(const ModelConfig& config) { return config.rotary_dim() < config.head_dim; }
+
+/// Place in memory of each stored element of a head of queries and keys. Elements rotate in pairs that are half a head
+/// apart; where only the first ones rotate, or a head is filled up with zeros, these are moved to where such pairs are,
+/// and the whole head rotates, the others by an angle of zero. Attention is a sum over the elements of a head, in
+/// whatever order, and zeros add nothing to it.
+std::vector<std::int64_t> places_of_elements(const ModelConfig& config) {
+  const std::int64_t half = config.head_dim / 2;
+  const std::int64_t pairs = config.rotary_dim() / 2;
+  std::vector<std::int64_t> places;
+  for (std::int64_t i = 0; i < pairs; ++i) places.push_back(i);
+  for (std::int64_t i = 0; i < pairs; ++i) places.push_back(half + i);
+  for (std::int64_t i = pairs; i < config.head_dim && std::cmp_less(places.size(), config.head_elements()); ++i) {
+    if (i % half >= pairs) places.push_back(i);
+  }
+  return places;
+}
+
+/// Puts the heads of a layer as they are in its checkpoint where the model has them in memory.
+void arrange_heads(LayerWeights& layer, const ModelConfig& config, const ShardPlan& plan) {
+  const std::int64_t elements = config.head_elements();
+  const std::int64_t query_key_heads = plan.num_heads_local + plan.num_kv_heads_local;
+  const std::vector<std::int64_t> places = places_of_elements(config);
+  const at::Tensor place = at::tensor(at::ArrayRef<std::int64_t>(places)).to(layer.qkv.data.device());
+  const at::Tensor first = at::arange(elements, place.options());
+  // [heads · elements, ...] -> [heads · head_dim, ...]
+  const auto spread = [&](const at::Tensor& heads, const at::Tensor& to) {
+    const std::int64_t count = heads.size(0) / elements;
+    at::Tensor spread = at::zeros({count, config.head_dim, heads.numel() / heads.size(0)}, heads.options());
+    spread.index_copy_(1, to, heads.reshape({count, elements, -1}));
+    return heads.dim() == 1 ? spread.view({-1}) : spread.view({count * config.head_dim, -1});
+  };
+  const auto spread_qkv = [&](const at::Tensor& rows) {
+    const std::int64_t query_keys = query_key_heads * elements;
+    return at::cat({spread(rows.narrow(0, 0, query_keys), place),
+                    spread(rows.narrow(0, query_keys, rows.size(0) - query_keys), first)});
+  };
+  layer.qkv.data = spread_qkv(layer.qkv.data);
+  if (layer.qkv_bias.defined()) layer.qkv_bias = spread_qkv(layer.qkv_bias);
+  if (layer.qk_norm.defined()) {
+    check(elements == config.head_dim, "a norm over heads that are filled up");
+    layer.qk_norm = spread(layer.qk_norm.view({-1}), place).view_as(layer.qk_norm);
+  }
+  if (elements < config.head_dim) layer.output.data = spread(layer.output.data.t(), first).t().contiguous();
+}
+
+/// `is_dry`: the source has no data, and the shapes are those of the checkpoint.
+ModelWeights read_model(WeightSource& source, const ModelConfig& config, const ShardPlan& plan, bool is_dry,
                         const LayerSink& on_layer = {}) {
   const auto vocab_matrix = [&](const std::string& module) {
     return source.matrix({module, config.vocab_size, {plan.first_vocab, plan.vocab_local}}, config.hidden_size,
@@ -111,38 +161,11 @@ ModelWeights read_model(WeightSource& source, const ModelConfig& config, const S
   for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
     if (on_layer) on_layer(layer);
     weights.layers.push_back(read_layer(source, config, plan, layer));
+    if (!is_dry && arranges_heads(config)) arrange_heads(weights.layers.back(), config, plan);
   }
   weights.final_norm = source.vector(config.tensors.final_norm, config.hidden_size);
   weights.head = plain_matrix(config.tie_word_embeddings ? weights.embedding : vocab_matrix(config.tensors.head));
   return weights;
-}
-
-/// Where only the first elements of a head rotate, the elements of query and key heads are put into another order: then
-/// the whole head rotates, by an angle of zero where it should not, and nothing downstream sees a difference.
-/// Attention is a sum over the elements of a head, in whatever order.
-void spread_rotated_pairs(LayerWeights& layer, const ModelConfig& config, const ShardPlan& plan) {
-  const std::int64_t half = config.head_dim / 2;
-  const std::int64_t pairs = config.rotary_dim() / 2;
-  const std::int64_t heads = plan.num_heads_local + plan.num_kv_heads_local;
-  std::vector<std::int64_t> order;  // of a head's elements
-  for (std::int64_t i = 0; i < config.head_dim; ++i) {
-    const bool first_half = i < half;
-    const bool rotates = i % half < pairs;
-    if (first_half) {
-      order.push_back(rotates ? i : i + pairs);
-    } else {
-      order.push_back(rotates ? i - half + pairs : i);
-    }
-  }
-  const at::Tensor index = at::tensor(at::ArrayRef<std::int64_t>(order)).to(layer.qkv.data.device());
-  const auto reorder = [&](at::Tensor& tensor) {  // [at least heads · head_dim, ...]
-    at::Tensor rotated = tensor.narrow(0, 0, heads * config.head_dim);
-    const at::Tensor by_head = rotated.view({heads, config.head_dim, -1}).index_select(1, index);
-    rotated.copy_(by_head.view(rotated.sizes()));
-  };
-  reorder(layer.qkv.data);
-  if (layer.qkv_bias.defined()) reorder(layer.qkv_bias);
-  if (layer.qk_norm.defined()) layer.qk_norm = layer.qk_norm.index_select(1, index);
 }
 
 }  // namespace
@@ -160,14 +183,14 @@ at::ScalarType scalar_type(DType type) {
 }
 
 void check_weights(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan) {
-  read_model(*shape_check_source(checkpoint, config.quantization), config, plan);
+  read_model(*shape_check_source(checkpoint, config.quantization), config, plan, /*is_dry=*/true);
 }
 
 std::vector<FilePart> planned_reads(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan) {
   std::vector<FilePart> parts;
   ModelConfig as_stored = config;
   as_stored.float8_linear = false;
-  read_model(*read_plan_source(checkpoint, config.quantization, parts), as_stored, plan);
+  read_model(*read_plan_source(checkpoint, config.quantization, parts), as_stored, plan, /*is_dry=*/true);
   return parts;
 }
 
@@ -179,18 +202,14 @@ ModelWeights load_weights(const Checkpoint& checkpoint, const ModelConfig& confi
                  config.source, config.quantization.name);
   }
   ReadAhead read_ahead(planned_reads(checkpoint, config, plan));
-  ModelWeights weights =
-      read_model(*checkpoint_source(checkpoint, config.quantization, options, &read_ahead), config, plan, on_layer);
-  if (config.rotary_dim() < config.head_dim) {
-    for (LayerWeights& layer : weights.layers) spread_rotated_pairs(layer, config, plan);
-  }
-  return weights;
+  return read_model(*checkpoint_source(checkpoint, config.quantization, options, &read_ahead), config, plan,
+                    /*is_dry=*/false, on_layer);
 }
 
 ModelWeights dummy_weights(const ModelConfig& config, const ShardPlan& plan, DType dtype, c10::Device device,
                            std::uint64_t seed, const LayerSink& on_layer) {
   const at::TensorOptions options = at::TensorOptions(device).dtype(scalar_type(dtype));
-  return read_model(*random_source(options, seed), config, plan, on_layer);
+  return read_model(*random_source(options, seed), config, plan, /*is_dry=*/false, on_layer);
 }
 
 }  // namespace specthink::inline model

@@ -173,7 +173,7 @@ ModelConfig ModelConfig::parse(const Json& config_json, const Json& generation_c
   return model;
 }
 
-void ModelConfig::set_precision(WeightPrecision choice, bool on_gpu) {
+void ModelConfig::set_layout(WeightPrecision choice, DType dtype, bool on_gpu) {
   const bool possible = rotary_dim() == head_dim;
   if (choice == WeightPrecision::float8 && !possible) {
     throw UserError(
@@ -184,6 +184,13 @@ void ModelConfig::set_precision(WeightPrecision choice, bool on_gpu) {
   // Without the decode kernels each product would convert its weights anew.
   const bool stays = quantization.method == "fp8" && on_gpu && possible;
   float8_linear = choice == WeightPrecision::float8 || (choice == WeightPrecision::automatic && stays);
+  constexpr std::int64_t kSmallerHead = 64;
+  constexpr std::int64_t kLargerHead = 128;
+  const bool have_kernels = on_gpu && dtype != DType::float32 && !float8_linear && !has_windows();
+  if (have_kernels && head_dim > kSmallerHead && head_dim < kLargerHead && !qk_norm) {
+    own_head_dim = head_dim;
+    head_dim = kLargerHead;
+  }
 }
 
 void ModelConfig::set_context(std::int64_t tokens) {

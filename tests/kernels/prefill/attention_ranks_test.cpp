@@ -4,7 +4,7 @@
 #include "specthink/kernels/prefill_attention.h"
 
 #ifndef SPECTHINK_WITH_CUDA
-TEST(prefill_attention, does_not_run_in_this_build) { EXPECT_EQ(specthink::PrefillAttention::create({}), nullptr); }
+TEST(prefill_attention, does_not_run_in_this_build) { EXPECT_EQ(specthink::PrefillAttention::create({}, 1), nullptr); }
 #else
 
 #include <cmath>
@@ -32,7 +32,8 @@ class prefill_attention : public GpuTest {
     GpuTest::SetUp();
     if (IsSkipped()) return;
     if (!has_wgmma_code(device().index())) GTEST_SKIP() << "the kernel runs on Hopper GPUs only";
-    ASSERT_TRUE(PrefillAttention::create(std::vector{PrefillAttention::Layer{cache(128, 1, 128), cache(128, 1, 128)}}));
+    ASSERT_TRUE(
+        PrefillAttention::create(std::vector{PrefillAttention::Layer{cache(128, 1, 128), cache(128, 1, 128)}}, 1));
   }
 
   at::Tensor cache(std::int64_t rows, std::int64_t kv_heads, std::int64_t head_dim) const {
@@ -49,6 +50,9 @@ class prefill_attention : public GpuTest {
     while (pages % 7 == 0) ++pages;  // so that the pages above are all different
     return pages;
   }
+
+  /// Not the usual 1 / sqrt(head_dim): heads filled up with zeros have another.
+  static double scale(std::int64_t head_dim) { return 0.9 / std::sqrt(static_cast<double>(head_dim)); }
 
   /// The cache is NaN in the pages of others and behind the sequence.
   void compare(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim, const Shape& shape) {
@@ -68,7 +72,7 @@ class prefill_attention : public GpuTest {
     layer.values.index_copy_(0, rows, values);
     const at::Tensor queries = at::randn({shape.rows, heads, head_dim}, elements()) * 2;
 
-    const auto attention = PrefillAttention::create(std::vector{other, layer});
+    const auto attention = PrefillAttention::create(std::vector{other, layer}, scale(head_dim));
     at::Tensor output = at::full_like(queries, kNan);
     attention->run(1, queries, {pages, shape.length}, output);
     // The workspace is used again: what is left there must not matter. All keys and values are there this time.
@@ -90,7 +94,7 @@ class prefill_attention : public GpuTest {
       const at::Tensor q = queries.select(1, head).to(at::kFloat);
       const at::Tensor k = keys.select(1, head / group).to(at::kFloat);
       const at::Tensor v = values.select(1, head / group).to(at::kFloat);
-      const at::Tensor scores = at::mm(q, k.t()) / std::sqrt(static_cast<double>(queries.size(2)));
+      const at::Tensor scores = at::mm(q, k.t()) * scale(queries.size(2));
       output.select(1, head).copy_(at::mm(scores.masked_fill(visible.logical_not(), -INFINITY).softmax(1), v));
     }
     return output;
@@ -119,17 +123,18 @@ TEST_P(prefill_attention, scores_far_apart) {
   const at::Tensor keys = at::randn({1024, 1, 128}, elements()) * 30;
   const at::Tensor values = at::randn({1024, 1, 128}, elements());
   const at::Tensor queries = at::randn({shape.rows, 4, 128}, elements()) * 30;
-  const auto attention = PrefillAttention::create(std::vector{PrefillAttention::Layer{keys, values}});
+  const auto attention = PrefillAttention::create(std::vector{PrefillAttention::Layer{keys, values}}, scale(128));
   at::Tensor output = at::empty_like(queries);
   attention->run(0, queries, {at::arange(8, keys.options().dtype(at::kInt)), shape.length}, output);
-  expect_near(output, reference(queries, keys.narrow(0, 0, shape.length), values.narrow(0, 0, shape.length)), 4 * rounding(), 4 * rounding(), "attention");
+  expect_near(output, reference(queries, keys.narrow(0, 0, shape.length), values.narrow(0, 0, shape.length)),
+              4 * rounding(), 4 * rounding(), "attention");
 }
 
 TEST_P(prefill_attention, refuses_what_does_not_fit) {
-  EXPECT_EQ(PrefillAttention::create(std::vector{PrefillAttention::Layer{cache(128, 2, 96), cache(128, 2, 96)}}),
+  EXPECT_EQ(PrefillAttention::create(std::vector{PrefillAttention::Layer{cache(128, 2, 96), cache(128, 2, 96)}}, 1),
             nullptr);
   const auto attention =
-      PrefillAttention::create(std::vector{PrefillAttention::Layer{cache(256, 2, 64), cache(256, 2, 64)}});
+      PrefillAttention::create(std::vector{PrefillAttention::Layer{cache(256, 2, 64), cache(256, 2, 64)}}, 1);
   at::Tensor output = at::empty({10, 4, 64}, elements());
   const at::Tensor pages = at::arange(2, output.options().dtype(at::kInt));
   EXPECT_THROW(attention->run(0, at::empty({10, 4, 128}, elements()), {pages, 100}, output), InternalError);
