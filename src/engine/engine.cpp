@@ -50,11 +50,6 @@ void Engine::make_graph_decoder(ModelState& state) {
   state.obstacle = !options_.decode_kernels   ? "switched off"
                    : shard.part.has_windows() ? "its layers attend to a window of positions"
                                               : step_obstacle(shard);
-  const bool takes_batches = options_.max_sequences > kMaxStepRows;
-  if (takes_batches && state.obstacle.empty()) {
-    const std::string obstacle = batch_obstacle(shard);
-    if (!obstacle.empty()) state.obstacle = fmt::format("{} sequences at a time: {}", options_.max_sequences, obstacle);
-  }
   // All ranks decode alike: shards can differ in what the kernels take.
   for (const std::int64_t refused : group_.all_gather(static_cast<std::int64_t>(!state.obstacle.empty()))) {
     if (refused && state.obstacle.empty()) state.obstacle = "another rank's shard does not fit them";
@@ -63,7 +58,10 @@ void Engine::make_graph_decoder(ModelState& state) {
   DecodeStep::Options options;
   options.all_reduce = options_.all_reduce;
   options.wait_limit_seconds = options_.wait_limit_seconds;
-  if (takes_batches) options.max_rows = std::min(options_.max_sequences, kMaxBatchRows);
+  // Where a shard takes no batches, more sequences than a step has rows take turns.
+  const bool takes_batches = options_.max_sequences > kMaxStepRows && batch_obstacle(shard).empty();
+  if (std::ranges::min(group_.all_gather(static_cast<std::int64_t>(takes_batches))) != 0)
+    options.max_rows = std::min(options_.max_sequences, kMaxBatchRows);
   state.graph = std::make_unique<GraphDecoder>(state.prefill, DecodeStep::create(shard, group_, collectives_, options));
 }
 
@@ -74,6 +72,11 @@ std::string Engine::decode_path(Role role) const {
 }
 
 bool Engine::has_decode_kernels(Role role) const { return state_of(role).graph != nullptr; }
+
+int Engine::max_sequences_of_step(Role role) const {
+  const ModelState& state = state_of(role);
+  return state.graph ? std::min(state.graph->max_rows(), options_.max_sequences) : options_.max_sequences;
+}
 
 Engine::ModelState& Engine::state_of(Role role) const {
   ModelState* const state = role == Role::target ? target_.get() : draft_.get();
@@ -167,9 +170,10 @@ void Engine::start(int slot, const Request& request, const RequestOptions& optio
 }
 
 std::vector<int> Engine::run(std::span<const int> slots, const RunLimits& limits) {
-  check(!slots.empty() && slots.size() <= static_cast<std::size_t>(options_.max_sequences),
-        "requests of as many sequences as there may be");
+  check(!slots.empty(), "requests to go on with");
   const Role role = sequence(slots.front()).request.role;
+  check(std::cmp_less_equal(slots.size(), max_sequences_of_step(role)),
+        "requests of as many sequences as a step takes");
   ModelState& state = state_of(role);
   const Decoder& decoder = decoder_of(state, sequence(slots.front()).request.work);
   std::vector<RowWork> works;

@@ -134,6 +134,7 @@ std::optional<BatchTimes> BatchReplayer::run(std::span<const Trace> traces, std:
 
 std::optional<double> BatchReplayer::step_milliseconds(Role role, int sequences, std::int64_t context) {
   const std::int64_t tokens = context + kBatchSteps + 1;
+  if (sequences > engine_.max_sequences_of_step(role)) return std::nullopt;
   if (engine_.num_free_pages() < sequences * pages_for(tokens)) return std::nullopt;
   RandomIds random(options_.seed, options_.vocab_size);
   std::vector<int> slots;

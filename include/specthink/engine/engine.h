@@ -97,7 +97,7 @@ class Engine {
     double wait_limit_seconds = 300;              ///< of the decode kernels, for another rank
     SpeculationOptions speculation{};
     double forced_acceptance = 1;      ///< of the draft's proposals where tokens are forced
-    int max_sequences = kMaxStepRows;  ///< at a time; more are batches, which need other decode kernels
+    int max_sequences = kMaxStepRows;  ///< at a time
     /// What the caches have of a closed sequence stays while nobody needs its pages: a sequence that begins with the
     /// same ids does not prefill them.
     bool keeps_prefixes = false;
@@ -146,7 +146,7 @@ class Engine {
   void start(int sequence, const Request& request, const RequestOptions& options, TokenSink sink = {});
 
   /// Runs requests of one model, started and not ended, in steps that they share, until at least one has ended; returns
-  /// the sequences of those that have. At most max_sequences(). Requests that sample in a way that the first
+  /// the sequences of those that have. At most max_sequences_of_step(). Requests that sample in a way that the first
   /// one's decoder does not have are left waiting. It returns with none that has ended where a sequence has no room for
   /// another step, or at a limit.
   struct RunLimits {
@@ -192,6 +192,8 @@ class Engine {
   std::int64_t capacity() const;
 
   int max_sequences() const { return options_.max_sequences; }
+  /// That a step of the model takes at most: max_sequences(), or where it takes no batches kMaxStepRows.
+  int max_sequences_of_step(Role role) const;
 
   /// How the model decodes, for the log: "decode kernels, fused all-reduce", or why not.
   std::string decode_path(Role role) const;

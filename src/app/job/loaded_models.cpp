@@ -318,24 +318,25 @@ StepCosts LoadedModels::shipped_costs() const {
   return costs;
 }
 
-/// Gives every rank the costs by which proposals are chosen, before the first run and for good.
+/// Gives every rank the costs by which proposals are chosen and the models take turns, before the first run and for
+/// good.
 void LoadedModels::fix_step_costs() {
   const SpeculationOptions options = speculation();
-  if (!options.ngram && !options.draft) return;
-  const char* source = "recorded";
-  if (!step_costs_) {
-    source = settings_.speculation.calibrate_steps ? "measured" : "estimated";
-    step_costs_ = settings_.speculation.calibrate_steps
-                      ? measure_step_costs(*engine_, draft_.has_value(), target_.config.vocab_size)
-                      : shipped_costs();
-  }
-  engine_->set_step_costs(*step_costs_);
+  const bool speculates = options.ngram || options.draft;
+  const bool measures = speculates && !step_costs_ && settings_.speculation.calibrate_steps;
+  const char* source = step_costs_ ? "recorded" : measures ? "measured" : "estimated";
+  const StepCosts costs = step_costs_ ? *step_costs_
+                          : measures  ? measure_step_costs(*engine_, draft_.has_value(), target_.config.vocab_size)
+                                      : shipped_costs();
+  engine_->set_step_costs(costs);
+  if (!speculates) return;
+  step_costs_ = costs;
   spdlog::info("token-level speculation by {}; a step of 1, 2, 4, 8, 16 rows in ms ({}): target {:.3g}{}",
                options.ngram && options.draft ? "n-grams and the draft"
                : options.ngram                ? "n-grams"
                                               : "the draft",
-               source, fmt::join(step_costs_->target, " "),
-               draft_ ? fmt::format(", draft {:.3g}", fmt::join(step_costs_->draft, " ")) : "");
+               source, fmt::join(costs.target, " "),
+               draft_ ? fmt::format(", draft {:.3g}", fmt::join(costs.draft, " ")) : "");
 }
 
 int LoadedModels::drive(const std::function<int()>& root) {

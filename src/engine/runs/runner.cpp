@@ -173,20 +173,38 @@ class RunPool {
     return waiting;
   }
 
-  /// False where no run that waits for the model has room.
+  /// The runs of the model's coming turn, as indices: all that wait for it, or of more than its steps take those behind
+  /// the ones of the turn before.
+  std::vector<std::size_t> members_of_turn(Role role) {
+    std::vector<std::size_t> members;
+    for (std::size_t i = 0; i < active_.size(); ++i) {
+      if (active_[i]->waits_for() == role) members.push_back(i);
+    }
+    const auto most = static_cast<std::size_t>(engine_.max_sequences_of_step(role));
+    if (members.size() <= most) return members;
+    std::size_t& first = first_of_turn_[static_cast<std::size_t>(role)];
+    first %= members.size();
+    std::ranges::rotate(members, members.begin() + static_cast<std::ptrdiff_t>(first));
+    first += most;
+    members.resize(most);
+    std::ranges::sort(members);  // the older ones take pages first
+    return members;
+  }
+
+  /// False where no run of the turn has room.
   bool take_turn(Role role) {
     std::vector<int> sequences;
-    for (std::size_t i = 0; i < active_.size(); ++i) {
-      if (active_[i]->waits_for() != role || !make_room(i, role)) continue;
-      sequences.push_back(active_[i]->sequence(role));
+    for (const std::size_t i : members_of_turn(role)) {
+      if (make_room(i, role)) sequences.push_back(active_[i]->sequence(role));
     }
     // A run that was chosen may have lost its pages to an older one: not here, as the older ones choose first.
     if (sequences.empty()) return false;
     const std::array<int, 2> waiting = count_waiting();
     const int others = waiting[1 - static_cast<std::size_t>(role)];
+    const bool is_shared = others > 0 || waiting[static_cast<std::size_t>(role)] > std::ssize(sequences);
     TurnLength& turn = turns_[static_cast<std::size_t>(role)];
     int steps = is_live_ ? turn.steps : 0;
-    if (others > 0) steps = steps > 0 ? std::min(steps, kSharedTurnSteps) : kSharedTurnSteps;
+    if (is_shared) steps = steps > 0 ? std::min(steps, kSharedTurnSteps) : kSharedTurnSteps;
     const Stopwatch watch;
     const std::vector<int> ended = engine_.run(sequences, {steps, active_.size() > 1 ? kPrefillRows : 0});
     order_.account(role, engine_.cost_of_last_run(), static_cast<int>(sequences.size()), others);
@@ -222,8 +240,9 @@ class RunPool {
   RunSource& source_;
   bool is_live_;
   TurnOrder order_;
-  std::array<TurnLength, 2> turns_;      // by Role
-  std::optional<ScheduledRun> waiting_;  // has no room yet
+  std::array<TurnLength, 2> turns_;             // by Role
+  std::array<std::size_t, 2> first_of_turn_{};  // by Role: where more runs wait than a step takes
+  std::optional<ScheduledRun> waiting_;         // has no room yet
   std::vector<std::unique_ptr<ActiveRun>> active_;
   std::int64_t preemptions_ = 0;
 };

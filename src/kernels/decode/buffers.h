@@ -17,8 +17,8 @@ namespace specthink::inline kernels {
 
 class DecodeBuffers {
  public:
-  /// Collective. `rows`: of the largest step; with more than kMaxStepRows there are batches. Throws UserError when
-  /// `all_reduce` is fused and some rank cannot map another's memory.
+  /// Collective. `rows`: of the largest step. Throws UserError when `all_reduce` is fused and some rank cannot map
+  /// another's memory.
   DecodeBuffers(const LoadedShard& model, const ProcessGroup& group, AllReduce all_reduce, int rows);
 
   bool fused() const { return peers_ != nullptr; }

@@ -79,7 +79,7 @@ DecodeBuffers::PerRowCount DecodeBuffers::activation_buffers(std::int64_t column
   for (std::size_t i = 0; i < kStepRowCounts.size(); ++i) {
     tensors[i] = at::zeros({padded_columns(columns) * kStepRowCounts[i]}, options);
   }
-  if (rows_ > kMaxStepRows) tensors.back() = at::zeros({rows_, columns}, options);
+  tensors.back() = at::zeros({rows_, columns}, options);
   return tensors;
 }
 

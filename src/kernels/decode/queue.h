@@ -30,7 +30,7 @@ class DecodeQueue {
   enum class Kind {
     one,      ///< of one sequence
     several,  ///< of several
-    batch,    ///< of many, with the linear layers of short prefills: more than kMaxStepRows
+    batch,    ///< of many, with the linear layers of short prefills
   };
 
   /// A step over the rows of the layout, up to `rows` of them (one of kStepRowCounts or kBatchRowCounts).

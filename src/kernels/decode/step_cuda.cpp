@@ -35,6 +35,14 @@ std::vector<int> row_counts(int most) {
   return counts;
 }
 
+/// Rows from which on a step of several sequences is a batch. The matrices of small models are so short that sixteen
+/// rows take longer to multiply than to load, where tiles of the weights do not.
+int least_batch_of(const LoadedShard& model) {
+  constexpr std::int64_t kSmallHidden = 2048;
+  const bool is_small = model.part.hidden_size <= kSmallHidden && batch_obstacle(model).empty();
+  return is_small ? kMaxStepRows : kMaxStepRows + 1;
+}
+
 /// The rows as the device gets them: consecutive, in order, the others padding.
 StepLayout layout_of(std::span<const StepRows> sequences) {
   StepLayout layout{};
@@ -72,11 +80,13 @@ class CudaDecodeStep final : public DecodeStep {
         queue_(model_, buffers_, collectives, options_, wait_limit(), results_.data(), stream_) {
     using Kind = DecodeQueue::Kind;
     check(options.max_rows <= kMaxStepRows || batch_obstacle(model_).empty(), "a batch of a model that takes none");
+    const int least_batch = least_batch_of(model_);
     for (const int rows : row_counts_) {
-      const bool is_batch = rows > kMaxStepRows;
-      if (!is_batch) graphs_of_one_.emplace_back(stream_, [&] { queue_.step(rows, Kind::one); });
-      if (rows > 1)
-        graphs_of_several_.emplace_back(stream_, [&] { queue_.step(rows, is_batch ? Kind::batch : Kind::several); });
+      if (rows <= kMaxStepRows) graphs_of_one_.emplace_back(stream_, [&] { queue_.step(rows, Kind::one); });
+      if (rows > 1) {
+        const Kind kind = rows >= least_batch ? Kind::batch : Kind::several;
+        graphs_of_several_.emplace_back(stream_, [&] { queue_.step(rows, kind); });
+      }
     }
     check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
     abort_hook_.emplace(group.failure_report(), [this] { abort(); });
