@@ -1,6 +1,7 @@
 // The attention of a step over rows of several sequences against float32 operators of LibTorch.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <numeric>
 
 #include "kernels/decode/attention_reference.h"
@@ -30,6 +31,7 @@ std::vector<Case> cases() {
       {16, {{0, 4}, {15, 4}, {128, 4}, {1000, 4}}},
       {16, {{2000, 15}, {7, 1}}},
       {16, {{46, 9}}},  // one sequence is one of several, too
+      {4, {{9001, 1}, {40, 2}}},
   };
   Case sixteen{16, {}};
   for (int i = 0; i < 16; ++i) sixteen.sequences.push_back({i * i * 13 % 1500, 1});
@@ -38,6 +40,7 @@ std::vector<Case> cases() {
   for (const auto& [launched, count] : {std::pair{32, 17}, {64, 64}, {128, 100}}) {
     Case batch{launched, {}};
     for (int i = 0; i < count; ++i) batch.sequences.push_back({i * i * 13 % 700, 1 + (i % 9 == 8 && launched == 128)});
+    batch.sequences[7].position = 2900;  // as long as many others together
     all.push_back(batch);
   }
   return all;
@@ -45,12 +48,15 @@ std::vector<Case> cases() {
 
 class entries_attention_test : public AttentionTest {
  protected:
-  /// The pages of all sequences are mixed in one memory, with NaN wherever nothing has been written.
-  void expect_attention(const Model& m, const Case& which, int cluster, std::int64_t page_tokens) {
+  static constexpr int no_split = -2;
+
+  /// The pages of all sequences are mixed in one memory, with NaN wherever nothing has been written. `helpers`:
+  /// AttentionSplit::helpers, or no_split.
+  void expect_attention(const Model& m, const Case& which, int cluster, std::int64_t page_tokens, int helpers) {
     const std::string what = std::to_string(m.heads) + " heads, " + std::to_string(m.kv_heads) + " KV heads of " +
                              std::to_string(m.head_dim) + ", " + std::to_string(which.sequences.size()) +
                              " sequences in " + std::to_string(which.launched) + " rows, cluster " +
-                             std::to_string(cluster);
+                             std::to_string(cluster) + ", helpers " + std::to_string(helpers);
     std::int64_t pages_per_slot = 0;
     for (const Sequence& sequence : which.sequences) {
       pages_per_slot = std::max(pages_per_slot, (sequence.position + sequence.rows) / page_tokens + 1);
@@ -84,6 +90,12 @@ class entries_attention_test : public AttentionTest {
     p.pages_per_slot = pages_per_slot;
     p.output = output.mutable_data_ptr();
     p.is_row_major = is_batch;
+    const at::Tensor split = at::full({attention_split_bytes(m.kv_heads, m.head_dim)}, 0xff, options(at::kByte));
+    if (helpers != no_split) {
+      p.split.results = split.mutable_data_ptr();
+      p.split.helpers = helpers;
+      p.split.limit = limit();
+    }
     for (int i = 0; i < 2; ++i) launch_entries_attention(p, type(), which.launched, cluster, i > 0, stream());
 
     const at::Tensor found =
@@ -115,6 +127,7 @@ class entries_attention_test : public AttentionTest {
     EXPECT_TRUE(padding.isnan().all().item<bool>()) << what << ": rows of padding are written";
     EXPECT_TRUE(found.narrow(1, columns, found.size(1) - columns).isnan().all().item<bool>())
         << what << ": written beyond the heads";
+    EXPECT_TRUE((split == 0xff).all().item<bool>()) << what << ": results of a helper that nobody has read";
     EXPECT_TRUE(at::equal(memory.view(at::kShort), memory_before.view(at::kShort)))
         << what << ": other rows of the cache have changed";
   }
@@ -131,7 +144,8 @@ TEST_P(entries_attention_test, agrees_with_float32_and_writes_the_new_rows_only)
         if (which.launched > kMaxStepRows && group != 4 && group != 7) continue;
         for (const int cluster : {0, 1, 2, 4, 8}) {
           if (sanitized() && cluster != kEntryClusterSizes[static_cast<std::size_t>(turn % 4)]) continue;
-          expect_attention(m, which, cluster, turn++ % 2 == 0 ? 128 : 48);
+          const int helpers = std::array{-1, no_split, 1, 5}[static_cast<std::size_t>(turn / 2 % 4)];
+          expect_attention(m, which, cluster, turn++ % 2 == 0 ? 128 : 48, helpers);
         }
         if (HasFailure()) return;  // the first kind of failure is enough to read
       }

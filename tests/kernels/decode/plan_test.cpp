@@ -70,6 +70,26 @@ TEST(entry_cluster_plan, takes_the_largest_clusters_that_run_at_once) {
   EXPECT_EQ(plan_entry_cluster(3, {0, 0, 0, 0}), 1);
 }
 
+TEST(entry_cluster_plan, helpers_are_for_what_would_be_idle) {
+  EXPECT_EQ(plan_entry_helpers(8, 33), 29);
+  EXPECT_EQ(plan_entry_helpers(33, 33), 17);
+  EXPECT_EQ(plan_entry_helpers(64, 33), 8);  // those of a long sequence among many
+  EXPECT_EQ(plan_entry_helpers(4, 0), 0);
+  for (const int at_once : {1, 8, 33}) {
+    for (int most = 1; most <= 64; ++most) {
+      const int helpers = plan_entry_helpers(most, at_once);
+      for (int items = 1; items <= most; ++items) {
+        const int parts = most_entry_parts(items, at_once, helpers);
+        EXPECT_GE(parts, items) << items << " of " << most << " items, " << at_once << " at once";
+        EXPECT_LE(parts - items, helpers) << "more helpers than are launched";
+        if (items <= at_once) {
+          EXPECT_LE(parts, at_once);
+        }
+      }
+    }
+  }
+}
+
 TEST(entry_cluster_plan, has_clusters_for_any_sequences_of_so_many_rows) {
   for (const int rows : {2, 4, 8, 16}) {
     for (const int group : {1, 2, 4, 5, 7, 8, 9, 10, 16, 17}) {

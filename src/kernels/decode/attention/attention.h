@@ -11,9 +11,10 @@
 // from kNotYet has arrived. Its reader puts kNotYet back for the next launch, whose helpers write after this one has
 // ended.
 //
-// A step of several sequences has a cluster per KV head and tile of eight queries of a sequence, and no helpers. Which
-// rows belong to which sequence is read on the device, too: the grid has as many clusters as the rows could need, and
-// the others end at once.
+// A step of several sequences has a cluster per KV head and tile of eight queries of a sequence. Which rows belong to
+// which sequence is read on the device, too: the grid has as many clusters as the rows could need, and the others end
+// at once. Sequences are of unequal lengths: each is cut into parts of about the same number of tiles, so many that all
+// clusters together fill the GPU, and has a helper for each part but the first.
 //
 // Helpers come first in the grid and wait for no other cluster, so that they run or have ended when a main cluster
 // waits for them: results are right even where the clusters do not all run at the same time.
@@ -21,6 +22,7 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -36,15 +38,19 @@ constexpr int kSplitQueries = 8;  ///< steps of more per KV head are not split
 /// Lets helper clusters take a part of a long context.
 struct AttentionSplit {
   void* results = nullptr;  ///< attention_split_bytes() of kNotYet, of one stream's launches; null: no split
-  int helpers = -1;         ///< clusters per KV head, up to kMaxAttentionHelpers; -1: by plan_attention()
-  int from_position = -1;   ///< shorter contexts are not split; -1: attention_split_position()
-  SpinLimit limit;          ///< ends the wait for the helpers' results
+  /// Clusters per KV head; -1: chosen. Of one sequence up to kMaxAttentionHelpers, by plan_attention(); of several for
+  /// all of them together, by plan_entry_helpers().
+  int helpers = -1;
+  int at_once = 0;         ///< several sequences: clusters per KV head that run at once; set by the launch
+  int from_position = -1;  ///< one sequence: shorter contexts are not split; -1: attention_split_position()
+  SpinLimit limit;         ///< ends the wait for the helpers' results
 };
 
 /// [helpers][kv_heads][queries · head_dim], whatever the size of a cluster, of 16 bytes: an element of the result, the
 /// maximum and the sum of its query, and a zero.
 constexpr std::int64_t attention_split_bytes(std::int64_t kv_heads, std::int64_t head_dim) {
-  return kMaxAttentionHelpers * kv_heads * kSplitQueries * head_dim * 16;
+  return std::max<std::int64_t>(kMaxAttentionHelpers * kv_heads, kMaxEntryHelperClusters) * kSplitQueries * head_dim *
+         16;
 }
 
 struct AttentionParams {
@@ -86,7 +92,8 @@ std::size_t attention_shared_bytes(int head_dim, int cluster, int queries);
 void launch_decode_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
                              cudaStream_t stream);
 
-/// A step of the layout's sequences, `rows` (up to kMaxBatchRows) or fewer in all: rows beyond are not written.
+/// A step of the layout's sequences, `rows` (up to kMaxBatchRows) or fewer in all: rows beyond are not written. Without
+/// AttentionParams::split no context is split.
 /// `cluster`: 1, 2, 4 or 8 blocks; 0: by plan_entry_cluster().
 void launch_entries_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
                               cudaStream_t stream);

@@ -11,10 +11,17 @@ EntryClusters clusters_at_once() {
           most_clusters<T, kHeadDim, 2, true>(), most_clusters<T, kHeadDim, 1, true>()};
 }
 
+/// `at_once`: clusters that the GPU runs at once.
 template <typename T, int kHeadDim, int kBlocks, int kWarpsOfBlock = warps_of_block(1)>
-void launch(const AttentionParams& params, int rows, int clusters, bool dependent, cudaStream_t stream) {
+void launch(AttentionParams params, int rows, int clusters, int at_once, bool dependent, cudaStream_t stream) {
   using Memory = Shared<T, kHeadDim, 1, kBlocks, kWarpsOfBlock>;
-  const LaunchShape shape{dim3(static_cast<unsigned>(clusters * kBlocks)), Memory::kThreads, sizeof(Memory), kBlocks,
+  int& helpers = params.split.helpers;
+  params.split.at_once = at_once / params.kv_heads;
+  if (helpers < 0) helpers = plan_entry_helpers(clusters / params.kv_heads, params.split.at_once);
+  if (!params.split.results) helpers = 0;
+  helpers = std::min(helpers, kMaxEntryHelperClusters / params.kv_heads);
+  const int all = clusters + helpers * params.kv_heads;
+  const LaunchShape shape{dim3(static_cast<unsigned>(all * kBlocks)), Memory::kThreads, sizeof(Memory), kBlocks,
                           dependent};
   launch_kernel("decode_attention", configured_kernel<T, kHeadDim, 1, kBlocks, true, kWarpsOfBlock>(), shape, stream,
                 params, rows);
@@ -23,20 +30,23 @@ void launch(const AttentionParams& params, int rows, int clusters, bool dependen
 template <typename T, int kHeadDim>
 void launch_size(const AttentionParams& params, int rows, int cluster, bool dependent, cudaStream_t stream) {
   const int clusters = params.kv_heads * most_entry_clusters(rows, params.heads / params.kv_heads, kQueries);
+  const EntryClusters fit = clusters_at_once<T, kHeadDim>();
   if (cluster == 0) {
-    const EntryClusters fit = clusters_at_once<T, kHeadDim>();
-    if (clusters > fit.back()) return launch<T, kHeadDim, 1, kWarpsOfBatch>(params, rows, clusters, dependent, stream);
+    if (clusters > fit.back()) {
+      return launch<T, kHeadDim, 1, kWarpsOfBatch>(params, rows, clusters, most_blocks_of_batch<T, kHeadDim>(),
+                                                   dependent, stream);
+    }
     cluster = plan_entry_cluster(clusters, fit);
   }
   switch (cluster) {
     case 1:
-      return launch<T, kHeadDim, 1>(params, rows, clusters, dependent, stream);
+      return launch<T, kHeadDim, 1>(params, rows, clusters, fit[3], dependent, stream);
     case 2:
-      return launch<T, kHeadDim, 2>(params, rows, clusters, dependent, stream);
+      return launch<T, kHeadDim, 2>(params, rows, clusters, fit[2], dependent, stream);
     case 4:
-      return launch<T, kHeadDim, 4>(params, rows, clusters, dependent, stream);
+      return launch<T, kHeadDim, 4>(params, rows, clusters, fit[1], dependent, stream);
     case 8:
-      return launch<T, kHeadDim, 8>(params, rows, clusters, dependent, stream);
+      return launch<T, kHeadDim, 8>(params, rows, clusters, fit[0], dependent, stream);
   }
   fail_launch("decode_attention", "a cluster of a step of several sequences has 1, 2, 4 or 8 blocks");
 }

@@ -21,7 +21,7 @@ constexpr int kRegisters = 112;
 constexpr int kRegistersOfTwoTiles = 168;
 constexpr float kLog2E = 1.44269504f;
 
-/// `kEntries`: rows of several sequences, without helpers; else of one.
+/// `kEntries`: rows of several sequences; else of one.
 template <typename T, int kHeadDim, int kQueryTiles, int kBlocks, bool kEntries, int kWarpsOfBlock>
 __global__ void __maxnreg__((kQueryTiles == 1 ? kRegisters : kRegistersOfTwoTiles))
     decode_attention(const __grid_constant__ AttentionParams p, int rows) {
@@ -136,6 +136,25 @@ auto configured_kernel() {
   }();
   (void)configured;
   return kernel;
+}
+
+/// Blocks of many sequences that the GPU runs at once.
+template <typename T, int kHeadDim>
+int most_blocks_of_batch() {
+  static const int most = [] {
+    using Memory = Shared<T, kHeadDim, 1, 1, kWarpsOfBatch>;
+    int of_sm = 0;
+    int device = 0;
+    int sms = 0;
+    const auto kernel = configured_kernel<T, kHeadDim, 1, 1, true, kWarpsOfBatch>();
+    const bool known = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&of_sm, kernel, Memory::kThreads,
+                                                                     sizeof(Memory)) == cudaSuccess &&
+                       cudaGetDevice(&device) == cudaSuccess &&
+                       cudaDeviceGetAttribute(&sms, cudaDevAttrMultiProcessorCount, device) == cudaSuccess;
+    cudaGetLastError();  // a refusal is an answer
+    return known ? of_sm * sms : 0;
+  }();
+  return most;
 }
 
 /// Clusters that the GPU runs at once with an SM to each block, of blocks with one query tile; 0: it takes none.

@@ -47,6 +47,7 @@ __device__ __forceinline__ void send_shares(Memory& shared, int block) {
 template <typename T, typename Memory, int kHeadDim, int kBlocks, bool kEntries>
 __device__ __forceinline__ void merge_shares(const AttentionParams& p, const AttentionWork& work, Memory& shared) {
   constexpr int kResults = Memory::kAll * kHeadDim;  // each cluster has so many
+  constexpr int kMostHelpers = kEntries ? kMaxEntryHelpers : kMaxAttentionHelpers;
   for (int i = static_cast<int>(threadIdx.x); i < Memory::kShare; i += Memory::kThreads) {
     const int merged = (work.block * Memory::kShare + i) / kHeadDim;  // the query
     const int element = (work.block * Memory::kShare + i) % kHeadDim;
@@ -54,15 +55,13 @@ __device__ __forceinline__ void merge_shares(const AttentionParams& p, const Att
     const int head = work.kv_head * work.group + (work.first_query + merged) % work.group;
     if (row >= (kEntries ? work.valid_rows : work.rows)) continue;
     const auto helped = [&](int helper) {
-      return static_cast<uint4*>(p.split.results) + (helper * p.kv_heads + work.kv_head) * kResults +
-             work.block * Memory::kShare + i;
+      return static_cast<uint4*>(p.split.results) +
+             ((work.first_helper + helper) * p.kv_heads + work.kv_head) * kResults + work.block * Memory::kShare + i;
     };
-    uint4 words[kMaxAttentionHelpers];
-    if constexpr (!kEntries) {
+    uint4 words[kMostHelpers];
 #pragma unroll
-      for (int helper = 0; helper < kMaxAttentionHelpers; ++helper) {
-        if (helper < work.helping && !work.is_helper()) words[helper] = ptx::load_system_16(helped(helper));
-      }
+    for (int helper = 0; helper < kMostHelpers; ++helper) {
+      if (helper < work.helping && !work.is_helper()) words[helper] = ptx::load_system_16(helped(helper));
     }
     float top = kNever;
 #pragma unroll
@@ -75,26 +74,23 @@ __device__ __forceinline__ void merge_shares(const AttentionParams& p, const Att
       total += weight * shared.inbox_sum[b][merged];
       value += weight * shared.inbox[b][i];
     }
-    if constexpr (!kEntries) {
-      if (work.is_helper()) {
-        ptx::store_system(helped(work.helper),
-                          {__float_as_uint(value), __float_as_uint(top), __float_as_uint(total), 0});
-        continue;
-      }
+    if (work.is_helper()) {
+      ptx::store_system(helped(work.helper), {__float_as_uint(value), __float_as_uint(top), __float_as_uint(total), 0});
+      continue;
+    }
 #pragma unroll
-      for (int helper = 0; helper < kMaxAttentionHelpers; ++helper) {
-        if (helper >= work.helping) break;
-        SpinClock clock(p.split.limit);
-        while (!arrived(words[helper]) && !clock.expired()) words[helper] = ptx::load_system_16(helped(helper));
-        ptx::store_system(helped(helper), {kNotYet, kNotYet, kNotYet, kNotYet});
-        const float helper_top = __uint_as_float(words[helper].y);
-        const float overall_top = fmaxf(top, helper_top);
-        const float weight = weight_of(top, overall_top);
-        const float helper_weight = weight_of(helper_top, overall_top);
-        value = weight * value + helper_weight * __uint_as_float(words[helper].x);
-        total = weight * total + helper_weight * __uint_as_float(words[helper].z);
-        top = overall_top;
-      }
+    for (int helper = 0; helper < kMostHelpers; ++helper) {
+      if (helper >= work.helping) break;
+      SpinClock clock(p.split.limit);
+      while (!arrived(words[helper]) && !clock.expired()) words[helper] = ptx::load_system_16(helped(helper));
+      ptx::store_system(helped(helper), {kNotYet, kNotYet, kNotYet, kNotYet});
+      const float helper_top = __uint_as_float(words[helper].y);
+      const float overall_top = fmaxf(top, helper_top);
+      const float weight = weight_of(top, overall_top);
+      const float helper_weight = weight_of(helper_top, overall_top);
+      value = weight * value + helper_weight * __uint_as_float(words[helper].x);
+      total = weight * total + helper_weight * __uint_as_float(words[helper].z);
+      top = overall_top;
     }
     const int column = head * kHeadDim + element;
     const std::int64_t at = p.is_row_major ? std::int64_t{work.first_row + row} * (p.heads * kHeadDim) + column

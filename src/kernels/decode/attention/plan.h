@@ -57,6 +57,26 @@ constexpr AttentionPlan plan_attention(int kv_heads, const AttentionClusters& fi
 constexpr std::array<int, 4> kEntryClusterSizes{8, 4, 2, 1};
 using EntryClusters = std::array<int, 4>;
 
+/// Helper clusters of a tile of queries in a step of several sequences, and of all tiles and KV heads.
+constexpr int kMaxEntryHelpers = 7;
+constexpr int kMaxEntryHelperClusters = 288;
+
+/// Tiles of the context in the part of a cluster of `blocks`, at least: of shorter ones the exchange costs more than is
+/// gained. Two tiles for each of the eight warps of a block.
+constexpr int least_entry_part(int blocks) { return 16 * blocks; }
+
+/// Helper clusters per KV head in a step of up to `items` tiles of queries, where a GPU runs `at_once` clusters per KV
+/// head: those that no tile keeps busy, where a step has more than half of the tiles that it could have. Tiles that do
+/// not all run at once take turns, which balances them but for the longest.
+constexpr int plan_entry_helpers(int items, int at_once) {
+  return items <= at_once ? at_once - items / 2 : at_once / 4;
+}
+
+/// Parts per KV head that the contexts of `items` tiles of queries are cut into, at most.
+constexpr int most_entry_parts(int items, int at_once, int helpers) {
+  return items + (items <= at_once ? (helpers < at_once - items ? helpers : at_once - items) : helpers);
+}
+
 /// Most clusters per KV head that `rows` rows of several sequences need: as many as if each row were a sequence.
 /// `group`: query heads per KV head; `queries`: of a cluster.
 constexpr int most_entry_clusters(int rows, int group, int queries) { return rows * ((group + queries - 1) / queries); }

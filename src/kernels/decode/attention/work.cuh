@@ -53,7 +53,8 @@ struct AttentionWork {
   int block = 0;            // which block of the cluster this is
   int helpers = 0;          // helper clusters launched per KV head
   int helping = 0;          // so many of them have a part of this context
-  int helper = -1;          // which of them this cluster is; -1: the main cluster
+  int helper = -1;          // which of these this cluster is; -1: the main cluster
+  int first_helper = 0;     // the first of these among those launched
   unsigned first_main = 0;  // the grid's first block of a main cluster
 
   __device__ __forceinline__ bool is_helper() const { return helper >= 0; }
@@ -80,43 +81,104 @@ __device__ __forceinline__ AttentionWork work_of_sequence(const AttentionParams&
   return work;
 }
 
-/// A query tile of one of the step's sequences: the tiles of the first, then those of the second … Every warp finds it
-/// by itself, lane l looking at entries l, l + 32 …
+/// Tiles of eight queries of an entry.
+__device__ __forceinline__ int query_tiles(const StepEntry& entry, int group) {
+  return (entry.rows * group + kQueries - 1) / kQueries;
+}
+
+/// Parts of an entry's context, one of them the main cluster's, where a part has so many tiles.
+__device__ __forceinline__ int parts_of(const StepEntry& entry, int tiles_of_part) {
+  const int tiles = (entry.position + kTile - 1) / kTile;
+  return min(max((tiles + tiles_of_part - 1) / tiles_of_part, 1), 1 + kMaxEntryHelpers);
+}
+
+/// Lane l of each warp looks at the entries l, l + 32 …
+template <typename What>
+__device__ __forceinline__ void each_entry(const AttentionParams& p, int rows, const What& what) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  for (int first = 0; first < rows; first += 32) {
+    StepEntry entry{};
+    if (first + lane < rows) entry = p.layout->entries[first + lane];
+    if (!what(entry)) return;
+  }
+}
+
+/// Tiles of a part: the fewest with which the parts of all entries are no more than may be.
+template <int kBlocks>
+__device__ __forceinline__ int tiles_of_part(const AttentionParams& p, int rows, int group) {
+  int items = 0;
+  int tiles = 0;
+  each_entry(p, rows, [&](const StepEntry& entry) {
+    const int of_entry = query_tiles(entry, group);
+    items += of_entry;
+    tiles += of_entry * ((entry.position + kTile - 1) / kTile);
+    return true;
+  });
+  const int most = most_entry_parts(__reduce_add_sync(~0u, items), p.split.at_once, p.split.helpers);
+  int part = max(least_entry_part(kBlocks), (__reduce_add_sync(~0u, tiles) + most - 1) / most);
+  constexpr int kTries = 16;  // an eighth more each: eight times as much in the end
+  for (int i = 0; i < kTries; ++i) {
+    int parts = 0;
+    each_entry(p, rows, [&](const StepEntry& entry) {
+      parts += query_tiles(entry, group) * parts_of(entry, part);
+      return true;
+    });
+    if (__reduce_add_sync(~0u, parts) <= most) return part;
+    part += (part + 7) / 8;
+  }
+  return 1 << 30;
+}
+
+/// A part of the context for a query tile of one of the step's sequences: first the helpers of the first tile of the
+/// first sequence, of its second tile …, then the main clusters in the same order. Every warp finds it by itself.
 template <int kBlocks>
 __device__ __forceinline__ AttentionWork work_of_entries(const AttentionParams& p, int rows) {
   AttentionWork work;
   const int cluster = static_cast<int>(blockIdx.x) / kBlocks;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
   work.block = static_cast<int>(ptx::cluster_block_rank());
   work.kv_head = cluster % p.kv_heads;
   work.group = p.heads / p.kv_heads;
   work.rows = rows;
-  const int tile = cluster / p.kv_heads;
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  int before = 0;  // tiles of the entries looked at so far
-  for (int first = 0; first < rows; first += 32) {
-    StepEntry entry{};
-    if (first + lane < rows) entry = p.layout->entries[first + lane];
-    const int tiles = (entry.rows * work.group + kQueries - 1) / kQueries;
-    int up_to_here = before + tiles;
+  work.helpers = p.split.helpers;
+  work.first_main = work.helpers * p.kv_heads * kBlocks;
+  const bool helps = cluster / p.kv_heads < work.helpers;
+  const int wanted = cluster / p.kv_heads - (helps ? 0 : work.helpers);
+  const int part = work.helpers > 0 ? tiles_of_part<kBlocks>(p, rows, work.group) : 1 << 30;
+  constexpr int kHelperBits = 16;  // of two counts in one word: helpers above, tiles below
+  int before = 0;                  // of the entries looked at so far
+  each_entry(p, rows, [&](const StepEntry& entry) {
+    const int tiles = query_tiles(entry, work.group);
+    const int helping = parts_of(entry, part) - 1;
+    const int own = (tiles * helping << kHelperBits) + tiles;
+    int up_to_here = before + own;
 #pragma unroll
     for (int offset = 1; offset < 32; offset *= 2) {
       const int added = __shfl_up_sync(~0u, up_to_here - before, offset);
       if (lane >= offset) up_to_here += added;
     }
-    const int first_tile = up_to_here - tiles;
-    const unsigned owner = __ballot_sync(~0u, first_tile <= tile && tile < up_to_here);
-    if (owner != 0) {
-      const int source = __ffs(static_cast<int>(owner)) - 1;
-      work.position = __shfl_sync(~0u, entry.position, source);
-      work.valid_rows = __shfl_sync(~0u, entry.rows, source);
-      work.first_row = __shfl_sync(~0u, entry.first_row, source);
-      work.slot = __shfl_sync(~0u, entry.slot, source);
-      work.first_query = (tile - __shfl_sync(~0u, first_tile, source)) * kQueries;
-      return work;
+    const auto count = [&](int both) { return helps ? both >> kHelperBits : both & ((1 << kHelperBits) - 1); };
+    const int first = up_to_here - own;
+    const unsigned owner = __ballot_sync(~0u, count(first) <= wanted && wanted < count(up_to_here));
+    if (owner == 0) {
+      before = __shfl_sync(~0u, up_to_here, 31);
+      return true;
     }
-    before = __shfl_sync(~0u, up_to_here, 31);
-  }
-  return work;  // no rows
+    const int source = __ffs(static_cast<int>(owner)) - 1;
+    work.position = __shfl_sync(~0u, entry.position, source);
+    work.valid_rows = __shfl_sync(~0u, entry.rows, source);
+    work.first_row = __shfl_sync(~0u, entry.first_row, source);
+    work.slot = __shfl_sync(~0u, entry.slot, source);
+    work.helping = __shfl_sync(~0u, helping, source);
+    const int before_entry = __shfl_sync(~0u, first, source);
+    const int in_entry = wanted - count(before_entry);
+    const int tile = helps ? in_entry / work.helping : in_entry;
+    if (helps) work.helper = in_entry % work.helping;
+    work.first_query = tile * kQueries;
+    work.first_helper = (before_entry >> kHelperBits) + tile * work.helping;
+    return false;
+  });
+  return work;  // no rows: there is nothing for this cluster
 }
 
 }  // namespace specthink::inline kernels
