@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -18,9 +19,7 @@ struct Expression;
 using ExpressionPtr = std::unique_ptr<const Expression>;
 using Expressions = std::vector<ExpressionPtr>;
 
-struct Literal {
-  Value value;
-};
+using Literal = Value;
 struct Name {
   std::string name;
 };
@@ -41,7 +40,12 @@ struct Unary {
 /// Operators of one precedence, from left to right.
 struct Arithmetic {
   ExpressionPtr first;
-  std::vector<std::pair<ArithmeticOp, ExpressionPtr>> rest;
+  std::vector<std::pair<python::Operator, ExpressionPtr>> rest;
+};
+
+/// a ~ b ~ c
+struct Concatenation {
+  Expressions operands;
 };
 
 /// a < b < c, as in Python.
@@ -102,8 +106,8 @@ struct Postfix {
 
 struct Expression {
   int line;
-  std::variant<Literal, Name, SequenceDisplay, DictDisplay, Unary, Arithmetic, Comparison, Logical, Conditional,
-               Postfix>
+  std::variant<Literal, Name, SequenceDisplay, DictDisplay, Unary, Arithmetic, Concatenation, Comparison, Logical,
+               Conditional, Postfix>
       node;
 };
 
@@ -139,12 +143,9 @@ struct Set {
   Target target;
   ExpressionPtr value;
 };
-struct SetBlock {
-  Target target;
-  std::vector<PostfixStep> filters;
-  Block body;
-};
-struct FilterBlock {
+/// The text of the body through filters: {% set target | filters %}, or as output {% filter filters %}.
+struct FilteredBlock {
+  std::optional<Target> target;
   std::vector<PostfixStep> filters;
   Block body;
 };
@@ -152,13 +153,15 @@ struct With {
   std::vector<std::pair<Target, ExpressionPtr>> values;
   Block body;
 };
+/// Which variables that every macro has a body names.
+struct MacroVariables {
+  bool caller = false, kwargs = false, varargs = false;
+};
 struct MacroDefinition {
   std::string name;
   std::vector<std::pair<std::string, ExpressionPtr>> parameters;  // with their defaults, which may be null
   Block body;
-  bool uses_caller = false;  // each: without a parameter of that name
-  bool uses_kwargs = false;
-  bool uses_varargs = false;
+  MacroVariables uses;  // without a parameter of that name
 };
 /// {% call(parameters) macro(arguments) %}: a call of a macro to which the body is a macro, `caller`.
 struct CallBlock {
@@ -169,8 +172,8 @@ struct CallBlock {
 struct Generation {
   Block body;
 };
-struct Break {};
-struct Continue {};
+/// Where execution goes on behind a statement: with the next one, or out of the loop or its iteration.
+enum class Flow { kNext, kBreak, kContinue };
 /// A tag that is not supported, inside a condition.
 struct Refusal {
   std::string message;
@@ -178,8 +181,7 @@ struct Refusal {
 
 struct Statement {
   int line;
-  std::variant<Text, Output, If, For, Set, SetBlock, FilterBlock, With, MacroDefinition, CallBlock, Generation, Break,
-               Continue, Refusal>
+  std::variant<Text, Output, If, For, Set, FilteredBlock, With, MacroDefinition, CallBlock, Generation, Flow, Refusal>
       node;
 };
 

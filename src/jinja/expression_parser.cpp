@@ -14,15 +14,16 @@ ExpressionPtr make(int line, Node node) {
 
 struct BinaryOperator {
   std::string_view symbol;
-  ArithmeticOp op;
+  python::Operator op;
   int level;  // the higher, the closer it binds
 };
 constexpr BinaryOperator kBinaryOperators[] = {
-    {"+", ArithmeticOp::kAdd, 0},      {"-", ArithmeticOp::kSubtract, 0},     {"~", ArithmeticOp::kConcatenate, 1},
-    {"*", ArithmeticOp::kMultiply, 2}, {"//", ArithmeticOp::kFloorDivide, 2}, {"/", ArithmeticOp::kDivide, 2},
-    {"%", ArithmeticOp::kModulo, 2},   {"**", ArithmeticOp::kPower, 3},
+    {"+", python::Operator::kAdd, 0},      {"-", python::Operator::kSubtract, 0},
+    {"*", python::Operator::kMultiply, 1}, {"//", python::Operator::kFloorDivide, 1},
+    {"/", python::Operator::kDivide, 1},   {"%", python::Operator::kModulo, 1},
+    {"**", python::Operator::kPower, 2},
 };
-constexpr int kBinaryLevels = 4;
+constexpr int kBinaryLevels = 3;
 
 class ExpressionParser {
  public:
@@ -110,18 +111,28 @@ class ExpressionParser {
 
   ExpressionPtr parse_arithmetic(int level) {
     if (level == kBinaryLevels) return parse_unary(true);
-    const int line = stream_.line();
-    Arithmetic chain{parse_arithmetic(level + 1), {}};
+    const auto parse_operand = [&] { return level == 0 ? parse_concatenation() : parse_arithmetic(level + 1); };
     const auto is_next = [&](const BinaryOperator& binary) {
       return binary.level == level && stream_.skip_operator(binary.symbol);
     };
+    const int line = stream_.line();
+    Arithmetic chain{parse_operand(), {}};
     while (true) {
       const auto found = std::ranges::find_if(kBinaryOperators, is_next);
       if (found == std::end(kBinaryOperators)) break;
-      chain.rest.emplace_back(found->op, parse_arithmetic(level + 1));
+      chain.rest.emplace_back(found->op, parse_operand());
     }
     if (chain.rest.empty()) return std::move(chain.first);
     return make(line, std::move(chain));
+  }
+
+  ExpressionPtr parse_concatenation() {
+    const int line = stream_.line();
+    Expressions operands;
+    do {
+      operands.push_back(parse_arithmetic(1));
+    } while (stream_.skip_operator("~"));
+    return operands.size() == 1 ? std::move(operands[0]) : make(line, Concatenation{std::move(operands)});
   }
 
   ExpressionPtr parse_unary(bool with_filters) {
@@ -193,10 +204,10 @@ class ExpressionParser {
     const std::string& name = token.text;
     if (name == "true" || name == "True") return make(line, Literal{true});
     if (name == "false" || name == "False") return make(line, Literal{false});
-    if (name == "none" || name == "None") return make(line, Literal{Value()});
-    stream_.saw_caller |= name == "caller";
-    stream_.saw_kwargs |= name == "kwargs";
-    stream_.saw_varargs |= name == "varargs";
+    if (name == "none" || name == "None") return make(line, Literal());
+    stream_.seen.caller |= name == "caller";
+    stream_.seen.kwargs |= name == "kwargs";
+    stream_.seen.varargs |= name == "varargs";
     return make(line, Name{name});
   }
 

@@ -9,6 +9,7 @@
 #include "jinja/format.h"
 #include "jinja/runtime.h"
 #include "jinja/scope.h"
+#include "specthink/base/python/error.h"
 #include "specthink/jinja/error.h"
 #include "specthink/jinja/template.h"
 
@@ -34,13 +35,14 @@ class Interpreter {
       run(block);
     } catch (const TemplateError& error) {
       throw TemplateError(error.line() == 0 ? line_ : error.line(), error.what());
+    } catch (const python::Error& error) {
+      throw TemplateError(line_, error.what());
     }
     return text_.take();
   }
 
  private:
   using ScopePtr = std::shared_ptr<Scope>;
-  enum class Flow { kNext, kBreak, kContinue };
 
   // The scope until now; the caller restores it. An exception ends the rendering, so nothing need be restored then.
   ScopePtr enter_scope(const ScopePtr& parent) {
@@ -68,15 +70,13 @@ class Interpreter {
     return flow;
   }
 
-  Flow run(const Text& node) {
-    output_->append(node.text);
+  Flow write(std::string_view text) {
+    output_->append(text);
     return Flow::kNext;
   }
 
-  Flow run(const Output& node) {
-    output_->append(to_text(runtime_, evaluate(*node.value)));
-    return Flow::kNext;
-  }
+  Flow run(const Text& node) { return write(node.text); }
+  Flow run(const Output& node) { return write(to_text(runtime_, evaluate(*node.value))); }
 
   Flow run(const If& node) {
     for (const auto& [condition, block] : node.branches) {
@@ -121,27 +121,18 @@ class Interpreter {
     return Flow::kNext;
   }
 
-  Flow run(const SetBlock& node) {
+  Flow run(const FilteredBlock& node) {
     TextBuilder text(runtime_);
     const Flow flow = run_into(text, node.body);
     if (flow != Flow::kNext) return flow;
-    assign(node.target, filtered(text.take(), node.filters));
-    return flow;
-  }
-
-  Flow run(const FilterBlock& node) {
-    TextBuilder text(runtime_);
-    const Flow flow = run_into(text, node.body);
-    if (flow != Flow::kNext) return flow;
-    const Value result = filtered(text.take(), node.filters);
+    Value result = text.take();
+    for (const PostfixStep& filter : node.filters) result = apply(result, std::get<Apply>(filter.step));
+    if (node.target) {
+      assign(*node.target, result);
+      return flow;
+    }
     if (!result.is_string()) fail("a filter block must make a str, not {}", result.type_name());
-    output_->append(*result.string());
-    return flow;
-  }
-
-  Value filtered(Value value, const std::vector<PostfixStep>& filters) {
-    for (const PostfixStep& filter : filters) value = apply(value, std::get<Apply>(filter.step));
-    return value;
+    return write(*result.string());
   }
 
   Flow run(const With& node) {
@@ -164,8 +155,7 @@ class Interpreter {
   Flow run(const CallBlock& node) {
     runtime_.spend(sizeof(Macro));
     const Value caller(&macros_.emplace_back(Macro{&node.caller, scope_}));
-    output_->append(to_text(runtime_, evaluate(std::get<Postfix>(node.call->node), &caller)));
-    return Flow::kNext;
+    return write(to_text(runtime_, evaluate(std::get<Postfix>(node.call->node), &caller)));
   }
 
   Flow run(const Generation& node) {  // a function in the reference: what it sets stays inside
@@ -173,8 +163,7 @@ class Interpreter {
     return Flow::kNext;
   }
 
-  Flow run(const Break&) { return Flow::kBreak; }
-  Flow run(const Continue&) { return Flow::kContinue; }
+  Flow run(const Flow& flow) { return flow; }
   Flow run(const Refusal& node) { fail("{}", node.message); }
 
   Flow run_into(TextBuilder& text, const Block& block) {
@@ -211,7 +200,7 @@ class Interpreter {
     return value;
   }
 
-  Value evaluate(const Literal& node) { return node.value; }
+  Value evaluate(const Literal& value) { return value; }
 
   Value evaluate(const Name& node) {
     if (const Value* value = scope_->find(node.name)) return *value;
@@ -245,6 +234,12 @@ class Interpreter {
     Value value = evaluate(*node.first);
     for (const auto& [op, operand] : node.rest) value = arithmetic(runtime_, op, value, evaluate(*operand));
     return value;
+  }
+
+  Value evaluate(const Concatenation& node) {
+    TextBuilder text(runtime_);
+    for (const ExpressionPtr& operand : node.operands) text.append(to_text(runtime_, evaluate(*operand)));
+    return text.take();
   }
 
   Value evaluate(const Comparison& node) {
@@ -331,30 +326,27 @@ class Interpreter {
 
   Value call(const Macro& macro, const Arguments& arguments) {
     const MacroDefinition& definition = *macro.definition;
+    const auto& [positional, named] = arguments;
     const auto& parameters = definition.parameters;
-    const std::size_t count = arguments.positional.size();
-    if (count > parameters.size() && !definition.uses_varargs) {
-      fail("macro '{}' takes not more than {} arguments, {} given", definition.name, parameters.size(), count);
+    const std::size_t count = std::min(positional.size(), parameters.size());
+    if (positional.size() > count && !definition.uses.varargs) {
+      fail("macro '{}' takes not more than {} arguments, {} given", definition.name, count, positional.size());
     }
     Entries more;
-    for (const auto& [name, value] : arguments.named) {
+    for (const auto& [name, value] : named) {
       const auto found = std::ranges::find(parameters, name, [](const auto& parameter) { return parameter.first; });
-      if (found == parameters.end()) {
-        if (name == "caller" && definition.uses_caller) continue;
-        if (!definition.uses_kwargs) fail("macro '{}' has no parameter '{}'", definition.name, name);
-        more.emplace_back(name, value);
-        continue;
-      }
       if (std::cmp_less(found - parameters.begin(), count)) {
         fail("macro '{}' was given '{}' twice", definition.name, name);
       }
+      if (found != parameters.end() || (name == "caller" && definition.uses.caller)) continue;
+      if (!definition.uses.kwargs) fail("macro '{}' has no parameter '{}'", definition.name, name);
+      more.emplace_back(name, value);
     }
     const int line = line_;
-    const ScopePtr caller = enter_scope(macro.scope);
+    const ScopePtr outer = enter_scope(macro.scope);
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       const auto& [name, otherwise] = parameters[i];
-      const Value* given = i < count ? &arguments.positional[i] : find_variable(arguments.named, name);
-      if (given != nullptr) {
+      if (const Value* given = i < count ? &positional[i] : find_variable(named, name)) {
         set(name, *given);
       } else if (otherwise != nullptr) {
         set(name, evaluate(*otherwise));
@@ -362,19 +354,18 @@ class Interpreter {
         set(name, Value::undefined(fmt::format("parameter '{}' was not provided", name)));
       }
     }
-    if (definition.uses_caller) {
-      const Value* given = find_variable(arguments.named, "caller");
+    if (definition.uses.caller) {
+      const Value* given = find_variable(named, "caller");
       const bool has_one = given != nullptr && !given->is_none();
       set("caller", has_one ? *given : Value::undefined("No caller defined"));
     }
-    if (definition.uses_kwargs) set("kwargs", Value::dict(std::move(more)));
-    if (definition.uses_varargs) {
-      const auto begin = arguments.positional.begin() + static_cast<std::ptrdiff_t>(std::min(count, parameters.size()));
-      set("varargs", Value::tuple({begin, arguments.positional.end()}));
+    if (definition.uses.kwargs) set("kwargs", Value::dict(std::move(more)));
+    if (definition.uses.varargs) {
+      set("varargs", Value::tuple({positional.begin() + static_cast<std::ptrdiff_t>(count), positional.end()}));
     }
     TextBuilder text(runtime_);
     run_into(text, definition.body);
-    scope_ = caller;
+    scope_ = outer;
     line_ = line;
     return text.take();
   }

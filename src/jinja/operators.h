@@ -5,11 +5,11 @@
 #include <string_view>
 
 #include "jinja/runtime.h"
+#include "specthink/base/python/number.h"
 #include "specthink/jinja/value.h"
 
 namespace specthink::jinja {
 
-enum class ArithmeticOp { kAdd, kSubtract, kMultiply, kModulo, kDivide, kFloorDivide, kPower, kConcatenate };
 enum class CompareOp { kEqual, kNotEqual, kLess, kLessOrEqual, kGreater, kGreaterOrEqual, kIn, kNotIn };
 
 bool is_true(const Value& value);
@@ -18,10 +18,7 @@ bool equal(Runtime& runtime, const Value& a, const Value& b);
 /// `left op right`. Throws TemplateError for types that Python does not order, or that contain nothing.
 bool holds(Runtime& runtime, CompareOp op, const Value& left, const Value& right);
 
-Value arithmetic(Runtime& runtime, ArithmeticOp op, const Value& a, const Value& b);
-
-/// `format % given` of str: given is a tuple, a dict or a value.
-Value format_text(Runtime& runtime, const std::string& format, const Value& given);
+Value arithmetic(Runtime& runtime, python::Operator op, const Value& a, const Value& b);
 Value negate(const Value& value);
 
 /// Throws TemplateError for what can never be a key of a dict.

@@ -40,10 +40,8 @@ class TokenStream {
 
   std::vector<TemplateError> refusals;  ///< in this tag: what cannot be used, and would be reached
   int conditions = 0;                   ///< around the current place: each may keep it from being reached
-  bool saw_caller = false;              ///< in the macro that is parsed, likewise the others
-  bool saw_kwargs = false;
-  bool saw_varargs = false;
-  int recursions = 0;  ///< of the parser
+  MacroVariables seen;                  ///< in the macro that is parsed
+  int recursions = 0;                   ///< of the parser
 
  private:
   bool skip(bool matches) {

@@ -64,7 +64,7 @@ class Parser {
     if (name == "generation") return {line, Generation{parse_function_body("endgeneration")}};
     if (name == "break" || name == "continue") {
       if (loops_ == 0) fail_at(line, "'{}' outside a loop", name);
-      return name == "break" ? Statement{line, Break{}} : Statement{line, Continue{}};
+      return {line, name == "break" ? Flow::kBreak : Flow::kContinue};
     }
     return {line, refuse(line, name)};
   }
@@ -127,14 +127,14 @@ class Parser {
     Target target = parse_target(true);
     if (stream_.skip_operator("=")) return {line, Set{std::move(target), parse_tuple(stream_, true)}};
     std::vector<PostfixStep> filters = stream_.skip_operator("|") ? parse_filters(stream_) : std::vector<PostfixStep>();
-    return {line, SetBlock{std::move(target), std::move(filters), parse_body("endset")}};
+    return {line, FilteredBlock{std::move(target), std::move(filters), parse_body("endset")}};
   }
 
-  FilterBlock parse_filter_block() {
+  FilteredBlock parse_filter_block() {
     std::vector<PostfixStep> filters = parse_filters(stream_);
     if (filters.empty())
       fail_at(stream_.line(), "expected the name of a filter, found {}", describe(stream_.current()));
-    return {std::move(filters), parse_body("endfilter")};
+    return {std::nullopt, std::move(filters), parse_body("endfilter")};
   }
 
   With parse_with() {
@@ -220,19 +220,14 @@ class Parser {
   }
 
   void parse_macro_body(MacroDefinition& macro, std::string_view end) {
-    const bool saw_caller = std::exchange(stream_.saw_caller, false);
-    const bool saw_kwargs = std::exchange(stream_.saw_kwargs, false);
-    const bool saw_varargs = std::exchange(stream_.saw_varargs, false);
+    const MacroVariables seen = std::exchange(stream_.seen, {});
     macro.body = parse_function_body(end);
     const auto is_free = [&](std::string_view name) {
       return std::ranges::none_of(macro.parameters, [&](const auto& parameter) { return parameter.first == name; });
     };
-    macro.uses_caller = stream_.saw_caller && is_free("caller");
-    macro.uses_kwargs = stream_.saw_kwargs && is_free("kwargs");
-    macro.uses_varargs = stream_.saw_varargs && is_free("varargs");
-    stream_.saw_caller |= saw_caller;
-    stream_.saw_kwargs |= saw_kwargs;
-    stream_.saw_varargs |= saw_varargs;
+    auto& [caller, kwargs, varargs] = stream_.seen;
+    macro.uses = {caller && is_free("caller"), kwargs && is_free("kwargs"), varargs && is_free("varargs")};
+    stream_.seen = {caller || seen.caller, kwargs || seen.kwargs, varargs || seen.varargs};
   }
 
   // The body of what is a function in the reference: a loop around it cannot be left from inside.

@@ -5,8 +5,8 @@
 #include "jinja/builtins/function.h"
 #include "jinja/format.h"
 #include "jinja/operators.h"
-#include "jinja/unicode.h"
 #include "specthink/base/lowercase.h"
+#include "specthink/base/python/text.h"
 #include "specthink/jinja/error.h"
 
 namespace specthink::jinja {
@@ -73,7 +73,7 @@ Getter attribute_getter(Runtime& runtime, const Value* path) {
   if (path == nullptr || path->is_none()) return [](const Value& value) { return value; };
   Values parts;
   if (path->is_string()) {
-    for (const std::string_view part : split(*path->string(), ".", -1)) {
+    for (const std::string_view part : python::split(*path->string(), ".", -1)) {
       std::int64_t index = 0;
       const bool is_index = !part.empty() && part.find_first_not_of("0123456789") == part.npos;
       if (is_index && std::from_chars(part.data(), part.data() + part.size(), index).ec == std::errc()) {
@@ -96,7 +96,7 @@ Getter attribute_getter(Runtime& runtime, const Value* path) {
 Getter key_getter(Runtime& runtime, const Value* path, bool case_sensitive) {
   if (path != nullptr && path->is_string() && path->string()->find(',') != path->string()->npos) {
     std::vector<Getter> getters;
-    for (const std::string_view part : split(*path->string(), ",", -1)) {
+    for (const std::string_view part : python::split(*path->string(), ",", -1)) {
       const Value one(part);
       getters.push_back(key_getter(runtime, &one, case_sensitive));
     }
@@ -261,33 +261,33 @@ Value select_filter(Runtime& runtime, const Value& self, const CallArguments& ar
 Value sum_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
   const Getter get = attribute_getter(runtime, args.get(0));
   Value sum = args.get_or(1, std::int64_t{0});
-  for (const Value& item : items_of(runtime, self)) sum = arithmetic(runtime, ArithmeticOp::kAdd, sum, get(item));
+  for (const Value& item : items_of(runtime, self)) sum = arithmetic(runtime, python::Operator::kAdd, sum, get(item));
   return sum;
 }
 
 constexpr Function kFilters[] = {
-    {"count", {}, 0, length_filter},
-    {"d", {"default_value", "boolean"}, 0, default_filter},
-    {"default", {"default_value", "boolean"}, 0, default_filter},
-    {"dictsort", {"case_sensitive", "by", "reverse"}, 0, dictsort_filter},
-    {"first", {}, 0, first_filter},
-    {"items", {}, 0, items_filter},
-    {"join", {"d", "attribute"}, 0, join_filter},
-    {"last", {}, 0, last_filter},
-    {"length", {}, 0, length_filter},
-    {"list", {}, 0, list_filter},
-    {"map", {kAnyArguments}, 0, map_filter},
-    {"max", {"case_sensitive", "attribute"}, 0, extreme_filter<true>},
-    {"min", {"case_sensitive", "attribute"}, 0, extreme_filter<false>},
-    {"reject", {kAnyArguments}, 0, select_filter<false, false>},
-    {"rejectattr", {kAnyArguments}, 0, select_filter<false, true>},
-    {"reverse", {}, 0, reverse_filter},
-    {"select", {kAnyArguments}, 0, select_filter<true, false>},
-    {"selectattr", {kAnyArguments}, 0, select_filter<true, true>},
-    {"sort", {"reverse", "case_sensitive", "attribute"}, 0, sort_filter},
-    {"sum", {"attribute", "start"}, 0, sum_filter},
-    {"tojson", {"ensure_ascii", "indent", "separators", "sort_keys"}, 0, tojson_filter},
-    {"unique", {"case_sensitive", "attribute"}, 0, unique_filter},
+    {"count", length_filter},
+    {"d", default_filter, {"default_value", "boolean"}},
+    {"default", default_filter, {"default_value", "boolean"}},
+    {"dictsort", dictsort_filter, {"case_sensitive", "by", "reverse"}},
+    {"first", first_filter},
+    {"items", items_filter},
+    {"join", join_filter, {"d", "attribute"}},
+    {"last", last_filter},
+    {"length", length_filter},
+    {"list", list_filter},
+    {"map", map_filter, {kAnyArguments}},
+    {"max", extreme_filter<true>, {"case_sensitive", "attribute"}},
+    {"min", extreme_filter<false>, {"case_sensitive", "attribute"}},
+    {"reject", select_filter<false, false>, {kAnyArguments}},
+    {"rejectattr", select_filter<false, true>, {kAnyArguments}},
+    {"reverse", reverse_filter},
+    {"select", select_filter<true, false>, {kAnyArguments}},
+    {"selectattr", select_filter<true, true>, {kAnyArguments}},
+    {"sort", sort_filter, {"reverse", "case_sensitive", "attribute"}},
+    {"sum", sum_filter, {"attribute", "start"}},
+    {"tojson", tojson_filter, {"ensure_ascii", "indent", "separators", "sort_keys"}},
+    {"unique", unique_filter, {"case_sensitive", "attribute"}},
 };
 constexpr auto kUnsupportedFilters =
     unsupported("attr", "batch", "center", "filesizeformat", "groupby", "pprint", "random", "slice", "striptags",
@@ -296,7 +296,7 @@ constexpr auto kUnsupportedFilters =
 }  // namespace
 
 const Function* find_filter(std::string_view name) {
-  return find_function({kFilters, text_filters(), number_filters(), kUnsupportedFilters}, name);
+  return find_function({kFilters, scalar_filters(), kUnsupportedFilters}, name);
 }
 
 }  // namespace specthink::jinja

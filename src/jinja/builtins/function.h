@@ -25,9 +25,9 @@ inline constexpr std::string_view kAnyArguments = "*";
 
 struct Function {
   std::string_view name;
-  std::array<std::string_view, 4> parameters{};  ///< "!name": known, but not supported
-  int required = 0;                              ///< the first so many parameters must be given
   Value (*call)(Runtime&, const Value& self, const CallArguments&) = nullptr;  ///< null: known, but not supported
+  std::array<std::string_view, 4> parameters{};                                ///< "!name": known, but not supported
+  int required = 0;  ///< the first so many parameters must be given
 };
 
 /// Rows for names that Jinja or Python has, and that are not supported.
@@ -75,9 +75,8 @@ const Function* find_function(std::initializer_list<std::span<const Function>> t
 std::string indentation_argument(Runtime& runtime, const CallArguments& args, std::size_t parameter,
                                  std::int64_t otherwise);
 
-// Parts of what find_filter looks through.
-std::span<const Function> number_filters();
-std::span<const Function> text_filters();
+/// A part of what find_filter looks through.
+std::span<const Function> scalar_filters();
 
 // Null when there is none of this name.
 const Function* find_filter(std::string_view name);

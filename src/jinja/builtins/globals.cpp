@@ -79,9 +79,9 @@ Value strftime_now(Runtime& runtime, const Value&, const CallArguments& args) {
 }
 
 constexpr Function kGlobals[] = {
-    {"range", {"start", "stop", "step"}, 1, range},    {"dict", {kAnyArguments}, 0, dict},
-    {"namespace", {kAnyArguments}, 0, make_namespace}, {"raise_exception", {"message"}, 1, raise_exception},
-    {"strftime_now", {"format"}, 1, strftime_now},
+    {"range", range, {"start", "stop", "step"}, 1}, {"dict", dict, {kAnyArguments}},
+    {"namespace", make_namespace, {kAnyArguments}}, {"raise_exception", raise_exception, {"message"}, 1},
+    {"strftime_now", strftime_now, {"format"}, 1},
 };
 constexpr auto kUnsupportedGlobals = unsupported("cycler", "joiner", "lipsum");
 

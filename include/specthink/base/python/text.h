@@ -1,4 +1,5 @@
-// Python's str on UTF-8: positions are code points, white space and case are Unicode's. All text here is valid UTF-8.
+// Python's str on UTF-8: white space and case are Unicode's. All text here is valid UTF-8. For str.lower() see
+// specthink/base/lowercase.h.
 #pragma once
 
 #include <cstddef>
@@ -7,21 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "specthink/base/utf8.h"
-
-namespace specthink::jinja {
-
-/// The code point at `position`, which moves behind it.
-inline char32_t next_code_point(std::string_view text, std::size_t& position) {
-  const Utf8Char next = next_utf8(text.substr(position));
-  position += next.length;
-  return next.code;
-}
-std::u32string code_points(std::string_view text);
-std::string to_utf8(std::u32string_view text);
-
-/// Code points in `text`.
-std::size_t text_length(std::string_view text);
+namespace specthink::inline base::python {
 
 bool is_space(char32_t code);          // str.isspace()
 bool is_printable(char32_t code);      // what repr() does not escape
@@ -38,10 +25,16 @@ enum class Side { kLeft, kRight, kBoth };
 /// str.strip and its kin; white space when there are no `chars`.
 std::string_view strip(std::string_view text, Side side, std::optional<std::string_view> chars = std::nullopt);
 
-/// str.split; `max_splits` below 0 is no limit. Without a separator, runs of white space separate.
+/// str.split and str.rsplit; `max_splits` below 0 is no limit. Without a separator, runs of white space separate.
 std::vector<std::string_view> split(std::string_view text, std::optional<std::string_view> separator,
                                     std::ptrdiff_t max_splits);
-std::vector<std::string_view> split_lines(std::string_view text);  // str.splitlines()
+std::vector<std::string_view> split_from_right(std::string_view text, std::optional<std::string_view> separator,
+                                               std::ptrdiff_t max_splits);
+
+std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends = false);  // str.splitlines()
+
+/// `text` with "\n" in place of "\r\n" and "\r".
+std::string with_universal_newlines(std::string_view text);
 
 /// Byte offset of `part` in `text` from `from` on, or npos. Takes linear time.
 std::size_t find_text(std::string_view text, std::string_view part, std::size_t from = 0);
@@ -50,7 +43,7 @@ std::string uppercase(std::string_view text);
 std::string capitalize(std::string_view text);
 std::string title(std::string_view text);  // str.title()
 
-/// Jinja's title filter: words begin after white space and opening punctuation, and only there.
-std::string title_of_words(std::string_view text);
+/// `text` with every longest run of characters that are inside words converted.
+std::string convert_words(std::string_view text, bool (*is_inside)(char32_t), std::string (*convert)(std::string_view));
 
-}  // namespace specthink::jinja
+}  // namespace specthink::inline base::python

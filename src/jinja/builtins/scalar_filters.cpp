@@ -1,0 +1,151 @@
+// Filters that make a text or a number of a value.
+#include <cmath>
+#include <optional>
+#include <string>
+
+#include "jinja/builtins/function.h"
+#include "jinja/format.h"
+#include "jinja/operators.h"
+#include "specthink/base/lowercase.h"
+#include "specthink/base/python/error.h"
+#include "specthink/base/python/text.h"
+#include "specthink/base/strings.h"
+#include "specthink/jinja/error.h"
+
+namespace specthink::jinja {
+namespace {
+
+template <std::string (*kConvert)(std::string_view)>
+Value convert(Runtime& runtime, const Value& self, const CallArguments&) {
+  return runtime.text(kConvert(to_text(runtime, self)));
+}
+
+Value string_filter(Runtime& runtime, const Value& self, const CallArguments&) {
+  return runtime.text(to_text(runtime, self));
+}
+
+// These are methods of str too; the filters take any value as text.
+Value trim_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+  const Value text = to_text(runtime, self);
+  return call_function(runtime, *find_method(text, "strip"), text, args.all());
+}
+
+Value replace_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+  const Value text = to_text(runtime, self);
+  const Value count = args.has(2) ? *args.get(2) : Value(std::int64_t{-1});
+  const Values given{to_text(runtime, *args.get(0)), to_text(runtime, *args.get(1)), count};
+  return call_function(runtime, *find_method(text, "replace"), text, {given, {}});
+}
+
+Value indent_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+  if (!self.is_string()) fail("indent: expected a str, not {}", self.type_name());
+  const std::string before = indentation_argument(runtime, args, 0, 4);
+  const std::string text = *self.string() + "\n";  // so that a last line break begins an empty line
+  runtime.check_text_size(text.size());
+  TextBuilder out(runtime);
+  bool is_first = true;
+  for (const std::string_view line : python::split_lines(text)) {
+    if (!is_first) out.append("\n");
+    if (is_first ? args.flag(1) : args.flag(2) || !line.empty()) out.append(before);
+    out.append(line);
+    is_first = false;
+  }
+  return out.take();
+}
+
+// The reference marks the result, so that it is not escaped again; here nothing is escaped unasked.
+Value escape_filter(Runtime& runtime, const Value& self, const CallArguments&) {
+  const std::string text = to_text(runtime, self);
+  runtime.spend(text.size() * 8);
+  return runtime.text(escape_html(text));
+}
+
+Value format_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+  const auto& [positional, named] = args.all();
+  if (!positional.empty() && !named.empty())
+    fail("format: can't handle positional and keyword arguments at the same time");
+  if (named.empty()) return format_text(runtime, to_text(runtime, self), Value::tuple(positional));
+  Entries entries;
+  for (const auto& [name, value] : named) entries.emplace_back(name, value);
+  return format_text(runtime, to_text(runtime, self), Value::dict(std::move(entries)));
+}
+
+// Words begin after white space and opening punctuation, and only there.
+std::string title_of_words(std::string_view text) {
+  const auto is_inside = [](char32_t code) {
+    return !python::is_space(code) && std::u32string_view(U"-({[<").find(code) == std::u32string_view::npos;
+  };
+  return python::convert_words(text, is_inside, [](std::string_view word) {
+    const std::size_t first = next_utf8(word).length;
+    return python::uppercase(word.substr(0, first)) + lowercase(word.substr(first));
+  });
+}
+
+Value int_filter(Runtime&, const Value& self, const CallArguments& args) {
+  self.require_defined();
+  if (const auto integer = self.as_integer()) return *integer;
+  const std::int64_t base = args.integer(1, 10);
+  const Value otherwise = args.get_or(0, std::int64_t{0});
+  if (base != 0 && (base < 2 || base > 36)) return otherwise;
+  try {
+    const std::string* text = self.string();
+    if (const auto integer = text ? python::parse_int(*text, base) : std::nullopt) return *integer;
+    const auto number = text ? python::parse_float(*text) : self.as_number();
+    return number && std::isfinite(*number) ? Value(python::truncate(*number)) : otherwise;
+  } catch (const python::Error& error) {
+    fail("int: {}", error.what());
+  }
+}
+
+Value float_filter(Runtime&, const Value& self, const CallArguments& args) {
+  self.require_defined();
+  if (const auto number = self.as_number()) return *number;
+  const auto number = self.is_string() ? python::parse_float(*self.string()) : std::nullopt;
+  return number ? Value(*number) : args.get_or(0, 0.0);
+}
+
+Value abs_filter(Runtime&, const Value& self, const CallArguments&) {
+  self.require_defined();
+  if (const double* real = self.real()) return std::abs(*real);
+  if (!self.as_integer()) fail("bad operand type for abs(): '{}'", self.type_name());
+  return *self.as_integer() < 0 ? negate(self) : Value(*self.as_integer());
+}
+
+Value round_filter(Runtime&, const Value& self, const CallArguments& args) {
+  self.require_defined();
+  const std::int64_t precision = args.integer(0, 0);
+  const std::string method = args.has(1) ? args.string(1) : "common";
+  if (!self.as_number()) fail("type {} doesn't define __round__ method", self.type_name());
+  if (precision < 0 || precision > 300) fail("round: a precision of {} is not supported", precision);
+  if (method == "common") return self.as_integer() ? *self.as_integer() : Value(python::round(*self.real(), precision));
+  if (method != "ceil" && method != "floor") fail("round: the method must be common, ceil or floor");
+  const double scale = std::pow(10.0, static_cast<double>(precision));
+  const double scaled = *self.as_number() * scale;
+  return (method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / scale;
+}
+
+constexpr Function kScalarFilters[] = {
+    {"abs", abs_filter},
+    {"capitalize", convert<python::capitalize>},
+    {"e", escape_filter},
+    {"escape", escape_filter},
+    {"float", float_filter, {"default"}},
+    {"forceescape", escape_filter},
+    {"format", format_filter, {kAnyArguments}},
+    {"indent", indent_filter, {"width", "first", "blank"}},
+    {"int", int_filter, {"default", "base"}},
+    {"lower", convert<lowercase>},
+    {"replace", replace_filter, {"old", "new", "count"}, 2},
+    {"round", round_filter, {"precision", "method"}},
+    {"safe", string_filter},  // nothing is ever escaped
+    {"string", string_filter},
+    {"title", convert<title_of_words>},
+    {"trim", trim_filter, {"chars"}},
+    {"upper", convert<python::uppercase>},
+};
+
+}  // namespace
+
+std::span<const Function> scalar_filters() { return kScalarFilters; }
+
+}  // namespace specthink::jinja
