@@ -37,27 +37,14 @@ struct Unary {
   ExpressionPtr operand;
 };
 
-/// Operators of one precedence, from left to right.
-struct Arithmetic {
+enum class LogicalOp { kOr, kAnd };
+enum class TextOp { kConcatenate };
+
+/// Operands with operators of one precedence between them: a + b - c, or a < b < c with Python's meaning.
+template <typename Op>
+struct Chain {
   ExpressionPtr first;
-  std::vector<std::pair<python::Operator, ExpressionPtr>> rest;
-};
-
-/// a ~ b ~ c
-struct Concatenation {
-  Expressions operands;
-};
-
-/// a < b < c, as in Python.
-struct Comparison {
-  ExpressionPtr first;
-  std::vector<std::pair<CompareOp, ExpressionPtr>> rest;
-};
-
-/// Chain of `and`, or of `or`.
-struct Logical {
-  bool is_and;
-  Expressions operands;
+  std::vector<std::pair<Op, ExpressionPtr>> rest;
 };
 
 /// value if condition else otherwise
@@ -106,8 +93,8 @@ struct Postfix {
 
 struct Expression {
   int line;
-  std::variant<Literal, Name, SequenceDisplay, DictDisplay, Unary, Arithmetic, Concatenation, Comparison, Logical,
-               Conditional, Postfix>
+  std::variant<Literal, Name, SequenceDisplay, DictDisplay, Unary, Chain<LogicalOp>, Chain<CompareOp>,
+               Chain<ArithmeticOp>, Chain<TextOp>, Conditional, Postfix>
       node;
 };
 
@@ -143,7 +130,8 @@ struct Set {
   Target target;
   ExpressionPtr value;
 };
-/// The text of the body through filters: {% set target | filters %}, or as output {% filter filters %}.
+/// The text of the body through filters: {% set target | filters %}, or as output {% filter filters %}. Without filters
+/// {% generation %}: what the assistant writes, of interest for training only.
 struct FilteredBlock {
   std::optional<Target> target;
   std::vector<PostfixStep> filters;
@@ -168,10 +156,6 @@ struct CallBlock {
   ExpressionPtr call;  // a Postfix that ends in a Call
   MacroDefinition caller;
 };
-/// {% generation %}: what the assistant writes, of interest for training only.
-struct Generation {
-  Block body;
-};
 /// Where execution goes on behind a statement: with the next one, or out of the loop or its iteration.
 enum class Flow { kNext, kBreak, kContinue };
 /// A tag that is not supported, inside a condition.
@@ -181,8 +165,7 @@ struct Refusal {
 
 struct Statement {
   int line;
-  std::variant<Text, Output, If, For, Set, FilteredBlock, With, MacroDefinition, CallBlock, Generation, Flow, Refusal>
-      node;
+  std::variant<Text, Output, If, For, Set, FilteredBlock, With, MacroDefinition, CallBlock, Flow, Refusal> node;
 };
 
 }  // namespace specthink::jinja

@@ -158,11 +158,6 @@ class Interpreter {
     return write(to_text(runtime_, evaluate(std::get<Postfix>(node.call->node), &caller)));
   }
 
-  Flow run(const Generation& node) {  // a function in the reference: what it sets stays inside
-    run_into(*output_, node.body);
-    return Flow::kNext;
-  }
-
   Flow run(const Flow& flow) { return flow; }
   Flow run(const Refusal& node) { fail("{}", node.message); }
 
@@ -230,19 +225,20 @@ class Interpreter {
     return node.op == UnaryOp::kMinus ? negate(operand) : negate(negate(operand));
   }
 
-  Value evaluate(const Arithmetic& node) {
+  Value evaluate(const Chain<ArithmeticOp>& node) {
     Value value = evaluate(*node.first);
     for (const auto& [op, operand] : node.rest) value = arithmetic(runtime_, op, value, evaluate(*operand));
     return value;
   }
 
-  Value evaluate(const Concatenation& node) {
+  Value evaluate(const Chain<TextOp>& node) {
     TextBuilder text(runtime_);
-    for (const ExpressionPtr& operand : node.operands) text.append(to_text(runtime_, evaluate(*operand)));
+    text.append(to_text(runtime_, evaluate(*node.first)));
+    for (const auto& [op, operand] : node.rest) text.append(to_text(runtime_, evaluate(*operand)));
     return text.take();
   }
 
-  Value evaluate(const Comparison& node) {
+  Value evaluate(const Chain<CompareOp>& node) {
     Value left = evaluate(*node.first);
     for (const auto& [op, operand] : node.rest) {
       Value right = evaluate(*operand);
@@ -252,11 +248,11 @@ class Interpreter {
     return true;
   }
 
-  Value evaluate(const Logical& node) {
-    Value value;
-    for (const ExpressionPtr& operand : node.operands) {
+  Value evaluate(const Chain<LogicalOp>& node) {
+    Value value = evaluate(*node.first);
+    for (const auto& [op, operand] : node.rest) {
+      if (is_true(value) != (op == LogicalOp::kAnd)) break;
       value = evaluate(*operand);
-      if (is_true(value) != node.is_and) break;
     }
     return value;
   }

@@ -58,10 +58,9 @@ class Lexer {
       advance(length);
       return raw(tag_line);
     }
-    push(kind == '%' ? TokenType::kBlockBegin : TokenType::kVariableBegin, std::string{'{', kind});
+    push(TokenType::kOperator, std::string{'{', kind});
     advance(sign_at(position_ + 2) == 0 ? 2 : 3);
-    if (kind == '%') return code("%}", true, TokenType::kBlockEnd);
-    code("}}", false, TokenType::kVariableEnd);
+    code(kind == '%' ? "%}" : "}}", kind == '%');
   }
 
   std::size_t find_tag() const {
@@ -136,9 +135,9 @@ class Lexer {
   }
 
   // The inside of a tag, and its end.
-  void code(std::string_view end, bool trims_newline, TokenType end_type) {
+  void code(std::string_view end, bool trims_newline) {
     while (!open_.empty() || !end_tag(end, trims_newline)) code_token(end);
-    push(end_type, std::string(end));
+    push(TokenType::kOperator, std::string(end));
   }
 
   void code_token(std::string_view end) {
@@ -166,28 +165,29 @@ class Lexer {
   void number() {
     const std::string_view text = rest();
     const std::size_t whole = std::min(text.find_first_not_of("0123456789"), text.size());
+    const std::string_view digits = text.substr(0, whole);
     const std::string_view behind = text.substr(whole);
-    const bool has_base = text.starts_with('0') && whole == 1 && behind.find_first_of("xXoObB") == 0;
+    const bool has_base = digits == "0" && behind.find_first_of("xXoObB") == 0;
     if (behind.starts_with('_') || has_base) {
-      fail_at(line_, "the number {}{}... is not supported: only decimal digits are", text.substr(0, whole), behind[0]);
+      fail_at(line_, "the number {}{}... is not supported: only decimal digits are", digits, behind[0]);
     }
-    Token token{TokenType::kInteger, line_, std::string(text.substr(0, whole))};
-    const char* end = text.data() + whole;
-    if (behind.starts_with('e') || behind.starts_with('E') ||
-        (behind.starts_with('.') && behind.size() > 1 && is_decimal(behind[1]))) {
-      const auto [float_end, error] = std::from_chars(text.data(), text.data() + text.size(), token.real);
-      if (error != std::errc()) fail_at(line_, "a float is too large or too small");
-      end = float_end;
+    const bool has_fraction = behind.starts_with('.') && behind.size() > 1 && is_decimal(behind[1]);
+    double real = 0;
+    std::int64_t integer = 0;
+    std::from_chars_result read{text.data(), std::errc()};
+    if (has_fraction || behind.find_first_of("eE") == 0) {
+      read = std::from_chars(text.data(), text.data() + text.size(), real);
+      if (read.ec != std::errc()) fail_at(line_, "a float is too large or too small");
     }
-    if (end > text.data() + whole) {
-      token.type = TokenType::kFloat;
-    } else if (text.starts_with('0') && token.text.find_first_not_of('0') != token.text.npos) {
-      fail_at(line_, "the number {} starts with a zero", token.text);
-    } else if (std::from_chars(text.data(), end, token.integer).ec != std::errc()) {
-      fail_at(line_, "the number {} is too large for a 64-bit integer", token.text);
+    const bool is_float = read.ptr > text.data() + whole;
+    if (!is_float) read = std::from_chars(digits.data(), digits.data() + whole, integer);
+    if (!is_float && digits.starts_with('0') && digits.find_first_not_of('0') != digits.npos) {
+      fail_at(line_, "the number {} starts with a zero", digits);
     }
-    tokens_.push_back(std::move(token));
-    advance(static_cast<std::size_t>(end - text.data()));
+    if (read.ec != std::errc()) fail_at(line_, "the number {} is too large for a 64-bit integer", digits);
+    push(TokenType::kNumber, std::string(digits));
+    tokens_.back().number = is_float ? Value(real) : Value(integer);
+    advance(static_cast<std::size_t>(read.ptr - text.data()));
   }
 
   void string(char quote) {

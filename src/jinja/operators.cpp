@@ -68,7 +68,7 @@ python::Number number_of(const Value& value) {
   return *value.as_number();
 }
 
-Value calculated(python::Operator op, const Value& a, const Value& b) {
+Value calculated(ArithmeticOp op, const Value& a, const Value& b) {
   return std::visit([](auto number) { return Value(number); }, python::calculate(op, number_of(a), number_of(b)));
 }
 
@@ -197,22 +197,22 @@ bool holds(Runtime& runtime, CompareOp op, const Value& left, const Value& right
   return op == CompareOp::kLessOrEqual ? order <= 0 : order >= 0;
 }
 
-Value arithmetic(Runtime& runtime, python::Operator op, const Value& a, const Value& b) {
-  if (op == python::Operator::kModulo && a.is_string()) return format_text(runtime, *a.string(), b);
+Value arithmetic(Runtime& runtime, ArithmeticOp op, const Value& a, const Value& b) {
+  if (op == ArithmeticOp::kModulo && a.is_string()) return format_text(runtime, *a.string(), b);
   a.require_defined();
   b.require_defined();
   if (a.as_number() && b.as_number()) return calculated(op, a, b);
-  if (op == python::Operator::kAdd && a.string() && b.string()) {
+  if (op == ArithmeticOp::kAdd && a.string() && b.string()) {
     runtime.check_text_size(a.string()->size() + b.string()->size());
     return *a.string() + *b.string();
   }
-  if (op == python::Operator::kAdd && a.is_list_or_tuple() && b.is_sequence(a.sequence()->type)) {
+  if (op == ArithmeticOp::kAdd && a.is_list_or_tuple() && b.is_sequence(a.sequence()->type)) {
     Values items = a.sequence()->items;
     items.insert(items.end(), b.sequence()->items.begin(), b.sequence()->items.end());
     runtime.spend(items.size() * sizeof(Value));
     return Value::sequence(a.sequence()->type, std::move(items));
   }
-  if (op == python::Operator::kMultiply) {
+  if (op == ArithmeticOp::kMultiply) {
     if (a.is_string() && b.as_integer()) return repeat(runtime, *a.string(), *b.as_integer());
     if (b.is_string() && a.as_integer()) return repeat(runtime, *b.string(), *a.as_integer());
     if (a.is_list_or_tuple() && b.as_integer()) return repeat(runtime, *a.sequence(), *b.as_integer());
@@ -226,7 +226,7 @@ Value arithmetic(Runtime& runtime, python::Operator op, const Value& a, const Va
 Value negate(const Value& value) {
   value.require_defined();
   if (const double* real = value.real()) return -*real;
-  if (value.as_integer()) return calculated(python::Operator::kSubtract, std::int64_t{0}, value);
+  if (value.as_integer()) return calculated(ArithmeticOp::kSubtract, std::int64_t{0}, value);
   fail("bad operand type for unary -: '{}'", value.type_name());
 }
 

@@ -10,6 +10,7 @@
 
 namespace specthink::jinja {
 
+using ArithmeticOp = python::Operator;
 enum class CompareOp { kEqual, kNotEqual, kLess, kLessOrEqual, kGreater, kGreaterOrEqual, kIn, kNotIn };
 
 bool is_true(const Value& value);
@@ -18,7 +19,7 @@ bool equal(Runtime& runtime, const Value& a, const Value& b);
 /// `left op right`. Throws TemplateError for types that Python does not order, or that contain nothing.
 bool holds(Runtime& runtime, CompareOp op, const Value& left, const Value& right);
 
-Value arithmetic(Runtime& runtime, python::Operator op, const Value& a, const Value& b);
+Value arithmetic(Runtime& runtime, ArithmeticOp op, const Value& a, const Value& b);
 Value negate(const Value& value);
 
 /// Throws TemplateError for what can never be a key of a dict.

@@ -23,10 +23,10 @@ class Parser {
       const Token& token = stream_.next();
       if (token.type == TokenType::kText) {
         block.push_back({token.line, Text{token.text}});
-      } else if (token.type == TokenType::kVariableBegin) {
+      } else if (token.is("{{")) {
         block.push_back({token.line, Output{parse_tuple(stream_, true)}});
-        stream_.expect(TokenType::kVariableEnd, "'}}'");
-      } else if (std::ranges::any_of(ends, [&](auto end) { return stream_.current().is_name(end); })) {
+        stream_.expect("}}");
+      } else if (std::ranges::any_of(ends, [&](auto end) { return stream_.current().is(end); })) {
         return block;
       } else {
         block.push_back(parse_statement());
@@ -39,11 +39,11 @@ class Parser {
   }
 
  private:
-  void end_tag() { stream_.expect(TokenType::kBlockEnd, "'%}'"); }
+  void end_tag() { stream_.expect("%}"); }
 
   // A block with its opening tag's end and its closing tag.
   Block parse_body(std::string_view end) {
-    stream_.skip_operator(":");
+    stream_.skip(":");
     end_tag();
     Block block = parse_block({end});
     stream_.next();
@@ -61,7 +61,7 @@ class Parser {
     if (name == "call") return {line, parse_call()};
     if (name == "filter") return {line, parse_filter_block()};
     if (name == "with") return {line, parse_with()};
-    if (name == "generation") return {line, Generation{parse_function_body("endgeneration")}};
+    if (name == "generation") return {line, FilteredBlock{{}, {}, parse_function_body("endgeneration")}};
     if (name == "break" || name == "continue") {
       if (loops_ == 0) fail_at(line, "'{}' outside a loop", name);
       return {line, name == "break" ? Flow::kBreak : Flow::kContinue};
@@ -88,7 +88,7 @@ class Parser {
   }
 
   void skip_to_tag_end() {
-    while (stream_.current().type != TokenType::kBlockEnd && stream_.current().type != TokenType::kEnd) stream_.next();
+    while (!stream_.current().is("%}") && stream_.current().type != TokenType::kEnd) stream_.next();
   }
 
   If parse_if() {
@@ -96,13 +96,13 @@ class Parser {
     If node;
     while (true) {
       ExpressionPtr condition = parse_tuple(stream_, false);
-      stream_.skip_operator(":");
+      stream_.skip(":");
       end_tag();
       Block block = parse_block({"elif", "else", "endif"});
       node.branches.emplace_back(std::move(condition), std::move(block));
       const Token& tag = stream_.next();
-      if (tag.is_name("elif")) continue;
-      if (tag.is_name("else")) node.otherwise = parse_body("endif");
+      if (tag.is("elif")) continue;
+      if (tag.is("else")) node.otherwise = parse_body("endif");
       return node;
     }
   }
@@ -110,23 +110,23 @@ class Parser {
   For parse_for() {
     For node;
     node.target = parse_target(false);
-    if (!stream_.skip_name("in")) fail_at(stream_.line(), "expected 'in', found {}", describe(stream_.current()));
+    if (!stream_.skip("in")) fail_at(stream_.line(), "expected 'in', found {}", describe(stream_.current()));
     node.iterable = parse_tuple(stream_, false);
-    if (stream_.skip_name("if")) node.filter = parse_expression(stream_);
-    if (stream_.current().is_name("recursive")) fail_at(stream_.line(), "recursive loops are not supported");
-    stream_.skip_operator(":");
+    if (stream_.skip("if")) node.filter = parse_expression(stream_);
+    if (stream_.current().is("recursive")) fail_at(stream_.line(), "recursive loops are not supported");
+    stream_.skip(":");
     end_tag();
     ++loops_;
     node.body = parse_block({"else", "endfor"});
     --loops_;
-    if (stream_.next().is_name("else")) node.otherwise = parse_body("endfor");
+    if (stream_.next().is("else")) node.otherwise = parse_body("endfor");
     return node;
   }
 
   Statement parse_set(int line) {
     Target target = parse_target(true);
-    if (stream_.skip_operator("=")) return {line, Set{std::move(target), parse_tuple(stream_, true)}};
-    std::vector<PostfixStep> filters = stream_.skip_operator("|") ? parse_filters(stream_) : std::vector<PostfixStep>();
+    if (stream_.skip("=")) return {line, Set{std::move(target), parse_tuple(stream_, true)}};
+    std::vector<PostfixStep> filters = stream_.skip("|") ? parse_filters(stream_) : std::vector<PostfixStep>();
     return {line, FilteredBlock{std::move(target), std::move(filters), parse_body("endset")}};
   }
 
@@ -139,10 +139,10 @@ class Parser {
 
   With parse_with() {
     With node;
-    while (stream_.current().type != TokenType::kBlockEnd) {
-      if (!node.values.empty()) stream_.expect_operator(",");
+    while (!stream_.current().is("%}")) {
+      if (!node.values.empty()) stream_.expect(",");
       Target target = parse_target(false);
-      stream_.expect_operator("=");
+      stream_.expect("=");
       node.values.emplace_back(std::move(target), parse_expression(stream_));
     }
     node.body = parse_body("endwith");
@@ -152,13 +152,11 @@ class Parser {
   // A name, or several with commas.
   Target parse_target(bool is_set) {
     Target first = parse_one_target(is_set);
-    if (!stream_.current().is_operator(",")) return first;
+    if (!stream_.current().is(",")) return first;
     Target all;
     all.parts.push_back(std::move(first));
-    const auto ends = [&] {
-      return stream_.current().is_operator(")") || (!is_set && stream_.current().is_name("in"));
-    };
-    while (stream_.skip_operator(",") && !ends()) {
+    const auto ends = [&] { return stream_.current().is(")") || (!is_set && stream_.current().is("in")); };
+    while (stream_.skip(",") && !ends()) {
       all.parts.push_back(parse_one_target(is_set));
     }
     return all;
@@ -167,9 +165,9 @@ class Parser {
   Target parse_one_target(bool is_set) {
     constexpr std::string_view kConstants[] = {"true", "True", "false", "False", "none", "None"};
     const Level level(stream_, stream_.recursions);
-    if (stream_.skip_operator("(")) {
+    if (stream_.skip("(")) {
       Target inner = parse_target(is_set);
-      stream_.expect_operator(")");
+      stream_.expect(")");
       return inner;
     }
     const Token& token = stream_.expect(TokenType::kName, "a name to assign to");
@@ -178,14 +176,14 @@ class Parser {
     }
     if (!is_set && token.text == "loop") fail_at(token.line, "a loop cannot assign to 'loop'");
     Target target{token.text, "", {}};
-    if (is_set && stream_.skip_operator(".")) target.attribute = stream_.expect(TokenType::kName, "a name").text;
+    if (is_set && stream_.skip(".")) target.attribute = stream_.expect(TokenType::kName, "a name").text;
     return target;
   }
 
   MacroDefinition parse_macro() {
     MacroDefinition macro;
     macro.name = stream_.expect(TokenType::kName, "the name of the macro").text;
-    stream_.expect_operator("(");
+    stream_.expect("(");
     parse_parameters(macro);
     parse_macro_body(macro, "endmacro");
     return macro;
@@ -194,7 +192,7 @@ class Parser {
   CallBlock parse_call() {
     CallBlock node;
     node.caller.name = "caller";
-    const bool has_parameters = stream_.skip_operator("(");
+    const bool has_parameters = stream_.skip("(");
     if (has_parameters) parse_parameters(node.caller);
     const int line = stream_.line();
     node.call = parse_expression(stream_);
@@ -207,10 +205,10 @@ class Parser {
   }
 
   void parse_parameters(MacroDefinition& macro) {
-    while (!stream_.skip_operator(")")) {
-      if (!macro.parameters.empty()) stream_.expect_operator(",");
+    while (!stream_.skip(")")) {
+      if (!macro.parameters.empty()) stream_.expect(",");
       std::string name = stream_.expect(TokenType::kName, "the name of a parameter").text;
-      ExpressionPtr otherwise = stream_.skip_operator("=") ? parse_expression(stream_) : nullptr;
+      ExpressionPtr otherwise = stream_.skip("=") ? parse_expression(stream_) : nullptr;
       if (otherwise == nullptr && !macro.parameters.empty() && macro.parameters.back().second != nullptr) {
         fail_at(stream_.line(), "the parameter '{}' without a default follows one with a default", name);
       }

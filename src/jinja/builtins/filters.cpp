@@ -261,7 +261,7 @@ Value select_filter(Runtime& runtime, const Value& self, const CallArguments& ar
 Value sum_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
   const Getter get = attribute_getter(runtime, args.get(0));
   Value sum = args.get_or(1, std::int64_t{0});
-  for (const Value& item : items_of(runtime, self)) sum = arithmetic(runtime, python::Operator::kAdd, sum, get(item));
+  for (const Value& item : items_of(runtime, self)) sum = arithmetic(runtime, ArithmeticOp::kAdd, sum, get(item));
   return sum;
 }
 

@@ -35,7 +35,7 @@ Value simple(Runtime&, const Value& self, const CallArguments&) {
 
 // value % number == remainder
 Value leaves(Runtime& runtime, const Value& self, const Value& number, std::int64_t remainder) {
-  return equal(runtime, arithmetic(runtime, python::Operator::kModulo, self, number), remainder);
+  return equal(runtime, arithmetic(runtime, ArithmeticOp::kModulo, self, number), remainder);
 }
 
 Value divisible(Runtime& runtime, const Value& self, const CallArguments& args) {
