@@ -72,24 +72,22 @@ Value calculated(ArithmeticOp op, const Value& a, const Value& b) {
   return std::visit([](auto number) { return Value(number); }, python::calculate(op, number_of(a), number_of(b)));
 }
 
-Value repeat(Runtime& runtime, const std::string& text, std::int64_t times) {
-  std::size_t bytes = 0;
-  const auto count = static_cast<std::size_t>(std::max<std::int64_t>(times, 0));
-  if (__builtin_mul_overflow(text.size(), count, &bytes)) bytes = kMaxTextBytes + 1;
-  runtime.check_text_size(bytes);
-  std::string result;
-  while (result.size() < bytes) result += text;
-  return result;
-}
-
-Value repeat(Runtime& runtime, const Sequence& sequence, std::int64_t times) {
-  std::size_t count = 0;
-  const auto rounds = static_cast<std::size_t>(std::max<std::int64_t>(times, 0));
-  if (__builtin_mul_overflow(sequence.items.size(), rounds, &count)) count = kMaxWork;
-  runtime.spend(std::min(count, kMaxWork) * sizeof(Value));
+Value repeat(Runtime& runtime, const Value& value, std::int64_t times) {
+  const std::string* text = value.string();
+  const std::size_t size = text != nullptr ? text->size() : value.sequence()->items.size();
+  std::size_t total = 0;
+  if (__builtin_mul_overflow(size, std::max<std::int64_t>(times, 0), &total)) total = kMaxWork;
+  if (text != nullptr) {
+    runtime.check_text_size(total);
+    std::string result;
+    while (result.size() < total) result += *text;
+    return result;
+  }
+  runtime.spend(std::min(total, kMaxWork) * sizeof(Value));
+  const Values& once = value.sequence()->items;
   Values items;
-  while (items.size() < count) items.insert(items.end(), sequence.items.begin(), sequence.items.end());
-  return Value::sequence(sequence.type, std::move(items));
+  while (items.size() < total) items.insert(items.end(), once.begin(), once.end());
+  return Value::sequence(value.sequence()->type, std::move(items));
 }
 
 // As Jinja names it in "... has no attribute".
@@ -213,10 +211,9 @@ Value arithmetic(Runtime& runtime, ArithmeticOp op, const Value& a, const Value&
     return Value::sequence(a.sequence()->type, std::move(items));
   }
   if (op == ArithmeticOp::kMultiply) {
-    if (a.is_string() && b.as_integer()) return repeat(runtime, *a.string(), *b.as_integer());
-    if (b.is_string() && a.as_integer()) return repeat(runtime, *b.string(), *a.as_integer());
-    if (a.is_list_or_tuple() && b.as_integer()) return repeat(runtime, *a.sequence(), *b.as_integer());
-    if (b.is_list_or_tuple() && a.as_integer()) return repeat(runtime, *b.sequence(), *a.as_integer());
+    const auto& [many, times] = a.as_integer() ? std::tie(b, a) : std::tie(a, b);
+    const bool repeats = many.is_string() || many.is_list_or_tuple();
+    if (repeats && times.as_integer()) return repeat(runtime, many, *times.as_integer());
   }
   constexpr std::string_view kSymbols[] = {"+", "-", "*", "%", "/", "//", "** or pow()"};
   fail("unsupported operand type(s) for {}: '{}' and '{}'", kSymbols[static_cast<std::size_t>(op)], a.type_name(),

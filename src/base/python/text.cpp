@@ -176,6 +176,29 @@ std::size_t find_text(std::string_view text, std::string_view part, std::size_t 
   return found == nullptr ? text.npos : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
 }
 
+std::size_t count_text(std::string_view text, std::string_view part) {
+  if (part.empty()) return count_characters(text) + 1;
+  std::size_t count = 0;
+  for (std::size_t at = find_text(text, part); at != text.npos; at = find_text(text, part, at + part.size())) ++count;
+  return count;
+}
+
+std::string replace_text(std::string_view text, std::string_view part, std::string_view with, std::size_t count) {
+  std::string result;
+  std::size_t position = 0;
+  for (; count > 0; --count) {
+    const std::size_t found = find_text(text, part, position);
+    if (found == text.npos) break;
+    result.append(text.substr(position, found - position)).append(with);
+    position = found + part.size();
+    if (!part.empty()) continue;
+    if (position == text.size()) break;
+    next_code_point(text, position);
+    result += text.substr(found, position - found);
+  }
+  return result.append(text.substr(position));
+}
+
 std::string uppercase(std::string_view text) {
   std::string result;
   result.reserve(text.size());
@@ -195,6 +218,12 @@ std::string capitalize(std::string_view text) {
   const Utf8Char first = next_utf8(text);
   // All is made lower case together: a sigma at a word's end depends on what precedes it.
   return titlecase_of(first.code) + lowercase(text).substr(lowercase(text.substr(0, first.length)).size());
+}
+
+std::string fill_with_zeros(std::string_view text, std::size_t width) {
+  const bool has_sign = text.starts_with('-') || text.starts_with('+');
+  const std::size_t length = count_characters(text);
+  return std::string(text).insert(has_sign ? 1 : 0, width > length ? width - length : 0, '0');
 }
 
 std::string convert_words(std::string_view text, bool (*is_inside)(char32_t),

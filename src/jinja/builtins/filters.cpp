@@ -203,29 +203,22 @@ Callee named_function(const CallArguments& args, std::size_t position, std::stri
 }
 
 Getter mapping(Runtime& runtime, const CallArguments& args) {
-  if (!args.all().positional.empty()) {
+  const auto& [positional, named] = args.all();
+  if (!positional.empty()) {
     return [&runtime, callee = named_function(args, 0, "filter", find_filter)](const Value& item) {
       return call_function(runtime, *callee.function, item, callee.arguments);
     };
   }
-  const Value* path = nullptr;
-  std::optional<Value> otherwise;
-  for (const auto& [name, value] : args.all().named) {
-    if (name == "default") {
-      otherwise = value;
-    } else if (name == "attribute") {
-      path = &value;
-    } else {
-      fail("map: unexpected keyword argument '{}'", name);
-    }
+  for (const auto& [name, value] : named) {
+    if (name != "default" && name != "attribute") fail("map: unexpected keyword argument '{}'", name);
   }
-  if (path != nullptr) {
-    return [get = attribute_getter(runtime, path), otherwise](const Value& item) {
-      Value value = get(item);
-      return otherwise && value.is_undefined() ? *otherwise : value;
-    };
-  }
-  fail("map needs the name of a filter, or attribute=");
+  const Value* path = find_variable(named, "attribute");
+  const Value* otherwise = find_variable(named, "default");
+  if (path == nullptr) fail("map needs the name of a filter, or attribute=");
+  return [get = attribute_getter(runtime, path), otherwise](const Value& item) {
+    Value value = get(item);
+    return otherwise != nullptr && value.is_undefined() ? *otherwise : value;
+  };
 }
 
 Value map_filter(Runtime& runtime, const Value& self, const CallArguments& args) {

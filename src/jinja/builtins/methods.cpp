@@ -66,24 +66,12 @@ Value affix_test(Runtime& runtime, const Value& self, const CallArguments& args)
 
 // `count` below 0 is all.
 Value replace(Runtime& runtime, const Value& self, const CallArguments& args) {
-  const std::string_view text = receiver(runtime, self);
+  const std::string& text = receiver(runtime, self);
   const std::string& old = args.string(0);
-  TextBuilder out(runtime);
-  std::size_t position = 0;
-  for (std::int64_t count = args.integer(2, -1); count != 0; --count) {
-    const std::size_t found = python::find_text(text, old, position);
-    if (found == text.npos) break;
-    out.append(text.substr(position, found - position));
-    out.append(args.string(1));
-    position = found + old.size();
-    if (old.empty()) {  // before each character and at the end
-      if (position == text.size()) return out.take();
-      next_code_point(text, position);
-      out.append(text.substr(found, position - found));
-    }
-  }
-  out.append(text.substr(position));
-  return out.take();
+  const std::size_t found = python::count_text(text, old);
+  const std::size_t count = std::min(static_cast<std::size_t>(args.integer(2, -1)), found);
+  runtime.check_text_size(text.size() - count * old.size() + count * args.string(1).size());
+  return python::replace_text(text, old, args.string(1), count);
 }
 
 // str.find and its kin: the position in characters of the first or last occurrence.
@@ -101,15 +89,7 @@ Value find_part(Runtime& runtime, const Value& self, const CallArguments& args) 
 
 Value count_in_text(Runtime& runtime, const Value& self, const CallArguments& args) {
   const Value part = part_of(runtime, self, args, 1);
-  const std::string& text = receiver(runtime, part);
-  const std::string& wanted = args.string(0);
-  if (wanted.empty()) return length(part) + 1;
-  std::int64_t count = 0;
-  for (std::size_t at = python::find_text(text, wanted); at != text.npos;
-       at = python::find_text(text, wanted, at + wanted.size())) {
-    ++count;
-  }
-  return count;
+  return static_cast<std::int64_t>(python::count_text(receiver(runtime, part), args.string(0)));
 }
 
 Value join_method(Runtime& runtime, const Value& self, const CallArguments& args) {
@@ -149,11 +129,9 @@ Value remove_affix(Runtime& runtime, const Value& self, const CallArguments& arg
 }
 
 Value zfill(Runtime& runtime, const Value& self, const CallArguments& args) {
-  std::string text = receiver(runtime, self);
-  const std::int64_t missing = std::max<std::int64_t>(args.integer(0, 0) - length(self), 0);
-  runtime.check_text_size(text.size() + static_cast<std::size_t>(missing));
-  const bool has_sign = text.starts_with('-') || text.starts_with('+');
-  return text.insert(has_sign ? 1 : 0, static_cast<std::size_t>(missing), '0');
+  const auto width = static_cast<std::size_t>(std::max<std::int64_t>(args.integer(0, 0), 0));
+  runtime.check_text_size(width);
+  return python::fill_with_zeros(receiver(runtime, self), width);
 }
 
 // All characters are of the kind, and there is one.

@@ -15,26 +15,28 @@
 namespace specthink::jinja {
 namespace {
 
-template <std::string (*kConvert)(std::string_view)>
-Value convert(Runtime& runtime, const Value& self, const CallArguments&) {
-  return runtime.text(kConvert(to_text(runtime, self)));
-}
-
 Value string_filter(Runtime& runtime, const Value& self, const CallArguments&) {
   return runtime.text(to_text(runtime, self));
 }
 
-// These are methods of str too; the filters take any value as text.
-Value trim_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+// Methods of str are filters too, of any value as text.
+Value call_method(Runtime& runtime, const Value& self, std::string_view method, const Arguments& arguments) {
   const Value text = to_text(runtime, self);
-  return call_function(runtime, *find_method(text, "strip"), text, args.all());
+  return call_function(runtime, *find_method(text, method), text, arguments);
+}
+
+Value text_method(Runtime& runtime, const Value& self, const CallArguments& args) {
+  return call_method(runtime, self, args.callee(), {});
+}
+
+Value trim_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+  return call_method(runtime, self, "strip", args.all());
 }
 
 Value replace_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
-  const Value text = to_text(runtime, self);
   const Value count = args.has(2) ? *args.get(2) : Value(std::int64_t{-1});
   const Values given{to_text(runtime, *args.get(0)), to_text(runtime, *args.get(1)), count};
-  return call_function(runtime, *find_method(text, "replace"), text, {given, {}});
+  return call_method(runtime, self, "replace", {given, {}});
 }
 
 Value indent_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
@@ -71,14 +73,15 @@ Value format_filter(Runtime& runtime, const Value& self, const CallArguments& ar
 }
 
 // Words begin after white space and opening punctuation, and only there.
-std::string title_of_words(std::string_view text) {
+Value title_filter(Runtime& runtime, const Value& self, const CallArguments&) {
   const auto is_inside = [](char32_t code) {
     return !python::is_space(code) && std::u32string_view(U"-({[<").find(code) == std::u32string_view::npos;
   };
-  return python::convert_words(text, is_inside, [](std::string_view word) {
+  const auto capitalized = [](std::string_view word) {
     const std::size_t first = next_utf8(word).length;
     return python::uppercase(word.substr(0, first)) + lowercase(word.substr(first));
-  });
+  };
+  return runtime.text(python::convert_words(to_text(runtime, self), is_inside, capitalized));
 }
 
 Value int_filter(Runtime&, const Value& self, const CallArguments& args) {
@@ -126,7 +129,7 @@ Value round_filter(Runtime&, const Value& self, const CallArguments& args) {
 
 constexpr Function kScalarFilters[] = {
     {"abs", abs_filter},
-    {"capitalize", convert<python::capitalize>},
+    {"capitalize", text_method},
     {"e", escape_filter},
     {"escape", escape_filter},
     {"float", float_filter, {"default"}},
@@ -134,14 +137,14 @@ constexpr Function kScalarFilters[] = {
     {"format", format_filter, {kAnyArguments}},
     {"indent", indent_filter, {"width", "first", "blank"}},
     {"int", int_filter, {"default", "base"}},
-    {"lower", convert<lowercase>},
+    {"lower", text_method},
     {"replace", replace_filter, {"old", "new", "count"}, 2},
     {"round", round_filter, {"precision", "method"}},
     {"safe", string_filter},  // nothing is ever escaped
     {"string", string_filter},
-    {"title", convert<title_of_words>},
+    {"title", title_filter},
     {"trim", trim_filter, {"chars"}},
-    {"upper", convert<python::uppercase>},
+    {"upper", text_method},
 };
 
 }  // namespace

@@ -39,9 +39,18 @@ std::string with_universal_newlines(std::string_view text);
 /// Byte offset of `part` in `text` from `from` on, or npos. Takes linear time.
 std::size_t find_text(std::string_view text, std::string_view part, std::size_t from = 0);
 
+/// How often `part` stands in `text`, as str.count() has it: in front of each character and at the end if it is empty.
+std::size_t count_text(std::string_view text, std::string_view part);
+
+/// The first `count` occurrences of `part` replaced.
+std::string replace_text(std::string_view text, std::string_view part, std::string_view with, std::size_t count);
+
 std::string uppercase(std::string_view text);
 std::string capitalize(std::string_view text);
 std::string title(std::string_view text);  // str.title()
+
+/// str.zfill(): zeros, behind the sign if there is one.
+std::string fill_with_zeros(std::string_view text, std::size_t width);
 
 /// `text` with every longest run of characters that are inside words converted.
 std::string convert_words(std::string_view text, bool (*is_inside)(char32_t), std::string (*convert)(std::string_view));
