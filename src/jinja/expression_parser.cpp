@@ -110,14 +110,9 @@ class ExpressionParser {
   ExpressionPtr parse_unary(bool with_filters) {
     const Level level(stream_, stream_.recursions);
     const int line = stream_.line();
-    ExpressionPtr base;
-    if (stream_.skip("-")) {
-      base = make(line, Unary{UnaryOp::kMinus, parse_unary(false)});
-    } else if (stream_.skip("+")) {
-      base = make(line, Unary{UnaryOp::kPlus, parse_unary(false)});
-    } else {
-      base = parse_primary();
-    }
+    ExpressionPtr base = stream_.skip("-")   ? make(line, Unary{UnaryOp::kMinus, parse_unary(false)})
+                         : stream_.skip("+") ? make(line, Unary{UnaryOp::kPlus, parse_unary(false)})
+                                             : parse_primary();
     std::vector<PostfixStep> steps;
     while (std::optional<PostfixStep> step = parse_subscript_or_call()) steps.push_back(std::move(*step));
     while (std::optional<PostfixStep> step = with_filters ? parse_filter_or_test() : std::nullopt) {
@@ -247,14 +242,13 @@ class ExpressionParser {
     test.is_test = true;
     test.negated = negated;
     const Token& token = stream_.current();
-    const bool is_keyword = token.is("else") || token.is("or") || token.is("and");
-    const bool is_literal =
-        token.type == TokenType::kString || token.type == TokenType::kNumber || token.is_one_of({"[", "{"});
+    const bool is_name = token.type == TokenType::kName && !token.is_one_of({"else", "or", "and"});
+    const bool is_literal = token.type == TokenType::kString || token.type == TokenType::kNumber;
     if (stream_.skip("(")) {
       test.arguments = parse_arguments();
     } else if (token.is("is")) {
       fail_at(line, "tests cannot be chained with 'is'");
-    } else if (is_literal || (token.type == TokenType::kName && !is_keyword)) {  // one argument without parentheses
+    } else if (is_name || is_literal || token.is_one_of({"[", "{"})) {  // one argument without parentheses
       test.arguments.positional.push_back(parse_unary(false));
     }
     return {line, std::move(test)};
@@ -264,12 +258,10 @@ class ExpressionParser {
     ArgumentList arguments;
     parse_items(")", [&] {
       const Token& token = stream_.current();
-      const bool is_last = arguments.unpacked_named != nullptr;
-      if (is_last) fail_at(token.line, "an argument follows one with '**'");
+      if (arguments.unpacked_named != nullptr) fail_at(token.line, "an argument follows one with '**'");
       if (stream_.skip("**")) {
         arguments.unpacked_named = parse_ternary();
-      } else if (stream_.current().is("*") && arguments.unpacked == nullptr) {
-        stream_.next();
+      } else if (arguments.unpacked == nullptr && stream_.skip("*")) {
         arguments.unpacked = parse_ternary();
       } else if (token.type == TokenType::kName && stream_.following().is("=")) {
         std::string name = stream_.next().text;

@@ -1,7 +1,6 @@
 #include "jinja/format.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "specthink/base/json.h"
 #include "specthink/base/python/literal.h"
@@ -29,11 +28,7 @@ class Writer {
     } else if (const std::int64_t* integer = value.integer()) {
       out_.append(std::to_string(*integer));
     } else if (const double* real = value.real()) {
-      const bool is_json_name = json_ && !std::isfinite(*real);
-      out_.append(is_json_name ? std::isnan(*real) ? "NaN"
-                                 : *real > 0       ? "Infinity"
-                                                   : "-Infinity"
-                               : python::repr(*real));
+      out_.append(json_ ? python::json_repr(*real) : python::repr(*real));
     } else if (const bool* boolean = value.boolean()) {
       out_.append(*boolean ? json_ ? "true" : "True" : json_ ? "false" : "False");
     } else if (value.is_none()) {
@@ -108,11 +103,7 @@ class Writer {
 // What a format is given: a tuple's items one by one, a dict's entries by their keys, or one value.
 class Given : public python::PrintfCaller {
  public:
-  Given(Runtime& runtime, const Value& given)
-      : runtime_(runtime),
-        given_(given),
-        tuple_(given.is_sequence(SequenceType::kTuple) ? given.sequence() : nullptr),
-        out_(runtime) {}
+  Given(Runtime& runtime, const Value& given) : runtime_(runtime), given_(given) {}
 
   python::PrintfArgument next() override {
     if (next_ == (tuple_ ? tuple_->items.size() : 1)) fail("not enough arguments for format string");
@@ -150,9 +141,9 @@ class Given : public python::PrintfCaller {
 
   Runtime& runtime_;
   const Value& given_;
-  const Sequence* tuple_;
+  const Sequence* tuple_ = given_.is_sequence(SequenceType::kTuple) ? given_.sequence() : nullptr;
   std::size_t next_ = 0;
-  TextBuilder out_;
+  TextBuilder out_{runtime_};
 };
 
 }  // namespace

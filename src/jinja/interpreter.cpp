@@ -3,13 +3,13 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 
 #include "jinja/ast.h"
 #include "jinja/format.h"
 #include "jinja/runtime.h"
 #include "jinja/scope.h"
-#include "specthink/base/python/error.h"
 #include "specthink/jinja/error.h"
 #include "specthink/jinja/template.h"
 
@@ -33,9 +33,7 @@ class Interpreter {
   std::string render(const Block& block) {
     try {
       run(block);
-    } catch (const TemplateError& error) {
-      throw TemplateError(error.line() == 0 ? line_ : error.line(), error.what());
-    } catch (const python::Error& error) {
+    } catch (const std::runtime_error& error) {  // TemplateError without a line, or python::Error
       throw TemplateError(line_, error.what());
     }
     return text_.take();

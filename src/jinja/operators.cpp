@@ -17,25 +17,20 @@ namespace {
 
 constexpr std::size_t kWorkPerComparison = 8;
 
-bool dicts_equal(Runtime& runtime, const Dict& a, const Dict& b) {
-  if (a.entries.size() != b.entries.size()) return false;
-  return std::ranges::all_of(a.entries, [&](const auto& entry) {
-    runtime.spend(b.entries.size());
-    const Value* other = b.find(entry.first);
-    return other != nullptr && equal(runtime, entry.second, *other);
-  });
+// How two numbers or two strings are ordered; empty for other values.
+std::optional<std::partial_ordering> order_of_scalars(Runtime& runtime, const Value& a, const Value& b) {
+  runtime.spend(kWorkPerComparison);
+  if (const auto i = a.as_integer(), j = b.as_integer(); i && j) return *i <=> *j;
+  if (const auto x = a.as_number(), y = b.as_number(); x && y) return *x <=> *y;
+  if (!a.string() || !b.string()) return std::nullopt;
+  runtime.spend(std::min(a.string()->size(), b.string()->size()));
+  return *a.string() <=> *b.string();  // bytes of UTF-8 have the order of code points
 }
 
 std::partial_ordering compare(Runtime& runtime, const Value& a, const Value& b) {
-  runtime.spend(kWorkPerComparison);
   a.require_defined();
   b.require_defined();
-  if (const auto i = a.as_integer(), j = b.as_integer(); i && j) return *i <=> *j;
-  if (const auto x = a.as_number(), y = b.as_number(); x && y) return *x <=> *y;
-  if (a.string() && b.string()) {  // bytes of UTF-8 have the order of code points
-    runtime.spend(std::min(a.string()->size(), b.string()->size()));
-    return *a.string() <=> *b.string();
-  }
+  if (const auto order = order_of_scalars(runtime, a, b)) return *order;
   if (a.is_list_or_tuple() && b.is_sequence(a.sequence()->type)) {
     const Values& x = a.sequence()->items;
     const Values& y = b.sequence()->items;
@@ -131,18 +126,15 @@ std::optional<Value> own_item(Runtime& runtime, const Value& value, const Value&
     const Value* found = dict->find(key);
     return found == nullptr ? std::nullopt : std::optional<Value>(*found);
   }
-  const std::string* text = value.string();
-  const Sequence* sequence = value.sequence();
-  const bool has_order = text != nullptr || (sequence != nullptr && sequence->type <= SequenceType::kRange);
   const auto index = key.as_integer();
-  if (!index || !has_order) return std::nullopt;
+  if (!index || !value.is_indexable()) return std::nullopt;
   const std::int64_t count = length(value);
   const std::int64_t position = *index < 0 ? *index + count : *index;
   if (position < 0 || position >= count) return std::nullopt;
   const auto place = static_cast<std::size_t>(position);
-  if (text == nullptr) return sequence->items[place];
-  runtime.spend(text->size());
-  return Value(to_utf8(code_points(*text).substr(place, 1)));
+  if (const Sequence* sequence = value.sequence()) return sequence->items[place];
+  runtime.spend(value.string()->size());
+  return Value(to_utf8(code_points(*value.string()).substr(place, 1)));
 }
 
 std::optional<std::int64_t> slice_index(const Value& value) {
@@ -167,19 +159,18 @@ bool is_true(const Value& value) {
 }
 
 bool equal(Runtime& runtime, const Value& a, const Value& b) {
-  runtime.spend(kWorkPerComparison);
-  if (a.string() && b.string()) {
-    runtime.spend(std::min(a.string()->size(), b.string()->size()));
-    return *a.string() == *b.string();
-  }
-  if (const auto i = a.as_integer(), j = b.as_integer(); i && j) return *i == *j;
-  if (const auto x = a.as_number(), y = b.as_number(); x && y) return *x == *y;
+  if (const auto order = order_of_scalars(runtime, a, b)) return *order == 0;
   if (a.sequence() && b.is_sequence(a.sequence()->type) && !a.is_generator()) {
     const auto same = [&](const Value& x, const Value& y) { return equal(runtime, x, y); };
     return std::ranges::equal(a.sequence()->items, b.sequence()->items, same);
   }
-  if (a.dict() && b.dict()) return dicts_equal(runtime, *a.dict(), *b.dict());
-  return a.same_as(b);
+  if (!a.dict() || !b.dict()) return a.same_as(b);
+  if (a.dict()->entries.size() != b.dict()->entries.size()) return false;
+  return std::ranges::all_of(a.dict()->entries, [&](const auto& entry) {
+    runtime.spend(b.dict()->entries.size());
+    const Value* other = b.dict()->find(entry.first);
+    return other != nullptr && equal(runtime, entry.second, *other);
+  });
 }
 
 bool holds(Runtime& runtime, CompareOp op, const Value& left, const Value& right) {
@@ -278,19 +269,15 @@ Value item(Runtime& runtime, const Value& value, const Value& key) {
 
 Value slice(Runtime& runtime, const Value& value, const Value& start, const Value& stop, const Value& step) {
   value.require_defined();
-  const std::string* text = value.string();
-  const Sequence* sequence = value.sequence();
-  if (text == nullptr && (sequence == nullptr || sequence->type > SequenceType::kRange)) {
-    fail("'{}' object cannot be sliced", value.type_name());
-  }
+  if (!value.is_indexable()) fail("'{}' object cannot be sliced", value.type_name());
   const python::Slice part{slice_index(start), slice_index(stop), slice_index(step)};
-  if (text != nullptr) {
+  if (const std::string* text = value.string()) {
     runtime.spend(text->size());
     return runtime.text(to_utf8(python::sliced(code_points(*text), part)));
   }
-  Values items = python::sliced(sequence->items, part);
+  Values items = python::sliced(value.sequence()->items, part);
   runtime.spend(items.size() * sizeof(Value));
-  return Value::sequence(sequence->type, std::move(items));
+  return Value::sequence(value.sequence()->type, std::move(items));
 }
 
 }  // namespace specthink::jinja

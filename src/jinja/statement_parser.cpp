@@ -26,7 +26,7 @@ class Parser {
       } else if (token.is("{{")) {
         block.push_back({token.line, Output{parse_tuple(stream_, true)}});
         stream_.expect("}}");
-      } else if (std::ranges::any_of(ends, [&](auto end) { return stream_.current().is(end); })) {
+      } else if (stream_.current().is_one_of(ends)) {
         return block;
       } else {
         block.push_back(parse_statement());
@@ -110,7 +110,7 @@ class Parser {
   For parse_for() {
     For node;
     node.target = parse_target(false);
-    if (!stream_.skip("in")) fail_at(stream_.line(), "expected 'in', found {}", describe(stream_.current()));
+    stream_.expect("in");
     node.iterable = parse_tuple(stream_, false);
     if (stream_.skip("if")) node.filter = parse_expression(stream_);
     if (stream_.current().is("recursive")) fail_at(stream_.line(), "recursive loops are not supported");

@@ -72,6 +72,8 @@ bool Value::is_sequence(SequenceType type) const {
   return items != nullptr && items->type == type;
 }
 
+bool Value::is_indexable() const { return string() || (sequence() && sequence()->type <= SequenceType::kRange); }
+
 std::optional<std::int64_t> Value::as_integer() const {
   if (const bool* value = boolean()) return *value ? 1 : 0;
   if (const std::int64_t* value = integer()) return *value;

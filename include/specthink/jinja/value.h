@@ -62,6 +62,7 @@ class Value {
   bool is_string() const { return std::holds_alternative<String>(data_); }
   bool is_sequence(SequenceType type) const;
   bool is_list_or_tuple() const { return is_sequence(SequenceType::kList) || is_sequence(SequenceType::kTuple); }
+  bool is_indexable() const;  ///< a str, list, tuple or range
   bool is_generator() const { return is_sequence(SequenceType::kGenerator); }
 
   // Null when the value is of another type.

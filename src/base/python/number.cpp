@@ -167,4 +167,9 @@ std::string repr(double value) {
   return text;
 }
 
+std::string json_repr(double value) {
+  if (std::isfinite(value)) return repr(value);
+  return std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
+}
+
 }  // namespace specthink::inline base::python

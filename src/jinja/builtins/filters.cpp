@@ -12,12 +12,12 @@
 namespace specthink::jinja {
 namespace {
 
-Value default_filter(Runtime&, const Value& self, const CallArguments& args) {
+Value default_filter(Runtime&, const Value& self, const Args& args) {
   const bool missing = self.is_undefined() || (args.flag(1) && !is_true(self));
   return missing ? args.get_or(0, "") : self;
 }
 
-Value tojson_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value tojson_filter(Runtime& runtime, const Value& self, const Args& args) {
   JsonStyle style;
   style.ensure_ascii = args.flag(0);
   if (args.has(1)) {
@@ -36,9 +36,9 @@ Value tojson_filter(Runtime& runtime, const Value& self, const CallArguments& ar
   return to_json(runtime, self, style);
 }
 
-Value length_filter(Runtime&, const Value& self, const CallArguments&) { return length(self); }
+Value length_filter(Runtime&, const Value& self, const Args&) { return length(self); }
 
-Value first_filter(Runtime& runtime, const Value& self, const CallArguments&) {
+Value first_filter(Runtime& runtime, const Value& self, const Args&) {
   if (const Sequence* generator = self.is_generator() ? self.sequence() : nullptr) {
     if (generator->read < generator->items.size()) return generator->items[generator->read++];
   } else if (const Values items = items_of(runtime, self); !items.empty()) {
@@ -47,19 +47,17 @@ Value first_filter(Runtime& runtime, const Value& self, const CallArguments&) {
   return Value::undefined("no first item, the sequence was empty");
 }
 
-Value last_filter(Runtime& runtime, const Value& self, const CallArguments&) {
+Value last_filter(Runtime& runtime, const Value& self, const Args&) {
   if (self.is_generator()) fail("last: a generator cannot be read from its end; make it a list first (|list)");
   const Values items = items_of(runtime, self);
   return items.empty() ? Value::undefined("no last item, the sequence was empty") : items.back();
 }
 
-Value list_filter(Runtime& runtime, const Value& self, const CallArguments&) {
-  return Value::list(items_of(runtime, self));
-}
+Value list_filter(Runtime& runtime, const Value& self, const Args&) { return Value::list(items_of(runtime, self)); }
 
 Value generator(Values items) { return Value::sequence(SequenceType::kGenerator, std::move(items)); }
 
-Value reverse_filter(Runtime& runtime, const Value& self, const CallArguments&) {
+Value reverse_filter(Runtime& runtime, const Value& self, const Args&) {
   if (self.is_string()) return slice(runtime, self, Value(), Value(), std::int64_t{-1});
   Values items = items_of(runtime, self);
   std::ranges::reverse(items);
@@ -75,12 +73,9 @@ Getter attribute_getter(Runtime& runtime, const Value* path) {
   if (path->is_string()) {
     for (const std::string_view part : python::split(*path->string(), ".", -1)) {
       std::int64_t index = 0;
-      const bool is_index = !part.empty() && part.find_first_not_of("0123456789") == part.npos;
-      if (is_index && std::from_chars(part.data(), part.data() + part.size(), index).ec == std::errc()) {
-        parts.emplace_back(index);
-      } else {
-        parts.emplace_back(part);
-      }
+      const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), index);
+      const bool is_index = error == std::errc() && end == part.data() + part.size() && !part.starts_with('-');
+      parts.push_back(is_index ? Value(index) : Value(part));
     }
   } else {
     parts.push_back(*path);
@@ -94,25 +89,24 @@ Getter attribute_getter(Runtime& runtime, const Value* path) {
 // As attribute_getter, for comparing: strings without their case unless the argument says otherwise. Several paths with
 // commas between them give a tuple.
 Getter key_getter(Runtime& runtime, const Value* path, bool case_sensitive) {
-  if (path != nullptr && path->is_string() && path->string()->find(',') != path->string()->npos) {
-    std::vector<Getter> getters;
-    for (const std::string_view part : python::split(*path->string(), ",", -1)) {
-      const Value one(part);
-      getters.push_back(key_getter(runtime, &one, case_sensitive));
-    }
-    return [getters = std::move(getters)](const Value& value) {
-      Values keys;
-      for (const Getter& get : getters) keys.push_back(get(value));
-      return Value::tuple(std::move(keys));
-    };
+  std::vector<Getter> getters;
+  if (path != nullptr && path->is_string()) {
+    for (const Value part : python::split(*path->string(), ",", -1))
+      getters.push_back(attribute_getter(runtime, &part));
+  } else {
+    getters.push_back(attribute_getter(runtime, path));
   }
-  return [get = attribute_getter(runtime, path), case_sensitive](const Value& value) {
-    Value key = get(value);
-    return key.is_string() && !case_sensitive ? Value(lowercase(*key.string())) : key;
+  return [getters = std::move(getters), case_sensitive](const Value& value) {
+    Values keys;
+    for (const Getter& get : getters) {
+      const Value key = get(value);
+      keys.push_back(key.is_string() && !case_sensitive ? Value(lowercase(*key.string())) : key);
+    }
+    return keys.size() == 1 ? keys[0] : Value::tuple(std::move(keys));
   };
 }
 
-Value join_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value join_filter(Runtime& runtime, const Value& self, const Args& args) {
   const Getter get = attribute_getter(runtime, args.get(1));
   const std::string separator = to_text(runtime, args.get_or(0, ""));
   TextBuilder out(runtime);
@@ -139,7 +133,7 @@ Value sorted(Runtime& runtime, const Values& items, const Getter& key, bool reve
   return Value::list(std::move(result));
 }
 
-Value sort_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value sort_filter(Runtime& runtime, const Value& self, const Args& args) {
   return sorted(runtime, items_of(runtime, self), key_getter(runtime, args.get(2), args.flag(1)), args.flag(0));
 }
 
@@ -150,7 +144,7 @@ Values pairs(const Value& dict, std::string_view callee) {
   return items;
 }
 
-Value dictsort_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value dictsort_filter(Runtime& runtime, const Value& self, const Args& args) {
   self.require_defined();
   const std::string by = args.has(1) ? args.string(1) : "key";
   if (by != "key" && by != "value") fail("dictsort: you can only sort by either \"key\" or \"value\"");
@@ -158,11 +152,11 @@ Value dictsort_filter(Runtime& runtime, const Value& self, const CallArguments& 
   return sorted(runtime, pairs(self, args.callee()), key_getter(runtime, &part, args.flag(0)), args.flag(2));
 }
 
-Value items_filter(Runtime&, const Value& self, const CallArguments& args) {
+Value items_filter(Runtime&, const Value& self, const Args& args) {
   return generator(self.is_undefined() ? Values() : pairs(self, args.callee()));
 }
 
-Value unique_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value unique_filter(Runtime& runtime, const Value& self, const Args& args) {
   const Getter key = key_getter(runtime, args.get(1), args.flag(0));
   Values seen;
   Values result;
@@ -177,7 +171,7 @@ Value unique_filter(Runtime& runtime, const Value& self, const CallArguments& ar
 }
 
 template <bool kMaximum>
-Value extreme_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value extreme_filter(Runtime& runtime, const Value& self, const Args& args) {
   const Getter key = key_getter(runtime, args.get(1), args.flag(0));
   const Value ordered = sorted(runtime, items_of(runtime, self), key, kMaximum);
   if (!is_true(ordered)) return Value::undefined("no aggregated item, the sequence was empty");
@@ -190,7 +184,7 @@ struct Callee {
   Arguments arguments;
 };
 
-Callee named_function(const CallArguments& args, std::size_t position, std::string_view kind,
+Callee named_function(const Args& args, std::size_t position, std::string_view kind,
                       const Function* (*find)(std::string_view)) {
   const Value& name = args.all().positional[position];
   if (!name.is_string()) fail("{}: expected the name of a {}, not {}", args.callee(), kind, name.type_name());
@@ -202,7 +196,7 @@ Callee named_function(const CallArguments& args, std::size_t position, std::stri
   return callee;
 }
 
-Getter mapping(Runtime& runtime, const CallArguments& args) {
+Getter mapping(Runtime& runtime, const Args& args) {
   const auto& [positional, named] = args.all();
   if (!positional.empty()) {
     return [&runtime, callee = named_function(args, 0, "filter", find_filter)](const Value& item) {
@@ -221,7 +215,7 @@ Getter mapping(Runtime& runtime, const CallArguments& args) {
   };
 }
 
-Value map_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value map_filter(Runtime& runtime, const Value& self, const Args& args) {
   if (!is_true(self)) return generator({});  // None and other false values have no items here
   Values items = items_of(runtime, self);
   const Getter get = mapping(runtime, args);
@@ -233,7 +227,7 @@ Value map_filter(Runtime& runtime, const Value& self, const CallArguments& args)
 }
 
 template <bool kKeep, bool kByAttribute>
-Value select_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value select_filter(Runtime& runtime, const Value& self, const Args& args) {
   if (!is_true(self)) return generator({});  // whatever the arguments are: the reference looks at them later
   const Values& given = args.all().positional;
   if (kByAttribute && given.empty()) fail("{} needs the name of an attribute", args.callee());
@@ -251,7 +245,7 @@ Value select_filter(Runtime& runtime, const Value& self, const CallArguments& ar
   return generator(std::move(result));
 }
 
-Value sum_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value sum_filter(Runtime& runtime, const Value& self, const Args& args) {
   const Getter get = attribute_getter(runtime, args.get(0));
   Value sum = args.get_or(1, std::int64_t{0});
   for (const Value& item : items_of(runtime, self)) sum = arithmetic(runtime, ArithmeticOp::kAdd, sum, get(item));

@@ -7,8 +7,7 @@
 
 namespace specthink::jinja {
 
-CallArguments::CallArguments(const Function& function, const Arguments& arguments)
-    : function_(function), arguments_(arguments) {
+Args::Args(const Function& function, const Arguments& arguments) : function_(function), arguments_(arguments) {
   const auto& parameters = function.parameters;
   if (parameters[0] == kAnyArguments) return;
   const auto end = std::find(parameters.begin(), parameters.end(), std::string_view());
@@ -37,34 +36,26 @@ CallArguments::CallArguments(const Function& function, const Arguments& argument
   }
 }
 
-Value CallArguments::get_or(std::size_t parameter, Value otherwise) const {
+Value Args::get_or(std::size_t parameter, Value otherwise) const {
   return values_[parameter] == nullptr ? std::move(otherwise) : *values_[parameter];
 }
 
-bool CallArguments::flag(std::size_t parameter) const {
-  return values_[parameter] != nullptr && is_true(*values_[parameter]);
+bool Args::flag(std::size_t parameter) const { return values_[parameter] != nullptr && is_true(*values_[parameter]); }
+
+std::int64_t Args::integer(std::size_t parameter, std::int64_t otherwise) const {
+  const Value* given = values_[parameter];
+  if (given == nullptr) return otherwise;
+  if (const auto value = given->as_integer()) return *value;
+  fail("'{}': {} must be an int, not {}", function_.name, function_.parameters[parameter], given->type_name());
 }
 
-std::int64_t CallArguments::integer(std::size_t parameter, std::int64_t otherwise) const {
-  if (values_[parameter] == nullptr) return otherwise;
-  const auto value = values_[parameter]->as_integer();
-  if (!value) {
-    fail("'{}': {} must be an int, not {}", function_.name, function_.parameters[parameter],
-         values_[parameter]->type_name());
-  }
-  return *value;
+const std::string& Args::string(std::size_t parameter) const {
+  const Value& given = *values_[parameter];
+  if (const std::string* text = given.string()) return *text;
+  fail("'{}': {} must be a str, not {}", function_.name, function_.parameters[parameter], given.type_name());
 }
 
-const std::string& CallArguments::string(std::size_t parameter) const {
-  const Value& value = *values_[parameter];
-  if (!value.is_string()) {
-    fail("'{}': {} must be a str, not {}", function_.name, function_.parameters[parameter], value.type_name());
-  }
-  return *value.string();
-}
-
-std::string indentation_argument(Runtime& runtime, const CallArguments& args, std::size_t parameter,
-                                 std::int64_t otherwise) {
+std::string indentation_argument(Runtime& runtime, const Args& args, std::size_t parameter, std::int64_t otherwise) {
   const Value* given = args.get(parameter);
   if (given != nullptr && given->is_string()) return *given->string();
   const auto spaces = static_cast<std::size_t>(std::max<std::int64_t>(args.integer(parameter, otherwise), 0));
@@ -83,7 +74,7 @@ void add_named(Runtime& runtime, const Value& mapping, Variables& named) {
 }
 
 Value call_function(Runtime& runtime, const Function& function, const Value& self, const Arguments& arguments) {
-  return function.call(runtime, self, CallArguments(function, arguments));
+  return function.call(runtime, self, Args(function, arguments));
 }
 
 std::string refusal(std::string_view kind, std::string_view name, const Function* function) {

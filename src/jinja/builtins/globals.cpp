@@ -11,7 +11,7 @@
 namespace specthink::jinja {
 namespace {
 
-Value range(Runtime& runtime, const Value&, const CallArguments& args) {
+Value range(Runtime& runtime, const Value&, const Args& args) {
   const bool only_stop = args.get(1) == nullptr;
   const std::int64_t start = only_stop ? 0 : args.integer(0, 0);
   const std::int64_t stop = args.integer(only_stop ? 0 : 1, 0);
@@ -28,7 +28,7 @@ Value range(Runtime& runtime, const Value&, const CallArguments& args) {
 }
 
 // What dict(...) and namespace(...) are made of: a mapping or pairs, and named arguments.
-Entries given_entries(Runtime& runtime, const CallArguments& args) {
+Entries given_entries(Runtime& runtime, const Args& args) {
   const auto& [positional, named] = args.all();
   if (positional.size() > 1) fail("{} expected at most 1 argument, got {}", args.callee(), positional.size());
   Entries entries;
@@ -47,11 +47,9 @@ Entries given_entries(Runtime& runtime, const CallArguments& args) {
   return entries;
 }
 
-Value dict(Runtime& runtime, const Value&, const CallArguments& args) {
-  return Value::dict(given_entries(runtime, args));
-}
+Value dict(Runtime& runtime, const Value&, const Args& args) { return Value::dict(given_entries(runtime, args)); }
 
-Value make_namespace(Runtime& runtime, const Value&, const CallArguments& args) {
+Value make_namespace(Runtime& runtime, const Value&, const Args& args) {
   Namespace* result = runtime.make_namespace();
   for (const auto& [name, value] : given_entries(runtime, args)) {
     if (!name.is_string()) continue;  // nothing can read it
@@ -61,11 +59,9 @@ Value make_namespace(Runtime& runtime, const Value&, const CallArguments& args) 
   return result;
 }
 
-Value raise_exception(Runtime& runtime, const Value&, const CallArguments& args) {
-  fail("{}", to_text(runtime, *args.get(0)));
-}
+Value raise_exception(Runtime& runtime, const Value&, const Args& args) { fail("{}", to_text(runtime, *args.get(0))); }
 
-Value strftime_now(Runtime& runtime, const Value&, const CallArguments& args) {
+Value strftime_now(Runtime& runtime, const Value&, const Args& args) {
   constexpr std::size_t kMaxFormat = 1000;
   const std::string& format = args.string(0);
   if (format.size() > kMaxFormat) fail("strftime_now: a format of more than {} bytes is not supported", kMaxFormat);

@@ -19,7 +19,7 @@ const std::string& receiver(Runtime& runtime, const Value& self) {
 }
 
 // A str argument; missing and None are the same.
-std::optional<std::string_view> optional_text(const CallArguments& args, std::size_t parameter) {
+std::optional<std::string_view> optional_text(const Args& args, std::size_t parameter) {
   if (!args.has(parameter)) return std::nullopt;
   return args.string(parameter);
 }
@@ -31,7 +31,7 @@ Value list_of_texts(Runtime& runtime, const std::vector<std::string_view>& parts
 }
 
 template <auto kSplit>
-Value split_method(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value split_method(Runtime& runtime, const Value& self, const Args& args) {
   const auto separator = optional_text(args, 0);
   if (separator && separator->empty()) fail("{}: empty separator", args.callee());
   const auto max_splits = static_cast<std::ptrdiff_t>(args.integer(1, -1));
@@ -39,20 +39,20 @@ Value split_method(Runtime& runtime, const Value& self, const CallArguments& arg
 }
 
 template <python::Side kSide>
-Value strip_method(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value strip_method(Runtime& runtime, const Value& self, const Args& args) {
   const auto chars = optional_text(args, 0);
   if (chars) runtime.spend(chars->size() * 8);
   return runtime.text(std::string(python::strip(receiver(runtime, self), kSide, chars)));
 }
 
 // text[start:end] by the optional arguments at `parameter` and behind it.
-Value part_of(Runtime& runtime, const Value& self, const CallArguments& args, std::size_t parameter) {
+Value part_of(Runtime& runtime, const Value& self, const Args& args, std::size_t parameter) {
   if (!args.has(parameter) && !args.has(parameter + 1)) return self;
   return slice(runtime, self, args.get_or(parameter, Value()), args.get_or(parameter + 1, Value()), Value());
 }
 
 template <bool kAtEnd>
-Value affix_test(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value affix_test(Runtime& runtime, const Value& self, const Args& args) {
   const Value part = part_of(runtime, self, args, 1);
   const std::string& text = receiver(runtime, part);
   const auto matches = [&](const Value& affix) {
@@ -65,7 +65,7 @@ Value affix_test(Runtime& runtime, const Value& self, const CallArguments& args)
 }
 
 // `count` below 0 is all.
-Value replace(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value replace(Runtime& runtime, const Value& self, const Args& args) {
   const std::string& text = receiver(runtime, self);
   const std::string& old = args.string(0);
   const std::size_t found = python::count_text(text, old);
@@ -76,7 +76,7 @@ Value replace(Runtime& runtime, const Value& self, const CallArguments& args) {
 
 // str.find and its kin: the position in characters of the first or last occurrence.
 template <bool kLast, bool kMustBe>
-Value find_part(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value find_part(Runtime& runtime, const Value& self, const Args& args) {
   const Value part = part_of(runtime, self, args, 1);
   const std::string& text = receiver(runtime, part);
   const std::size_t found = kLast ? text.rfind(args.string(0)) : python::find_text(text, args.string(0));
@@ -87,12 +87,12 @@ Value find_part(Runtime& runtime, const Value& self, const CallArguments& args) 
   return start + static_cast<std::int64_t>(count_characters(std::string_view(text).substr(0, found)));
 }
 
-Value count_in_text(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value count_in_text(Runtime& runtime, const Value& self, const Args& args) {
   const Value part = part_of(runtime, self, args, 1);
   return static_cast<std::int64_t>(python::count_text(receiver(runtime, part), args.string(0)));
 }
 
-Value join_method(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value join_method(Runtime& runtime, const Value& self, const Args& args) {
   TextBuilder out(runtime);
   bool is_first = true;
   for (const Value& item : items_of(runtime, *args.get(0))) {
@@ -105,7 +105,7 @@ Value join_method(Runtime& runtime, const Value& self, const CallArguments& args
 }
 
 template <bool kLast>
-Value partition(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value partition(Runtime& runtime, const Value& self, const Args& args) {
   const std::string& text = receiver(runtime, self);
   const std::string& separator = args.string(0);
   if (separator.empty()) fail("{}: empty separator", args.callee());
@@ -114,12 +114,12 @@ Value partition(Runtime& runtime, const Value& self, const CallArguments& args) 
   return Value::tuple({text.substr(0, found), separator, text.substr(found + separator.size())});
 }
 
-Value splitlines(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value splitlines(Runtime& runtime, const Value& self, const Args& args) {
   return list_of_texts(runtime, python::split_lines(receiver(runtime, self), args.flag(0)));
 }
 
 template <bool kSuffix>
-Value remove_affix(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value remove_affix(Runtime& runtime, const Value& self, const Args& args) {
   std::string_view text = receiver(runtime, self);
   const std::string& affix = args.string(0);
   if (kSuffix ? text.ends_with(affix) : text.starts_with(affix)) {
@@ -128,7 +128,7 @@ Value remove_affix(Runtime& runtime, const Value& self, const CallArguments& arg
   return runtime.text(std::string(text));
 }
 
-Value zfill(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value zfill(Runtime& runtime, const Value& self, const Args& args) {
   const auto width = static_cast<std::size_t>(std::max<std::int64_t>(args.integer(0, 0), 0));
   runtime.check_text_size(width);
   return python::fill_with_zeros(receiver(runtime, self), width);
@@ -136,7 +136,7 @@ Value zfill(Runtime& runtime, const Value& self, const CallArguments& args) {
 
 // All characters are of the kind, and there is one.
 template <bool (*kIs)(char32_t)>
-Value each_is(Runtime& runtime, const Value& self, const CallArguments&) {
+Value each_is(Runtime& runtime, const Value& self, const Args&) {
   const std::u32string text = code_points(receiver(runtime, self));
   return !text.empty() && std::ranges::all_of(text, kIs);
 }
@@ -144,12 +144,12 @@ Value each_is(Runtime& runtime, const Value& self, const CallArguments&) {
 bool is_alphanumeric(char32_t code) { return python::is_letter(code) || python::is_numeric(code); }
 
 template <std::string (*kConvert)(std::string_view)>
-Value cased(Runtime& runtime, const Value& self, const CallArguments&) {
+Value cased(Runtime& runtime, const Value& self, const Args&) {
   return python::has_case(receiver(runtime, self), kConvert);
 }
 
 template <std::string (*kConvert)(std::string_view)>
-Value convert_text(Runtime& runtime, const Value& self, const CallArguments&) {
+Value convert_text(Runtime& runtime, const Value& self, const Args&) {
   return runtime.text(kConvert(receiver(runtime, self)));
 }
 
@@ -191,7 +191,7 @@ constexpr auto kUnsupportedOfStrings =
     unsupported("casefold", "center", "encode", "expandtabs", "format", "format_map", "isascii", "isidentifier",
                 "isnumeric", "isprintable", "istitle", "ljust", "maketrans", "rjust", "swapcase", "translate");
 
-Value dict_get(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value dict_get(Runtime& runtime, const Value& self, const Args& args) {
   require_hashable(*args.get(0));
   runtime.spend(self.dict()->entries.size());
   const Value* found = self.dict()->find(*args.get(0));
@@ -199,7 +199,7 @@ Value dict_get(Runtime& runtime, const Value& self, const CallArguments& args) {
 }
 
 template <SequenceType kView>
-Value dict_view(Runtime& runtime, const Value& self, const CallArguments&) {
+Value dict_view(Runtime& runtime, const Value& self, const Args&) {
   Values items;
   runtime.spend(self.dict()->entries.size() * sizeof(Value));
   for (const auto& [key, value] : self.dict()->entries) {
@@ -210,7 +210,7 @@ Value dict_view(Runtime& runtime, const Value& self, const CallArguments&) {
   return Value::sequence(kView, std::move(items));
 }
 
-Value copy(Runtime&, const Value& self, const CallArguments&) { return self; }
+Value copy(Runtime&, const Value& self, const Args&) { return self; }
 
 constexpr Function kDictMethods[] = {
     {"copy", copy},
@@ -221,12 +221,12 @@ constexpr Function kDictMethods[] = {
 };
 constexpr auto kUnsupportedOfDicts = unsupported("fromkeys");
 
-Value count_item(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value count_item(Runtime& runtime, const Value& self, const Args& args) {
   const auto is_it = [&](const Value& item) { return equal(runtime, item, *args.get(0)); };
   return std::int64_t{std::ranges::count_if(self.sequence()->items, is_it)};
 }
 
-Value index_of_item(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value index_of_item(Runtime& runtime, const Value& self, const Args& args) {
   const Values& items = self.sequence()->items;
   const auto is_it = [&](const Value& item) { return equal(runtime, item, *args.get(0)); };
   const auto found = std::ranges::find_if(items, is_it);

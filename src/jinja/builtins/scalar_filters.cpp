@@ -15,9 +15,7 @@
 namespace specthink::jinja {
 namespace {
 
-Value string_filter(Runtime& runtime, const Value& self, const CallArguments&) {
-  return runtime.text(to_text(runtime, self));
-}
+Value string_filter(Runtime& runtime, const Value& self, const Args&) { return runtime.text(to_text(runtime, self)); }
 
 // Methods of str are filters too, of any value as text.
 Value call_method(Runtime& runtime, const Value& self, std::string_view method, const Arguments& arguments) {
@@ -25,21 +23,21 @@ Value call_method(Runtime& runtime, const Value& self, std::string_view method, 
   return call_function(runtime, *find_method(text, method), text, arguments);
 }
 
-Value text_method(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value text_method(Runtime& runtime, const Value& self, const Args& args) {
   return call_method(runtime, self, args.callee(), {});
 }
 
-Value trim_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value trim_filter(Runtime& runtime, const Value& self, const Args& args) {
   return call_method(runtime, self, "strip", args.all());
 }
 
-Value replace_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value replace_filter(Runtime& runtime, const Value& self, const Args& args) {
   const Value count = args.has(2) ? *args.get(2) : Value(std::int64_t{-1});
   const Values given{to_text(runtime, *args.get(0)), to_text(runtime, *args.get(1)), count};
   return call_method(runtime, self, "replace", {given, {}});
 }
 
-Value indent_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value indent_filter(Runtime& runtime, const Value& self, const Args& args) {
   if (!self.is_string()) fail("indent: expected a str, not {}", self.type_name());
   const std::string before = indentation_argument(runtime, args, 0, 4);
   const std::string text = *self.string() + "\n";  // so that a last line break begins an empty line
@@ -56,13 +54,13 @@ Value indent_filter(Runtime& runtime, const Value& self, const CallArguments& ar
 }
 
 // The reference marks the result, so that it is not escaped again; here nothing is escaped unasked.
-Value escape_filter(Runtime& runtime, const Value& self, const CallArguments&) {
+Value escape_filter(Runtime& runtime, const Value& self, const Args&) {
   const std::string text = to_text(runtime, self);
   runtime.spend(text.size() * 8);
   return runtime.text(escape_html(text));
 }
 
-Value format_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value format_filter(Runtime& runtime, const Value& self, const Args& args) {
   const auto& [positional, named] = args.all();
   if (!positional.empty() && !named.empty())
     fail("format: can't handle positional and keyword arguments at the same time");
@@ -73,7 +71,7 @@ Value format_filter(Runtime& runtime, const Value& self, const CallArguments& ar
 }
 
 // Words begin after white space and opening punctuation, and only there.
-Value title_filter(Runtime& runtime, const Value& self, const CallArguments&) {
+Value title_filter(Runtime& runtime, const Value& self, const Args&) {
   const auto is_inside = [](char32_t code) {
     return !python::is_space(code) && std::u32string_view(U"-({[<").find(code) == std::u32string_view::npos;
   };
@@ -84,7 +82,7 @@ Value title_filter(Runtime& runtime, const Value& self, const CallArguments&) {
   return runtime.text(python::convert_words(to_text(runtime, self), is_inside, capitalized));
 }
 
-Value int_filter(Runtime&, const Value& self, const CallArguments& args) {
+Value int_filter(Runtime&, const Value& self, const Args& args) {
   self.require_defined();
   if (const auto integer = self.as_integer()) return *integer;
   const std::int64_t base = args.integer(1, 10);
@@ -100,21 +98,21 @@ Value int_filter(Runtime&, const Value& self, const CallArguments& args) {
   }
 }
 
-Value float_filter(Runtime&, const Value& self, const CallArguments& args) {
+Value float_filter(Runtime&, const Value& self, const Args& args) {
   self.require_defined();
   if (const auto number = self.as_number()) return *number;
   const auto number = self.is_string() ? python::parse_float(*self.string()) : std::nullopt;
   return number ? Value(*number) : args.get_or(0, 0.0);
 }
 
-Value abs_filter(Runtime&, const Value& self, const CallArguments&) {
+Value abs_filter(Runtime&, const Value& self, const Args&) {
   self.require_defined();
   if (const double* real = self.real()) return std::abs(*real);
   if (!self.as_integer()) fail("bad operand type for abs(): '{}'", self.type_name());
   return *self.as_integer() < 0 ? negate(self) : Value(*self.as_integer());
 }
 
-Value round_filter(Runtime&, const Value& self, const CallArguments& args) {
+Value round_filter(Runtime&, const Value& self, const Args& args) {
   self.require_defined();
   const std::int64_t precision = args.integer(0, 0);
   const std::string method = args.has(1) ? args.string(1) : "common";

@@ -21,15 +21,11 @@ bool is_iterable(const Value& value) {
 }
 
 // What has a length and can be indexed.
-bool is_sequence(const Value& value) {
-  const Sequence* sequence = value.sequence();
-  return value.is_undefined() || value.is_string() || value.dict() ||
-         (sequence != nullptr && sequence->type <= SequenceType::kRange);
-}
+bool is_sequence(const Value& value) { return value.is_undefined() || value.dict() || value.is_indexable(); }
 
 // Whether the test has a result that counts as true.
 template <auto kTest>
-Value simple(Runtime&, const Value& self, const CallArguments&) {
+Value simple(Runtime&, const Value& self, const Args&) {
   return static_cast<bool>(std::invoke(kTest, self));
 }
 
@@ -38,30 +34,30 @@ Value leaves(Runtime& runtime, const Value& self, const Value& number, std::int6
   return equal(runtime, arithmetic(runtime, ArithmeticOp::kModulo, self, number), remainder);
 }
 
-Value divisible(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value divisible(Runtime& runtime, const Value& self, const Args& args) {
   return leaves(runtime, self, *args.get(0), 0);
 }
 
 template <std::int64_t kRemainder>
-Value parity(Runtime& runtime, const Value& self, const CallArguments&) {
+Value parity(Runtime& runtime, const Value& self, const Args&) {
   return leaves(runtime, self, std::int64_t{2}, kRemainder);
 }
 
 template <std::string (*kConvert)(std::string_view)>
-Value text_in_case(Runtime& runtime, const Value& self, const CallArguments&) {
+Value text_in_case(Runtime& runtime, const Value& self, const Args&) {
   return python::has_case(to_text(runtime, self), kConvert);
 }
 
 template <const Function* (*kFind)(std::string_view)>
-Value names_a(Runtime&, const Value& self, const CallArguments&) {
+Value names_a(Runtime&, const Value& self, const Args&) {
   const Function* found = self.is_string() ? kFind(*self.string()) : nullptr;
   return found != nullptr && found->call != nullptr;
 }
 
-Value same_test(Runtime&, const Value& self, const CallArguments& args) { return self.same_as(*args.get(0)); }
+Value same_test(Runtime&, const Value& self, const Args& args) { return self.same_as(*args.get(0)); }
 
 template <CompareOp kOp>
-Value compared(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value compared(Runtime& runtime, const Value& self, const Args& args) {
   return holds(runtime, kOp, self, *args.get(0));
 }
 

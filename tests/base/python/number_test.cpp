@@ -70,6 +70,13 @@ TEST(python_number, repr) {
   EXPECT_EQ(repr(-std::nan("")), "nan");
 }
 
+TEST(python_number, json_repr) {
+  EXPECT_EQ(json_repr(2.0), "2.0");
+  EXPECT_EQ(json_repr(-HUGE_VAL), "-Infinity");
+  EXPECT_EQ(json_repr(HUGE_VAL), "Infinity");
+  EXPECT_EQ(json_repr(std::nan("")), "NaN");
+}
+
 TEST(python_number, round) {
   EXPECT_EQ(round(2.675, 2), 2.67);  // it is a little less
   EXPECT_EQ(round(0.5, 0), 0.0);

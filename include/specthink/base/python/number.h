@@ -30,4 +30,7 @@ double round(double value, std::int64_t digits);
 /// The shortest digits that read back as the same number: "0.1", "1.0", "1e+16", "nan".
 std::string repr(double value);
 
+/// As json.dumps() writes it: not finite numbers are NaN, Infinity and -Infinity.
+std::string json_repr(double value);
+
 }  // namespace specthink::inline base::python
