@@ -64,15 +64,11 @@ struct ArgumentList {
 struct GetAttribute {
   std::string name;
 };
-struct GetItem {
-  ExpressionPtr key;
-};
+using GetItem = ExpressionPtr;  // the key
 struct GetSlice {
   ExpressionPtr start, stop, step;  // each may be null
 };
-struct Call {
-  ArgumentList arguments;
-};
+using Call = ArgumentList;
 /// |filter(arguments), or is [not] test(arguments)
 struct Apply {
   const Function* function = nullptr;
@@ -112,9 +108,7 @@ struct Target {
 struct Text {
   std::string text;
 };
-struct Output {
-  ExpressionPtr value;
-};
+using Output = ExpressionPtr;
 struct If {
   std::vector<std::pair<ExpressionPtr, Block>> branches;
   Block otherwise;

@@ -180,12 +180,11 @@ class ExpressionParser {
   std::optional<PostfixStep> parse_subscript_or_call() {
     const int line = stream_.line();
     if (stream_.skip(".")) {
-      if (stream_.current().number.integer())
-        return PostfixStep{line, GetItem{make(line, Literal(stream_.next().number))}};
+      if (stream_.current().number.integer()) return PostfixStep{line, make(line, Literal(stream_.next().number))};
       return PostfixStep{line, GetAttribute{stream_.expect(TokenType::kName, "a name after '.'").text}};
     }
     if (stream_.skip("[")) return parse_subscript(line);
-    if (stream_.skip("(")) return PostfixStep{line, Call{parse_arguments()}};
+    if (stream_.skip("(")) return PostfixStep{line, parse_arguments()};
     return std::nullopt;
   }
 
@@ -193,7 +192,7 @@ class ExpressionParser {
     const int line = stream_.line();
     if (stream_.skip("|")) return parse_filter();
     if (stream_.skip("is")) return parse_test(line);
-    if (stream_.skip("(")) return PostfixStep{line, Call{parse_arguments()}};
+    if (stream_.skip("(")) return PostfixStep{line, parse_arguments()};
     return std::nullopt;
   }
 
@@ -209,7 +208,7 @@ class ExpressionParser {
       step.step = std::move(slice);
     } else {
       if (first == nullptr) fail_at(line, "expected an index, found {}", describe(stream_.current()));
-      step.step = GetItem{std::move(first)};
+      step.step = std::move(first);
     }
     if (stream_.current().is(",")) fail_at(line, "an index of several parts is not supported");
     stream_.expect("]");

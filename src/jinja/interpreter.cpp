@@ -74,7 +74,7 @@ class Interpreter {
   }
 
   Flow run(const Text& node) { return write(node.text); }
-  Flow run(const Output& node) { return write(to_text(runtime_, evaluate(*node.value))); }
+  Flow run(const Output& value) { return write(to_text(runtime_, evaluate(*value))); }
 
   Flow run(const If& node) {
     for (const auto& [condition, block] : node.branches) {
@@ -290,7 +290,7 @@ class Interpreter {
   }
 
   Value apply(const Value& value, const GetAttribute& step) { return attribute(runtime_, value, step.name); }
-  Value apply(const Value& value, const GetItem& step) { return item(runtime_, value, evaluate(*step.key)); }
+  Value apply(const Value& value, const GetItem& key) { return item(runtime_, value, evaluate(*key)); }
 
   Value apply(const Value& value, const GetSlice& step) {
     const Value start = evaluate_or_none(step.start);
@@ -304,8 +304,8 @@ class Interpreter {
     return step.is_test ? Value(is_true(result) != step.negated) : result;
   }
 
-  Value apply(const Value& callee, const Call& step, const Value* caller = nullptr) {
-    Arguments arguments = evaluate(step.arguments);
+  Value apply(const Value& callee, const Call& call, const Value* caller = nullptr) {
+    Arguments arguments = evaluate(call);
     if (caller != nullptr) arguments.named.emplace_back("caller", *caller);
     if (const Method* method = callee.method()) {
       const Function& function = *method->function;
@@ -313,12 +313,12 @@ class Interpreter {
       if (!why.empty()) fail("{}", why);
       return call_function(runtime_, function, method->self, arguments);
     }
-    if (const Macro* macro = callee.macro()) return call(*macro, arguments);
+    if (const Macro* macro = callee.macro()) return call_macro(*macro, arguments);
     callee.require_defined();
     fail("'{}' object is not callable", callee.type_name());
   }
 
-  Value call(const Macro& macro, const Arguments& arguments) {
+  Value call_macro(const Macro& macro, const Arguments& arguments) {
     const MacroDefinition& definition = *macro.definition;
     const auto& [positional, named] = arguments;
     const auto& parameters = definition.parameters;

@@ -1,7 +1,6 @@
 #include "jinja/lexer.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "specthink/base/python/error.h"
 #include "specthink/base/python/literal.h"
@@ -148,58 +147,35 @@ class Lexer {
     const char c = source_[position_];
     if (python::is_space(next_utf8(rest()).code)) {
       skip_space();
-    } else if (is_decimal(c)) {
-      number();
     } else if (is_name_start(c)) {
       std::size_t end = position_;
       while (end < source_.size() && (is_name_start(source_[end]) || is_decimal(source_[end]))) ++end;
       push(TokenType::kName, std::string(source_.substr(position_, end - position_)));
       advance(end - position_);
-    } else if (c == '"' || c == '\'') {
-      string(c);
+    } else if (is_decimal(c) || c == '"' || c == '\'') {
+      literal();
     } else {
       symbol();
     }
   }
 
-  void number() {
-    const std::string_view text = rest();
-    const std::size_t whole = std::min(text.find_first_not_of("0123456789"), text.size());
-    const std::string_view digits = text.substr(0, whole);
-    const std::string_view behind = text.substr(whole);
-    const bool has_base = digits == "0" && behind.find_first_of("xXoObB") == 0;
-    if (behind.starts_with('_') || has_base) {
-      fail_at(line_, "the number {}{}... is not supported: only decimal digits are", digits, behind[0]);
-    }
-    const bool has_fraction = behind.starts_with('.') && behind.size() > 1 && is_decimal(behind[1]);
-    double real = 0;
-    std::int64_t integer = 0;
-    std::from_chars_result read{text.data(), std::errc()};
-    if (has_fraction || behind.find_first_of("eE") == 0) {
-      read = std::from_chars(text.data(), text.data() + text.size(), real);
-      if (read.ec != std::errc()) fail_at(line_, "a float is too large or too small");
-    }
-    const bool is_float = read.ptr > text.data() + whole;
-    if (!is_float) read = std::from_chars(digits.data(), digits.data() + whole, integer);
-    if (!is_float && digits.starts_with('0') && digits.find_first_not_of('0') != digits.npos) {
-      fail_at(line_, "the number {} starts with a zero", digits);
-    }
-    if (read.ec != std::errc()) fail_at(line_, "the number {} is too large for a 64-bit integer", digits);
-    push(TokenType::kNumber, std::string(digits));
-    tokens_.back().number = is_float ? Value(real) : Value(integer);
-    advance(static_cast<std::size_t>(read.ptr - text.data()));
-  }
-
-  void string(char quote) {
-    std::size_t end = position_ + 1;
-    while (end < source_.size() && source_[end] != quote) end += source_[end] == '\\' ? 2 : 1;
-    if (end >= source_.size()) fail_at(line_, "a string has no end: expected {}", quote);
+  // A number or a string, as Python writes them.
+  void literal() {
+    std::string_view behind = rest();
+    const bool is_number = is_decimal(behind.front());
+    push(is_number ? TokenType::kNumber : TokenType::kString);
+    Token& token = tokens_.back();
     try {
-      push(TokenType::kString, python::unescape(source_.substr(position_ + 1, end - position_ - 1)));
+      if (is_number) {
+        token.number = python::read_number(behind);
+        token.text = rest().substr(0, rest().size() - behind.size());
+      } else {
+        token.text = python::read_string(behind);
+      }
     } catch (const python::Error& error) {
       fail_at(line_, "{}", error.what());
     }
-    advance(end + 1 - position_);
+    advance(rest().size() - behind.size());
   }
 
   void symbol() {

@@ -63,10 +63,6 @@ python::Number number_of(const Value& value) {
   return *value.as_number();
 }
 
-Value calculated(ArithmeticOp op, const Value& a, const Value& b) {
-  return std::visit([](auto number) { return Value(number); }, python::calculate(op, number_of(a), number_of(b)));
-}
-
 Value repeat(Runtime& runtime, const Value& value, std::int64_t times) {
   const std::string* text = value.string();
   const std::size_t size = text != nullptr ? text->size() : value.sequence()->items.size();
@@ -190,7 +186,7 @@ Value arithmetic(Runtime& runtime, ArithmeticOp op, const Value& a, const Value&
   if (op == ArithmeticOp::kModulo && a.is_string()) return format_text(runtime, *a.string(), b);
   a.require_defined();
   b.require_defined();
-  if (a.as_number() && b.as_number()) return calculated(op, a, b);
+  if (a.as_number() && b.as_number()) return python::calculate(op, number_of(a), number_of(b));
   if (op == ArithmeticOp::kAdd && a.string() && b.string()) {
     runtime.check_text_size(a.string()->size() + b.string()->size());
     return *a.string() + *b.string();
@@ -214,7 +210,7 @@ Value arithmetic(Runtime& runtime, ArithmeticOp op, const Value& a, const Value&
 Value negate(const Value& value) {
   value.require_defined();
   if (const double* real = value.real()) return -*real;
-  if (value.as_integer()) return calculated(ArithmeticOp::kSubtract, std::int64_t{0}, value);
+  if (value.as_integer()) return python::calculate(ArithmeticOp::kSubtract, std::int64_t{0}, number_of(value));
   fail("bad operand type for unary -: '{}'", value.type_name());
 }
 

@@ -24,7 +24,7 @@ class Parser {
       if (token.type == TokenType::kText) {
         block.push_back({token.line, Text{token.text}});
       } else if (token.is("{{")) {
-        block.push_back({token.line, Output{parse_tuple(stream_, true)}});
+        block.push_back({token.line, parse_tuple(stream_, true)});
         stream_.expect("}}");
       } else if (stream_.current().is_one_of(ends)) {
         return block;

@@ -1,5 +1,6 @@
 #include "specthink/base/python/literal.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 
@@ -25,29 +26,7 @@ char32_t read_code(std::string_view text, std::size_t& position, std::size_t dig
   return code;
 }
 
-}  // namespace
-
-std::string repr(std::string_view text) {
-  const char quote = text.find('\'') != text.npos && text.find('"') == text.npos ? '"' : '\'';
-  std::string result(1, quote);
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t start = i;
-    const char32_t code = next_code_point(text, i);
-    const auto number = static_cast<std::uint32_t>(code);
-    if (code == '\n' || code == '\r' || code == '\t') {
-      result += code == '\n' ? "\\n" : code == '\r' ? "\\r" : "\\t";
-    } else if (is_printable(code)) {
-      if (code == '\\' || code == static_cast<char32_t>(quote)) result += '\\';
-      result += text.substr(start, i - start);
-    } else {
-      result += code < 0x100     ? fmt::format("\\x{:02x}", number)
-                : code < 0x10000 ? fmt::format("\\u{:04x}", number)
-                                 : fmt::format("\\U{:08x}", number);
-    }
-  }
-  return result + quote;
-}
-
+// The value of a string literal, given what stands between its quotes.
 std::string unescape(std::string_view literal) {
   // What stands for itself or, without the backslash, for another character; a line that goes on for nothing.
   constexpr std::string_view kEscapes = "\\'\"nrt";
@@ -73,6 +52,70 @@ std::string unescape(std::string_view literal) {
     }
   }
   return result;
+}
+
+}  // namespace
+
+std::string repr(std::string_view text) {
+  const char quote = text.find('\'') != text.npos && text.find('"') == text.npos ? '"' : '\'';
+  std::string result(1, quote);
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t start = i;
+    const char32_t code = next_code_point(text, i);
+    const auto number = static_cast<std::uint32_t>(code);
+    if (code == '\n' || code == '\r' || code == '\t') {
+      result += code == '\n' ? "\\n" : code == '\r' ? "\\r" : "\\t";
+    } else if (is_printable(code)) {
+      if (code == '\\' || code == static_cast<char32_t>(quote)) result += '\\';
+      result += text.substr(start, i - start);
+    } else {
+      result += code < 0x100     ? fmt::format("\\x{:02x}", number)
+                : code < 0x10000 ? fmt::format("\\u{:04x}", number)
+                                 : fmt::format("\\U{:08x}", number);
+    }
+  }
+  return result + quote;
+}
+
+Number read_number(std::string_view& text) {
+  constexpr std::string_view kDigits = "0123456789";
+  const std::size_t whole = std::min(text.find_first_not_of(kDigits), text.size());
+  const std::string_view digits = text.substr(0, whole);
+  const std::string_view behind = text.substr(whole);
+  const bool has_base = digits == "0" && behind.find_first_of("xXoObB") == 0;
+  if (behind.starts_with('_') || has_base) {
+    raise("the number {}{}... is not supported: only decimal digits are", digits, behind[0]);
+  }
+  const bool has_fraction = behind.starts_with('.') && behind.substr(1).find_first_of(kDigits) == 0;
+  if (has_fraction || behind.find_first_of("eE") == 0) {
+    double real = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), real);
+    if (error != std::errc()) raise("a float is too large or too small");
+    const auto length = static_cast<std::size_t>(end - text.data());
+    if (length > whole) {  // "1else" has no exponent
+      text.remove_prefix(length);
+      return real;
+    }
+  }
+  std::int64_t integer = 0;
+  if (digits.starts_with('0') && digits.find_first_not_of('0') != digits.npos) {
+    raise("the number {} starts with a zero", digits);
+  }
+  if (std::from_chars(digits.data(), digits.data() + whole, integer).ec != std::errc()) {
+    raise("the number {} is too large for a 64-bit integer", digits);
+  }
+  text.remove_prefix(whole);
+  return integer;
+}
+
+std::string read_string(std::string_view& text) {
+  const char quote = text.front();
+  std::size_t end = 1;
+  while (end < text.size() && text[end] != quote) end += text[end] == '\\' ? 2 : 1;
+  if (end >= text.size()) raise("a string has no end: expected {}", quote);
+  const std::string_view inside = text.substr(1, end - 1);
+  text.remove_prefix(end + 1);
+  return unescape(inside);
 }
 
 }  // namespace specthink::inline base::python
