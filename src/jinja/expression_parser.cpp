@@ -114,8 +114,8 @@ class ExpressionParser {
                          : stream_.skip("+") ? make(line, Unary{UnaryOp::kPlus, parse_unary(false)})
                                              : parse_primary();
     std::vector<PostfixStep> steps;
-    while (std::optional<PostfixStep> step = parse_subscript_or_call()) steps.push_back(std::move(*step));
-    while (std::optional<PostfixStep> step = with_filters ? parse_filter_or_test() : std::nullopt) {
+    while (std::optional<PostfixStep> step = parse_step(false)) steps.push_back(std::move(*step));
+    while (std::optional<PostfixStep> step = with_filters ? parse_step(true) : std::nullopt) {
       steps.push_back(std::move(*step));
     }
     return steps.empty() ? std::move(base) : make(line, Postfix{std::move(base), std::move(steps)});
@@ -177,23 +177,16 @@ class ExpressionParser {
     return make(line, Name{name});
   }
 
-  std::optional<PostfixStep> parse_subscript_or_call() {
+  // Behind the first filter or test there are no attributes and items any more.
+  std::optional<PostfixStep> parse_step(bool is_filtered) {
     const int line = stream_.line();
-    if (stream_.skip(".")) {
-      if (stream_.current().number.integer()) return PostfixStep{line, make(line, Literal(stream_.next().number))};
-      return PostfixStep{line, GetAttribute{stream_.expect(TokenType::kName, "a name after '.'").text}};
-    }
-    if (stream_.skip("[")) return parse_subscript(line);
     if (stream_.skip("(")) return PostfixStep{line, parse_arguments()};
-    return std::nullopt;
-  }
-
-  std::optional<PostfixStep> parse_filter_or_test() {
-    const int line = stream_.line();
-    if (stream_.skip("|")) return parse_filter();
-    if (stream_.skip("is")) return parse_test(line);
-    if (stream_.skip("(")) return PostfixStep{line, parse_arguments()};
-    return std::nullopt;
+    if (is_filtered && stream_.skip("|")) return parse_filter();
+    if (is_filtered && stream_.skip("is")) return parse_test(line);
+    if (!is_filtered && stream_.skip("[")) return parse_subscript(line);
+    if (is_filtered || !stream_.skip(".")) return std::nullopt;
+    if (stream_.current().number.integer()) return PostfixStep{line, make(line, Literal(stream_.next().number))};
+    return PostfixStep{line, GetAttribute{stream_.expect(TokenType::kName, "a name after '.'").text}};
   }
 
   PostfixStep parse_subscript(int line) {

@@ -179,9 +179,7 @@ class Interpreter {
     const Value* object = scope_->find(target.name);
     Namespace* name_space = object == nullptr ? nullptr : object->name_space();
     if (name_space == nullptr) fail("cannot assign to an attribute of '{}': it is no namespace", target.name);
-    check_namespace_attribute(target.attribute);
-    runtime_.spend(name_space->attributes.size());
-    set_variable(name_space->attributes, target.attribute, value);
+    set_attribute(runtime_, *name_space, target.attribute, value);
   }
 
   Value evaluate(const Expression& expression) {
@@ -285,8 +283,19 @@ class Interpreter {
       for (Value& value : items_of(runtime_, evaluate(*list.unpacked)))
         arguments.positional.push_back(std::move(value));
     }
-    if (list.unpacked_named != nullptr) add_named(runtime_, evaluate(*list.unpacked_named), arguments.named);
+    if (list.unpacked_named != nullptr) add_named(evaluate(*list.unpacked_named), arguments.named);
     return arguments;
+  }
+
+  // As ** does.
+  void add_named(const Value& mapping, Variables& named) {
+    if (!mapping.dict()) fail("argument after ** must be a mapping, not {}", mapping.type_name());
+    for (const auto& [key, value] : mapping.dict()->entries) {
+      runtime_.spend(sizeof(Value) + named.size());
+      if (!key.is_string()) fail("keywords must be strings, not {}", key.type_name());
+      if (find_variable(named, *key.string())) fail("multiple values for the argument '{}'", *key.string());
+      named.emplace_back(*key.string(), value);
+    }
   }
 
   Value apply(const Value& value, const GetAttribute& step) { return attribute(runtime_, value, step.name); }

@@ -37,12 +37,7 @@ class Lexer {
 
   void skip_space() { advance(rest().size() - python::strip(rest(), python::Side::kLeft).size()); }
 
-  void push(TokenType type, std::string text = "") {
-    Token& token = tokens_.emplace_back();
-    token.type = type;
-    token.line = line_;
-    token.text = std::move(text);
-  }
+  void push(TokenType type, std::string text = "") { tokens_.push_back({type, line_, std::move(text), Value()}); }
 
   // Text up to a tag, and the tag.
   void root() {

@@ -254,6 +254,14 @@ Value attribute(Runtime& runtime, const Value& value, std::string_view name) {
   return no_attribute(value, name);
 }
 
+void set_attribute(Runtime& runtime, Namespace& name_space, std::string_view name, const Value& value) {
+  if (name.starts_with('_')) {
+    fail("a namespace cannot have the attribute '{}': its name starts with an underscore", name);
+  }
+  runtime.spend(name_space.attributes.size());
+  set_variable(name_space.attributes, name, value);
+}
+
 Value item(Runtime& runtime, const Value& value, const Value& key) {
   if (auto found = own_item(runtime, value, key)) return *found;
   if (!key.is_string()) {

@@ -34,6 +34,9 @@ Values items_of(Runtime& runtime, const Value& value);
 /// `value.name`: an attribute, else the item of that name, else undefined.
 Value attribute(Runtime& runtime, const Value& value, std::string_view name);
 
+/// Assigns to it. Throws TemplateError for a name that the sandbox of the reference does not allow.
+void set_attribute(Runtime& runtime, Namespace& name_space, std::string_view name, const Value& value);
+
 /// `value[key]`: an item, else the attribute of that name, else undefined.
 Value item(Runtime& runtime, const Value& value, const Value& key);
 

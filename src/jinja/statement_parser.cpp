@@ -66,22 +66,19 @@ class Parser {
       if (loops_ == 0) fail_at(line, "'{}' outside a loop", name);
       return {line, name == "break" ? Flow::kBreak : Flow::kContinue};
     }
-    return {line, refuse(line, name)};
+    return {line, refuse(tag)};
   }
 
   // Tags that are not supported: an error where they are surely reached; inside a condition, only when they are.
-  Refusal refuse(int line, const std::string& name) {
-    constexpr std::string_view kWithBody[] = {"autoescape", "block"};
-    constexpr std::string_view kWithoutBody[] = {"extends", "from", "import", "include", "print"};
-    const bool has_no_body = std::ranges::find(kWithoutBody, name) != std::end(kWithoutBody);
-    if (!has_no_body && std::ranges::find(kWithBody, name) == std::end(kWithBody)) {
-      fail_at(line, "unknown or misplaced tag '{}'", name);
-    }
-    std::string message = fmt::format("the tag '{}' is not supported", name);
-    if (stream_.conditions == 0) throw TemplateError(line, message);
+  Refusal refuse(const Token& tag) {
+    const bool has_body = tag.is_one_of({"autoescape", "block"});
+    const bool is_known = has_body || tag.is_one_of({"extends", "from", "import", "include", "print"});
+    if (!is_known) fail_at(tag.line, "unknown or misplaced tag '{}'", tag.text);
+    std::string message = fmt::format("the tag '{}' is not supported", tag.text);
+    if (stream_.conditions == 0) throw TemplateError(tag.line, message);
     skip_to_tag_end();
-    if (!has_no_body) {
-      parse_function_body("end" + name);
+    if (has_body) {
+      parse_function_body("end" + tag.text);
       skip_to_tag_end();  // {% endblock name %}
     }
     return {std::move(message)};
@@ -132,8 +129,7 @@ class Parser {
 
   FilteredBlock parse_filter_block() {
     std::vector<PostfixStep> filters = parse_filters(stream_);
-    if (filters.empty())
-      fail_at(stream_.line(), "expected the name of a filter, found {}", describe(stream_.current()));
+    if (filters.empty()) stream_.expect(TokenType::kName, "the name of a filter");
     return {std::nullopt, std::move(filters), parse_body("endfilter")};
   }
 
@@ -156,14 +152,11 @@ class Parser {
     Target all;
     all.parts.push_back(std::move(first));
     const auto ends = [&] { return stream_.current().is(")") || (!is_set && stream_.current().is("in")); };
-    while (stream_.skip(",") && !ends()) {
-      all.parts.push_back(parse_one_target(is_set));
-    }
+    while (stream_.skip(",") && !ends()) all.parts.push_back(parse_one_target(is_set));
     return all;
   }
 
   Target parse_one_target(bool is_set) {
-    constexpr std::string_view kConstants[] = {"true", "True", "false", "False", "none", "None"};
     const Level level(stream_, stream_.recursions);
     if (stream_.skip("(")) {
       Target inner = parse_target(is_set);
@@ -171,7 +164,7 @@ class Parser {
       return inner;
     }
     const Token& token = stream_.expect(TokenType::kName, "a name to assign to");
-    if (std::ranges::find(kConstants, token.text) != std::end(kConstants)) {
+    if (token.is_one_of({"true", "True", "false", "False", "none", "None"})) {
       fail_at(token.line, "cannot assign to '{}'", token.text);
     }
     if (!is_set && token.text == "loop") fail_at(token.line, "a loop cannot assign to 'loop'");

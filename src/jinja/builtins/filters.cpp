@@ -178,31 +178,24 @@ Value extreme_filter(Runtime& runtime, const Value& self, const Args& args) {
   return ordered.sequence()->items.front();
 }
 
-// The function that the positional argument at `position` names, with the arguments behind it.
-struct Callee {
-  const Function* function;
-  Arguments arguments;
-};
-
-Callee named_function(const Args& args, std::size_t position, std::string_view kind,
+// Calls the function that the positional argument at `position` names, with the arguments behind it.
+Getter named_function(Runtime& runtime, const Args& args, std::size_t position, std::string_view kind,
                       const Function* (*find)(std::string_view)) {
-  const Value& name = args.all().positional[position];
+  const Values& given = args.all().positional;
+  const Value& name = given[position];
   if (!name.is_string()) fail("{}: expected the name of a {}, not {}", args.callee(), kind, name.type_name());
-  Callee callee{find(*name.string()), args.all()};
-  const std::string why = refusal(kind, *name.string(), callee.function);
+  const Function* function = find(*name.string());
+  const std::string why = refusal(kind, *name.string(), function);
   if (!why.empty()) fail("{}: {}", args.callee(), why);
-  Values& rest = callee.arguments.positional;
-  rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(position) + 1);
-  return callee;
+  Arguments behind{{given.begin() + static_cast<std::ptrdiff_t>(position) + 1, given.end()}, args.all().named};
+  return [&runtime, function, behind = std::move(behind)](const Value& value) {
+    return call_function(runtime, *function, value, behind);
+  };
 }
 
 Getter mapping(Runtime& runtime, const Args& args) {
   const auto& [positional, named] = args.all();
-  if (!positional.empty()) {
-    return [&runtime, callee = named_function(args, 0, "filter", find_filter)](const Value& item) {
-      return call_function(runtime, *callee.function, item, callee.arguments);
-    };
-  }
+  if (!positional.empty()) return named_function(runtime, args, 0, "filter", find_filter);
   for (const auto& [name, value] : named) {
     if (name != "default" && name != "attribute") fail("map: unexpected keyword argument '{}'", name);
   }
@@ -232,15 +225,12 @@ Value select_filter(Runtime& runtime, const Value& self, const Args& args) {
   const Values& given = args.all().positional;
   if (kByAttribute && given.empty()) fail("{} needs the name of an attribute", args.callee());
   const Getter get = attribute_getter(runtime, kByAttribute ? &given[0] : nullptr);
-  std::optional<Callee> test;
-  if (given.size() > kByAttribute) test = named_function(args, kByAttribute, "test", find_test);
+  const bool has_test = given.size() > kByAttribute;
+  const Getter test = has_test ? named_function(runtime, args, kByAttribute, "test", find_test) : get;
   Values result;
   for (const Value& item : items_of(runtime, self)) {
     runtime.spend(sizeof(Value));
-    const Value value = get(item);
-    if (is_true(test ? call_function(runtime, *test->function, value, test->arguments) : value) == kKeep) {
-      result.push_back(item);
-    }
+    if (is_true(has_test ? test(get(item)) : get(item)) == kKeep) result.push_back(item);
   }
   return generator(std::move(result));
 }

@@ -60,9 +60,6 @@ class Args {
   std::array<const Value*, 4> values_{};
 };
 
-/// Adds the entries of a mapping, as ** does.
-void add_named(Runtime& runtime, const Value& mapping, Variables& named);
-
 Value call_function(Runtime& runtime, const Function& function, const Value& self, const Arguments& arguments);
 
 /// Why the function that was looked up as `name` cannot be called; empty when it can. `kind` is "filter" and so on.
@@ -82,8 +79,5 @@ const Function* find_filter(std::string_view name);
 const Function* find_test(std::string_view name);
 const Function* find_global(std::string_view name);
 const Function* find_method(const Value& value, std::string_view name);
-
-/// Throws TemplateError for a name that the sandbox of the reference does not allow.
-void check_namespace_attribute(std::string_view name);
 
 }  // namespace specthink::jinja

@@ -52,9 +52,7 @@ Value dict(Runtime& runtime, const Value&, const Args& args) { return Value::dic
 Value make_namespace(Runtime& runtime, const Value&, const Args& args) {
   Namespace* result = runtime.make_namespace();
   for (const auto& [name, value] : given_entries(runtime, args)) {
-    if (!name.is_string()) continue;  // nothing can read it
-    check_namespace_attribute(*name.string());
-    set_variable(result->attributes, *name.string(), value);
+    if (name.is_string()) set_attribute(runtime, *result, *name.string(), value);  // nothing can read others
   }
   return result;
 }
@@ -84,11 +82,5 @@ constexpr auto kUnsupportedGlobals = unsupported("cycler", "joiner", "lipsum");
 }  // namespace
 
 const Function* find_global(std::string_view name) { return find_function({kGlobals, kUnsupportedGlobals}, name); }
-
-void check_namespace_attribute(std::string_view name) {
-  if (name.starts_with('_')) {
-    fail("a namespace cannot have the attribute '{}': its name starts with an underscore", name);
-  }
-}
 
 }  // namespace specthink::jinja

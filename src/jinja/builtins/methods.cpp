@@ -20,8 +20,7 @@ const std::string& receiver(Runtime& runtime, const Value& self) {
 
 // A str argument; missing and None are the same.
 std::optional<std::string_view> optional_text(const Args& args, std::size_t parameter) {
-  if (!args.has(parameter)) return std::nullopt;
-  return args.string(parameter);
+  return args.has(parameter) ? std::optional<std::string_view>(args.string(parameter)) : std::nullopt;
 }
 
 Value list_of_texts(Runtime& runtime, const std::vector<std::string_view>& parts) {
@@ -45,15 +44,15 @@ Value strip_method(Runtime& runtime, const Value& self, const Args& args) {
   return runtime.text(std::string(python::strip(receiver(runtime, self), kSide, chars)));
 }
 
-// text[start:end] by the optional arguments at `parameter` and behind it.
-Value part_of(Runtime& runtime, const Value& self, const Args& args, std::size_t parameter) {
-  if (!args.has(parameter) && !args.has(parameter + 1)) return self;
-  return slice(runtime, self, args.get_or(parameter, Value()), args.get_or(parameter + 1, Value()), Value());
+// text[start:end] by the optional arguments behind the first one.
+Value part_of(Runtime& runtime, const Value& self, const Args& args) {
+  if (!args.has(1) && !args.has(2)) return self;
+  return slice(runtime, self, args.get_or(1, Value()), args.get_or(2, Value()), Value());
 }
 
 template <bool kAtEnd>
 Value affix_test(Runtime& runtime, const Value& self, const Args& args) {
-  const Value part = part_of(runtime, self, args, 1);
+  const Value part = part_of(runtime, self, args);
   const std::string& text = receiver(runtime, part);
   const auto matches = [&](const Value& affix) {
     if (!affix.is_string()) fail("{}: expected a str or a tuple of str, not {}", args.callee(), affix.type_name());
@@ -77,7 +76,7 @@ Value replace(Runtime& runtime, const Value& self, const Args& args) {
 // str.find and its kin: the position in characters of the first or last occurrence.
 template <bool kLast, bool kMustBe>
 Value find_part(Runtime& runtime, const Value& self, const Args& args) {
-  const Value part = part_of(runtime, self, args, 1);
+  const Value part = part_of(runtime, self, args);
   const std::string& text = receiver(runtime, part);
   const std::size_t found = kLast ? text.rfind(args.string(0)) : python::find_text(text, args.string(0));
   if (found == text.npos && kMustBe) fail("substring not found");
@@ -88,7 +87,7 @@ Value find_part(Runtime& runtime, const Value& self, const Args& args) {
 }
 
 Value count_in_text(Runtime& runtime, const Value& self, const Args& args) {
-  const Value part = part_of(runtime, self, args, 1);
+  const Value part = part_of(runtime, self, args);
   return static_cast<std::int64_t>(python::count_text(receiver(runtime, part), args.string(0)));
 }
 

@@ -64,10 +64,8 @@ Value format_filter(Runtime& runtime, const Value& self, const Args& args) {
   const auto& [positional, named] = args.all();
   if (!positional.empty() && !named.empty())
     fail("format: can't handle positional and keyword arguments at the same time");
-  if (named.empty()) return format_text(runtime, to_text(runtime, self), Value::tuple(positional));
-  Entries entries;
-  for (const auto& [name, value] : named) entries.emplace_back(name, value);
-  return format_text(runtime, to_text(runtime, self), Value::dict(std::move(entries)));
+  const Value given = named.empty() ? Value::tuple(positional) : Value::dict({named.begin(), named.end()});
+  return format_text(runtime, to_text(runtime, self), given);
 }
 
 // Words begin after white space and opening punctuation, and only there.
