@@ -1,11 +1,11 @@
 // Functions that every template can call.
 #include <algorithm>
-#include <chrono>
 #include <ctime>
 
 #include "jinja/builtins/function.h"
 #include "jinja/format.h"
 #include "jinja/operators.h"
+#include "specthink/base/local_time.h"
 #include "specthink/jinja/error.h"
 
 namespace specthink::jinja {
@@ -64,12 +64,7 @@ Value strftime_now(Runtime& runtime, const Value&, const Args& args) {
   const std::string& format = args.string(0);
   if (format.size() > kMaxFormat) fail("strftime_now: a format of more than {} bytes is not supported", kMaxFormat);
   if (format.find("%f") != format.npos) fail("strftime_now: the format '%f' is not supported");
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm local{};
-  localtime_r(&seconds, &local);
-  std::string result(kMaxFormat * 64, '\0');
-  result.resize(std::strftime(result.data(), result.size(), format.c_str(), &local));
-  return runtime.text(std::move(result));
+  return runtime.text(format_local_time(std::time(nullptr), format));
 }
 
 constexpr Function kGlobals[] = {
