@@ -105,11 +105,8 @@ class Interpreter {
       flow = run(node.body);
       completed |= flow == Flow::kNext;
     }
-    flow = Flow::kNext;
-    if (!completed) {
-      enter_scope(outer);
-      flow = run(node.otherwise);
-    }
+    enter_scope(outer);
+    flow = completed ? Flow::kNext : run(node.otherwise);
     scope_ = outer;
     return flow;
   }
@@ -349,13 +346,10 @@ class Interpreter {
     const ScopePtr outer = enter_scope(macro.scope);
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       const auto& [name, otherwise] = parameters[i];
-      if (const Value* given = i < count ? &positional[i] : find_variable(named, name)) {
-        set(name, *given);
-      } else if (otherwise != nullptr) {
-        set(name, evaluate(*otherwise));
-      } else {
-        set(name, Value::undefined(fmt::format("parameter '{}' was not provided", name)));
-      }
+      const Value* given = i < count ? &positional[i] : find_variable(named, name);
+      set(name, given != nullptr       ? *given
+                : otherwise != nullptr ? evaluate(*otherwise)
+                                       : Value::undefined(fmt::format("parameter '{}' was not provided", name)));
     }
     if (definition.uses.caller) {
       const Value* given = find_variable(named, "caller");

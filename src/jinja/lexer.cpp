@@ -37,7 +37,9 @@ class Lexer {
 
   void skip_space() { advance(rest().size() - python::strip(rest(), python::Side::kLeft).size()); }
 
-  void push(TokenType type, std::string text = "") { tokens_.push_back({type, line_, std::move(text), Value()}); }
+  void push(TokenType type, std::string_view text = "", const Value& number = Value()) {
+    tokens_.push_back({type, line_, std::string(text), number});
+  }
 
   // Text up to a tag, and the tag.
   void root() {
@@ -52,7 +54,7 @@ class Lexer {
       advance(length);
       return raw(tag_line);
     }
-    push(TokenType::kOperator, std::string{'{', kind});
+    push(TokenType::kOperator, rest().substr(0, 2));
     advance(sign_at(position_ + 2) == 0 ? 2 : 3);
     code(kind == '%' ? "%}" : "}}", kind == '%');
   }
@@ -80,7 +82,7 @@ class Lexer {
       if ((line_start > 0 || at_line_start_) && python::strip(text.substr(line_start), python::Side::kLeft).empty())
         kept = text.substr(0, line_start);
     }
-    if (!kept.empty()) push(TokenType::kText, std::string(kept));
+    if (!kept.empty()) push(TokenType::kText, kept);
     advance(text.size());
   }
 
@@ -131,7 +133,7 @@ class Lexer {
   // The inside of a tag, and its end.
   void code(std::string_view end, bool trims_newline) {
     while (!open_.empty() || !end_tag(end, trims_newline)) code_token(end);
-    push(TokenType::kOperator, std::string(end));
+    push(TokenType::kOperator, end);
   }
 
   void code_token(std::string_view end) {
@@ -145,7 +147,7 @@ class Lexer {
     } else if (is_name_start(c)) {
       std::size_t end = position_;
       while (end < source_.size() && (is_name_start(source_[end]) || is_decimal(source_[end]))) ++end;
-      push(TokenType::kName, std::string(source_.substr(position_, end - position_)));
+      push(TokenType::kName, source_.substr(position_, end - position_));
       advance(end - position_);
     } else if (is_decimal(c) || c == '"' || c == '\'') {
       literal();
@@ -157,15 +159,12 @@ class Lexer {
   // A number or a string, as Python writes them.
   void literal() {
     std::string_view behind = rest();
-    const bool is_number = is_decimal(behind.front());
-    push(is_number ? TokenType::kNumber : TokenType::kString);
-    Token& token = tokens_.back();
     try {
-      if (is_number) {
-        token.number = python::read_number(behind);
-        token.text = rest().substr(0, rest().size() - behind.size());
+      if (is_decimal(behind.front())) {
+        const Value number = python::read_number(behind);
+        push(TokenType::kNumber, rest().substr(0, rest().size() - behind.size()), number);
       } else {
-        token.text = python::read_string(behind);
+        push(TokenType::kString, python::read_string(behind));
       }
     } catch (const python::Error& error) {
       fail_at(line_, "{}", error.what());
@@ -181,7 +180,7 @@ class Lexer {
       fail_at(line_, "unexpected character '{}'", rest().substr(0, next_utf8(rest()).length));
     }
     balance((*found)[0]);
-    push(TokenType::kOperator, std::string(*found));
+    push(TokenType::kOperator, *found);
     advance(found->size());
   }
 

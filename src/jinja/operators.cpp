@@ -228,11 +228,7 @@ Values items_of(Runtime& runtime, const Value& value) {
   if (value.is_undefined()) return items;
   if (const std::string* text = value.string()) {
     runtime.spend(text->size() * sizeof(Value));
-    for (std::size_t i = 0; i < text->size();) {
-      const std::size_t start = i;
-      next_code_point(*text, i);
-      items.emplace_back(text->substr(start, i - start));
-    }
+    for (const char32_t code : code_points(*text)) items.emplace_back(to_utf8({&code, 1}));
   } else if (value.is_generator()) {
     const Sequence& generator = *value.sequence();
     items.assign(generator.items.begin() + static_cast<std::ptrdiff_t>(generator.read), generator.items.end());

@@ -185,8 +185,7 @@ class Parser {
   CallBlock parse_call() {
     CallBlock node;
     node.caller.name = "caller";
-    const bool has_parameters = stream_.skip("(");
-    if (has_parameters) parse_parameters(node.caller);
+    if (stream_.skip("(")) parse_parameters(node.caller);
     const int line = stream_.line();
     node.call = parse_expression(stream_);
     const auto* postfix = std::get_if<Postfix>(&node.call->node);

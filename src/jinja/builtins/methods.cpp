@@ -121,9 +121,8 @@ template <bool kSuffix>
 Value remove_affix(Runtime& runtime, const Value& self, const Args& args) {
   std::string_view text = receiver(runtime, self);
   const std::string& affix = args.string(0);
-  if (kSuffix ? text.ends_with(affix) : text.starts_with(affix)) {
-    kSuffix ? text.remove_suffix(affix.size()) : text.remove_prefix(affix.size());
-  }
+  if (kSuffix && text.ends_with(affix)) text.remove_suffix(affix.size());
+  if (!kSuffix && text.starts_with(affix)) text.remove_prefix(affix.size());
   return runtime.text(std::string(text));
 }
 
@@ -202,9 +201,9 @@ Value dict_view(Runtime& runtime, const Value& self, const Args&) {
   Values items;
   runtime.spend(self.dict()->entries.size() * sizeof(Value));
   for (const auto& [key, value] : self.dict()->entries) {
-    if (kView == SequenceType::kKeys) items.push_back(key);
-    if (kView == SequenceType::kValues) items.push_back(value);
-    if (kView == SequenceType::kItems) items.push_back(Value::tuple({key, value}));
+    items.push_back(kView == SequenceType::kKeys     ? key
+                    : kView == SequenceType::kValues ? value
+                                                     : Value::tuple({key, value}));
   }
   return Value::sequence(kView, std::move(items));
 }

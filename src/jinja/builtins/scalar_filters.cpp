@@ -17,18 +17,14 @@ namespace {
 
 Value string_filter(Runtime& runtime, const Value& self, const Args&) { return runtime.text(to_text(runtime, self)); }
 
-// Methods of str are filters too, of any value as text.
 Value call_method(Runtime& runtime, const Value& self, std::string_view method, const Arguments& arguments) {
   const Value text = to_text(runtime, self);
   return call_function(runtime, *find_method(text, method), text, arguments);
 }
 
+// Methods of str are filters too, of any value as text; strip is called trim.
 Value text_method(Runtime& runtime, const Value& self, const Args& args) {
-  return call_method(runtime, self, args.callee(), {});
-}
-
-Value trim_filter(Runtime& runtime, const Value& self, const Args& args) {
-  return call_method(runtime, self, "strip", args.all());
+  return call_method(runtime, self, args.callee() == "trim" ? "strip" : args.callee(), args.all());
 }
 
 Value replace_filter(Runtime& runtime, const Value& self, const Args& args) {
@@ -139,7 +135,7 @@ constexpr Function kScalarFilters[] = {
     {"safe", string_filter},  // nothing is ever escaped
     {"string", string_filter},
     {"title", title_filter},
-    {"trim", trim_filter, {"chars"}},
+    {"trim", text_method, {"chars"}},
     {"upper", text_method},
 };
 
