@@ -20,9 +20,7 @@ using ExpressionPtr = std::unique_ptr<const Expression>;
 using Expressions = std::vector<ExpressionPtr>;
 
 using Literal = Value;
-struct Name {
-  std::string name;
-};
+using Name = std::string;
 struct SequenceDisplay {
   SequenceType type;
   Expressions items;
@@ -61,10 +59,8 @@ struct ArgumentList {
   ExpressionPtr unpacked_named;  // **mapping, may be null
 };
 
-struct GetAttribute {
-  std::string name;
-};
-using GetItem = ExpressionPtr;  // the key
+using GetAttribute = std::string;  // its name
+using GetItem = ExpressionPtr;     // the key
 struct GetSlice {
   ExpressionPtr start, stop, step;  // each may be null
 };
@@ -105,9 +101,7 @@ struct Target {
   std::vector<Target> parts;
 };
 
-struct Text {
-  std::string text;
-};
+using Text = std::string;
 using Output = ExpressionPtr;
 struct If {
   std::vector<std::pair<ExpressionPtr, Block>> branches;

@@ -3,13 +3,13 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <stdexcept>
 #include <utility>
 
 #include "jinja/ast.h"
 #include "jinja/format.h"
 #include "jinja/runtime.h"
 #include "jinja/scope.h"
+#include "specthink/base/python/error.h"
 #include "specthink/jinja/error.h"
 #include "specthink/jinja/template.h"
 
@@ -33,7 +33,9 @@ class Interpreter {
   std::string render(const Block& block) {
     try {
       run(block);
-    } catch (const std::runtime_error& error) {  // TemplateError without a line, or python::Error
+    } catch (const TemplateError& error) {
+      throw TemplateError(line_, error.what());
+    } catch (const python::Error& error) {
       throw TemplateError(line_, error.what());
     }
     return text_.take();
@@ -73,7 +75,7 @@ class Interpreter {
     return Flow::kNext;
   }
 
-  Flow run(const Text& node) { return write(node.text); }
+  Flow run(const Text& text) { return write(text); }
   Flow run(const Output& value) { return write(to_text(runtime_, evaluate(*value))); }
 
   Flow run(const If& node) {
@@ -190,10 +192,10 @@ class Interpreter {
 
   Value evaluate(const Literal& value) { return value; }
 
-  Value evaluate(const Name& node) {
-    if (const Value* value = scope_->find(node.name)) return *value;
-    if (const Function* global = find_global(node.name)) return Value::method(Value(), *global);
-    return Value::undefined(fmt::format("'{}' is undefined", node.name));
+  Value evaluate(const Name& name) {
+    if (const Value* value = scope_->find(name)) return *value;
+    if (const Function* global = find_global(name)) return Value::method(Value(), *global);
+    return Value::undefined(fmt::format("'{}' is undefined", name));
   }
 
   Value evaluate(const SequenceDisplay& node) {
@@ -204,10 +206,7 @@ class Interpreter {
 
   Value evaluate(const DictDisplay& node) {
     Entries entries;
-    for (const auto& [key, value] : node.entries) {
-      Value its_key = evaluate(*key);
-      entries.emplace_back(std::move(its_key), evaluate(*value));
-    }
+    for (const auto& [key, value] : node.entries) entries.push_back({evaluate(*key), evaluate(*value)});
     runtime_.spend(entries.size() * entries.size() / 2);  // finding equal keys
     return Value::dict(std::move(entries));
   }
@@ -276,10 +275,8 @@ class Interpreter {
     Arguments arguments;
     for (const ExpressionPtr& value : list.positional) arguments.positional.push_back(evaluate(*value));
     for (const auto& [name, value] : list.named) arguments.named.emplace_back(name, evaluate(*value));
-    if (list.unpacked != nullptr) {
-      for (Value& value : items_of(runtime_, evaluate(*list.unpacked)))
-        arguments.positional.push_back(std::move(value));
-    }
+    const Values unpacked = list.unpacked != nullptr ? items_of(runtime_, evaluate(*list.unpacked)) : Values();
+    arguments.positional.insert(arguments.positional.end(), unpacked.begin(), unpacked.end());
     if (list.unpacked_named != nullptr) add_named(evaluate(*list.unpacked_named), arguments.named);
     return arguments;
   }
@@ -295,7 +292,7 @@ class Interpreter {
     }
   }
 
-  Value apply(const Value& value, const GetAttribute& step) { return attribute(runtime_, value, step.name); }
+  Value apply(const Value& value, const GetAttribute& name) { return attribute(runtime_, value, name); }
   Value apply(const Value& value, const GetItem& key) { return item(runtime_, value, evaluate(*key)); }
 
   Value apply(const Value& value, const GetSlice& step) {
