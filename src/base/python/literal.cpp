@@ -82,12 +82,15 @@ Number read_number(std::string_view& text) {
   const std::size_t whole = std::min(text.find_first_not_of(kDigits), text.size());
   const std::string_view digits = text.substr(0, whole);
   const std::string_view behind = text.substr(whole);
-  const bool has_base = digits == "0" && behind.find_first_of("xXoObB") == 0;
+  const auto is_next = [&](std::string_view characters) {
+    return !behind.empty() && characters.find(behind[0]) != characters.npos;
+  };
+  const bool has_base = digits == "0" && is_next("xXoObB");
   if (behind.starts_with('_') || has_base) {
     raise("the number {}{}... is not supported: only decimal digits are", digits, behind[0]);
   }
-  const bool has_fraction = behind.starts_with('.') && behind.substr(1).find_first_of(kDigits) == 0;
-  if (has_fraction || behind.find_first_of("eE") == 0) {
+  const bool has_fraction = is_next(".") && behind.size() > 1 && kDigits.find(behind[1]) != kDigits.npos;
+  if (has_fraction || is_next("eE")) {
     double real = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), real);
     if (error != std::errc()) raise("a float is too large or too small");

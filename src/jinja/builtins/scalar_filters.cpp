@@ -10,6 +10,7 @@
 #include "specthink/base/python/error.h"
 #include "specthink/base/python/text.h"
 #include "specthink/base/strings.h"
+#include "specthink/base/utf8.h"
 #include "specthink/jinja/error.h"
 
 namespace specthink::jinja {
