@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <utility>
 
 namespace specthink::inline base {
 namespace {
@@ -91,6 +92,21 @@ std::string format_bytes(std::uint64_t bytes) {
     ++unit;
   }
   return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
+}
+
+std::string escape_html(std::string_view text) {
+  constexpr std::pair<char, std::string_view> kReferences[] = {
+      {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&#34;"}, {'\'', "&#39;"}};
+  std::string result;
+  for (const char c : text) {
+    const auto found = std::ranges::find(kReferences, c, &std::pair<char, std::string_view>::first);
+    if (found == std::end(kReferences)) {
+      result += c;
+    } else {
+      result += found->second;
+    }
+  }
+  return result;
 }
 
 std::size_t valid_utf8_prefix(std::string_view text) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "specthink/base/error.h"
+#include "specthink/base/python/number.h"
 #include "specthink/evaluation/sample_counter.h"
 #include "specthink/evaluation/summary.h"
 #include "specthink/report/ledger.h"
@@ -92,11 +93,7 @@ OrderedJson statistics_json(const std::vector<ProblemSamples>& samples) {
 
 }  // namespace
 
-std::string temperature_key(double temperature) {
-  std::string text = fmt::format("{}", temperature);
-  if (text.find_first_of(".e") == std::string::npos) text += ".0";
-  return text;
-}
+std::string temperature_key(double temperature) { return python::repr(temperature); }
 
 std::string eval_file_stem(const EvalName& name) {
   std::vector<std::string> temperatures;

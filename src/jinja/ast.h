@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -18,12 +19,8 @@ struct Expression;
 using ExpressionPtr = std::unique_ptr<const Expression>;
 using Expressions = std::vector<ExpressionPtr>;
 
-struct Literal {
-  Value value;
-};
-struct Name {
-  std::string name;
-};
+using Literal = Value;
+using Name = std::string;
 struct SequenceDisplay {
   SequenceType type;
   Expressions items;
@@ -38,22 +35,14 @@ struct Unary {
   ExpressionPtr operand;
 };
 
-/// Operators of one precedence, from left to right.
-struct Arithmetic {
-  ExpressionPtr first;
-  std::vector<std::pair<ArithmeticOp, ExpressionPtr>> rest;
-};
+enum class LogicalOp { kOr, kAnd };
+enum class TextOp { kConcatenate };
 
-/// a < b < c, as in Python.
-struct Comparison {
+/// Operands with operators of one precedence between them: a + b - c, or a < b < c with Python's meaning.
+template <typename Op>
+struct Chain {
   ExpressionPtr first;
-  std::vector<std::pair<CompareOp, ExpressionPtr>> rest;
-};
-
-/// Chain of `and`, or of `or`.
-struct Logical {
-  bool is_and;
-  Expressions operands;
+  std::vector<std::pair<Op, ExpressionPtr>> rest;
 };
 
 /// value if condition else otherwise
@@ -70,18 +59,12 @@ struct ArgumentList {
   ExpressionPtr unpacked_named;  // **mapping, may be null
 };
 
-struct GetAttribute {
-  std::string name;
-};
-struct GetItem {
-  ExpressionPtr key;
-};
+using GetAttribute = std::string;  // its name
+using GetItem = ExpressionPtr;     // the key
 struct GetSlice {
   ExpressionPtr start, stop, step;  // each may be null
 };
-struct Call {
-  ArgumentList arguments;
-};
+using Call = ArgumentList;
 /// |filter(arguments), or is [not] test(arguments)
 struct Apply {
   const Function* function = nullptr;
@@ -102,8 +85,8 @@ struct Postfix {
 
 struct Expression {
   int line;
-  std::variant<Literal, Name, SequenceDisplay, DictDisplay, Unary, Arithmetic, Comparison, Logical, Conditional,
-               Postfix>
+  std::variant<Literal, Name, SequenceDisplay, DictDisplay, Unary, Chain<LogicalOp>, Chain<CompareOp>,
+               Chain<ArithmeticOp>, Chain<TextOp>, Conditional, Postfix>
       node;
 };
 
@@ -118,12 +101,8 @@ struct Target {
   std::vector<Target> parts;
 };
 
-struct Text {
-  std::string text;
-};
-struct Output {
-  ExpressionPtr value;
-};
+using Text = std::string;
+using Output = ExpressionPtr;
 struct If {
   std::vector<std::pair<ExpressionPtr, Block>> branches;
   Block otherwise;
@@ -139,12 +118,10 @@ struct Set {
   Target target;
   ExpressionPtr value;
 };
-struct SetBlock {
-  Target target;
-  std::vector<PostfixStep> filters;
-  Block body;
-};
-struct FilterBlock {
+/// The text of the body through filters: {% set target | filters %}, or as output {% filter filters %}. Without filters
+/// {% generation %}: what the assistant writes, of interest for training only.
+struct FilteredBlock {
+  std::optional<Target> target;
   std::vector<PostfixStep> filters;
   Block body;
 };
@@ -152,25 +129,23 @@ struct With {
   std::vector<std::pair<Target, ExpressionPtr>> values;
   Block body;
 };
+/// Which variables that every macro has a body names.
+struct MacroVariables {
+  bool caller = false, kwargs = false, varargs = false;
+};
 struct MacroDefinition {
   std::string name;
   std::vector<std::pair<std::string, ExpressionPtr>> parameters;  // with their defaults, which may be null
   Block body;
-  bool uses_caller = false;  // each: without a parameter of that name
-  bool uses_kwargs = false;
-  bool uses_varargs = false;
+  MacroVariables uses;  // without a parameter of that name
 };
 /// {% call(parameters) macro(arguments) %}: a call of a macro to which the body is a macro, `caller`.
 struct CallBlock {
   ExpressionPtr call;  // a Postfix that ends in a Call
   MacroDefinition caller;
 };
-/// {% generation %}: what the assistant writes, of interest for training only.
-struct Generation {
-  Block body;
-};
-struct Break {};
-struct Continue {};
+/// Where execution goes on behind a statement: with the next one, or out of the loop or its iteration.
+enum class Flow { kNext, kBreak, kContinue };
 /// A tag that is not supported, inside a condition.
 struct Refusal {
   std::string message;
@@ -178,9 +153,7 @@ struct Refusal {
 
 struct Statement {
   int line;
-  std::variant<Text, Output, If, For, Set, SetBlock, FilterBlock, With, MacroDefinition, CallBlock, Generation, Break,
-               Continue, Refusal>
-      node;
+  std::variant<Text, Output, If, For, Set, FilteredBlock, With, MacroDefinition, CallBlock, Flow, Refusal> node;
 };
 
 }  // namespace specthink::jinja

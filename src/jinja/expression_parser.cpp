@@ -12,17 +12,23 @@ ExpressionPtr make(int line, Node node) {
   return std::make_unique<const Expression>(Expression{line, std::move(node)});
 }
 
-struct BinaryOperator {
-  std::string_view symbol;
-  ArithmeticOp op;
-  int level;  // the higher, the closer it binds
-};
-constexpr BinaryOperator kBinaryOperators[] = {
-    {"+", ArithmeticOp::kAdd, 0},      {"-", ArithmeticOp::kSubtract, 0},     {"~", ArithmeticOp::kConcatenate, 1},
-    {"*", ArithmeticOp::kMultiply, 2}, {"//", ArithmeticOp::kFloorDivide, 2}, {"/", ArithmeticOp::kDivide, 2},
-    {"%", ArithmeticOp::kModulo, 2},   {"**", ArithmeticOp::kPower, 3},
-};
-constexpr int kBinaryLevels = 4;
+template <typename Op>
+using Symbol = std::pair<std::string_view, Op>;
+
+// Operators by how close they bind, from the loosest on.
+constexpr Symbol<LogicalOp> kOr[] = {{"or", LogicalOp::kOr}};
+constexpr Symbol<LogicalOp> kAnd[] = {{"and", LogicalOp::kAnd}};
+constexpr Symbol<CompareOp> kComparisons[] = {{"==", CompareOp::kEqual},  {"!=", CompareOp::kNotEqual},
+                                              {"<", CompareOp::kLess},    {"<=", CompareOp::kLessOrEqual},
+                                              {">", CompareOp::kGreater}, {">=", CompareOp::kGreaterOrEqual},
+                                              {"in", CompareOp::kIn},     {"not in", CompareOp::kNotIn}};
+constexpr Symbol<ArithmeticOp> kSums[] = {{"+", ArithmeticOp::kAdd}, {"-", ArithmeticOp::kSubtract}};
+constexpr Symbol<TextOp> kConcatenations[] = {{"~", TextOp::kConcatenate}};
+constexpr Symbol<ArithmeticOp> kProducts[] = {{"*", ArithmeticOp::kMultiply},
+                                              {"/", ArithmeticOp::kDivide},
+                                              {"//", ArithmeticOp::kFloorDivide},
+                                              {"%", ArithmeticOp::kModulo}};
+constexpr Symbol<ArithmeticOp> kPowers[] = {{"**", ArithmeticOp::kPower}};
 
 class ExpressionParser {
  public:
@@ -30,15 +36,12 @@ class ExpressionParser {
 
   ExpressionPtr parse_tuple(bool ternary) {
     const int line = stream_.line();
-    const auto at_end = [&] {
-      const TokenType type = stream_.current().type;
-      return type == TokenType::kVariableEnd || type == TokenType::kBlockEnd || stream_.current().is_operator(")");
-    };
-    ExpressionPtr first = ternary ? parse_ternary() : parse_logical();
-    if (!stream_.current().is_operator(",")) return first;
+    const auto at_end = [&] { return stream_.current().is_one_of({")", "}}", "%}"}); };
+    ExpressionPtr first = ternary ? parse_ternary() : parse_or();
+    if (!stream_.current().is(",")) return first;
     SequenceDisplay tuple{SequenceType::kTuple, {}};
     tuple.items.push_back(std::move(first));
-    while (stream_.skip_operator(",") && !at_end()) tuple.items.push_back(ternary ? parse_ternary() : parse_logical());
+    while (stream_.skip(",") && !at_end()) tuple.items.push_back(ternary ? parse_ternary() : parse_or());
     return make(line, std::move(tuple));
   }
 
@@ -46,12 +49,12 @@ class ExpressionParser {
     const Level level(stream_, stream_.recursions);
     const int line = stream_.line();
     const std::size_t refusals = stream_.refusals.size();
-    ExpressionPtr value = parse_logical();
+    ExpressionPtr value = parse_or();
     constexpr int kMaxChain = 20;  // of `a if b if c`, each level a level of the tree
-    for (int i = 0; stream_.skip_name("if"); ++i) {
+    for (int i = 0; stream_.skip("if"); ++i) {
       if (i == kMaxChain) fail_at(stream_.line(), "more than {} 'if' in a row", kMaxChain);
-      ExpressionPtr condition = parse_logical();
-      ExpressionPtr otherwise = stream_.skip_name("else") ? parse_ternary() : nullptr;
+      ExpressionPtr condition = parse_or();
+      ExpressionPtr otherwise = stream_.skip("else") ? parse_ternary() : nullptr;
       value = make(line, Conditional{std::move(condition), std::move(value), std::move(otherwise)});
       stream_.refusals.erase(stream_.refusals.begin() + static_cast<std::ptrdiff_t>(refusals), stream_.refusals.end());
     }
@@ -60,84 +63,59 @@ class ExpressionParser {
 
   std::vector<PostfixStep> parse_filters() {
     std::vector<PostfixStep> filters;
-    while (stream_.current().type == TokenType::kName || stream_.current().is_operator("|")) {
-      if (!filters.empty()) stream_.expect_operator("|");
+    while (stream_.current().type == TokenType::kName || stream_.current().is("|")) {
+      if (!filters.empty()) stream_.expect("|");
       filters.push_back(parse_filter());
     }
     return filters;
   }
 
  private:
-  // `or`, whose operands are those of `and`.
-  ExpressionPtr parse_logical(bool is_and = false) {
+  // Operands with these operators between them; one operand alone is what it is.
+  template <typename Operators>
+  ExpressionPtr parse_chain(const Operators& operators, ExpressionPtr (ExpressionParser::*parse_operand)()) {
     const int line = stream_.line();
-    Expressions operands;
-    do {
-      operands.push_back(is_and ? parse_not() : parse_logical(true));
-    } while (stream_.skip_name(is_and ? "and" : "or"));
-    if (operands.size() == 1) return std::move(operands[0]);
-    return make(line, Logical{is_and, std::move(operands)});
+    const auto is_next = [&](const auto& entry) {
+      return entry.first == "not in" ? skip_not_in() : stream_.skip(entry.first);
+    };
+    Chain<std::remove_cvref_t<decltype(operators[0].second)>> chain{(this->*parse_operand)(), {}};
+    while (true) {
+      const auto found = std::ranges::find_if(operators, is_next);
+      if (found == std::end(operators)) break;
+      chain.rest.emplace_back(found->second, (this->*parse_operand)());
+    }
+    return chain.rest.empty() ? std::move(chain.first) : make(line, std::move(chain));
   }
+
+  bool skip_not_in() {
+    return stream_.current().is("not") && stream_.following().is("in") && stream_.skip("not") && stream_.skip("in");
+  }
+
+  ExpressionPtr parse_or() { return parse_chain(kOr, &ExpressionParser::parse_and); }
+  ExpressionPtr parse_and() { return parse_chain(kAnd, &ExpressionParser::parse_not); }
+  ExpressionPtr parse_comparison() { return parse_chain(kComparisons, &ExpressionParser::parse_sum); }
+  ExpressionPtr parse_sum() { return parse_chain(kSums, &ExpressionParser::parse_concatenation); }
+  ExpressionPtr parse_concatenation() { return parse_chain(kConcatenations, &ExpressionParser::parse_product); }
+  ExpressionPtr parse_product() { return parse_chain(kProducts, &ExpressionParser::parse_power); }
+  ExpressionPtr parse_power() { return parse_chain(kPowers, &ExpressionParser::parse_filtered); }
+  ExpressionPtr parse_filtered() { return parse_unary(true); }
 
   ExpressionPtr parse_not() {
     const Level level(stream_, stream_.recursions);
     const int line = stream_.line();
-    if (!stream_.skip_name("not")) return parse_comparison();
+    if (!stream_.skip("not")) return parse_comparison();
     return make(line, Unary{UnaryOp::kNot, parse_not()});
-  }
-
-  std::optional<CompareOp> skip_comparison() {
-    constexpr std::pair<std::string_view, CompareOp> kOperators[] = {
-        {"==", CompareOp::kEqual},  {"!=", CompareOp::kNotEqual},    {"<", CompareOp::kLess},
-        {">", CompareOp::kGreater}, {"<=", CompareOp::kLessOrEqual}, {">=", CompareOp::kGreaterOrEqual}};
-    for (const auto& [symbol, op] : kOperators) {
-      if (stream_.skip_operator(symbol)) return op;
-    }
-    if (stream_.skip_name("in")) return CompareOp::kIn;
-    if (!stream_.current().is_name("not") || !stream_.following().is_name("in")) return std::nullopt;
-    stream_.next();
-    stream_.next();
-    return CompareOp::kNotIn;
-  }
-
-  ExpressionPtr parse_comparison() {
-    const int line = stream_.line();
-    Comparison comparison{parse_arithmetic(0), {}};
-    while (const auto op = skip_comparison()) comparison.rest.emplace_back(*op, parse_arithmetic(0));
-    if (comparison.rest.empty()) return std::move(comparison.first);
-    return make(line, std::move(comparison));
-  }
-
-  ExpressionPtr parse_arithmetic(int level) {
-    if (level == kBinaryLevels) return parse_unary(true);
-    const int line = stream_.line();
-    Arithmetic chain{parse_arithmetic(level + 1), {}};
-    const auto is_next = [&](const BinaryOperator& binary) {
-      return binary.level == level && stream_.skip_operator(binary.symbol);
-    };
-    while (true) {
-      const auto found = std::ranges::find_if(kBinaryOperators, is_next);
-      if (found == std::end(kBinaryOperators)) break;
-      chain.rest.emplace_back(found->op, parse_arithmetic(level + 1));
-    }
-    if (chain.rest.empty()) return std::move(chain.first);
-    return make(line, std::move(chain));
   }
 
   ExpressionPtr parse_unary(bool with_filters) {
     const Level level(stream_, stream_.recursions);
     const int line = stream_.line();
-    ExpressionPtr base;
-    if (stream_.skip_operator("-")) {
-      base = make(line, Unary{UnaryOp::kMinus, parse_unary(false)});
-    } else if (stream_.skip_operator("+")) {
-      base = make(line, Unary{UnaryOp::kPlus, parse_unary(false)});
-    } else {
-      base = parse_primary();
-    }
+    ExpressionPtr base = stream_.skip("-")   ? make(line, Unary{UnaryOp::kMinus, parse_unary(false)})
+                         : stream_.skip("+") ? make(line, Unary{UnaryOp::kPlus, parse_unary(false)})
+                                             : parse_primary();
     std::vector<PostfixStep> steps;
-    while (std::optional<PostfixStep> step = parse_subscript_or_call()) steps.push_back(std::move(*step));
-    while (std::optional<PostfixStep> step = with_filters ? parse_filter_or_test() : std::nullopt) {
+    while (std::optional<PostfixStep> step = parse_step(false)) steps.push_back(std::move(*step));
+    while (std::optional<PostfixStep> step = with_filters ? parse_step(true) : std::nullopt) {
       steps.push_back(std::move(*step));
     }
     return steps.empty() ? std::move(base) : make(line, Postfix{std::move(base), std::move(steps)});
@@ -147,29 +125,28 @@ class ExpressionParser {
     const Token& token = stream_.current();
     const int line = token.line;
     if (token.type == TokenType::kName) return parse_name();
-    if (token.type == TokenType::kInteger) return make(line, Literal{stream_.next().integer});
-    if (token.type == TokenType::kFloat) return make(line, Literal{stream_.next().real});
+    if (token.type == TokenType::kNumber) return make(line, Literal(stream_.next().number));
     if (token.type == TokenType::kString) {
       std::string text;
       while (stream_.current().type == TokenType::kString) text += stream_.next().text;  // adjacent ones are joined
       return make(line, Literal{std::move(text)});
     }
-    if (stream_.skip_operator("(")) {
-      if (stream_.skip_operator(")")) return make(line, SequenceDisplay{SequenceType::kTuple, {}});
+    if (stream_.skip("(")) {
+      if (stream_.skip(")")) return make(line, SequenceDisplay{SequenceType::kTuple, {}});
       ExpressionPtr inner = parse_tuple(true);
-      stream_.expect_operator(")");
+      stream_.expect(")");
       return inner;
     }
-    if (stream_.skip_operator("[")) {
+    if (stream_.skip("[")) {
       SequenceDisplay list{SequenceType::kList, {}};
       parse_items("]", [&] { list.items.push_back(parse_ternary()); });
       return make(line, std::move(list));
     }
-    if (stream_.skip_operator("{")) {
+    if (stream_.skip("{")) {
       DictDisplay dict;
       parse_items("}", [&] {
         ExpressionPtr key = parse_ternary();
-        stream_.expect_operator(":");
+        stream_.expect(":");
         dict.entries.emplace_back(std::move(key), parse_ternary());
       });
       return make(line, std::move(dict));
@@ -180,10 +157,10 @@ class ExpressionParser {
   // Items with commas between them, and the closing bracket. A comma at the end does no harm.
   template <typename ParseItem>
   void parse_items(std::string_view close, ParseItem parse_item) {
-    while (!stream_.skip_operator(close)) {
+    while (!stream_.skip(close)) {
       parse_item();
-      if (stream_.skip_operator(close)) return;
-      stream_.expect_operator(",");
+      if (stream_.skip(close)) return;
+      stream_.expect(",");
     }
   }
 
@@ -193,52 +170,41 @@ class ExpressionParser {
     const std::string& name = token.text;
     if (name == "true" || name == "True") return make(line, Literal{true});
     if (name == "false" || name == "False") return make(line, Literal{false});
-    if (name == "none" || name == "None") return make(line, Literal{Value()});
-    stream_.saw_caller |= name == "caller";
-    stream_.saw_kwargs |= name == "kwargs";
-    stream_.saw_varargs |= name == "varargs";
+    if (name == "none" || name == "None") return make(line, Literal());
+    stream_.seen.caller |= name == "caller";
+    stream_.seen.kwargs |= name == "kwargs";
+    stream_.seen.varargs |= name == "varargs";
     return make(line, Name{name});
   }
 
-  std::optional<PostfixStep> parse_subscript_or_call() {
+  // Behind the first filter or test there are no attributes and items any more.
+  std::optional<PostfixStep> parse_step(bool is_filtered) {
     const int line = stream_.line();
-    if (stream_.skip_operator(".")) {
-      if (stream_.current().type == TokenType::kInteger) {
-        return PostfixStep{line, GetItem{make(line, Literal{stream_.next().integer})}};
-      }
-      return PostfixStep{line, GetAttribute{stream_.expect(TokenType::kName, "a name after '.'").text}};
-    }
-    if (stream_.skip_operator("[")) return parse_subscript(line);
-    if (stream_.skip_operator("(")) return PostfixStep{line, Call{parse_arguments()}};
-    return std::nullopt;
-  }
-
-  std::optional<PostfixStep> parse_filter_or_test() {
-    const int line = stream_.line();
-    if (stream_.skip_operator("|")) return parse_filter();
-    if (stream_.skip_name("is")) return parse_test(line);
-    if (stream_.skip_operator("(")) return PostfixStep{line, Call{parse_arguments()}};
-    return std::nullopt;
+    if (stream_.skip("(")) return PostfixStep{line, parse_arguments()};
+    if (is_filtered && stream_.skip("|")) return parse_filter();
+    if (is_filtered && stream_.skip("is")) return parse_test(line);
+    if (!is_filtered && stream_.skip("[")) return parse_subscript(line);
+    if (is_filtered || !stream_.skip(".")) return std::nullopt;
+    if (stream_.current().number.integer()) return PostfixStep{line, make(line, Literal(stream_.next().number))};
+    return PostfixStep{line, GetAttribute{stream_.expect(TokenType::kName, "a name after '.'").text}};
   }
 
   PostfixStep parse_subscript(int line) {
     const auto bound = [&]() -> ExpressionPtr {
-      const Token& token = stream_.current();
-      const bool is_left_out = token.is_operator("]") || token.is_operator(",") || token.is_operator(":");
-      return is_left_out ? nullptr : parse_ternary();
+      return stream_.current().is_one_of({"]", ",", ":"}) ? nullptr : parse_ternary();
     };
     PostfixStep step{line, {}};
     ExpressionPtr first = bound();
-    if (stream_.skip_operator(":")) {
+    if (stream_.skip(":")) {
       GetSlice slice{std::move(first), bound(), nullptr};
-      if (stream_.skip_operator(":")) slice.step = bound();
+      if (stream_.skip(":")) slice.step = bound();
       step.step = std::move(slice);
     } else {
       if (first == nullptr) fail_at(line, "expected an index, found {}", describe(stream_.current()));
-      step.step = GetItem{std::move(first)};
+      step.step = std::move(first);
     }
-    if (stream_.current().is_operator(",")) fail_at(line, "an index of several parts is not supported");
-    stream_.expect_operator("]");
+    if (stream_.current().is(",")) fail_at(line, "an index of several parts is not supported");
+    stream_.expect("]");
     return step;
   }
 
@@ -247,7 +213,7 @@ class ExpressionParser {
   Apply parse_function(std::string_view kind, const Function* (*find)(std::string_view)) {
     const int line = stream_.line();
     std::string name = stream_.expect(TokenType::kName, "a name").text;
-    while (stream_.skip_operator(".")) name += "." + stream_.expect(TokenType::kName, "a name").text;
+    while (stream_.skip(".")) name += "." + stream_.expect(TokenType::kName, "a name").text;
     Apply apply;
     apply.function = find(name);
     apply.refusal = refusal(kind, name, apply.function);
@@ -258,24 +224,23 @@ class ExpressionParser {
   PostfixStep parse_filter() {
     const int line = stream_.line();
     Apply filter = parse_function("filter", find_filter);
-    if (stream_.skip_operator("(")) filter.arguments = parse_arguments();
+    if (stream_.skip("(")) filter.arguments = parse_arguments();
     return {line, std::move(filter)};
   }
 
   PostfixStep parse_test(int line) {
-    const bool negated = stream_.skip_name("not");
+    const bool negated = stream_.skip("not");
     Apply test = parse_function("test", find_test);
     test.is_test = true;
     test.negated = negated;
     const Token& token = stream_.current();
-    const bool is_keyword = token.is_name("else") || token.is_name("or") || token.is_name("and");
-    const bool is_literal = token.type == TokenType::kString || token.type == TokenType::kInteger ||
-                            token.type == TokenType::kFloat || token.is_operator("[") || token.is_operator("{");
-    if (stream_.skip_operator("(")) {
+    const bool is_name = token.type == TokenType::kName && !token.is_one_of({"else", "or", "and"});
+    const bool is_literal = token.type == TokenType::kString || token.type == TokenType::kNumber;
+    if (stream_.skip("(")) {
       test.arguments = parse_arguments();
-    } else if (token.is_name("is")) {
+    } else if (token.is("is")) {
       fail_at(line, "tests cannot be chained with 'is'");
-    } else if (is_literal || (token.type == TokenType::kName && !is_keyword)) {  // one argument without parentheses
+    } else if (is_name || is_literal || token.is_one_of({"[", "{"})) {  // one argument without parentheses
       test.arguments.positional.push_back(parse_unary(false));
     }
     return {line, std::move(test)};
@@ -285,14 +250,12 @@ class ExpressionParser {
     ArgumentList arguments;
     parse_items(")", [&] {
       const Token& token = stream_.current();
-      const bool is_last = arguments.unpacked_named != nullptr;
-      if (is_last) fail_at(token.line, "an argument follows one with '**'");
-      if (stream_.skip_operator("**")) {
+      if (arguments.unpacked_named != nullptr) fail_at(token.line, "an argument follows one with '**'");
+      if (stream_.skip("**")) {
         arguments.unpacked_named = parse_ternary();
-      } else if (stream_.current().is_operator("*") && arguments.unpacked == nullptr) {
-        stream_.next();
+      } else if (arguments.unpacked == nullptr && stream_.skip("*")) {
         arguments.unpacked = parse_ternary();
-      } else if (token.type == TokenType::kName && stream_.following().is_operator("=")) {
+      } else if (token.type == TokenType::kName && stream_.following().is("=")) {
         std::string name = stream_.next().text;
         stream_.next();
         arguments.named.emplace_back(std::move(name), parse_ternary());

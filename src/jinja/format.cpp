@@ -1,43 +1,15 @@
 #include "jinja/format.h"
 
 #include <algorithm>
-#include <cmath>
 
-#include "jinja/unicode.h"
 #include "specthink/base/json.h"
+#include "specthink/base/python/literal.h"
+#include "specthink/base/python/number.h"
+#include "specthink/base/python/printf.h"
 #include "specthink/jinja/error.h"
 
 namespace specthink::jinja {
 namespace {
-
-// repr(float): the shortest digits that read back as the same number.
-std::string float_to_text(double value) {
-  std::string text = fmt::format("{}", value);
-  if (text.find_first_not_of("-0123456789") == text.npos) text += ".0";
-  if (std::isnan(value)) text = "nan";  // whatever its sign
-  return text;
-}
-
-std::string string_to_repr(std::string_view text) {
-  const char quote = text.find('\'') != text.npos && text.find('"') == text.npos ? '"' : '\'';
-  std::string result(1, quote);
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t start = i;
-    const char32_t code = next_code_point(text, i);
-    const auto number = static_cast<std::uint32_t>(code);
-    if (code == '\n' || code == '\r' || code == '\t') {
-      result += code == '\n' ? "\\n" : code == '\r' ? "\\r" : "\\t";
-    } else if (is_printable(code)) {
-      if (code == '\\' || code == static_cast<char32_t>(quote)) result += '\\';
-      result += text.substr(start, i - start);
-    } else {
-      result += code < 0x100     ? fmt::format("\\x{:02x}", number)
-                : code < 0x10000 ? fmt::format("\\u{:04x}", number)
-                                 : fmt::format("\\U{:08x}", number);
-    }
-  }
-  return result + quote;
-}
 
 // What repr() and JSON have in common: items between brackets with separators.
 class Writer {
@@ -52,15 +24,11 @@ class Writer {
  private:
   void write(const Value& value) {
     if (const std::string* text = value.string()) {
-      out_.append(json_ ? Json(*text).dump(-1, ' ', json_->ensure_ascii) : string_to_repr(*text));
+      out_.append(json_ ? Json(*text).dump(-1, ' ', json_->ensure_ascii) : python::repr(*text));
     } else if (const std::int64_t* integer = value.integer()) {
       out_.append(std::to_string(*integer));
     } else if (const double* real = value.real()) {
-      const bool is_json_name = json_ && !std::isfinite(*real);
-      out_.append(is_json_name ? std::isnan(*real) ? "NaN"
-                                 : *real > 0       ? "Infinity"
-                                                   : "-Infinity"
-                               : float_to_text(*real));
+      out_.append(json_ ? python::json_repr(*real) : python::repr(*real));
     } else if (const bool* boolean = value.boolean()) {
       out_.append(*boolean ? json_ ? "true" : "True" : json_ ? "false" : "False");
     } else if (value.is_none()) {
@@ -132,6 +100,52 @@ class Writer {
   int level_ = 0;
 };
 
+// What a format is given: a tuple's items one by one, a dict's entries by their keys, or one value.
+class Given : public python::PrintfCaller {
+ public:
+  Given(Runtime& runtime, const Value& given) : runtime_(runtime), given_(given) {}
+
+  python::PrintfArgument next() override {
+    if (next_ == (tuple_ ? tuple_->items.size() : 1)) fail("not enough arguments for format string");
+    const std::size_t index = next_++;
+    return argument(tuple_ ? tuple_->items[index] : given_);
+  }
+
+  python::PrintfArgument named(std::string_view key) override {
+    if (given_.dict() == nullptr) fail("format requires a mapping");
+    const Value* found = given_.dict()->find(Value(key));
+    if (found == nullptr) fail("there is no key '{}' for the format", key);
+    return argument(*found);
+  }
+
+  void check_size(std::size_t bytes) override { runtime_.check_text_size(bytes); }
+  void put(std::string_view text) override { out_.append(text); }
+
+  std::string take() {
+    const bool may_stay = given_.dict() != nullptr || given_.is_sequence(SequenceType::kList);
+    if (tuple_ ? next_ < tuple_->items.size() : next_ == 0 && !may_stay) {
+      fail("not all arguments converted during string formatting");
+    }
+    return out_.take();
+  }
+
+ private:
+  python::PrintfArgument argument(const Value& value) {
+    return {value.as_integer(),
+            value.as_number(),
+            value.string(),
+            value.type_name(),
+            [this, &value] { return to_text(runtime_, value); },
+            [this, &value] { return to_repr(runtime_, value); }};
+  }
+
+  Runtime& runtime_;
+  const Value& given_;
+  const Sequence* tuple_ = given_.is_sequence(SequenceType::kTuple) ? given_.sequence() : nullptr;
+  std::size_t next_ = 0;
+  TextBuilder out_{runtime_};
+};
+
 }  // namespace
 
 std::string to_text(Runtime& runtime, const Value& value) {
@@ -140,6 +154,12 @@ std::string to_text(Runtime& runtime, const Value& value) {
 }
 
 std::string to_repr(Runtime& runtime, const Value& value) { return Writer(runtime, nullptr).written(value); }
+
+std::string format_text(Runtime& runtime, const std::string& format, const Value& given) {
+  Given arguments(runtime, given);
+  python::printf(format, arguments);
+  return arguments.take();
+}
 
 std::string to_json(Runtime& runtime, const Value& value, const JsonStyle& style) {
   return Writer(runtime, &style).written(value);

@@ -13,6 +13,9 @@ namespace specthink::jinja {
 std::string to_text(Runtime& runtime, const Value& value);
 std::string to_repr(Runtime& runtime, const Value& value);
 
+/// `format % given` of str: given is a tuple, a dict or a value.
+std::string format_text(Runtime& runtime, const std::string& format, const Value& given);
+
 /// json.dumps.
 struct JsonStyle {
   bool ensure_ascii = false;

@@ -9,6 +9,7 @@
 #include "jinja/format.h"
 #include "jinja/runtime.h"
 #include "jinja/scope.h"
+#include "specthink/base/python/error.h"
 #include "specthink/jinja/error.h"
 #include "specthink/jinja/template.h"
 
@@ -33,14 +34,15 @@ class Interpreter {
     try {
       run(block);
     } catch (const TemplateError& error) {
-      throw TemplateError(error.line() == 0 ? line_ : error.line(), error.what());
+      throw TemplateError(line_, error.what());
+    } catch (const python::Error& error) {
+      throw TemplateError(line_, error.what());
     }
     return text_.take();
   }
 
  private:
   using ScopePtr = std::shared_ptr<Scope>;
-  enum class Flow { kNext, kBreak, kContinue };
 
   // The scope until now; the caller restores it. An exception ends the rendering, so nothing need be restored then.
   ScopePtr enter_scope(const ScopePtr& parent) {
@@ -68,15 +70,13 @@ class Interpreter {
     return flow;
   }
 
-  Flow run(const Text& node) {
-    output_->append(node.text);
+  Flow write(std::string_view text) {
+    output_->append(text);
     return Flow::kNext;
   }
 
-  Flow run(const Output& node) {
-    output_->append(to_text(runtime_, evaluate(*node.value)));
-    return Flow::kNext;
-  }
+  Flow run(const Text& text) { return write(text); }
+  Flow run(const Output& value) { return write(to_text(runtime_, evaluate(*value))); }
 
   Flow run(const If& node) {
     for (const auto& [condition, block] : node.branches) {
@@ -107,11 +107,8 @@ class Interpreter {
       flow = run(node.body);
       completed |= flow == Flow::kNext;
     }
-    flow = Flow::kNext;
-    if (!completed) {
-      enter_scope(outer);
-      flow = run(node.otherwise);
-    }
+    enter_scope(outer);
+    flow = completed ? Flow::kNext : run(node.otherwise);
     scope_ = outer;
     return flow;
   }
@@ -121,27 +118,18 @@ class Interpreter {
     return Flow::kNext;
   }
 
-  Flow run(const SetBlock& node) {
+  Flow run(const FilteredBlock& node) {
     TextBuilder text(runtime_);
     const Flow flow = run_into(text, node.body);
     if (flow != Flow::kNext) return flow;
-    assign(node.target, filtered(text.take(), node.filters));
-    return flow;
-  }
-
-  Flow run(const FilterBlock& node) {
-    TextBuilder text(runtime_);
-    const Flow flow = run_into(text, node.body);
-    if (flow != Flow::kNext) return flow;
-    const Value result = filtered(text.take(), node.filters);
+    Value result = text.take();
+    for (const PostfixStep& filter : node.filters) result = apply(result, std::get<Apply>(filter.step));
+    if (node.target) {
+      assign(*node.target, result);
+      return flow;
+    }
     if (!result.is_string()) fail("a filter block must make a str, not {}", result.type_name());
-    output_->append(*result.string());
-    return flow;
-  }
-
-  Value filtered(Value value, const std::vector<PostfixStep>& filters) {
-    for (const PostfixStep& filter : filters) value = apply(value, std::get<Apply>(filter.step));
-    return value;
+    return write(*result.string());
   }
 
   Flow run(const With& node) {
@@ -164,17 +152,10 @@ class Interpreter {
   Flow run(const CallBlock& node) {
     runtime_.spend(sizeof(Macro));
     const Value caller(&macros_.emplace_back(Macro{&node.caller, scope_}));
-    output_->append(to_text(runtime_, evaluate(std::get<Postfix>(node.call->node), &caller)));
-    return Flow::kNext;
+    return write(to_text(runtime_, evaluate(std::get<Postfix>(node.call->node), &caller)));
   }
 
-  Flow run(const Generation& node) {  // a function in the reference: what it sets stays inside
-    run_into(*output_, node.body);
-    return Flow::kNext;
-  }
-
-  Flow run(const Break&) { return Flow::kBreak; }
-  Flow run(const Continue&) { return Flow::kContinue; }
+  Flow run(const Flow& flow) { return flow; }
   Flow run(const Refusal& node) { fail("{}", node.message); }
 
   Flow run_into(TextBuilder& text, const Block& block) {
@@ -197,9 +178,7 @@ class Interpreter {
     const Value* object = scope_->find(target.name);
     Namespace* name_space = object == nullptr ? nullptr : object->name_space();
     if (name_space == nullptr) fail("cannot assign to an attribute of '{}': it is no namespace", target.name);
-    check_namespace_attribute(target.attribute);
-    runtime_.spend(name_space->attributes.size());
-    set_variable(name_space->attributes, target.attribute, value);
+    set_attribute(runtime_, *name_space, target.attribute, value);
   }
 
   Value evaluate(const Expression& expression) {
@@ -211,12 +190,12 @@ class Interpreter {
     return value;
   }
 
-  Value evaluate(const Literal& node) { return node.value; }
+  Value evaluate(const Literal& value) { return value; }
 
-  Value evaluate(const Name& node) {
-    if (const Value* value = scope_->find(node.name)) return *value;
-    if (const Function* global = find_global(node.name)) return Value::method(Value(), *global);
-    return Value::undefined(fmt::format("'{}' is undefined", node.name));
+  Value evaluate(const Name& name) {
+    if (const Value* value = scope_->find(name)) return *value;
+    if (const Function* global = find_global(name)) return Value::method(Value(), *global);
+    return Value::undefined(fmt::format("'{}' is undefined", name));
   }
 
   Value evaluate(const SequenceDisplay& node) {
@@ -227,10 +206,7 @@ class Interpreter {
 
   Value evaluate(const DictDisplay& node) {
     Entries entries;
-    for (const auto& [key, value] : node.entries) {
-      Value its_key = evaluate(*key);
-      entries.emplace_back(std::move(its_key), evaluate(*value));
-    }
+    for (const auto& [key, value] : node.entries) entries.push_back({evaluate(*key), evaluate(*value)});
     runtime_.spend(entries.size() * entries.size() / 2);  // finding equal keys
     return Value::dict(std::move(entries));
   }
@@ -241,13 +217,20 @@ class Interpreter {
     return node.op == UnaryOp::kMinus ? negate(operand) : negate(negate(operand));
   }
 
-  Value evaluate(const Arithmetic& node) {
+  Value evaluate(const Chain<ArithmeticOp>& node) {
     Value value = evaluate(*node.first);
     for (const auto& [op, operand] : node.rest) value = arithmetic(runtime_, op, value, evaluate(*operand));
     return value;
   }
 
-  Value evaluate(const Comparison& node) {
+  Value evaluate(const Chain<TextOp>& node) {
+    TextBuilder text(runtime_);
+    text.append(to_text(runtime_, evaluate(*node.first)));
+    for (const auto& [op, operand] : node.rest) text.append(to_text(runtime_, evaluate(*operand)));
+    return text.take();
+  }
+
+  Value evaluate(const Chain<CompareOp>& node) {
     Value left = evaluate(*node.first);
     for (const auto& [op, operand] : node.rest) {
       Value right = evaluate(*operand);
@@ -257,11 +240,11 @@ class Interpreter {
     return true;
   }
 
-  Value evaluate(const Logical& node) {
-    Value value;
-    for (const ExpressionPtr& operand : node.operands) {
+  Value evaluate(const Chain<LogicalOp>& node) {
+    Value value = evaluate(*node.first);
+    for (const auto& [op, operand] : node.rest) {
+      if (is_true(value) != (op == LogicalOp::kAnd)) break;
       value = evaluate(*operand);
-      if (is_true(value) != node.is_and) break;
     }
     return value;
   }
@@ -292,16 +275,25 @@ class Interpreter {
     Arguments arguments;
     for (const ExpressionPtr& value : list.positional) arguments.positional.push_back(evaluate(*value));
     for (const auto& [name, value] : list.named) arguments.named.emplace_back(name, evaluate(*value));
-    if (list.unpacked != nullptr) {
-      for (Value& value : items_of(runtime_, evaluate(*list.unpacked)))
-        arguments.positional.push_back(std::move(value));
-    }
-    if (list.unpacked_named != nullptr) add_named(runtime_, evaluate(*list.unpacked_named), arguments.named);
+    const Values unpacked = list.unpacked != nullptr ? items_of(runtime_, evaluate(*list.unpacked)) : Values();
+    arguments.positional.insert(arguments.positional.end(), unpacked.begin(), unpacked.end());
+    if (list.unpacked_named != nullptr) add_named(evaluate(*list.unpacked_named), arguments.named);
     return arguments;
   }
 
-  Value apply(const Value& value, const GetAttribute& step) { return attribute(runtime_, value, step.name); }
-  Value apply(const Value& value, const GetItem& step) { return item(runtime_, value, evaluate(*step.key)); }
+  // As ** does.
+  void add_named(const Value& mapping, Variables& named) {
+    if (!mapping.dict()) fail("argument after ** must be a mapping, not {}", mapping.type_name());
+    for (const auto& [key, value] : mapping.dict()->entries) {
+      runtime_.spend(sizeof(Value) + named.size());
+      if (!key.is_string()) fail("keywords must be strings, not {}", key.type_name());
+      if (find_variable(named, *key.string())) fail("multiple values for the argument '{}'", *key.string());
+      named.emplace_back(*key.string(), value);
+    }
+  }
+
+  Value apply(const Value& value, const GetAttribute& name) { return attribute(runtime_, value, name); }
+  Value apply(const Value& value, const GetItem& key) { return item(runtime_, value, evaluate(*key)); }
 
   Value apply(const Value& value, const GetSlice& step) {
     const Value start = evaluate_or_none(step.start);
@@ -315,8 +307,8 @@ class Interpreter {
     return step.is_test ? Value(is_true(result) != step.negated) : result;
   }
 
-  Value apply(const Value& callee, const Call& step, const Value* caller = nullptr) {
-    Arguments arguments = evaluate(step.arguments);
+  Value apply(const Value& callee, const Call& call, const Value* caller = nullptr) {
+    Arguments arguments = evaluate(call);
     if (caller != nullptr) arguments.named.emplace_back("caller", *caller);
     if (const Method* method = callee.method()) {
       const Function& function = *method->function;
@@ -324,57 +316,50 @@ class Interpreter {
       if (!why.empty()) fail("{}", why);
       return call_function(runtime_, function, method->self, arguments);
     }
-    if (const Macro* macro = callee.macro()) return call(*macro, arguments);
+    if (const Macro* macro = callee.macro()) return call_macro(*macro, arguments);
     callee.require_defined();
     fail("'{}' object is not callable", callee.type_name());
   }
 
-  Value call(const Macro& macro, const Arguments& arguments) {
+  Value call_macro(const Macro& macro, const Arguments& arguments) {
     const MacroDefinition& definition = *macro.definition;
+    const auto& [positional, named] = arguments;
     const auto& parameters = definition.parameters;
-    const std::size_t count = arguments.positional.size();
-    if (count > parameters.size() && !definition.uses_varargs) {
-      fail("macro '{}' takes not more than {} arguments, {} given", definition.name, parameters.size(), count);
+    const std::size_t count = std::min(positional.size(), parameters.size());
+    if (positional.size() > count && !definition.uses.varargs) {
+      fail("macro '{}' takes not more than {} arguments, {} given", definition.name, count, positional.size());
     }
     Entries more;
-    for (const auto& [name, value] : arguments.named) {
+    for (const auto& [name, value] : named) {
       const auto found = std::ranges::find(parameters, name, [](const auto& parameter) { return parameter.first; });
-      if (found == parameters.end()) {
-        if (name == "caller" && definition.uses_caller) continue;
-        if (!definition.uses_kwargs) fail("macro '{}' has no parameter '{}'", definition.name, name);
-        more.emplace_back(name, value);
-        continue;
-      }
       if (std::cmp_less(found - parameters.begin(), count)) {
         fail("macro '{}' was given '{}' twice", definition.name, name);
       }
+      if (found != parameters.end() || (name == "caller" && definition.uses.caller)) continue;
+      if (!definition.uses.kwargs) fail("macro '{}' has no parameter '{}'", definition.name, name);
+      more.emplace_back(name, value);
     }
     const int line = line_;
-    const ScopePtr caller = enter_scope(macro.scope);
+    const ScopePtr outer = enter_scope(macro.scope);
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       const auto& [name, otherwise] = parameters[i];
-      const Value* given = i < count ? &arguments.positional[i] : find_variable(arguments.named, name);
-      if (given != nullptr) {
-        set(name, *given);
-      } else if (otherwise != nullptr) {
-        set(name, evaluate(*otherwise));
-      } else {
-        set(name, Value::undefined(fmt::format("parameter '{}' was not provided", name)));
-      }
+      const Value* given = i < count ? &positional[i] : find_variable(named, name);
+      set(name, given != nullptr       ? *given
+                : otherwise != nullptr ? evaluate(*otherwise)
+                                       : Value::undefined(fmt::format("parameter '{}' was not provided", name)));
     }
-    if (definition.uses_caller) {
-      const Value* given = find_variable(arguments.named, "caller");
+    if (definition.uses.caller) {
+      const Value* given = find_variable(named, "caller");
       const bool has_one = given != nullptr && !given->is_none();
       set("caller", has_one ? *given : Value::undefined("No caller defined"));
     }
-    if (definition.uses_kwargs) set("kwargs", Value::dict(std::move(more)));
-    if (definition.uses_varargs) {
-      const auto begin = arguments.positional.begin() + static_cast<std::ptrdiff_t>(std::min(count, parameters.size()));
-      set("varargs", Value::tuple({begin, arguments.positional.end()}));
+    if (definition.uses.kwargs) set("kwargs", Value::dict(std::move(more)));
+    if (definition.uses.varargs) {
+      set("varargs", Value::tuple({positional.begin() + static_cast<std::ptrdiff_t>(count), positional.end()}));
     }
     TextBuilder text(runtime_);
     run_into(text, definition.body);
-    scope_ = caller;
+    scope_ = outer;
     line_ = line;
     return text.take();
   }

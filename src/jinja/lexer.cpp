@@ -1,74 +1,18 @@
 #include "jinja/lexer.h"
 
 #include <algorithm>
-#include <charconv>
 
-#include "jinja/unicode.h"
+#include "specthink/base/python/error.h"
+#include "specthink/base/python/literal.h"
+#include "specthink/base/python/text.h"
+#include "specthink/base/utf8.h"
 #include "specthink/jinja/error.h"
 
 namespace specthink::jinja {
 namespace {
 
-// "\r\n" and "\r" are line breaks like "\n"; one at the very end is dropped.
-std::string normalize_newlines(std::string_view source) {
-  std::string result;
-  result.reserve(source.size());
-  for (std::size_t i = 0; i < source.size(); ++i) {
-    if (source[i] == '\r') {
-      result += '\n';
-      if (i + 1 < source.size() && source[i + 1] == '\n') ++i;
-    } else {
-      result += source[i];
-    }
-  }
-  if (result.ends_with('\n')) result.pop_back();
-  return result;
-}
-
 bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_decimal(char c) { return c >= '0' && c <= '9'; }
-
-// Reads the code point that `digits` hexadecimal digits at `position` name, and moves behind them.
-char32_t read_code(std::string_view text, std::size_t& position, std::size_t digits, int line) {
-  const std::string_view hex = text.substr(position, digits);
-  std::uint32_t code = 0;
-  const auto [end, error] = std::from_chars(hex.data(), hex.data() + hex.size(), code, 16);
-  if (static_cast<std::size_t>(end - hex.data()) != digits)
-    fail_at(line, "an escape in a string needs {} hexadecimal digits", digits);
-  if (code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) {
-    fail_at(line, "an escape in a string names no character: U+{:X}", code);
-  }
-  position += digits;
-  return code;
-}
-
-// The value of a string literal, given what stands between its quotes: Python's usual escapes.
-std::string unescape(std::string_view text, int line) {
-  // What stands for itself or, without the backslash, for another character; a line that goes on for nothing.
-  constexpr std::string_view kEscapes = "\\'\"nrt";
-  constexpr std::string_view kMeanings = "\\'\"\n\r\t";
-  constexpr std::string_view kUnsupported = "abfvN01234567";
-  std::string result;
-  for (std::size_t i = 0; i < text.size();) {
-    const char c = text[i++];
-    if (c != '\\' || i == text.size()) {
-      result += c;
-      continue;
-    }
-    const char escape = text[i++];
-    if (const std::size_t found = kEscapes.find(escape); found != kEscapes.npos) {
-      result += kMeanings[found];
-    } else if (escape == 'x' || escape == 'u' || escape == 'U') {
-      append_utf8(result, read_code(text, i, escape == 'x' ? 2 : escape == 'u' ? 4 : 8, line));
-    } else if (kUnsupported.find(escape) != kUnsupported.npos) {
-      fail_at(line, "the escape \\{} in a string is not supported", escape);
-    } else if (escape != '\n') {  // unknown escapes stand for themselves
-      result += '\\';
-      result += escape;
-    }
-  }
-  return result;
-}
 
 class Lexer {
  public:
@@ -91,13 +35,10 @@ class Lexer {
     at_line_start_ = source_[position_ - 1] == '\n';
   }
 
-  void skip_space() { advance(rest().size() - strip(rest(), Side::kLeft).size()); }
+  void skip_space() { advance(rest().size() - python::strip(rest(), python::Side::kLeft).size()); }
 
-  void push(TokenType type, std::string text = "") {
-    Token& token = tokens_.emplace_back();
-    token.type = type;
-    token.line = line_;
-    token.text = std::move(text);
+  void push(TokenType type, std::string_view text = "", const Value& number = Value()) {
+    tokens_.push_back({type, line_, std::string(text), number});
   }
 
   // Text up to a tag, and the tag.
@@ -113,10 +54,9 @@ class Lexer {
       advance(length);
       return raw(tag_line);
     }
-    push(kind == '%' ? TokenType::kBlockBegin : TokenType::kVariableBegin, std::string{'{', kind});
+    push(TokenType::kOperator, rest().substr(0, 2));
     advance(sign_at(position_ + 2) == 0 ? 2 : 3);
-    if (kind == '%') return code("%}", true, TokenType::kBlockEnd);
-    code("}}", false, TokenType::kVariableEnd);
+    code(kind == '%' ? "%}" : "}}", kind == '%');
   }
 
   std::size_t find_tag() const {
@@ -136,13 +76,13 @@ class Lexer {
   void push_text(std::string_view text, char sign, bool may_lose_indentation) {
     std::string_view kept = text;
     if (sign == '-') {
-      kept = strip(text, Side::kRight);
+      kept = python::strip(text, python::Side::kRight);
     } else if (sign != '+' && may_lose_indentation) {
       const std::size_t line_start = text.rfind('\n') + 1;  // npos + 1 is 0
-      if ((line_start > 0 || at_line_start_) && strip(text.substr(line_start), Side::kLeft).empty())
+      if ((line_start > 0 || at_line_start_) && python::strip(text.substr(line_start), python::Side::kLeft).empty())
         kept = text.substr(0, line_start);
     }
-    if (!kept.empty()) push(TokenType::kText, std::string(kept));
+    if (!kept.empty()) push(TokenType::kText, kept);
     advance(text.size());
   }
 
@@ -172,9 +112,9 @@ class Lexer {
   // The length of a tag that has nothing but this name, up to its end sign; 0 when the text does not begin with one.
   static std::size_t length_of_tag(std::string_view text, std::string_view name) {
     std::string_view tag = text.substr(text.size() > 2 && (text[2] == '-' || text[2] == '+') ? 3 : 2);
-    tag = strip(tag, Side::kLeft);
+    tag = python::strip(tag, python::Side::kLeft);
     if (!tag.starts_with(name)) return 0;
-    tag = strip(tag.substr(name.size()), Side::kLeft);
+    tag = python::strip(tag.substr(name.size()), python::Side::kLeft);
     const bool ends = tag.starts_with("%}") || tag.starts_with("-%}") || tag.starts_with("+%}");
     return ends ? text.size() - tag.size() : 0;
   }
@@ -191,9 +131,9 @@ class Lexer {
   }
 
   // The inside of a tag, and its end.
-  void code(std::string_view end, bool trims_newline, TokenType end_type) {
+  void code(std::string_view end, bool trims_newline) {
     while (!open_.empty() || !end_tag(end, trims_newline)) code_token(end);
-    push(end_type, std::string(end));
+    push(TokenType::kOperator, end);
   }
 
   void code_token(std::string_view end) {
@@ -202,55 +142,34 @@ class Lexer {
               open_.empty() ? end : std::string_view(open_).substr(open_.size() - 1));
     }
     const char c = source_[position_];
-    if (is_space(next_utf8(rest()).code)) {
+    if (python::is_space(next_utf8(rest()).code)) {
       skip_space();
-    } else if (is_decimal(c)) {
-      number();
     } else if (is_name_start(c)) {
       std::size_t end = position_;
       while (end < source_.size() && (is_name_start(source_[end]) || is_decimal(source_[end]))) ++end;
-      push(TokenType::kName, std::string(source_.substr(position_, end - position_)));
+      push(TokenType::kName, source_.substr(position_, end - position_));
       advance(end - position_);
-    } else if (c == '"' || c == '\'') {
-      string(c);
+    } else if (is_decimal(c) || c == '"' || c == '\'') {
+      literal();
     } else {
       symbol();
     }
   }
 
-  void number() {
-    const std::string_view text = rest();
-    const std::size_t whole = std::min(text.find_first_not_of("0123456789"), text.size());
-    const std::string_view behind = text.substr(whole);
-    const bool has_base = text.starts_with('0') && whole == 1 && behind.find_first_of("xXoObB") == 0;
-    if (behind.starts_with('_') || has_base) {
-      fail_at(line_, "the number {}{}... is not supported: only decimal digits are", text.substr(0, whole), behind[0]);
+  // A number or a string, as Python writes them.
+  void literal() {
+    std::string_view behind = rest();
+    try {
+      if (is_decimal(behind.front())) {
+        const Value number = python::read_number(behind);
+        push(TokenType::kNumber, rest().substr(0, rest().size() - behind.size()), number);
+      } else {
+        push(TokenType::kString, python::read_string(behind));
+      }
+    } catch (const python::Error& error) {
+      fail_at(line_, "{}", error.what());
     }
-    Token token{TokenType::kInteger, line_, std::string(text.substr(0, whole))};
-    const char* end = text.data() + whole;
-    if (behind.starts_with('e') || behind.starts_with('E') ||
-        (behind.starts_with('.') && behind.size() > 1 && is_decimal(behind[1]))) {
-      const auto [float_end, error] = std::from_chars(text.data(), text.data() + text.size(), token.real);
-      if (error != std::errc()) fail_at(line_, "a float is too large or too small");
-      end = float_end;
-    }
-    if (end > text.data() + whole) {
-      token.type = TokenType::kFloat;
-    } else if (text.starts_with('0') && token.text.find_first_not_of('0') != token.text.npos) {
-      fail_at(line_, "the number {} starts with a zero", token.text);
-    } else if (std::from_chars(text.data(), end, token.integer).ec != std::errc()) {
-      fail_at(line_, "the number {} is too large for a 64-bit integer", token.text);
-    }
-    tokens_.push_back(std::move(token));
-    advance(static_cast<std::size_t>(end - text.data()));
-  }
-
-  void string(char quote) {
-    std::size_t end = position_ + 1;
-    while (end < source_.size() && source_[end] != quote) end += source_[end] == '\\' ? 2 : 1;
-    if (end >= source_.size()) fail_at(line_, "a string has no end: expected {}", quote);
-    push(TokenType::kString, unescape(source_.substr(position_ + 1, end - position_ - 1), line_));
-    advance(end + 1 - position_);
+    advance(rest().size() - behind.size());
   }
 
   void symbol() {
@@ -261,7 +180,7 @@ class Lexer {
       fail_at(line_, "unexpected character '{}'", rest().substr(0, next_utf8(rest()).length));
     }
     balance((*found)[0]);
-    push(TokenType::kOperator, std::string(*found));
+    push(TokenType::kOperator, *found);
     advance(found->size());
   }
 
@@ -292,6 +211,10 @@ std::string describe(const Token& token) {
   return token.type == TokenType::kString ? "a string" : fmt::format("'{}'", token.text);
 }
 
-std::vector<Token> tokenize(std::string_view source) { return Lexer(normalize_newlines(source)).run(); }
+std::vector<Token> tokenize(std::string_view source) {
+  std::string text = python::with_universal_newlines(source);
+  if (text.ends_with('\n')) text.pop_back();
+  return Lexer(text).run();
+}
 
 }  // namespace specthink::jinja

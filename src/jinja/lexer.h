@@ -2,36 +2,31 @@
 // break of the source is dropped).
 #pragma once
 
-#include <cstdint>
+#include <algorithm>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "specthink/jinja/value.h"
+
 namespace specthink::jinja {
 
-enum class TokenType {
-  kText,  // between tags
-  kBlockBegin,
-  kBlockEnd,
-  kVariableBegin,
-  kVariableEnd,
-  kName,
-  kString,
-  kInteger,
-  kFloat,
-  kOperator,
-  kEnd,
-};
+enum class TokenType { kText, kName, kString, kNumber, kOperator, kEnd };
 
 struct Token {
   TokenType type = TokenType::kEnd;
   int line = 1;
-  std::string text;  // a string's value, otherwise as in the source
-  std::int64_t integer = 0;
-  double real = 0;
+  std::string text;  // a string's value, otherwise as in the source; of an operator also "{{", "}}", "{%" or "%}"
+  Value number;
 
-  bool is_name(std::string_view name) const { return type == TokenType::kName && text == name; }
-  bool is_operator(std::string_view symbol) const { return type == TokenType::kOperator && text == symbol; }
+  /// Whether it is this name or operator.
+  bool is(std::string_view wanted) const {
+    return (type == TokenType::kName || type == TokenType::kOperator) && text == wanted;
+  }
+  bool is_one_of(std::initializer_list<std::string_view> wanted) const {
+    return std::ranges::any_of(wanted, [&](std::string_view one) { return is(one); });
+  }
 };
 
 /// How errors name a token.

@@ -5,11 +5,12 @@
 #include <string_view>
 
 #include "jinja/runtime.h"
+#include "specthink/base/python/number.h"
 #include "specthink/jinja/value.h"
 
 namespace specthink::jinja {
 
-enum class ArithmeticOp { kAdd, kSubtract, kMultiply, kModulo, kDivide, kFloorDivide, kPower, kConcatenate };
+using ArithmeticOp = python::Operator;
 enum class CompareOp { kEqual, kNotEqual, kLess, kLessOrEqual, kGreater, kGreaterOrEqual, kIn, kNotIn };
 
 bool is_true(const Value& value);
@@ -19,9 +20,6 @@ bool equal(Runtime& runtime, const Value& a, const Value& b);
 bool holds(Runtime& runtime, CompareOp op, const Value& left, const Value& right);
 
 Value arithmetic(Runtime& runtime, ArithmeticOp op, const Value& a, const Value& b);
-
-/// `format % given` of str: given is a tuple, a dict or a value.
-Value format_text(Runtime& runtime, const std::string& format, const Value& given);
 Value negate(const Value& value);
 
 /// Throws TemplateError for what can never be a key of a dict.
@@ -35,6 +33,9 @@ Values items_of(Runtime& runtime, const Value& value);
 
 /// `value.name`: an attribute, else the item of that name, else undefined.
 Value attribute(Runtime& runtime, const Value& value, std::string_view name);
+
+/// Assigns to it. Throws TemplateError for a name that the sandbox of the reference does not allow.
+void set_attribute(Runtime& runtime, Namespace& name_space, std::string_view name, const Value& value);
 
 /// `value[key]`: an item, else the attribute of that name, else undefined.
 Value item(Runtime& runtime, const Value& value, const Value& key);

@@ -27,30 +27,27 @@ class TokenStream {
     return token;
   }
 
-  bool skip_name(std::string_view name) { return skip(current().is_name(name)); }
-  bool skip_operator(std::string_view symbol) { return skip(current().is_operator(symbol)); }
+  /// Passes the current token if it is this name or operator.
+  bool skip(std::string_view text) {
+    const bool matches = current().is(text);
+    if (matches) next();
+    return matches;
+  }
 
   const Token& expect(TokenType type, std::string_view what) {
     if (current().type != type) fail_at(line(), "expected {}, found {}", what, describe(current()));
     return next();
   }
-  void expect_operator(std::string_view symbol) {
-    if (!skip_operator(symbol)) fail_at(line(), "expected '{}', found {}", symbol, describe(current()));
+  void expect(std::string_view text) {
+    if (!skip(text)) fail_at(line(), "expected '{}', found {}", text, describe(current()));
   }
 
   std::vector<TemplateError> refusals;  ///< in this tag: what cannot be used, and would be reached
   int conditions = 0;                   ///< around the current place: each may keep it from being reached
-  bool saw_caller = false;              ///< in the macro that is parsed, likewise the others
-  bool saw_kwargs = false;
-  bool saw_varargs = false;
-  int recursions = 0;  ///< of the parser
+  MacroVariables seen;                  ///< in the macro that is parsed
+  int recursions = 0;                   ///< of the parser
 
  private:
-  bool skip(bool matches) {
-    if (matches) next();
-    return matches;
-  }
-
   std::vector<Token> tokens_;
   std::size_t position_ = 0;
 };

@@ -23,10 +23,10 @@ class Parser {
       const Token& token = stream_.next();
       if (token.type == TokenType::kText) {
         block.push_back({token.line, Text{token.text}});
-      } else if (token.type == TokenType::kVariableBegin) {
-        block.push_back({token.line, Output{parse_tuple(stream_, true)}});
-        stream_.expect(TokenType::kVariableEnd, "'}}'");
-      } else if (std::ranges::any_of(ends, [&](auto end) { return stream_.current().is_name(end); })) {
+      } else if (token.is("{{")) {
+        block.push_back({token.line, parse_tuple(stream_, true)});
+        stream_.expect("}}");
+      } else if (stream_.current().is_one_of(ends)) {
         return block;
       } else {
         block.push_back(parse_statement());
@@ -39,11 +39,11 @@ class Parser {
   }
 
  private:
-  void end_tag() { stream_.expect(TokenType::kBlockEnd, "'%}'"); }
+  void end_tag() { stream_.expect("%}"); }
 
   // A block with its opening tag's end and its closing tag.
   Block parse_body(std::string_view end) {
-    stream_.skip_operator(":");
+    stream_.skip(":");
     end_tag();
     Block block = parse_block({end});
     stream_.next();
@@ -61,34 +61,31 @@ class Parser {
     if (name == "call") return {line, parse_call()};
     if (name == "filter") return {line, parse_filter_block()};
     if (name == "with") return {line, parse_with()};
-    if (name == "generation") return {line, Generation{parse_function_body("endgeneration")}};
+    if (name == "generation") return {line, FilteredBlock{{}, {}, parse_function_body("endgeneration")}};
     if (name == "break" || name == "continue") {
       if (loops_ == 0) fail_at(line, "'{}' outside a loop", name);
-      return name == "break" ? Statement{line, Break{}} : Statement{line, Continue{}};
+      return {line, name == "break" ? Flow::kBreak : Flow::kContinue};
     }
-    return {line, refuse(line, name)};
+    return {line, refuse(tag)};
   }
 
   // Tags that are not supported: an error where they are surely reached; inside a condition, only when they are.
-  Refusal refuse(int line, const std::string& name) {
-    constexpr std::string_view kWithBody[] = {"autoescape", "block"};
-    constexpr std::string_view kWithoutBody[] = {"extends", "from", "import", "include", "print"};
-    const bool has_no_body = std::ranges::find(kWithoutBody, name) != std::end(kWithoutBody);
-    if (!has_no_body && std::ranges::find(kWithBody, name) == std::end(kWithBody)) {
-      fail_at(line, "unknown or misplaced tag '{}'", name);
-    }
-    std::string message = fmt::format("the tag '{}' is not supported", name);
-    if (stream_.conditions == 0) throw TemplateError(line, message);
+  Refusal refuse(const Token& tag) {
+    const bool has_body = tag.is_one_of({"autoescape", "block"});
+    const bool is_known = has_body || tag.is_one_of({"extends", "from", "import", "include", "print"});
+    if (!is_known) fail_at(tag.line, "unknown or misplaced tag '{}'", tag.text);
+    std::string message = fmt::format("the tag '{}' is not supported", tag.text);
+    if (stream_.conditions == 0) throw TemplateError(tag.line, message);
     skip_to_tag_end();
-    if (!has_no_body) {
-      parse_function_body("end" + name);
+    if (has_body) {
+      parse_function_body("end" + tag.text);
       skip_to_tag_end();  // {% endblock name %}
     }
     return {std::move(message)};
   }
 
   void skip_to_tag_end() {
-    while (stream_.current().type != TokenType::kBlockEnd && stream_.current().type != TokenType::kEnd) stream_.next();
+    while (!stream_.current().is("%}") && stream_.current().type != TokenType::kEnd) stream_.next();
   }
 
   If parse_if() {
@@ -96,13 +93,13 @@ class Parser {
     If node;
     while (true) {
       ExpressionPtr condition = parse_tuple(stream_, false);
-      stream_.skip_operator(":");
+      stream_.skip(":");
       end_tag();
       Block block = parse_block({"elif", "else", "endif"});
       node.branches.emplace_back(std::move(condition), std::move(block));
       const Token& tag = stream_.next();
-      if (tag.is_name("elif")) continue;
-      if (tag.is_name("else")) node.otherwise = parse_body("endif");
+      if (tag.is("elif")) continue;
+      if (tag.is("else")) node.otherwise = parse_body("endif");
       return node;
     }
   }
@@ -110,39 +107,38 @@ class Parser {
   For parse_for() {
     For node;
     node.target = parse_target(false);
-    if (!stream_.skip_name("in")) fail_at(stream_.line(), "expected 'in', found {}", describe(stream_.current()));
+    stream_.expect("in");
     node.iterable = parse_tuple(stream_, false);
-    if (stream_.skip_name("if")) node.filter = parse_expression(stream_);
-    if (stream_.current().is_name("recursive")) fail_at(stream_.line(), "recursive loops are not supported");
-    stream_.skip_operator(":");
+    if (stream_.skip("if")) node.filter = parse_expression(stream_);
+    if (stream_.current().is("recursive")) fail_at(stream_.line(), "recursive loops are not supported");
+    stream_.skip(":");
     end_tag();
     ++loops_;
     node.body = parse_block({"else", "endfor"});
     --loops_;
-    if (stream_.next().is_name("else")) node.otherwise = parse_body("endfor");
+    if (stream_.next().is("else")) node.otherwise = parse_body("endfor");
     return node;
   }
 
   Statement parse_set(int line) {
     Target target = parse_target(true);
-    if (stream_.skip_operator("=")) return {line, Set{std::move(target), parse_tuple(stream_, true)}};
-    std::vector<PostfixStep> filters = stream_.skip_operator("|") ? parse_filters(stream_) : std::vector<PostfixStep>();
-    return {line, SetBlock{std::move(target), std::move(filters), parse_body("endset")}};
+    if (stream_.skip("=")) return {line, Set{std::move(target), parse_tuple(stream_, true)}};
+    std::vector<PostfixStep> filters = stream_.skip("|") ? parse_filters(stream_) : std::vector<PostfixStep>();
+    return {line, FilteredBlock{std::move(target), std::move(filters), parse_body("endset")}};
   }
 
-  FilterBlock parse_filter_block() {
+  FilteredBlock parse_filter_block() {
     std::vector<PostfixStep> filters = parse_filters(stream_);
-    if (filters.empty())
-      fail_at(stream_.line(), "expected the name of a filter, found {}", describe(stream_.current()));
-    return {std::move(filters), parse_body("endfilter")};
+    if (filters.empty()) stream_.expect(TokenType::kName, "the name of a filter");
+    return {std::nullopt, std::move(filters), parse_body("endfilter")};
   }
 
   With parse_with() {
     With node;
-    while (stream_.current().type != TokenType::kBlockEnd) {
-      if (!node.values.empty()) stream_.expect_operator(",");
+    while (!stream_.current().is("%}")) {
+      if (!node.values.empty()) stream_.expect(",");
       Target target = parse_target(false);
-      stream_.expect_operator("=");
+      stream_.expect("=");
       node.values.emplace_back(std::move(target), parse_expression(stream_));
     }
     node.body = parse_body("endwith");
@@ -152,40 +148,35 @@ class Parser {
   // A name, or several with commas.
   Target parse_target(bool is_set) {
     Target first = parse_one_target(is_set);
-    if (!stream_.current().is_operator(",")) return first;
+    if (!stream_.current().is(",")) return first;
     Target all;
     all.parts.push_back(std::move(first));
-    const auto ends = [&] {
-      return stream_.current().is_operator(")") || (!is_set && stream_.current().is_name("in"));
-    };
-    while (stream_.skip_operator(",") && !ends()) {
-      all.parts.push_back(parse_one_target(is_set));
-    }
+    const auto ends = [&] { return stream_.current().is(")") || (!is_set && stream_.current().is("in")); };
+    while (stream_.skip(",") && !ends()) all.parts.push_back(parse_one_target(is_set));
     return all;
   }
 
   Target parse_one_target(bool is_set) {
-    constexpr std::string_view kConstants[] = {"true", "True", "false", "False", "none", "None"};
     const Level level(stream_, stream_.recursions);
-    if (stream_.skip_operator("(")) {
+    if (stream_.skip("(")) {
       Target inner = parse_target(is_set);
-      stream_.expect_operator(")");
+      stream_.expect(")");
       return inner;
     }
     const Token& token = stream_.expect(TokenType::kName, "a name to assign to");
-    if (std::ranges::find(kConstants, token.text) != std::end(kConstants)) {
+    if (token.is_one_of({"true", "True", "false", "False", "none", "None"})) {
       fail_at(token.line, "cannot assign to '{}'", token.text);
     }
     if (!is_set && token.text == "loop") fail_at(token.line, "a loop cannot assign to 'loop'");
     Target target{token.text, "", {}};
-    if (is_set && stream_.skip_operator(".")) target.attribute = stream_.expect(TokenType::kName, "a name").text;
+    if (is_set && stream_.skip(".")) target.attribute = stream_.expect(TokenType::kName, "a name").text;
     return target;
   }
 
   MacroDefinition parse_macro() {
     MacroDefinition macro;
     macro.name = stream_.expect(TokenType::kName, "the name of the macro").text;
-    stream_.expect_operator("(");
+    stream_.expect("(");
     parse_parameters(macro);
     parse_macro_body(macro, "endmacro");
     return macro;
@@ -194,8 +185,7 @@ class Parser {
   CallBlock parse_call() {
     CallBlock node;
     node.caller.name = "caller";
-    const bool has_parameters = stream_.skip_operator("(");
-    if (has_parameters) parse_parameters(node.caller);
+    if (stream_.skip("(")) parse_parameters(node.caller);
     const int line = stream_.line();
     node.call = parse_expression(stream_);
     const auto* postfix = std::get_if<Postfix>(&node.call->node);
@@ -207,10 +197,10 @@ class Parser {
   }
 
   void parse_parameters(MacroDefinition& macro) {
-    while (!stream_.skip_operator(")")) {
-      if (!macro.parameters.empty()) stream_.expect_operator(",");
+    while (!stream_.skip(")")) {
+      if (!macro.parameters.empty()) stream_.expect(",");
       std::string name = stream_.expect(TokenType::kName, "the name of a parameter").text;
-      ExpressionPtr otherwise = stream_.skip_operator("=") ? parse_expression(stream_) : nullptr;
+      ExpressionPtr otherwise = stream_.skip("=") ? parse_expression(stream_) : nullptr;
       if (otherwise == nullptr && !macro.parameters.empty() && macro.parameters.back().second != nullptr) {
         fail_at(stream_.line(), "the parameter '{}' without a default follows one with a default", name);
       }
@@ -220,19 +210,14 @@ class Parser {
   }
 
   void parse_macro_body(MacroDefinition& macro, std::string_view end) {
-    const bool saw_caller = std::exchange(stream_.saw_caller, false);
-    const bool saw_kwargs = std::exchange(stream_.saw_kwargs, false);
-    const bool saw_varargs = std::exchange(stream_.saw_varargs, false);
+    const MacroVariables seen = std::exchange(stream_.seen, {});
     macro.body = parse_function_body(end);
     const auto is_free = [&](std::string_view name) {
       return std::ranges::none_of(macro.parameters, [&](const auto& parameter) { return parameter.first == name; });
     };
-    macro.uses_caller = stream_.saw_caller && is_free("caller");
-    macro.uses_kwargs = stream_.saw_kwargs && is_free("kwargs");
-    macro.uses_varargs = stream_.saw_varargs && is_free("varargs");
-    stream_.saw_caller |= saw_caller;
-    stream_.saw_kwargs |= saw_kwargs;
-    stream_.saw_varargs |= saw_varargs;
+    auto& [caller, kwargs, varargs] = stream_.seen;
+    macro.uses = {caller && is_free("caller"), kwargs && is_free("kwargs"), varargs && is_free("varargs")};
+    stream_.seen = {caller || seen.caller, kwargs || seen.kwargs, varargs || seen.varargs};
   }
 
   // The body of what is a function in the reference: a loop around it cannot be left from inside.

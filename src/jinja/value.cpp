@@ -67,10 +67,8 @@ Value Value::method(Value self, const Function& function) {
   return Value(Data(std::make_shared<const Method>(Method{std::move(self), &function, depth})));
 }
 
-bool Value::is_sequence(SequenceType type) const {
-  const Sequence* items = sequence();
-  return items != nullptr && items->type == type;
-}
+bool Value::is_sequence(SequenceType type) const { return sequence() && sequence()->type == type; }
+bool Value::is_indexable() const { return string() || (sequence() && sequence()->type <= SequenceType::kRange); }
 
 std::optional<std::int64_t> Value::as_integer() const {
   if (const bool* value = boolean()) return *value ? 1 : 0;

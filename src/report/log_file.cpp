@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "specthink/base/error.h"
+#include "specthink/base/local_time.h"
 
 namespace specthink::inline report {
 namespace {
@@ -16,13 +17,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxChangesShown = 6;
 constexpr const char* kTimeFormat = "%Y%m%d_%H%M%S";
-
-std::string format_time(std::time_t time) {
-  std::tm local{};
-  localtime_r(&time, &local);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, kTimeFormat, &local)};
-}
 
 void collect_changes(const Json& before, const Json& now, const std::string& name, std::vector<std::string>& changes) {
   if (before == now) return;
@@ -81,13 +75,13 @@ void fail_at_line(const std::string& problem) {
   throw UserError("{}; delete this line to have its run done again, or leave out --resume to start anew", problem);
 }
 
-std::string current_timestamp() { return format_time(std::time(nullptr)); }
+std::string current_timestamp() { return format_local_time(std::time(nullptr), kTimeFormat); }
 
 std::string second_after(const std::string& timestamp) {
   std::tm local{};
   check(strptime(timestamp.c_str(), kTimeFormat, &local) != nullptr, "a timestamp is YYYYmmdd_HHMMSS");
   local.tm_isdst = -1;
-  return format_time(std::mktime(&local) + 1);
+  return format_local_time(std::mktime(&local) + 1, kTimeFormat);
 }
 
 }  // namespace specthink::inline report

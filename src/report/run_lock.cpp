@@ -1,7 +1,6 @@
 #include "report/run_lock.h"
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include "specthink/base/error.h"
+#include "specthink/base/local_time.h"
 
 namespace specthink::inline report {
 namespace {
@@ -28,10 +28,8 @@ std::string host_name() {
 }
 
 std::string own_description() {
-  const std::time_t now = std::time(nullptr);
-  std::tm local{};
-  localtime_r(&now, &local);
-  return fmt::format("pid {} on host {} since {:%Y-%m-%d %H:%M:%S}", ::getpid(), host_name(), local);
+  return fmt::format("pid {} on host {} since {}", ::getpid(), host_name(),
+                     format_local_time(std::time(nullptr), "%Y-%m-%d %H:%M:%S"));
 }
 
 std::string read_description(int fd) {

@@ -20,6 +20,8 @@ TEST(strings, format_bytes) {
   EXPECT_EQ(format_bytes(std::uint64_t{3} << 30), "3.0 GiB");
 }
 
+TEST(strings, escape_html) { EXPECT_EQ(escape_html("<a b=\"c\">'&é"), "&lt;a b=&#34;c&#34;&gt;&#39;&amp;é"); }
+
 // One U+FFFD for each maximal part of an invalid sequence, as the Unicode standard recommends; taken from Python's
 // bytes.decode("utf-8", "replace").
 TEST(strings, replace_invalid_utf8) {

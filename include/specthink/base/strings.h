@@ -19,6 +19,9 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 /// "1.5 GiB", "12 KiB", "7 B".
 std::string format_bytes(std::uint64_t bytes);
 
+/// `text` as HTML that shows it, also inside quotes. The references are those of Python's markupsafe.
+std::string escape_html(std::string_view text);
+
 /// Length of the longest prefix of `text` that is complete, valid UTF-8.
 std::size_t valid_utf8_prefix(std::string_view text);
 

@@ -37,6 +37,20 @@ inline Utf8Char last_utf8(std::string_view text) {
   return next_utf8(text.substr(start));
 }
 
+/// The code point at `position`, which moves behind it.
+inline char32_t next_code_point(std::string_view text, std::size_t& position) {
+  const Utf8Char next = next_utf8(text.substr(position));
+  position += next.length;
+  return next.code;
+}
+
+inline std::u32string code_points(std::string_view text) {
+  std::u32string codes;
+  codes.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) codes += next_code_point(text, i);
+  return codes;
+}
+
 inline void append_utf8(std::string& text, char32_t code) {
   const auto put = [&](char32_t byte) { text.push_back(static_cast<char>(byte)); };
   if (code < 0x80) {
@@ -54,6 +68,19 @@ inline void append_utf8(std::string& text, char32_t code) {
     put(0x80 | (code >> 6 & 0x3F));
     put(0x80 | (code & 0x3F));
   }
+}
+
+inline std::string to_utf8(std::u32string_view codes) {
+  std::string result;
+  for (const char32_t code : codes) append_utf8(result, code);
+  return result;
+}
+
+/// Unicode's White_Space.
+inline bool is_white_space(char32_t code) {
+  return (code >= 0x09 && code <= 0x0D) || code == 0x20 || code == 0x85 || code == 0xA0 || code == 0x1680 ||
+         (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 || code == 0x202F || code == 0x205F ||
+         code == 0x3000;
 }
 
 }  // namespace specthink::inline base

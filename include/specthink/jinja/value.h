@@ -14,6 +14,8 @@
 #include <variant>
 #include <vector>
 
+#include "specthink/base/python/number.h"
+
 namespace specthink::jinja {
 
 class Value;
@@ -39,6 +41,7 @@ class Value {
   Value(bool value) : data_(value) {}
   Value(std::int64_t value) : data_(value) {}
   Value(double value) : data_(value) {}
+  Value(const python::Number& number) : Value(std::visit([](auto value) { return Value(value); }, number)) {}
   Value(std::string value) : data_(std::make_shared<const std::string>(std::move(value))) {}
   Value(std::string_view value) : Value(std::string(value)) {}
   Value(const char* value) : Value(std::string(value)) {}
@@ -62,6 +65,7 @@ class Value {
   bool is_string() const { return std::holds_alternative<String>(data_); }
   bool is_sequence(SequenceType type) const;
   bool is_list_or_tuple() const { return is_sequence(SequenceType::kList) || is_sequence(SequenceType::kTuple); }
+  bool is_indexable() const;  ///< a str, list, tuple or range
   bool is_generator() const { return is_sequence(SequenceType::kGenerator); }
 
   // Null when the value is of another type.

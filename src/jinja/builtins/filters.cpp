@@ -5,19 +5,19 @@
 #include "jinja/builtins/function.h"
 #include "jinja/format.h"
 #include "jinja/operators.h"
-#include "jinja/unicode.h"
 #include "specthink/base/lowercase.h"
+#include "specthink/base/python/text.h"
 #include "specthink/jinja/error.h"
 
 namespace specthink::jinja {
 namespace {
 
-Value default_filter(Runtime&, const Value& self, const CallArguments& args) {
+Value default_filter(Runtime&, const Value& self, const Args& args) {
   const bool missing = self.is_undefined() || (args.flag(1) && !is_true(self));
   return missing ? args.get_or(0, "") : self;
 }
 
-Value tojson_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value tojson_filter(Runtime& runtime, const Value& self, const Args& args) {
   JsonStyle style;
   style.ensure_ascii = args.flag(0);
   if (args.has(1)) {
@@ -36,9 +36,9 @@ Value tojson_filter(Runtime& runtime, const Value& self, const CallArguments& ar
   return to_json(runtime, self, style);
 }
 
-Value length_filter(Runtime&, const Value& self, const CallArguments&) { return length(self); }
+Value length_filter(Runtime&, const Value& self, const Args&) { return length(self); }
 
-Value first_filter(Runtime& runtime, const Value& self, const CallArguments&) {
+Value first_filter(Runtime& runtime, const Value& self, const Args&) {
   if (const Sequence* generator = self.is_generator() ? self.sequence() : nullptr) {
     if (generator->read < generator->items.size()) return generator->items[generator->read++];
   } else if (const Values items = items_of(runtime, self); !items.empty()) {
@@ -47,19 +47,17 @@ Value first_filter(Runtime& runtime, const Value& self, const CallArguments&) {
   return Value::undefined("no first item, the sequence was empty");
 }
 
-Value last_filter(Runtime& runtime, const Value& self, const CallArguments&) {
+Value last_filter(Runtime& runtime, const Value& self, const Args&) {
   if (self.is_generator()) fail("last: a generator cannot be read from its end; make it a list first (|list)");
   const Values items = items_of(runtime, self);
   return items.empty() ? Value::undefined("no last item, the sequence was empty") : items.back();
 }
 
-Value list_filter(Runtime& runtime, const Value& self, const CallArguments&) {
-  return Value::list(items_of(runtime, self));
-}
+Value list_filter(Runtime& runtime, const Value& self, const Args&) { return Value::list(items_of(runtime, self)); }
 
 Value generator(Values items) { return Value::sequence(SequenceType::kGenerator, std::move(items)); }
 
-Value reverse_filter(Runtime& runtime, const Value& self, const CallArguments&) {
+Value reverse_filter(Runtime& runtime, const Value& self, const Args&) {
   if (self.is_string()) return slice(runtime, self, Value(), Value(), std::int64_t{-1});
   Values items = items_of(runtime, self);
   std::ranges::reverse(items);
@@ -73,14 +71,11 @@ Getter attribute_getter(Runtime& runtime, const Value* path) {
   if (path == nullptr || path->is_none()) return [](const Value& value) { return value; };
   Values parts;
   if (path->is_string()) {
-    for (const std::string_view part : split(*path->string(), ".", -1)) {
+    for (const std::string_view part : python::split(*path->string(), ".", -1)) {
       std::int64_t index = 0;
-      const bool is_index = !part.empty() && part.find_first_not_of("0123456789") == part.npos;
-      if (is_index && std::from_chars(part.data(), part.data() + part.size(), index).ec == std::errc()) {
-        parts.emplace_back(index);
-      } else {
-        parts.emplace_back(part);
-      }
+      const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), index);
+      const bool is_index = error == std::errc() && end == part.data() + part.size() && !part.starts_with('-');
+      parts.push_back(is_index ? Value(index) : Value(part));
     }
   } else {
     parts.push_back(*path);
@@ -94,25 +89,24 @@ Getter attribute_getter(Runtime& runtime, const Value* path) {
 // As attribute_getter, for comparing: strings without their case unless the argument says otherwise. Several paths with
 // commas between them give a tuple.
 Getter key_getter(Runtime& runtime, const Value* path, bool case_sensitive) {
-  if (path != nullptr && path->is_string() && path->string()->find(',') != path->string()->npos) {
-    std::vector<Getter> getters;
-    for (const std::string_view part : split(*path->string(), ",", -1)) {
-      const Value one(part);
-      getters.push_back(key_getter(runtime, &one, case_sensitive));
-    }
-    return [getters = std::move(getters)](const Value& value) {
-      Values keys;
-      for (const Getter& get : getters) keys.push_back(get(value));
-      return Value::tuple(std::move(keys));
-    };
+  std::vector<Getter> getters;
+  if (path != nullptr && path->is_string()) {
+    for (const Value part : python::split(*path->string(), ",", -1))
+      getters.push_back(attribute_getter(runtime, &part));
+  } else {
+    getters.push_back(attribute_getter(runtime, path));
   }
-  return [get = attribute_getter(runtime, path), case_sensitive](const Value& value) {
-    Value key = get(value);
-    return key.is_string() && !case_sensitive ? Value(lowercase(*key.string())) : key;
+  return [getters = std::move(getters), case_sensitive](const Value& value) {
+    Values keys;
+    for (const Getter& get : getters) {
+      const Value key = get(value);
+      keys.push_back(key.is_string() && !case_sensitive ? Value(lowercase(*key.string())) : key);
+    }
+    return keys.size() == 1 ? keys[0] : Value::tuple(std::move(keys));
   };
 }
 
-Value join_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value join_filter(Runtime& runtime, const Value& self, const Args& args) {
   const Getter get = attribute_getter(runtime, args.get(1));
   const std::string separator = to_text(runtime, args.get_or(0, ""));
   TextBuilder out(runtime);
@@ -139,7 +133,7 @@ Value sorted(Runtime& runtime, const Values& items, const Getter& key, bool reve
   return Value::list(std::move(result));
 }
 
-Value sort_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value sort_filter(Runtime& runtime, const Value& self, const Args& args) {
   return sorted(runtime, items_of(runtime, self), key_getter(runtime, args.get(2), args.flag(1)), args.flag(0));
 }
 
@@ -150,7 +144,7 @@ Values pairs(const Value& dict, std::string_view callee) {
   return items;
 }
 
-Value dictsort_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value dictsort_filter(Runtime& runtime, const Value& self, const Args& args) {
   self.require_defined();
   const std::string by = args.has(1) ? args.string(1) : "key";
   if (by != "key" && by != "value") fail("dictsort: you can only sort by either \"key\" or \"value\"");
@@ -158,11 +152,11 @@ Value dictsort_filter(Runtime& runtime, const Value& self, const CallArguments& 
   return sorted(runtime, pairs(self, args.callee()), key_getter(runtime, &part, args.flag(0)), args.flag(2));
 }
 
-Value items_filter(Runtime&, const Value& self, const CallArguments& args) {
+Value items_filter(Runtime&, const Value& self, const Args& args) {
   return generator(self.is_undefined() ? Values() : pairs(self, args.callee()));
 }
 
-Value unique_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value unique_filter(Runtime& runtime, const Value& self, const Args& args) {
   const Getter key = key_getter(runtime, args.get(1), args.flag(0));
   Values seen;
   Values result;
@@ -177,58 +171,44 @@ Value unique_filter(Runtime& runtime, const Value& self, const CallArguments& ar
 }
 
 template <bool kMaximum>
-Value extreme_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value extreme_filter(Runtime& runtime, const Value& self, const Args& args) {
   const Getter key = key_getter(runtime, args.get(1), args.flag(0));
   const Value ordered = sorted(runtime, items_of(runtime, self), key, kMaximum);
   if (!is_true(ordered)) return Value::undefined("no aggregated item, the sequence was empty");
   return ordered.sequence()->items.front();
 }
 
-// The function that the positional argument at `position` names, with the arguments behind it.
-struct Callee {
-  const Function* function;
-  Arguments arguments;
-};
-
-Callee named_function(const CallArguments& args, std::size_t position, std::string_view kind,
+// Calls the function that the positional argument at `position` names, with the arguments behind it.
+Getter named_function(Runtime& runtime, const Args& args, std::size_t position, std::string_view kind,
                       const Function* (*find)(std::string_view)) {
-  const Value& name = args.all().positional[position];
+  const Values& given = args.all().positional;
+  const Value& name = given[position];
   if (!name.is_string()) fail("{}: expected the name of a {}, not {}", args.callee(), kind, name.type_name());
-  Callee callee{find(*name.string()), args.all()};
-  const std::string why = refusal(kind, *name.string(), callee.function);
+  const Function* function = find(*name.string());
+  const std::string why = refusal(kind, *name.string(), function);
   if (!why.empty()) fail("{}: {}", args.callee(), why);
-  Values& rest = callee.arguments.positional;
-  rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(position) + 1);
-  return callee;
+  Arguments behind{{given.begin() + static_cast<std::ptrdiff_t>(position) + 1, given.end()}, args.all().named};
+  return [&runtime, function, behind = std::move(behind)](const Value& value) {
+    return call_function(runtime, *function, value, behind);
+  };
 }
 
-Getter mapping(Runtime& runtime, const CallArguments& args) {
-  if (!args.all().positional.empty()) {
-    return [&runtime, callee = named_function(args, 0, "filter", find_filter)](const Value& item) {
-      return call_function(runtime, *callee.function, item, callee.arguments);
-    };
+Getter mapping(Runtime& runtime, const Args& args) {
+  const auto& [positional, named] = args.all();
+  if (!positional.empty()) return named_function(runtime, args, 0, "filter", find_filter);
+  for (const auto& [name, value] : named) {
+    if (name != "default" && name != "attribute") fail("map: unexpected keyword argument '{}'", name);
   }
-  const Value* path = nullptr;
-  std::optional<Value> otherwise;
-  for (const auto& [name, value] : args.all().named) {
-    if (name == "default") {
-      otherwise = value;
-    } else if (name == "attribute") {
-      path = &value;
-    } else {
-      fail("map: unexpected keyword argument '{}'", name);
-    }
-  }
-  if (path != nullptr) {
-    return [get = attribute_getter(runtime, path), otherwise](const Value& item) {
-      Value value = get(item);
-      return otherwise && value.is_undefined() ? *otherwise : value;
-    };
-  }
-  fail("map needs the name of a filter, or attribute=");
+  const Value* path = find_variable(named, "attribute");
+  const Value* otherwise = find_variable(named, "default");
+  if (path == nullptr) fail("map needs the name of a filter, or attribute=");
+  return [get = attribute_getter(runtime, path), otherwise](const Value& item) {
+    Value value = get(item);
+    return otherwise != nullptr && value.is_undefined() ? *otherwise : value;
+  };
 }
 
-Value map_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value map_filter(Runtime& runtime, const Value& self, const Args& args) {
   if (!is_true(self)) return generator({});  // None and other false values have no items here
   Values items = items_of(runtime, self);
   const Getter get = mapping(runtime, args);
@@ -240,25 +220,22 @@ Value map_filter(Runtime& runtime, const Value& self, const CallArguments& args)
 }
 
 template <bool kKeep, bool kByAttribute>
-Value select_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value select_filter(Runtime& runtime, const Value& self, const Args& args) {
   if (!is_true(self)) return generator({});  // whatever the arguments are: the reference looks at them later
   const Values& given = args.all().positional;
   if (kByAttribute && given.empty()) fail("{} needs the name of an attribute", args.callee());
   const Getter get = attribute_getter(runtime, kByAttribute ? &given[0] : nullptr);
-  std::optional<Callee> test;
-  if (given.size() > kByAttribute) test = named_function(args, kByAttribute, "test", find_test);
+  const bool has_test = given.size() > kByAttribute;
+  const Getter test = has_test ? named_function(runtime, args, kByAttribute, "test", find_test) : get;
   Values result;
   for (const Value& item : items_of(runtime, self)) {
     runtime.spend(sizeof(Value));
-    const Value value = get(item);
-    if (is_true(test ? call_function(runtime, *test->function, value, test->arguments) : value) == kKeep) {
-      result.push_back(item);
-    }
+    if (is_true(has_test ? test(get(item)) : get(item)) == kKeep) result.push_back(item);
   }
   return generator(std::move(result));
 }
 
-Value sum_filter(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value sum_filter(Runtime& runtime, const Value& self, const Args& args) {
   const Getter get = attribute_getter(runtime, args.get(0));
   Value sum = args.get_or(1, std::int64_t{0});
   for (const Value& item : items_of(runtime, self)) sum = arithmetic(runtime, ArithmeticOp::kAdd, sum, get(item));
@@ -266,28 +243,28 @@ Value sum_filter(Runtime& runtime, const Value& self, const CallArguments& args)
 }
 
 constexpr Function kFilters[] = {
-    {"count", {}, 0, length_filter},
-    {"d", {"default_value", "boolean"}, 0, default_filter},
-    {"default", {"default_value", "boolean"}, 0, default_filter},
-    {"dictsort", {"case_sensitive", "by", "reverse"}, 0, dictsort_filter},
-    {"first", {}, 0, first_filter},
-    {"items", {}, 0, items_filter},
-    {"join", {"d", "attribute"}, 0, join_filter},
-    {"last", {}, 0, last_filter},
-    {"length", {}, 0, length_filter},
-    {"list", {}, 0, list_filter},
-    {"map", {kAnyArguments}, 0, map_filter},
-    {"max", {"case_sensitive", "attribute"}, 0, extreme_filter<true>},
-    {"min", {"case_sensitive", "attribute"}, 0, extreme_filter<false>},
-    {"reject", {kAnyArguments}, 0, select_filter<false, false>},
-    {"rejectattr", {kAnyArguments}, 0, select_filter<false, true>},
-    {"reverse", {}, 0, reverse_filter},
-    {"select", {kAnyArguments}, 0, select_filter<true, false>},
-    {"selectattr", {kAnyArguments}, 0, select_filter<true, true>},
-    {"sort", {"reverse", "case_sensitive", "attribute"}, 0, sort_filter},
-    {"sum", {"attribute", "start"}, 0, sum_filter},
-    {"tojson", {"ensure_ascii", "indent", "separators", "sort_keys"}, 0, tojson_filter},
-    {"unique", {"case_sensitive", "attribute"}, 0, unique_filter},
+    {"count", length_filter},
+    {"d", default_filter, {"default_value", "boolean"}},
+    {"default", default_filter, {"default_value", "boolean"}},
+    {"dictsort", dictsort_filter, {"case_sensitive", "by", "reverse"}},
+    {"first", first_filter},
+    {"items", items_filter},
+    {"join", join_filter, {"d", "attribute"}},
+    {"last", last_filter},
+    {"length", length_filter},
+    {"list", list_filter},
+    {"map", map_filter, {kAnyArguments}},
+    {"max", extreme_filter<true>, {"case_sensitive", "attribute"}},
+    {"min", extreme_filter<false>, {"case_sensitive", "attribute"}},
+    {"reject", select_filter<false, false>, {kAnyArguments}},
+    {"rejectattr", select_filter<false, true>, {kAnyArguments}},
+    {"reverse", reverse_filter},
+    {"select", select_filter<true, false>, {kAnyArguments}},
+    {"selectattr", select_filter<true, true>, {kAnyArguments}},
+    {"sort", sort_filter, {"reverse", "case_sensitive", "attribute"}},
+    {"sum", sum_filter, {"attribute", "start"}},
+    {"tojson", tojson_filter, {"ensure_ascii", "indent", "separators", "sort_keys"}},
+    {"unique", unique_filter, {"case_sensitive", "attribute"}},
 };
 constexpr auto kUnsupportedFilters =
     unsupported("attr", "batch", "center", "filesizeformat", "groupby", "pprint", "random", "slice", "striptags",
@@ -296,7 +273,7 @@ constexpr auto kUnsupportedFilters =
 }  // namespace
 
 const Function* find_filter(std::string_view name) {
-  return find_function({kFilters, text_filters(), number_filters(), kUnsupportedFilters}, name);
+  return find_function({kFilters, scalar_filters(), kUnsupportedFilters}, name);
 }
 
 }  // namespace specthink::jinja

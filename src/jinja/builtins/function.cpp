@@ -7,21 +7,18 @@
 
 namespace specthink::jinja {
 
-CallArguments::CallArguments(const Function& function, const Arguments& arguments)
-    : function_(function), arguments_(arguments) {
+Args::Args(const Function& function, const Arguments& arguments) : function_(function), arguments_(arguments) {
   const auto& parameters = function.parameters;
   if (parameters[0] == kAnyArguments) return;
-  const auto end = std::find(parameters.begin(), parameters.end(), std::string_view());
+  const auto end = std::ranges::find(parameters, std::string_view());
   const auto count = static_cast<std::size_t>(end - parameters.begin());
   if (arguments.positional.size() > count) {
     fail("'{}' takes at most {} arguments, {} given", function.name, count, arguments.positional.size());
   }
   for (std::size_t i = 0; i < arguments.positional.size(); ++i) values_[i] = &arguments.positional[i];
+  const auto name_of = [](std::string_view parameter) { return parameter.substr(parameter.starts_with('!') ? 1 : 0); };
   for (const auto& [name, value] : arguments.named) {
-    const auto has_name = [&, &wanted = name](std::string_view parameter) {
-      return parameter == wanted || (parameter.starts_with('!') && parameter.substr(1) == wanted);
-    };
-    const auto found = std::find_if(parameters.begin(), end, has_name);
+    const auto found = std::ranges::find(parameters.begin(), end, name, name_of);
     if (found == end) fail("'{}' has no parameter '{}'", function.name, name);
     const Value*& place = values_[static_cast<std::size_t>(found - parameters.begin())];
     if (place != nullptr) fail("'{}' was given '{}' twice", function.name, name);
@@ -29,7 +26,7 @@ CallArguments::CallArguments(const Function& function, const Arguments& argument
   }
   for (std::size_t i = 0; i < count; ++i) {
     if (values_[i] != nullptr && parameters[i].starts_with('!')) {
-      fail("the parameter '{}' of '{}' is not supported", parameters[i].substr(1), function.name);
+      fail("the parameter '{}' of '{}' is not supported", name_of(parameters[i]), function.name);
     }
     if (values_[i] == nullptr && std::cmp_less(i, function.required)) {
       fail("'{}' needs the argument '{}'", function.name, parameters[i]);
@@ -37,34 +34,26 @@ CallArguments::CallArguments(const Function& function, const Arguments& argument
   }
 }
 
-Value CallArguments::get_or(std::size_t parameter, Value otherwise) const {
+Value Args::get_or(std::size_t parameter, Value otherwise) const {
   return values_[parameter] == nullptr ? std::move(otherwise) : *values_[parameter];
 }
 
-bool CallArguments::flag(std::size_t parameter) const {
-  return values_[parameter] != nullptr && is_true(*values_[parameter]);
+bool Args::flag(std::size_t parameter) const { return values_[parameter] != nullptr && is_true(*values_[parameter]); }
+
+std::int64_t Args::integer(std::size_t parameter, std::int64_t otherwise) const {
+  const Value* given = values_[parameter];
+  if (given == nullptr) return otherwise;
+  if (const auto value = given->as_integer()) return *value;
+  fail("'{}': {} must be an int, not {}", function_.name, function_.parameters[parameter], given->type_name());
 }
 
-std::int64_t CallArguments::integer(std::size_t parameter, std::int64_t otherwise) const {
-  if (values_[parameter] == nullptr) return otherwise;
-  const auto value = values_[parameter]->as_integer();
-  if (!value) {
-    fail("'{}': {} must be an int, not {}", function_.name, function_.parameters[parameter],
-         values_[parameter]->type_name());
-  }
-  return *value;
+const std::string& Args::string(std::size_t parameter) const {
+  const Value& given = *values_[parameter];
+  if (const std::string* text = given.string()) return *text;
+  fail("'{}': {} must be a str, not {}", function_.name, function_.parameters[parameter], given.type_name());
 }
 
-const std::string& CallArguments::string(std::size_t parameter) const {
-  const Value& value = *values_[parameter];
-  if (!value.is_string()) {
-    fail("'{}': {} must be a str, not {}", function_.name, function_.parameters[parameter], value.type_name());
-  }
-  return *value.string();
-}
-
-std::string indentation_argument(Runtime& runtime, const CallArguments& args, std::size_t parameter,
-                                 std::int64_t otherwise) {
+std::string indentation_argument(Runtime& runtime, const Args& args, std::size_t parameter, std::int64_t otherwise) {
   const Value* given = args.get(parameter);
   if (given != nullptr && given->is_string()) return *given->string();
   const auto spaces = static_cast<std::size_t>(std::max<std::int64_t>(args.integer(parameter, otherwise), 0));
@@ -72,18 +61,8 @@ std::string indentation_argument(Runtime& runtime, const CallArguments& args, st
   return std::string(spaces, ' ');
 }
 
-void add_named(Runtime& runtime, const Value& mapping, Variables& named) {
-  if (!mapping.dict()) fail("argument after ** must be a mapping, not {}", mapping.type_name());
-  for (const auto& [key, value] : mapping.dict()->entries) {
-    runtime.spend(sizeof(Value) + named.size());
-    if (!key.is_string()) fail("keywords must be strings, not {}", key.type_name());
-    if (find_variable(named, *key.string())) fail("multiple values for the argument '{}'", *key.string());
-    named.emplace_back(*key.string(), value);
-  }
-}
-
 Value call_function(Runtime& runtime, const Function& function, const Value& self, const Arguments& arguments) {
-  return function.call(runtime, self, CallArguments(function, arguments));
+  return function.call(runtime, self, Args(function, arguments));
 }
 
 std::string refusal(std::string_view kind, std::string_view name, const Function* function) {

@@ -13,7 +13,7 @@
 namespace specthink::jinja {
 
 class Runtime;
-class CallArguments;
+class Args;
 
 struct Arguments {
   Values positional;
@@ -25,9 +25,9 @@ inline constexpr std::string_view kAnyArguments = "*";
 
 struct Function {
   std::string_view name;
-  std::array<std::string_view, 4> parameters{};  ///< "!name": known, but not supported
-  int required = 0;                              ///< the first so many parameters must be given
-  Value (*call)(Runtime&, const Value& self, const CallArguments&) = nullptr;  ///< null: known, but not supported
+  Value (*call)(Runtime&, const Value& self, const Args&) = nullptr;  ///< null: known, but not supported
+  std::array<std::string_view, 4> parameters{};                       ///< "!name": known, but not supported
+  int required = 0;                                                   ///< the first so many parameters must be given
 };
 
 /// Rows for names that Jinja or Python has, and that are not supported.
@@ -37,9 +37,9 @@ constexpr auto unsupported(Names... names) {
 }
 
 /// The arguments of one call, matched to the function's parameters. Throws TemplateError when they do not fit.
-class CallArguments {
+class Args {
  public:
-  CallArguments(const Function& function, const Arguments& arguments);
+  Args(const Function& function, const Arguments& arguments);
 
   /// Whether the parameter was given, and not as None.
   bool has(std::size_t parameter) const { return values_[parameter] != nullptr && !values_[parameter]->is_none(); }
@@ -60,9 +60,6 @@ class CallArguments {
   std::array<const Value*, 4> values_{};
 };
 
-/// Adds the entries of a mapping, as ** does.
-void add_named(Runtime& runtime, const Value& mapping, Variables& named);
-
 Value call_function(Runtime& runtime, const Function& function, const Value& self, const Arguments& arguments);
 
 /// Why the function that was looked up as `name` cannot be called; empty when it can. `kind` is "filter" and so on.
@@ -72,20 +69,15 @@ std::string refusal(std::string_view kind, std::string_view name, const Function
 const Function* find_function(std::initializer_list<std::span<const Function>> tables, std::string_view name);
 
 /// A parameter that is a text or a number of spaces.
-std::string indentation_argument(Runtime& runtime, const CallArguments& args, std::size_t parameter,
-                                 std::int64_t otherwise);
+std::string indentation_argument(Runtime& runtime, const Args& args, std::size_t parameter, std::int64_t otherwise);
 
-// Parts of what find_filter looks through.
-std::span<const Function> number_filters();
-std::span<const Function> text_filters();
+/// A part of what find_filter looks through.
+std::span<const Function> scalar_filters();
 
 // Null when there is none of this name.
 const Function* find_filter(std::string_view name);
 const Function* find_test(std::string_view name);
 const Function* find_global(std::string_view name);
 const Function* find_method(const Value& value, std::string_view name);
-
-/// Throws TemplateError for a name that the sandbox of the reference does not allow.
-void check_namespace_attribute(std::string_view name);
 
 }  // namespace specthink::jinja

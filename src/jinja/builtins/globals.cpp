@@ -1,17 +1,17 @@
 // Functions that every template can call.
 #include <algorithm>
-#include <chrono>
 #include <ctime>
 
 #include "jinja/builtins/function.h"
 #include "jinja/format.h"
 #include "jinja/operators.h"
+#include "specthink/base/local_time.h"
 #include "specthink/jinja/error.h"
 
 namespace specthink::jinja {
 namespace {
 
-Value range(Runtime& runtime, const Value&, const CallArguments& args) {
+Value range(Runtime& runtime, const Value&, const Args& args) {
   const bool only_stop = args.get(1) == nullptr;
   const std::int64_t start = only_stop ? 0 : args.integer(0, 0);
   const std::int64_t stop = args.integer(only_stop ? 0 : 1, 0);
@@ -28,7 +28,7 @@ Value range(Runtime& runtime, const Value&, const CallArguments& args) {
 }
 
 // What dict(...) and namespace(...) are made of: a mapping or pairs, and named arguments.
-Entries given_entries(Runtime& runtime, const CallArguments& args) {
+Entries given_entries(Runtime& runtime, const Args& args) {
   const auto& [positional, named] = args.all();
   if (positional.size() > 1) fail("{} expected at most 1 argument, got {}", args.callee(), positional.size());
   Entries entries;
@@ -47,52 +47,35 @@ Entries given_entries(Runtime& runtime, const CallArguments& args) {
   return entries;
 }
 
-Value dict(Runtime& runtime, const Value&, const CallArguments& args) {
-  return Value::dict(given_entries(runtime, args));
-}
+Value dict(Runtime& runtime, const Value&, const Args& args) { return Value::dict(given_entries(runtime, args)); }
 
-Value make_namespace(Runtime& runtime, const Value&, const CallArguments& args) {
+Value make_namespace(Runtime& runtime, const Value&, const Args& args) {
   Namespace* result = runtime.make_namespace();
   for (const auto& [name, value] : given_entries(runtime, args)) {
-    if (!name.is_string()) continue;  // nothing can read it
-    check_namespace_attribute(*name.string());
-    set_variable(result->attributes, *name.string(), value);
+    if (name.is_string()) set_attribute(runtime, *result, *name.string(), value);  // nothing can read others
   }
   return result;
 }
 
-Value raise_exception(Runtime& runtime, const Value&, const CallArguments& args) {
-  fail("{}", to_text(runtime, *args.get(0)));
-}
+Value raise_exception(Runtime& runtime, const Value&, const Args& args) { fail("{}", to_text(runtime, *args.get(0))); }
 
-Value strftime_now(Runtime& runtime, const Value&, const CallArguments& args) {
+Value strftime_now(Runtime& runtime, const Value&, const Args& args) {
   constexpr std::size_t kMaxFormat = 1000;
   const std::string& format = args.string(0);
   if (format.size() > kMaxFormat) fail("strftime_now: a format of more than {} bytes is not supported", kMaxFormat);
   if (format.find("%f") != format.npos) fail("strftime_now: the format '%f' is not supported");
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm local{};
-  localtime_r(&seconds, &local);
-  std::string result(kMaxFormat * 64, '\0');
-  result.resize(std::strftime(result.data(), result.size(), format.c_str(), &local));
-  return runtime.text(std::move(result));
+  return runtime.text(format_local_time(std::time(nullptr), format));
 }
 
 constexpr Function kGlobals[] = {
-    {"range", {"start", "stop", "step"}, 1, range},    {"dict", {kAnyArguments}, 0, dict},
-    {"namespace", {kAnyArguments}, 0, make_namespace}, {"raise_exception", {"message"}, 1, raise_exception},
-    {"strftime_now", {"format"}, 1, strftime_now},
+    {"range", range, {"start", "stop", "step"}, 1}, {"dict", dict, {kAnyArguments}},
+    {"namespace", make_namespace, {kAnyArguments}}, {"raise_exception", raise_exception, {"message"}, 1},
+    {"strftime_now", strftime_now, {"format"}, 1},
 };
 constexpr auto kUnsupportedGlobals = unsupported("cycler", "joiner", "lipsum");
 
 }  // namespace
 
 const Function* find_global(std::string_view name) { return find_function({kGlobals, kUnsupportedGlobals}, name); }
-
-void check_namespace_attribute(std::string_view name) {
-  if (name.starts_with('_')) {
-    fail("a namespace cannot have the attribute '{}': its name starts with an underscore", name);
-  }
-}
 
 }  // namespace specthink::jinja

@@ -4,8 +4,9 @@
 
 #include "jinja/builtins/function.h"
 #include "jinja/operators.h"
-#include "jinja/unicode.h"
 #include "specthink/base/lowercase.h"
+#include "specthink/base/python/text.h"
+#include "specthink/base/utf8.h"
 #include "specthink/jinja/error.h"
 
 namespace specthink::jinja {
@@ -18,37 +19,40 @@ const std::string& receiver(Runtime& runtime, const Value& self) {
 }
 
 // A str argument; missing and None are the same.
-std::optional<std::string_view> optional_text(const CallArguments& args, std::size_t parameter) {
-  if (!args.has(parameter)) return std::nullopt;
-  return args.string(parameter);
+std::optional<std::string_view> optional_text(const Args& args, std::size_t parameter) {
+  return args.has(parameter) ? std::optional<std::string_view>(args.string(parameter)) : std::nullopt;
 }
 
-Value split_method(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value list_of_texts(Runtime& runtime, const std::vector<std::string_view>& parts) {
+  Values items;
+  for (const std::string_view part : parts) items.push_back(runtime.text(std::string(part)));
+  return Value::list(std::move(items));
+}
+
+template <auto kSplit>
+Value split_method(Runtime& runtime, const Value& self, const Args& args) {
   const auto separator = optional_text(args, 0);
   if (separator && separator->empty()) fail("{}: empty separator", args.callee());
-  Values parts;
-  for (const auto part : split(receiver(runtime, self), separator, static_cast<std::ptrdiff_t>(args.integer(1, -1)))) {
-    parts.push_back(runtime.text(std::string(part)));
-  }
-  return Value::list(std::move(parts));
+  const auto max_splits = static_cast<std::ptrdiff_t>(args.integer(1, -1));
+  return list_of_texts(runtime, kSplit(receiver(runtime, self), separator, max_splits));
 }
 
-template <Side kSide>
-Value strip_method(Runtime& runtime, const Value& self, const CallArguments& args) {
+template <python::Side kSide>
+Value strip_method(Runtime& runtime, const Value& self, const Args& args) {
   const auto chars = optional_text(args, 0);
   if (chars) runtime.spend(chars->size() * 8);
-  return runtime.text(std::string(strip(receiver(runtime, self), kSide, chars)));
+  return runtime.text(std::string(python::strip(receiver(runtime, self), kSide, chars)));
 }
 
-// text[start:end] by the optional arguments at `parameter` and behind it.
-Value part_of(Runtime& runtime, const Value& self, const CallArguments& args, std::size_t parameter) {
-  if (!args.has(parameter) && !args.has(parameter + 1)) return self;
-  return slice(runtime, self, args.get_or(parameter, Value()), args.get_or(parameter + 1, Value()), Value());
+// text[start:end] by the optional arguments behind the first one.
+Value part_of(Runtime& runtime, const Value& self, const Args& args) {
+  if (!args.has(1) && !args.has(2)) return self;
+  return slice(runtime, self, args.get_or(1, Value()), args.get_or(2, Value()), Value());
 }
 
 template <bool kAtEnd>
-Value affix_test(Runtime& runtime, const Value& self, const CallArguments& args) {
-  const Value part = part_of(runtime, self, args, 1);
+Value affix_test(Runtime& runtime, const Value& self, const Args& args) {
+  const Value part = part_of(runtime, self, args);
   const std::string& text = receiver(runtime, part);
   const auto matches = [&](const Value& affix) {
     if (!affix.is_string()) fail("{}: expected a str or a tuple of str, not {}", args.callee(), affix.type_name());
@@ -60,53 +64,34 @@ Value affix_test(Runtime& runtime, const Value& self, const CallArguments& args)
 }
 
 // `count` below 0 is all.
-Value replace(Runtime& runtime, const Value& self, const CallArguments& args) {
-  const std::string_view text = receiver(runtime, self);
+Value replace(Runtime& runtime, const Value& self, const Args& args) {
+  const std::string& text = receiver(runtime, self);
   const std::string& old = args.string(0);
-  TextBuilder out(runtime);
-  std::size_t position = 0;
-  for (std::int64_t count = args.integer(2, -1); count != 0; --count) {
-    const std::size_t found = find_text(text, old, position);
-    if (found == text.npos) break;
-    out.append(text.substr(position, found - position));
-    out.append(args.string(1));
-    position = found + old.size();
-    if (old.empty()) {  // before each character and at the end
-      if (position == text.size()) return out.take();
-      next_code_point(text, position);
-      out.append(text.substr(found, position - found));
-    }
-  }
-  out.append(text.substr(position));
-  return out.take();
+  const std::size_t found = python::count_text(text, old);
+  const std::size_t count = std::min(static_cast<std::size_t>(args.integer(2, -1)), found);
+  runtime.check_text_size(text.size() - count * old.size() + count * args.string(1).size());
+  return python::replace_text(text, old, args.string(1), count);
 }
 
 // str.find and its kin: the position in characters of the first or last occurrence.
 template <bool kLast, bool kMustBe>
-Value find_method_of_text(Runtime& runtime, const Value& self, const CallArguments& args) {
-  const Value part = part_of(runtime, self, args, 1);
+Value find_part(Runtime& runtime, const Value& self, const Args& args) {
+  const Value part = part_of(runtime, self, args);
   const std::string& text = receiver(runtime, part);
-  const std::size_t found = kLast ? text.rfind(args.string(0)) : find_text(text, args.string(0));
+  const std::size_t found = kLast ? text.rfind(args.string(0)) : python::find_text(text, args.string(0));
   if (found == text.npos && kMustBe) fail("substring not found");
   if (found == text.npos) return std::int64_t{-1};
   std::int64_t start = args.has(1) ? args.integer(1, 0) : 0;
   if (start < 0) start = std::max<std::int64_t>(start + length(self), 0);
-  return start + static_cast<std::int64_t>(text_length(std::string_view(text).substr(0, found)));
+  return start + static_cast<std::int64_t>(count_characters(std::string_view(text).substr(0, found)));
 }
 
-Value count_in_text(Runtime& runtime, const Value& self, const CallArguments& args) {
-  const Value part = part_of(runtime, self, args, 1);
-  const std::string& text = receiver(runtime, part);
-  const std::string& wanted = args.string(0);
-  if (wanted.empty()) return length(part) + 1;
-  std::int64_t count = 0;
-  for (std::size_t at = find_text(text, wanted); at != text.npos; at = find_text(text, wanted, at + wanted.size())) {
-    ++count;
-  }
-  return count;
+Value count_in_text(Runtime& runtime, const Value& self, const Args& args) {
+  const Value part = part_of(runtime, self, args);
+  return static_cast<std::int64_t>(python::count_text(receiver(runtime, part), args.string(0)));
 }
 
-Value join_method(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value join_method(Runtime& runtime, const Value& self, const Args& args) {
   TextBuilder out(runtime);
   bool is_first = true;
   for (const Value& item : items_of(runtime, *args.get(0))) {
@@ -118,134 +103,93 @@ Value join_method(Runtime& runtime, const Value& self, const CallArguments& args
   return out.take();
 }
 
-Value rsplit_method(Runtime& runtime, const Value& self, const CallArguments& args) {
-  const auto separator = optional_text(args, 0);
-  if (separator && separator->empty()) fail("{}: empty separator", args.callee());
-  std::int64_t splits = args.integer(1, -1);
-  if (splits < 0) return split_method(runtime, self, args);
-  std::string_view text = receiver(runtime, self);
-  Values parts;
-  if (!separator) text = strip(text, Side::kRight);
-  while (splits-- > 0 && !text.empty()) {
-    std::size_t begin = 0;  // of the last part
-    std::size_t end = 0;    // of the text before it
-    if (separator) {
-      end = text.rfind(*separator);
-      if (end == text.npos) break;
-      begin = end + separator->size();
-    } else {
-      for (begin = text.size(); begin > 0 && !is_space(last_utf8(text.substr(0, begin)).code);) {
-        begin -= last_utf8(text.substr(0, begin)).length;
-      }
-      if (begin == 0) break;
-      end = strip(text.substr(0, begin), Side::kRight).size();
-    }
-    parts.push_back(runtime.text(std::string(text.substr(begin))));
-    text = text.substr(0, end);
-  }
-  if (separator || !text.empty()) parts.push_back(runtime.text(std::string(text)));
-  std::ranges::reverse(parts);
-  return Value::list(std::move(parts));
-}
-
 template <bool kLast>
-Value partition(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value partition(Runtime& runtime, const Value& self, const Args& args) {
   const std::string& text = receiver(runtime, self);
   const std::string& separator = args.string(0);
   if (separator.empty()) fail("{}: empty separator", args.callee());
-  const std::size_t found = kLast ? text.rfind(separator) : find_text(text, separator);
+  const std::size_t found = kLast ? text.rfind(separator) : python::find_text(text, separator);
   if (found == text.npos) return kLast ? Value::tuple({"", "", self}) : Value::tuple({self, "", ""});
   return Value::tuple({text.substr(0, found), separator, text.substr(found + separator.size())});
 }
 
-Value splitlines(Runtime& runtime, const Value& self, const CallArguments& args) {
-  const std::string& text = receiver(runtime, self);
-  const std::vector<std::string_view> lines = split_lines(text);
-  Values result;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const char* const end = i + 1 < lines.size() ? lines[i + 1].data() : text.data() + text.size();
-    const auto whole = static_cast<std::size_t>(end - lines[i].data());
-    result.push_back(runtime.text(std::string(lines[i].data(), args.flag(0) ? whole : lines[i].size())));
-  }
-  return Value::list(std::move(result));
+Value splitlines(Runtime& runtime, const Value& self, const Args& args) {
+  return list_of_texts(runtime, python::split_lines(receiver(runtime, self), args.flag(0)));
 }
 
 template <bool kSuffix>
-Value remove_affix(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value remove_affix(Runtime& runtime, const Value& self, const Args& args) {
   std::string_view text = receiver(runtime, self);
   const std::string& affix = args.string(0);
-  if (kSuffix ? text.ends_with(affix) : text.starts_with(affix)) {
-    kSuffix ? text.remove_suffix(affix.size()) : text.remove_prefix(affix.size());
-  }
+  if (kSuffix && text.ends_with(affix)) text.remove_suffix(affix.size());
+  if (!kSuffix && text.starts_with(affix)) text.remove_prefix(affix.size());
   return runtime.text(std::string(text));
 }
 
-Value zfill(Runtime& runtime, const Value& self, const CallArguments& args) {
-  std::string text = receiver(runtime, self);
-  const std::int64_t missing = std::max<std::int64_t>(args.integer(0, 0) - length(self), 0);
-  runtime.check_text_size(text.size() + static_cast<std::size_t>(missing));
-  const bool has_sign = text.starts_with('-') || text.starts_with('+');
-  return text.insert(has_sign ? 1 : 0, static_cast<std::size_t>(missing), '0');
+Value zfill(Runtime& runtime, const Value& self, const Args& args) {
+  const auto width = static_cast<std::size_t>(std::max<std::int64_t>(args.integer(0, 0), 0));
+  runtime.check_text_size(width);
+  return python::fill_with_zeros(receiver(runtime, self), width);
 }
 
 // All characters are of the kind, and there is one.
 template <bool (*kIs)(char32_t)>
-Value each_is(Runtime& runtime, const Value& self, const CallArguments&) {
+Value each_is(Runtime& runtime, const Value& self, const Args&) {
   const std::u32string text = code_points(receiver(runtime, self));
   return !text.empty() && std::ranges::all_of(text, kIs);
 }
 
-bool is_alphanumeric(char32_t code) { return is_letter(code) || is_numeric(code); }
+bool is_alphanumeric(char32_t code) { return python::is_letter(code) || python::is_numeric(code); }
 
 template <std::string (*kConvert)(std::string_view)>
-Value cased(Runtime& runtime, const Value& self, const CallArguments&) {
-  return has_case(receiver(runtime, self), kConvert);
+Value cased(Runtime& runtime, const Value& self, const Args&) {
+  return python::has_case(receiver(runtime, self), kConvert);
 }
 
 template <std::string (*kConvert)(std::string_view)>
-Value convert_text(Runtime& runtime, const Value& self, const CallArguments&) {
+Value convert_text(Runtime& runtime, const Value& self, const Args&) {
   return runtime.text(kConvert(receiver(runtime, self)));
 }
 
 constexpr Function kStringMethods[] = {
-    {"capitalize", {}, 0, convert_text<capitalize>},
-    {"count", {"sub", "start", "end"}, 1, count_in_text},
-    {"endswith", {"suffix", "start", "end"}, 1, affix_test<true>},
-    {"find", {"sub", "start", "end"}, 1, find_method_of_text<false, false>},
-    {"index", {"sub", "start", "end"}, 1, find_method_of_text<false, true>},
-    {"isalnum", {}, 0, each_is<is_alphanumeric>},
-    {"isalpha", {}, 0, each_is<is_letter>},
-    {"isdecimal", {}, 0, each_is<is_decimal_digit>},
-    {"isdigit", {}, 0, each_is<is_decimal_digit>},
-    {"islower", {}, 0, cased<lowercase>},
-    {"isspace", {}, 0, each_is<is_space>},
-    {"isupper", {}, 0, cased<uppercase>},
-    {"join", {"iterable"}, 1, join_method},
-    {"lower", {}, 0, convert_text<lowercase>},
-    {"lstrip", {"chars"}, 0, strip_method<Side::kLeft>},
-    {"partition", {"sep"}, 1, partition<false>},
-    {"removeprefix", {"prefix"}, 1, remove_affix<false>},
-    {"removesuffix", {"suffix"}, 1, remove_affix<true>},
-    {"replace", {"old", "new", "count"}, 2, replace},
-    {"rfind", {"sub", "start", "end"}, 1, find_method_of_text<true, false>},
-    {"rindex", {"sub", "start", "end"}, 1, find_method_of_text<true, true>},
-    {"rpartition", {"sep"}, 1, partition<true>},
-    {"rsplit", {"sep", "maxsplit"}, 0, rsplit_method},
-    {"rstrip", {"chars"}, 0, strip_method<Side::kRight>},
-    {"split", {"sep", "maxsplit"}, 0, split_method},
-    {"splitlines", {"keepends"}, 0, splitlines},
-    {"startswith", {"prefix", "start", "end"}, 1, affix_test<false>},
-    {"strip", {"chars"}, 0, strip_method<Side::kBoth>},
-    {"title", {}, 0, convert_text<title>},
-    {"upper", {}, 0, convert_text<uppercase>},
-    {"zfill", {"width"}, 1, zfill},
+    {"capitalize", convert_text<python::capitalize>},
+    {"count", count_in_text, {"sub", "start", "end"}, 1},
+    {"endswith", affix_test<true>, {"suffix", "start", "end"}, 1},
+    {"find", find_part<false, false>, {"sub", "start", "end"}, 1},
+    {"index", find_part<false, true>, {"sub", "start", "end"}, 1},
+    {"isalnum", each_is<is_alphanumeric>},
+    {"isalpha", each_is<python::is_letter>},
+    {"isdecimal", each_is<python::is_decimal_digit>},
+    {"isdigit", each_is<python::is_decimal_digit>},
+    {"islower", cased<lowercase>},
+    {"isspace", each_is<python::is_space>},
+    {"isupper", cased<python::uppercase>},
+    {"join", join_method, {"iterable"}, 1},
+    {"lower", convert_text<lowercase>},
+    {"lstrip", strip_method<python::Side::kLeft>, {"chars"}},
+    {"partition", partition<false>, {"sep"}, 1},
+    {"removeprefix", remove_affix<false>, {"prefix"}, 1},
+    {"removesuffix", remove_affix<true>, {"suffix"}, 1},
+    {"replace", replace, {"old", "new", "count"}, 2},
+    {"rfind", find_part<true, false>, {"sub", "start", "end"}, 1},
+    {"rindex", find_part<true, true>, {"sub", "start", "end"}, 1},
+    {"rpartition", partition<true>, {"sep"}, 1},
+    {"rsplit", split_method<python::split_from_right>, {"sep", "maxsplit"}},
+    {"rstrip", strip_method<python::Side::kRight>, {"chars"}},
+    {"split", split_method<python::split>, {"sep", "maxsplit"}},
+    {"splitlines", splitlines, {"keepends"}},
+    {"startswith", affix_test<false>, {"prefix", "start", "end"}, 1},
+    {"strip", strip_method<python::Side::kBoth>, {"chars"}},
+    {"title", convert_text<python::title>},
+    {"upper", convert_text<python::uppercase>},
+    {"zfill", zfill, {"width"}, 1},
 };
 // Known to Python, so that `text.format is defined` is true.
 constexpr auto kUnsupportedOfStrings =
     unsupported("casefold", "center", "encode", "expandtabs", "format", "format_map", "isascii", "isidentifier",
                 "isnumeric", "isprintable", "istitle", "ljust", "maketrans", "rjust", "swapcase", "translate");
 
-Value dict_get(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value dict_get(Runtime& runtime, const Value& self, const Args& args) {
   require_hashable(*args.get(0));
   runtime.spend(self.dict()->entries.size());
   const Value* found = self.dict()->find(*args.get(0));
@@ -253,34 +197,34 @@ Value dict_get(Runtime& runtime, const Value& self, const CallArguments& args) {
 }
 
 template <SequenceType kView>
-Value dict_view(Runtime& runtime, const Value& self, const CallArguments&) {
+Value dict_view(Runtime& runtime, const Value& self, const Args&) {
   Values items;
   runtime.spend(self.dict()->entries.size() * sizeof(Value));
   for (const auto& [key, value] : self.dict()->entries) {
-    if (kView == SequenceType::kKeys) items.push_back(key);
-    if (kView == SequenceType::kValues) items.push_back(value);
-    if (kView == SequenceType::kItems) items.push_back(Value::tuple({key, value}));
+    items.push_back(kView == SequenceType::kKeys     ? key
+                    : kView == SequenceType::kValues ? value
+                                                     : Value::tuple({key, value}));
   }
   return Value::sequence(kView, std::move(items));
 }
 
-Value copy(Runtime&, const Value& self, const CallArguments&) { return self; }
+Value copy(Runtime&, const Value& self, const Args&) { return self; }
 
 constexpr Function kDictMethods[] = {
-    {"copy", {}, 0, copy},
-    {"get", {"key", "default"}, 1, dict_get},
-    {"items", {}, 0, dict_view<SequenceType::kItems>},
-    {"keys", {}, 0, dict_view<SequenceType::kKeys>},
-    {"values", {}, 0, dict_view<SequenceType::kValues>},
+    {"copy", copy},
+    {"get", dict_get, {"key", "default"}, 1},
+    {"items", dict_view<SequenceType::kItems>},
+    {"keys", dict_view<SequenceType::kKeys>},
+    {"values", dict_view<SequenceType::kValues>},
 };
 constexpr auto kUnsupportedOfDicts = unsupported("fromkeys");
 
-Value count_item(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value count_item(Runtime& runtime, const Value& self, const Args& args) {
   const auto is_it = [&](const Value& item) { return equal(runtime, item, *args.get(0)); };
   return std::int64_t{std::ranges::count_if(self.sequence()->items, is_it)};
 }
 
-Value index_of_item(Runtime& runtime, const Value& self, const CallArguments& args) {
+Value index_of_item(Runtime& runtime, const Value& self, const Args& args) {
   const Values& items = self.sequence()->items;
   const auto is_it = [&](const Value& item) { return equal(runtime, item, *args.get(0)); };
   const auto found = std::ranges::find_if(items, is_it);
@@ -289,9 +233,9 @@ Value index_of_item(Runtime& runtime, const Value& self, const CallArguments& ar
 }
 
 constexpr Function kSequenceMethods[] = {
-    {"count", {"value"}, 1, count_item},
-    {"index", {"value", "!start", "!stop"}, 1, index_of_item},
-    {"copy", {}, 0, copy},  // of lists alone
+    {"count", count_item, {"value"}, 1},
+    {"index", index_of_item, {"value", "!start", "!stop"}, 1},
+    {"copy", copy},  // of lists alone
 };
 
 }  // namespace

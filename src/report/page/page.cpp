@@ -4,6 +4,7 @@
 
 #include "report/page/template.h"
 #include "specthink/base/error.h"
+#include "specthink/base/strings.h"
 #include "specthink/report/table.h"
 
 namespace specthink::inline report {
@@ -27,24 +28,6 @@ std::string script_json(const OrderedJson& value) {
         break;
       default:
         result += c;
-    }
-  }
-  return result;
-}
-
-std::string escape_html(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '<') {
-      result += "&lt;";
-    } else if (c == '>') {
-      result += "&gt;";
-    } else if (c == '&') {
-      result += "&amp;";
-    } else if (c == '"') {
-      result += "&quot;";
-    } else {
-      result += c;
     }
   }
   return result;

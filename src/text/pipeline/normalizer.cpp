@@ -42,7 +42,7 @@ void append_clean(char32_t code, std::string& result) {
   const bool is_other = category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CO ||
                         (category == UTF8PROC_CATEGORY_CF && !is_newer_format_character(code));
   if (code == 0xFFFD || (is_other && !breaks)) return;
-  append_utf8(result, is_space(code) ? U' ' : code);
+  append_utf8(result, is_white_space(code) ? U' ' : code);
 }
 
 void append_spaced_han(char32_t code, std::string& result) {

@@ -1,4 +1,4 @@
-#include "jinja/unicode.h"
+#include "specthink/base/python/text.h"
 
 #include <string.h>  // memmem
 #include <utf8proc.h>
@@ -7,11 +7,10 @@
 #include <array>
 
 #include "specthink/base/lowercase.h"
+#include "specthink/base/utf8.h"
 
-namespace specthink::jinja {
+namespace specthink::inline base::python {
 namespace {
-
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 bool is_line_end(char32_t code) {
   return (code >= 0x0A && code <= 0x0D) || (code >= 0x1C && code <= 0x1E) || code == 0x85 || code == 0x2028 ||
@@ -49,48 +48,9 @@ std::string titlecase_of(char32_t code) {
   return to_utf8(upper.substr(0, capitals)) + lowercase(to_utf8(upper.substr(capitals)));
 }
 
-// The text with every longest run of characters that are inside words converted.
-template <typename IsInside, typename Convert>
-std::string with_words(std::string_view text, IsInside is_inside, Convert convert) {
-  std::string result;
-  while (!text.empty()) {
-    std::size_t end = 0;
-    for (std::size_t i = 0; i < text.size() && is_inside(next_code_point(text, i));) end = i;
-    if (end > 0) {
-      result += convert(text.substr(0, end));
-    } else {
-      end = next_utf8(text).length;
-      result += text.substr(0, end);
-    }
-    text.remove_prefix(end);
-  }
-  return result;
-}
-
 }  // namespace
 
-std::u32string code_points(std::string_view text) {
-  std::u32string codes;
-  codes.reserve(text.size());
-  for (std::size_t i = 0; i < text.size();) codes += next_code_point(text, i);
-  return codes;
-}
-
-std::string to_utf8(std::u32string_view text) {
-  std::string result;
-  for (const char32_t code : text) append_utf8(result, code);
-  return result;
-}
-
-std::size_t text_length(std::string_view text) {
-  return text.size() - static_cast<std::size_t>(std::ranges::count_if(text, is_continuation));
-}
-
-bool is_space(char32_t code) {
-  return (code >= 0x09 && code <= 0x0D) || (code >= 0x1C && code <= 0x20) || code == 0x85 || code == 0xA0 ||
-         code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 || code == 0x202F ||
-         code == 0x205F || code == 0x3000;
-}
+bool is_space(char32_t code) { return is_white_space(code) || (code >= 0x1C && code <= 0x1F); }
 
 bool is_printable(char32_t code) {
   const utf8proc_category_t category = category_of(code);  // separators and control characters are the last ones
@@ -154,7 +114,34 @@ std::vector<std::string_view> split(std::string_view text, std::optional<std::st
   return parts;
 }
 
-std::vector<std::string_view> split_lines(std::string_view text) {
+std::vector<std::string_view> split_from_right(std::string_view text, std::optional<std::string_view> separator,
+                                               std::ptrdiff_t max_splits) {
+  if (max_splits < 0) return split(text, separator, max_splits);
+  std::vector<std::string_view> parts;
+  if (!separator) text = strip(text, Side::kRight);
+  while (max_splits-- > 0 && !text.empty()) {
+    std::size_t begin = 0;  // of the last part
+    std::size_t end = 0;    // of the text before it
+    if (separator) {
+      end = text.rfind(*separator);
+      if (end == text.npos) break;
+      begin = end + separator->size();
+    } else {
+      for (begin = text.size(); begin > 0 && !is_space(last_utf8(text.substr(0, begin)).code);) {
+        begin -= last_utf8(text.substr(0, begin)).length;
+      }
+      if (begin == 0) break;
+      end = strip(text.substr(0, begin), Side::kRight).size();
+    }
+    parts.push_back(text.substr(begin));
+    text = text.substr(0, end);
+  }
+  if (separator || !text.empty()) parts.push_back(text);
+  std::ranges::reverse(parts);
+  return parts;
+}
+
+std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends) {
   std::vector<std::string_view> lines;
   std::size_t start = 0;
   for (std::size_t i = 0; i < text.size();) {
@@ -162,17 +149,54 @@ std::vector<std::string_view> split_lines(std::string_view text) {
     const char32_t code = next_code_point(text, i);
     if (!is_line_end(code)) continue;
     if (code == '\r' && i < text.size() && text[i] == '\n') ++i;
-    lines.push_back(text.substr(start, end - start));
+    lines.push_back(text.substr(start, (keep_ends ? i : end) - start));
     start = i;
   }
   if (start < text.size()) lines.push_back(text.substr(start));
   return lines;
 }
 
+std::string with_universal_newlines(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\r') {
+      result += '\n';
+      if (i + 1 < text.size() && text[i + 1] == '\n') ++i;
+    } else {
+      result += text[i];
+    }
+  }
+  return result;
+}
+
 std::size_t find_text(std::string_view text, std::string_view part, std::size_t from) {
   if (from > text.size()) return text.npos;
   const void* found = memmem(text.data() + from, text.size() - from, part.data(), part.size());
   return found == nullptr ? text.npos : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
+std::size_t count_text(std::string_view text, std::string_view part) {
+  if (part.empty()) return count_characters(text) + 1;
+  std::size_t count = 0;
+  for (std::size_t at = find_text(text, part); at != text.npos; at = find_text(text, part, at + part.size())) ++count;
+  return count;
+}
+
+std::string replace_text(std::string_view text, std::string_view part, std::string_view with, std::size_t count) {
+  std::string result;
+  std::size_t position = 0;
+  for (; count > 0; --count) {
+    const std::size_t found = find_text(text, part, position);
+    if (found == text.npos) break;
+    result.append(text.substr(position, found - position)).append(with);
+    position = found + part.size();
+    if (!part.empty()) continue;
+    if (position == text.size()) break;
+    next_code_point(text, position);
+    result += text.substr(found, position - found);
+  }
+  return result.append(text.substr(position));
 }
 
 std::string uppercase(std::string_view text) {
@@ -196,16 +220,29 @@ std::string capitalize(std::string_view text) {
   return titlecase_of(first.code) + lowercase(text).substr(lowercase(text.substr(0, first.length)).size());
 }
 
-std::string title(std::string_view text) { return with_words(text, is_cased_letter, capitalize); }
-
-std::string title_of_words(std::string_view text) {
-  const auto is_inside = [](char32_t code) {
-    return !is_space(code) && std::u32string_view(U"-({[<").find(code) == std::u32string_view::npos;
-  };
-  return with_words(text, is_inside, [](std::string_view word) {
-    const std::size_t first = next_utf8(word).length;
-    return uppercase(word.substr(0, first)) + lowercase(word.substr(first));
-  });
+std::string fill_with_zeros(std::string_view text, std::size_t width) {
+  const bool has_sign = text.starts_with('-') || text.starts_with('+');
+  const std::size_t length = count_characters(text);
+  return std::string(text).insert(has_sign ? 1 : 0, width > length ? width - length : 0, '0');
 }
 
-}  // namespace specthink::jinja
+std::string convert_words(std::string_view text, bool (*is_inside)(char32_t),
+                          std::string (*convert)(std::string_view)) {
+  std::string result;
+  while (!text.empty()) {
+    std::size_t end = 0;
+    for (std::size_t i = 0; i < text.size() && is_inside(next_code_point(text, i));) end = i;
+    if (end > 0) {
+      result += convert(text.substr(0, end));
+    } else {
+      end = next_utf8(text).length;
+      result += text.substr(0, end);
+    }
+    text.remove_prefix(end);
+  }
+  return result;
+}
+
+std::string title(std::string_view text) { return convert_words(text, is_cased_letter, capitalize); }
+
+}  // namespace specthink::inline base::python
