@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 namespace specthink {
@@ -89,6 +91,24 @@ TEST(turn_order, runs_that_alternate_gather_where_steps_are_dear) {
   EXPECT_NEAR(alone, 2 / (50 * 1.6 + 20 * 8.5), 0.05 * alone);
   const double best = 25 * 2 / std::pow(std::sqrt(50 * 1.6) + std::sqrt(20 * 8.5), 2);
   EXPECT_GT(ended_per_time(25, 50, 20, 1.6, 8.5), 0.9 * best);
+}
+
+TEST(turn_members, are_all_where_they_fit_and_take_turns_where_not) {
+  TurnMembers members;
+  using Runs = std::vector<std::size_t>;
+  EXPECT_EQ(members.choose({2, 5, 7}, 3), (Runs{2, 5, 7}));
+  EXPECT_EQ(members.choose({0, 1, 2, 3, 4}, 2), (Runs{0, 1}));
+  EXPECT_EQ(members.choose({0, 1, 2, 3, 4}, 2), (Runs{2, 3}));
+  EXPECT_EQ(members.choose({0, 1, 2, 3, 4}, 2), (Runs{0, 4}));
+  EXPECT_EQ(members.choose({0, 1, 2, 3}, 3), (Runs{0, 2, 3})) << "whoever else waits now";
+  std::array<int, 64> turns{};
+  for (int turn = 0; turn < 60; ++turn) {
+    Runs all(64);
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    for (const std::size_t run : members.choose(all, 16)) ++turns[run];
+  }
+  EXPECT_EQ(*std::ranges::min_element(turns), 15);
+  EXPECT_EQ(*std::ranges::max_element(turns), 15);
 }
 
 }  // namespace

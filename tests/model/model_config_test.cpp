@@ -272,10 +272,9 @@ TEST(model_config, windows_are_those_of_the_layers_that_slide) {
 }
 
 TEST(model_config, heads_between_those_of_kernels_are_filled_up) {
-  const auto head_of = [](std::int64_t head_dim, const Json& more, DType dtype, bool on_gpu) {
-    Json values{{"hidden_size", 4 * head_dim}, {"num_attention_heads", 4}, {"head_dim", head_dim}};
-    values.update(more);
-    ModelConfig config = parse_family("llama", values);
+  const auto head_of = [](std::int64_t head_dim, DType dtype, bool on_gpu) {
+    ModelConfig config =
+        parse_family("llama", {{"hidden_size", 4 * head_dim}, {"num_attention_heads", 4}, {"head_dim", head_dim}});
     const std::int64_t parameters = config.num_parameters();
     config.set_layout(WeightPrecision::automatic, dtype, on_gpu);
     EXPECT_EQ(config.head_elements(), head_dim);
@@ -285,13 +284,13 @@ TEST(model_config, heads_between_those_of_kernels_are_filled_up) {
     EXPECT_EQ(config.attention_scale(), 1 / std::sqrt(static_cast<double>(head_dim)));
     return config.head_dim;
   };
-  EXPECT_EQ(head_of(96, {}, DType::bfloat16, true), 128);
-  EXPECT_EQ(head_of(80, {}, DType::float16, true), 128);
-  EXPECT_EQ(head_of(64, {}, DType::bfloat16, true), 64);
-  EXPECT_EQ(head_of(128, {}, DType::bfloat16, true), 128);
-  EXPECT_EQ(head_of(160, {}, DType::bfloat16, true), 160);
-  EXPECT_EQ(head_of(96, {}, DType::float32, true), 96);
-  EXPECT_EQ(head_of(96, {}, DType::bfloat16, false), 96);
+  EXPECT_EQ(head_of(96, DType::bfloat16, true), 128);
+  EXPECT_EQ(head_of(80, DType::float16, true), 128);
+  EXPECT_EQ(head_of(64, DType::bfloat16, true), 64);
+  EXPECT_EQ(head_of(128, DType::bfloat16, true), 128);
+  EXPECT_EQ(head_of(160, DType::bfloat16, true), 160);
+  EXPECT_EQ(head_of(96, DType::float32, true), 96);
+  EXPECT_EQ(head_of(96, DType::bfloat16, false), 96);
 }
 
 TEST(model_config, a_dynamic_rope_stretches_the_context) {

@@ -173,28 +173,15 @@ class RunPool {
     return waiting;
   }
 
-  /// The runs of the model's coming turn, as indices: all that wait for it, or of more than its steps take those behind
-  /// the ones of the turn before.
-  std::vector<std::size_t> members_of_turn(Role role) {
-    std::vector<std::size_t> members;
-    for (std::size_t i = 0; i < active_.size(); ++i) {
-      if (active_[i]->waits_for() == role) members.push_back(i);
-    }
-    const auto most = static_cast<std::size_t>(engine_.max_sequences_of_step(role));
-    if (members.size() <= most) return members;
-    std::size_t& first = first_of_turn_[static_cast<std::size_t>(role)];
-    first %= members.size();
-    std::ranges::rotate(members, members.begin() + static_cast<std::ptrdiff_t>(first));
-    first += most;
-    members.resize(most);
-    std::ranges::sort(members);  // the older ones take pages first
-    return members;
-  }
-
   /// False where no run of the turn has room.
   bool take_turn(Role role) {
+    std::vector<std::size_t> runs;
+    for (std::size_t i = 0; i < active_.size(); ++i) {
+      if (active_[i]->waits_for() == role) runs.push_back(i);
+    }
+    const auto most = static_cast<std::size_t>(engine_.max_sequences_of_step(role));
     std::vector<int> sequences;
-    for (const std::size_t i : members_of_turn(role)) {
+    for (const std::size_t i : members_[static_cast<std::size_t>(role)].choose(std::move(runs), most)) {
       if (make_room(i, role)) sequences.push_back(active_[i]->sequence(role));
     }
     // A run that was chosen may have lost its pages to an older one: not here, as the older ones choose first.
@@ -240,9 +227,9 @@ class RunPool {
   RunSource& source_;
   bool is_live_;
   TurnOrder order_;
-  std::array<TurnLength, 2> turns_;             // by Role
-  std::array<std::size_t, 2> first_of_turn_{};  // by Role: where more runs wait than a step takes
-  std::optional<ScheduledRun> waiting_;         // has no room yet
+  std::array<TurnLength, 2> turns_;      // by Role
+  std::array<TurnMembers, 2> members_;   // by Role
+  std::optional<ScheduledRun> waiting_;  // has no room yet
   std::vector<std::unique_ptr<ActiveRun>> active_;
   std::int64_t preemptions_ = 0;
 };
