@@ -32,6 +32,7 @@ class DecodeBuffers {
   float* logits() const { return logits_.mutable_data_ptr<float>(); }
   const at::Tensor& logits_tensor() const { return logits_; }
   void* attention_split() const { return attention_split_.mutable_data_ptr(); }  // AttentionSplit::results
+  int* tiles_of_part() const { return tiles_of_part_.mutable_data_ptr<int>(); }  // AttentionSplit::tiles_of_part
   std::uint32_t* failed() const { return static_cast<std::uint32_t*>(failed_.mutable_data_ptr()); }
 
   // Activations of steps of `rows` rows, zero beyond their columns: a buffer for each of kStepRowCounts, whose layouts
@@ -66,7 +67,7 @@ class DecodeBuffers {
   std::int64_t hidden_;
   std::int64_t positions_;
   at::Tensor slots_, layout_;  // [kMaxSlots] SlotState, StepLayout
-  at::Tensor qkv_, residual_, logits_, attention_split_, failed_;
+  at::Tensor qkv_, residual_, logits_, attention_split_, tiles_of_part_, failed_;
   at::Tensor block_candidates_;  // [rows, blocks, kMaxCandidates] int64
   at::Tensor choices_;         // [2 + kStatisticsWords, rows] int64: DecodeSampling's chosen, arrived, their statistics
   at::Tensor block_measures_;  // [rows, blocks, 3] float32

@@ -32,6 +32,7 @@ DecodeBuffers::DecodeBuffers(const LoadedShard& model, const ProcessGroup& group
   qkv_ = at::empty({rows_, part.qkv_width()}, floats);
   residual_ = at::empty({rows_, hidden_}, floats);
   logits_ = at::empty({rows_, part.vocab_size}, floats);
+  tiles_of_part_ = at::zeros({1}, device.dtype(at::kInt));
   attention_split_ = at::full({attention_split_bytes(part.num_kv_heads, part.head_dim)}, 0xff, device.dtype(at::kByte));
   failed_ = at::zeros({1}, device.dtype(at::kInt));
   block_candidates_ = at::zeros({rows_, sampling_blocks(part.vocab_size), kMaxCandidates}, device.dtype(at::kLong));

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/decode/attention/attention.h"
 #include "kernels/decode/buffers.h"
 #include "kernels/decode/linear/linear.h"
 #include "kernels/decode/timeline.h"
@@ -52,7 +53,8 @@ class DecodeQueue {
                      const void* x);
   void batch_linear(const WeightMatrix& weights, int rows, const void* x, void* activated, const PartialsOutput& sums);
   void reduce_slot(int rows);
-  void attention(const LayerWeights& layer, std::int64_t index, int rows);
+  AttentionParams attention_params(std::int64_t layer, int rows) const;
+  void attention(std::int64_t layer, int rows);
   void sampling(int rows, int last_slot);
 
   /// Whether the next kernel may start before the one before it has ended: not after a collective.

@@ -1,6 +1,5 @@
 #include <ATen/ATen.h>
 
-#include "kernels/decode/attention/attention.h"
 #include "kernels/decode/linear/weights.h"
 #include "kernels/decode/queue.h"
 #include "kernels/decode/rows.h"
@@ -57,6 +56,7 @@ void DecodeQueue::step(int rows, Kind kind) {
   after_collective_ = false;
   kind_ = kind;
   timeline_.begin_step(rows == 1);
+  if (kind != Kind::one) launch_entry_parts(attention_params(0, rows), type_, rows, 0, stream_);
   launch_embed_rows(buffers_.layout(), model_.weights.embedding.const_data_ptr(), model_.first_vocab,
                     model_.part.vocab_size, hidden_, rows, buffers_.sent(0), type_, stream_);
   reduce_slot(rows);
@@ -65,7 +65,7 @@ void DecodeQueue::step(int rows, Kind kind) {
   for (std::size_t i = 0; i < model_.weights.layers.size(); ++i) {
     const LayerWeights& layer = model_.weights.layers[i];
     normed_linear(DecodeLinear::qkv, slot, layer.input_norm, layer.qkv, rows, LinearOutput::values, buffers_.qkv());
-    attention(layer, static_cast<std::int64_t>(i), rows);
+    attention(static_cast<std::int64_t>(i), rows);
     summed_linear(DecodeLinear::output, ++slot, layer.output, layer.output_bias, rows, buffers_.attended(rows, batch));
     normed_linear(DecodeLinear::gate_up, slot, layer.post_norm, layer.gate_up, rows, LinearOutput::swiglu,
                   buffers_.activated(rows, batch));
@@ -176,7 +176,8 @@ void DecodeQueue::reduce_slot(int rows) {
   after_collective_ = true;
 }
 
-void DecodeQueue::attention(const LayerWeights& layer, std::int64_t index, int rows) {
+AttentionParams DecodeQueue::attention_params(std::int64_t index, int rows) const {
+  const LayerWeights& layer = model_.weights.layers[static_cast<std::size_t>(index)];
   AttentionParams params;
   params.layout = buffers_.layout();
   params.qkv = buffers_.qkv();
@@ -196,9 +197,15 @@ void DecodeQueue::attention(const LayerWeights& layer, std::int64_t index, int r
   params.page_tokens = static_cast<int>(model_.cache.size(3));
   params.eps = static_cast<float>(model_.part.rms_norm_eps);
   params.scale = static_cast<float>(model_.part.attention_scale());
-  params.marks = timeline_.marks("attention");
   params.split.results = buffers_.attention_split();
   params.split.limit = limit_;
+  params.split.tiles_of_part = buffers_.tiles_of_part();
+  return params;
+}
+
+void DecodeQueue::attention(std::int64_t layer, int rows) {
+  AttentionParams params = attention_params(layer, rows);
+  params.marks = timeline_.marks("attention");
   if (kind_ != Kind::one) {
     launch_entries_attention(params, type_, rows, 0, dependent(), stream_);
     return;

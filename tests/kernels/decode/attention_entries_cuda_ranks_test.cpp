@@ -91,10 +91,13 @@ class entries_attention_test : public AttentionTest {
     p.output = output.mutable_data_ptr();
     p.is_row_major = is_batch;
     const at::Tensor split = at::full({attention_split_bytes(m.kv_heads, m.head_dim)}, 0xff, options(at::kByte));
+    const at::Tensor tiles_of_part = at::zeros({1}, options(at::kInt));
     if (helpers != no_split) {
       p.split.results = split.mutable_data_ptr();
       p.split.helpers = helpers;
       p.split.limit = limit();
+      p.split.tiles_of_part = tiles_of_part.mutable_data_ptr<int>();
+      launch_entry_parts(p, type(), which.launched, cluster, stream());
     }
     for (int i = 0; i < 2; ++i) launch_entries_attention(p, type(), which.launched, cluster, i > 0, stream());
 

@@ -41,9 +41,10 @@ struct AttentionSplit {
   /// Clusters per KV head; -1: chosen. Of one sequence up to kMaxAttentionHelpers, by plan_attention(); of several for
   /// all of them together, by plan_entry_helpers().
   int helpers = -1;
-  int at_once = 0;         ///< several sequences: clusters per KV head that run at once; set by the launch
-  int from_position = -1;  ///< one sequence: shorter contexts are not split; -1: attention_split_position()
-  SpinLimit limit;         ///< ends the wait for the helpers' results
+  int at_once = 0;               ///< several sequences: clusters per KV head that run at once; set by the launch
+  int* tiles_of_part = nullptr;  ///< several sequences: of launch_entry_parts()
+  int from_position = -1;        ///< one sequence: shorter contexts are not split; -1: attention_split_position()
+  SpinLimit limit;               ///< ends the wait for the helpers' results
 };
 
 /// [helpers][kv_heads][queries · head_dim], whatever the size of a cluster, of 16 bytes: an element of the result, the
@@ -91,6 +92,10 @@ std::size_t attention_shared_bytes(int head_dim, int cluster, int queries);
 /// its last one. `cluster`: 8 or 16 blocks; 0: by plan_attention().
 void launch_decode_attention(const AttentionParams& params, ElementType type, int rows, int cluster, bool dependent,
                              cudaStream_t stream);
+
+/// Cuts the contexts of a step's sequences into parts for its layers' attention, which has the same parameters. The
+/// kernel behind it in the stream must not start before it has ended.
+void launch_entry_parts(const AttentionParams& params, ElementType type, int rows, int cluster, cudaStream_t stream);
 
 /// A step of the layout's sequences, `rows` (up to kMaxBatchRows) or fewer in all: rows beyond are not written. Without
 /// AttentionParams::split no context is split.

@@ -81,6 +81,8 @@ __device__ __forceinline__ AttentionWork work_of_sequence(const AttentionParams&
   return work;
 }
 
+constexpr int kWholeContext = 1 << 30;  // tiles of a part: more than there are
+
 /// Tiles of eight queries of an entry.
 __device__ __forceinline__ int query_tiles(const StepEntry& entry, int group) {
   return (entry.rows * group + kQueries - 1) / kQueries;
@@ -104,8 +106,8 @@ __device__ __forceinline__ void each_entry(const AttentionParams& p, int rows, c
 }
 
 /// Tiles of a part: the fewest with which the parts of all entries are no more than may be.
-template <int kBlocks>
-__device__ __forceinline__ int tiles_of_part(const AttentionParams& p, int rows, int group) {
+__device__ __forceinline__ int tiles_of_part(const AttentionParams& p, int rows, int least_part) {
+  const int group = p.heads / p.kv_heads;
   int items = 0;
   int tiles = 0;
   each_entry(p, rows, [&](const StepEntry& entry) {
@@ -115,7 +117,7 @@ __device__ __forceinline__ int tiles_of_part(const AttentionParams& p, int rows,
     return true;
   });
   const int most = most_entry_parts(__reduce_add_sync(~0u, items), p.split.at_once, p.split.helpers);
-  int part = max(least_entry_part(kBlocks), (__reduce_add_sync(~0u, tiles) + most - 1) / most);
+  int part = max(least_part, (__reduce_add_sync(~0u, tiles) + most - 1) / most);
   constexpr int kTries = 16;  // an eighth more each: eight times as much in the end
   for (int i = 0; i < kTries; ++i) {
     int parts = 0;
@@ -126,7 +128,7 @@ __device__ __forceinline__ int tiles_of_part(const AttentionParams& p, int rows,
     if (__reduce_add_sync(~0u, parts) <= most) return part;
     part += (part + 7) / 8;
   }
-  return 1 << 30;
+  return kWholeContext;
 }
 
 /// A part of the context for a query tile of one of the step's sequences: first the helpers of the first tile of the
@@ -144,7 +146,7 @@ __device__ __forceinline__ AttentionWork work_of_entries(const AttentionParams& 
   work.first_main = work.helpers * p.kv_heads * kBlocks;
   const bool helps = cluster / p.kv_heads < work.helpers;
   const int wanted = cluster / p.kv_heads - (helps ? 0 : work.helpers);
-  const int part = work.helpers > 0 ? tiles_of_part<kBlocks>(p, rows, work.group) : 1 << 30;
+  const int part = work.helpers > 0 ? *p.split.tiles_of_part : kWholeContext;
   constexpr int kHelperBits = 16;  // of two counts in one word: helpers above, tiles below
   int before = 0;                  // of the entries looked at so far
   each_entry(p, rows, [&](const StepEntry& entry) {
