@@ -146,6 +146,7 @@ TEST(machine, a_file_that_may_not_grow_is_named) {
   EXPECT_TRUE(std::filesystem::is_empty(bench.results()));
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which want terabytes of address space
 // Libraries need some address space to be loaded at all; below that the loader speaks. Weights do not fit into a little
 // more.
 TEST(machine, too_little_memory_is_named) {
@@ -172,6 +173,7 @@ TEST(machine, too_little_memory_is_named) {
           (script.parent_path() / "results").string());
   expect_one_line(result, 3, {"out of memory: ", "--max-model-len", "use more ranks"});
 }
+#endif
 
 TEST(machine, a_missing_gpu_is_named) {
   const ScopedVariable none("CUDA_VISIBLE_DEVICES", "");
