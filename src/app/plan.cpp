@@ -78,7 +78,9 @@ Plan make_plan(const Settings& settings) {
 
 std::string bytes_text(std::int64_t bytes) { return format_bytes(static_cast<std::uint64_t>(bytes)); }
 
-std::string precision_note(const ModelConfig& config) {
+std::string layout_note(const ModelConfig& config) {
+  if (config.own_head_dim > 0)
+    return fmt::format(" (heads of {} filled up to {})", config.own_head_dim, config.head_dim);
   if (config.keeps_quantization()) return fmt::format(" ({})", config.quantization.name);
   if (config.float8_linear) return " (FP8, quantised when loaded)";
   if (config.quantization.is_any()) return fmt::format(" ({}, dequantised when loaded)", config.quantization.name);
@@ -95,7 +97,7 @@ std::string heading(const Plan& plan) {
   text += "\n";
   for (const PlannedModel& model : plan.models) {
     text += fmt::format("{:<6}  {}, {:.2f} billion parameters{}\n", name_of(model.role), model.name,
-                        static_cast<double>(model.config.num_parameters()) / 1e9, precision_note(model.config));
+                        static_cast<double>(model.config.num_parameters()) / 1e9, layout_note(model.config));
   }
   return text;
 }

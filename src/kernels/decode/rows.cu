@@ -154,20 +154,14 @@ void launch_norm(const NormInput& norm, std::int64_t hidden, int rows, void* out
                 is_row_major, limit);
 }
 
-/// One carve-out of shared memory for all kernels of a step: an SM that has to change it drains first.
 bool configure() {
-  const auto prefer_shared = [](auto kernel, const char* name) {
-    if (cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, 100) != cudaSuccess) {
-      check_launch(name);
-    }
-  };
-  prefer_shared(begin_request, "begin_request");
-  prefer_shared(set_layout<kMaxStepRows>, "set_layout");
-  prefer_shared(set_layout<kMaxBatchRows>, "set_layout");
-  prefer_shared(embed_rows<__nv_bfloat16>, "embed_rows");
-  prefer_shared(embed_rows<__half>, "embed_rows");
-  prefer_shared(norm_rows<__nv_bfloat16>, "norm_rows");
-  prefer_shared(norm_rows<__half>, "norm_rows");
+  prefer_shared_memory(begin_request, "begin_request");
+  prefer_shared_memory(set_layout<kMaxStepRows>, "set_layout");
+  prefer_shared_memory(set_layout<kMaxBatchRows>, "set_layout");
+  prefer_shared_memory(embed_rows<__nv_bfloat16>, "embed_rows");
+  prefer_shared_memory(embed_rows<__half>, "embed_rows");
+  prefer_shared_memory(norm_rows<__nv_bfloat16>, "norm_rows");
+  prefer_shared_memory(norm_rows<__half>, "norm_rows");
   return true;
 }
 

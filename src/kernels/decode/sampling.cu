@@ -327,15 +327,10 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
 }
 
 bool configure() {
-  const auto prefer_shared = [](auto kernel, const char* name) {
-    if (cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, 100) != cudaSuccess) {
-      check_launch(name);
-    }
-  };
-  prefer_shared(select_of_block, "select_of_block");
-  prefer_shared(choose_token<SamplingPart::all>, "choose_token");
-  prefer_shared(choose_token<SamplingPart::select>, "choose_token");
-  prefer_shared(choose_token<SamplingPart::choose>, "choose_token");
+  prefer_shared_memory(select_of_block, "select_of_block");
+  prefer_shared_memory(choose_token<SamplingPart::all>, "choose_token");
+  prefer_shared_memory(choose_token<SamplingPart::select>, "choose_token");
+  prefer_shared_memory(choose_token<SamplingPart::choose>, "choose_token");
   return true;
 }
 

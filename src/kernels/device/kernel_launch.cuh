@@ -17,13 +17,20 @@ struct LaunchShape {
   bool dependent = false;  ///< may start before the kernel before it in the stream has ended
 };
 
-/// Lets a kernel take up to 227 KB of shared memory. All kernels of a step ask for the same carve-out: an SM that has
-/// to change it drains first.
+/// All kernels of a step ask for the same carve-out of shared memory: an SM that has to change it drains first.
+template <typename... Params>
+void prefer_shared_memory(void (*kernel)(Params...), const char* name) {
+  if (cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, 100) != cudaSuccess) {
+    check_launch(name);
+  }
+}
+
+/// Lets a kernel take up to 227 KB of shared memory.
 template <typename... Params>
 void allow_large_shared_memory(void (*kernel)(Params...), const char* name) {
   constexpr int kMostSharedBytes = 227 * 1024;
-  if (cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, 100) != cudaSuccess ||
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kMostSharedBytes) != cudaSuccess) {
+  prefer_shared_memory(kernel, name);
+  if (cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kMostSharedBytes) != cudaSuccess) {
     check_launch(name);
   }
 }

@@ -75,6 +75,11 @@ __global__ void entry_parts(const __grid_constant__ AttentionParams p, int rows,
 
 template <typename T, int kHeadDim>
 void launch_parts(AttentionParams params, int rows, int cluster, cudaStream_t stream) {
+  static const bool configured = [] {
+    prefer_shared_memory(entry_parts, "entry_parts");
+    return true;
+  }();
+  (void)configured;
   const EntriesLaunch plan = plan_launch<T, kHeadDim>(params, rows, cluster);
   if (params.split.helpers > 0) {
     launch_kernel("entry_parts", entry_parts, LaunchShape{dim3(1), 32, 0, 1, false}, stream, params, rows,
