@@ -78,19 +78,21 @@ def speculation(replay, loop):
     return f"tokens a step: {steps}; proposals accepted: {shares}"
 
 
+def loop_name(key):
+    return "original" if key == "seed" else key
+
+
 def loop_lines(replay, out):
     count = len(replay["workloads"]) if isinstance(replay["workloads"], list) else replay["workloads"]
     for loop, seconds in replay["workload_s"].items():
         if seconds is not None:
-            name = "original" if loop == "seed" else loop
-            out.append(f"- {count} recorded runs, loop `{name}`: {seconds:.2f} s a run ({replay['workload_s_source'][loop]})")
+            out.append(f"- {count} recorded runs, loop `{loop_name(loop)}`: {seconds:.2f} s a run ({replay['workload_s_source'][loop]})")
     for loop, seconds in replay.get("speculative_workload_s", {}).items():
         if seconds is not None:
-            name = "original" if loop == "seed" else loop
-            out.append(f"- with token-level speculation, loop `{name}`: {seconds:.2f} s a run; {speculation(replay, loop)}")
+            out.append(f"- with token-level speculation, loop `{loop_name(loop)}`: {seconds:.2f} s a run; {speculation(replay, loop)}")
     for batch in replay.get("batches", []):
         ratio = f", {batch['seconds'] / batch['one_by_one_s']:.2f} of one after the other" if batch["one_by_one_s"] else ""
-        out.append(f"- {batch['runs']} recorded runs, {batch['batch']} at a time, loop `{batch['policy']}`: {batch['seconds']:.1f} s in all{ratio}")
+        out.append(f"- {batch['runs']} recorded runs, {batch['batch']} at a time, loop `{loop_name(batch['policy'])}`: {batch['seconds']:.1f} s in all{ratio}")
     for rank in replay["memory"][:1]:
         if rank["planned_bytes"]:
             more = 100 * (rank["measured_bytes"] / rank["planned_bytes"] - 1)
