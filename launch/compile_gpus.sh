@@ -17,7 +17,7 @@ done
 
 SPECTHINK_CUDA=ON "$source_dir/launch/setup.sh" libraries
 # CMake, ninja and torch as launch/setup.sh found them.
-export PATH=$PATH:$build_dir/venv/bin:${CUDA_HOME:-/usr/local/cuda}/bin
+export PATH=$build_dir/venv/bin:$PATH:${CUDA_HOME:-/usr/local/cuda}/bin
 torch=$(sed -n 's/^SPECTHINK_TORCH:PATH=//p' "$build_dir/CMakeCache.txt" 2>/dev/null || true)
 mkdir -p "$gpus_dir"
 failed=()
