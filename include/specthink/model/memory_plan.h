@@ -3,7 +3,7 @@
 //
 // As in vLLM, a model's share of the memory (gpu_memory_utilization) pays for its weights, its workspace and its cache:
 //
-//   weights   = what ModelDescription::num_parameters counts for ShardPlan::part_of × element size
+//   weights   = ModelDescription::weight_bytes of ShardPlan::part_of
 //   cache     = 2 (K and V) × layers × KV heads × head_dim × element size, for each token
 //   workspace = activations of a prefill step + logits of kMaxStepRows rows
 //               + parts of attention results (kernels/prefill_attention.h) + what depends on the context + the

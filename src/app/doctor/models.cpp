@@ -81,6 +81,7 @@ std::vector<Check> check_model(Role role, const std::string& name, const ModelSe
     config.set_context(std::min<std::int64_t>(settings.max_model_len, config.max_position_embeddings));
     const ShardPlan plan(config, 0, machine.ranks);
     if (!settings.dummy_weights) Transformer::check_folder(folder, config, plan);
+    config.set_layout(settings.weights[role == Role::target ? 0 : 1], settings.dtype, machine.gpu_memory > 0);
     Check found{title, State::ok,
                 fmt::format("{}: {}, {:.2f} billion parameters, {}", name, config.model_type,
                             static_cast<double>(config.num_parameters()) / 1e9,
