@@ -73,12 +73,14 @@ TEST(product_geometry, covers_the_rows_within_the_shared_memory) {
   }
 }
 
-// A block of a kernel of a small model's step fits beside that of the next linear layer, whose ring fills meanwhile.
-TEST(product_geometry, neighbours_of_a_small_model_share_an_sm) {
+// A block of a small model's down fits beside that of the next layer's qkv, whose ring fills meanwhile; all weights of
+// a block of gate_up fit its ring.
+TEST(product_geometry, weights_of_a_small_model_arrive_ahead) {
   const auto bytes = [](DecodeLinear which) { return geometry_of(k1_7b, which, 1).shared_bytes + 1024; };
-  EXPECT_LE(bytes(DecodeLinear::output) + bytes(DecodeLinear::gate_up), kSharedOfSm);
-  EXPECT_LE(bytes(DecodeLinear::gate_up) + bytes(DecodeLinear::down), kSharedOfSm);
   EXPECT_LE(bytes(DecodeLinear::down) + bytes(DecodeLinear::qkv), kSharedOfSm);
+  const LinearGeometry gate_up = geometry_of(k1_7b, DecodeLinear::gate_up, 1);
+  EXPECT_EQ(gate_up.groups, gate_up.blocks);
+  EXPECT_EQ(gate_up.stages, gate_up.chunks);
 }
 
 // The attention's first tiles arrive while qkv is computed, and output's weights while the attention runs.

@@ -43,9 +43,9 @@ std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t we
     // The attention of several rows has more to prepare: it fetches its first tiles beside qkv.
     return x_rows == 1 ? kQkvBudget : kBesideAttentionBudget;
   }
-  // One row: gate_up's ring has the longest time to fill, while the attention and the sum before it run; down, whose
-  // matrix is half as large, shares the SM with it and leaves it the greater part.
-  if (x_rows == 1 && which == DecodeLinear::gate_up) return kGateUpBudget;
+  // gate_up's ring has the longest time to fill, while the attention and the sum before it run; the matrix of down,
+  // half as large, fits beside what the next layer's qkv takes.
+  if (which == DecodeLinear::gate_up) return kWholeBudget;
   if (x_rows == 1 && which == DecodeLinear::down && 2 * weight_bytes / sms <= kMuchOfBlock) return kDownBudget;
   return kHalfBudget;
 }

@@ -127,11 +127,18 @@ __device__ __forceinline__ void load_residuals(const LinearParams& p, int group,
   }
 }
 
-/// Where a consumer finds its part of a chunk: 64 bytes of every weight row.
+/// Where a consumer finds its part of a chunk: 64 bytes of every weight row, those of its warp or, in every other row
+/// of up to four rows of x, those of the warp beside it. Neighbouring rows then lie in different banks.
+///
+/// The matrix instruction sums over the same columns in all rows of the weights, but has eight columns for x, of which
+/// four rows need half: a row of x is there twice, with the columns of either warp. Each row of the weights takes the
+/// sum with its own columns. (With 8-bit weights, whose conversion takes longer than their loads, this gains nothing.)
 template <WeightFormat kFormat, int kRows, LinearInput kInput>
 struct Consumer {
+  static constexpr bool kPaired = kFormat == WeightFormat::elements && kRows <= 4;
   static constexpr int kXBytes = x_row_bytes(kFormat) / kConsumerWarps;  // of a row of x
   int warp, g, t;
+  int columns_of;  // the warp whose columns this thread takes
   int weight_rows;
   std::uint32_t weight_offset;
   std::uint32_t x_offset;        // to the activations in a stage
@@ -142,10 +149,11 @@ struct Consumer {
       : warp(static_cast<int>(threadIdx.x) / 32),
         g(static_cast<int>(threadIdx.x) % 32 / 4),
         t(static_cast<int>(threadIdx.x) % 4),
+        columns_of(kPaired ? warp ^ (g & 1) : warp),
         weight_rows(weight_rows),
-        weight_offset(warp * kColumnBytes + g * kChunkRowBytes + t * 16),
-        x_offset(kInput == LinearInput::activations ? weight_rows * kChunkRowBytes + warp * kRows * kXBytes : 0),
-        normed_columns(ptx::shared_address(normed) + warp * kXBytes),
+        weight_offset(columns_of * kColumnBytes + g * kChunkRowBytes + t * 16),
+        x_offset(kInput == LinearInput::activations ? weight_rows * kChunkRowBytes + columns_of * kRows * kXBytes : 0),
+        normed_columns(ptx::shared_address(normed) + columns_of * kXBytes),
         tiles((weight_rows + kTileRows - 1) / kTileRows) {}
 
   /// Of the row g or g + 8 of a tile. The last tile may be partly beyond the group's rows, where other bytes are,
@@ -154,6 +162,12 @@ struct Consumer {
     const int row = tile * kTileRows + 8 * half;
     if (row + g >= weight_rows) return {0, 0, 0, 0};
     return ptx::load_shared_16(stage + weight_offset + row * kChunkRowBytes);
+  }
+
+  /// The row of x that sum i of a set belongs to; kRows or more: to none.
+  __device__ __forceinline__ int x_row_of_sum(int set, int i) const {
+    if constexpr (kPaired) return i % 2 == (g & 1) ? t : kRows;
+    return 8 * set + 2 * t + i % 2;
   }
 };
 
@@ -166,7 +180,7 @@ __device__ __forceinline__ void load_x(const Consumer<kFormat, kRows, kInput>& c
     if constexpr (kInput == LinearInput::norm) {
       x[set] = Operands::load_normed_x(consumer.normed_columns + chunk * x_row_bytes(kFormat), consumer.t);
     } else {
-      const int row = min(consumer.g + 8 * set, kRows - 1);
+      const int row = min(consumer.kPaired ? consumer.g / 2 : consumer.g + 8 * set, kRows - 1);
       x[set] = Operands::load_x(stage + consumer.x_offset, kRows, row, consumer.t);
     }
   }
@@ -182,7 +196,7 @@ __device__ __forceinline__ void multiply_tiles(const LinearParams& p, const Cons
   using Scales = GroupScales<kFormat, kOutput, kTiles>;
   constexpr int kSets = (kRows + 7) / 8;  // of eight rows of x
   const int chunks = p.geometry.chunks;
-  const Scales scales(p, group, consumer.warp, consumer.g);
+  const Scales scales(p, group, consumer.columns_of, consumer.g);
   float accumulators[kTiles][kSets][4] = {};
   for (int chunk = 0; chunk < chunks; ++chunk) {
     ptx::barrier_wait(ring.full + ring.slot * 8, ring.phase);
@@ -215,7 +229,7 @@ __device__ __forceinline__ void multiply_tiles(const LinearParams& p, const Cons
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         const int row = tile * kTileRows + consumer.g + i / 2 * 8;
-        const int m = 8 * set + 2 * consumer.t + i % 2;
+        const int m = consumer.x_row_of_sum(set, i);
         if (row < consumer.weight_rows && m < kRows) {
           sums[(m * consumer.weight_rows + row) * kWarpStride + consumer.warp] =
               accumulators[tile][set][i] * Operands::kSumFactor;

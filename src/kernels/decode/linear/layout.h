@@ -25,12 +25,10 @@ constexpr int kReadyBarrier = 2;
 /// Shared memory that a block may take, in bytes: what linear_shared_budget() chooses from.
 constexpr std::size_t kHalfBudget = 108 * 1024;
 constexpr std::size_t kDownBudget = 100 * 1024;
-constexpr std::size_t kGateUpBudget = 120 * 1024;
 constexpr std::size_t kBesideAttentionBudget = 140 * 1024;
 constexpr std::size_t kQkvBudget = 188 * 1024;
 constexpr std::size_t kWholeBudget = 220 * 1024;
-constexpr std::size_t kBudgets[] = {kHalfBudget,   kWholeBudget,           kDownBudget,
-                                    kGateUpBudget, kBesideAttentionBudget, kQkvBudget};
+constexpr std::size_t kBudgets[] = {kHalfBudget, kWholeBudget, kDownBudget, kBesideAttentionBudget, kQkvBudget};
 
 constexpr int weight_rows_of(LinearOutput output, int group_rows) {
   return output == LinearOutput::swiglu ? 2 * group_rows : group_rows;

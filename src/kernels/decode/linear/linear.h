@@ -114,8 +114,9 @@ LinearGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_ro
 enum class DecodeLinear { qkv, output, gate_up, down, head };
 
 /// Shared memory that a block of a decode step's linear layer should take, of `weight_bytes` a GPU. Two blocks an SM
-/// let the next linear layer's ring fill while this one computes; where a block has much to read, one large ring does
-/// better, except that qkv of several rows leaves room for a block of the attention.
+/// let the next linear layer's ring fill while this one computes; where a block has much to read, and for gate_up,
+/// which has the longest time to fill it, one large ring does better, except that qkv of several rows leaves room for a
+/// block of the attention.
 std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t weight_bytes, int sms);
 
 /// Reads the weights once, 2 bytes each or 1, and x; writes y, or 4 bytes an output to every rank. `x_rows` is one of
