@@ -28,6 +28,10 @@ for program in "${programs[@]}"; do
     [ "$ranks" -le "$gpus" ] || continue
     printf '== %s on %s GPU(s)\n' "$(basename "$program")" "$ranks"
     run_ranks "$ranks" "$program" --gtest_brief=1 || { failed=1; printf 'FAILED: %s on %s GPU(s)\n' "$(basename "$program")" "$ranks"; }
+    # The tests of decode steps once more with the kernels for any GPU.
+    [ "$(basename "$program")" = engine_ranks_tests ] || continue
+    SPECTHINK_TEST_KERNELS=portable run_ranks "$ranks" "$program" --gtest_brief=1 --gtest_filter='Shapes/*' ||
+      { failed=1; printf 'FAILED: portable kernels on %s GPU(s)\n' "$ranks"; }
   done
 done
 exit $failed

@@ -71,8 +71,14 @@ void add_models(TableBuilder& table) {
             Choice<AllReduce>{{{"auto", AllReduce::automatic}, {"fused", AllReduce::fused}, {"nccl", AllReduce::nccl}}},
             AllReduce::automatic, kPart, &Part::all_reduce);
   table.add(kRuns, tokens,
-            {"decode_kernels", "on GPUs decode with own kernels where they fit a model, else with LibTorch's"},
-            Boolean{}, true, kPart, &Part::decode_kernels);
+            {"decode_kernels",
+             "how GPUs decode; auto: by the kernels for Hopper where they fit GPU and model, else as portable; portable: "
+             "by plain kernels for any GPU, where they fit the model; off: by LibTorch's operators, as what fits neither"},
+            Choice<DecodeKernels>{{{"auto", DecodeKernels::automatic},
+                                   {"portable", DecodeKernels::portable},
+                                   {"off", DecodeKernels::off}},
+                                  {{"true", "auto"}, {"false", "off"}}},
+            DecodeKernels::automatic, kPart, &Part::decode_kernels);
   table.add(kRuns, tokens, {"dummy_weights", "random weights in the shapes of config.json; no weight files are read"},
             Boolean{}, false, kPart, &Part::dummy_weights);
   table.add(kRuns | kPlan, tokens,

@@ -45,33 +45,53 @@ Engine::Engine(const ProcessGroup& group, Collectives& collectives, Model target
 
 Engine::~Engine() = default;
 
+/// The kernels that all ranks can run, and why it is not those for Hopper: shards can differ in what fits.
+StepChoice choose_step_kernels(const LoadedShard& shard, DecodeKernels wanted, const ProcessGroup& group) {
+  StepChoice choice;
+  const auto fits = [&](StepKernels kernels) {
+    std::string obstacle = step_obstacle(shard, kernels);
+    for (const std::int64_t refused : group.all_gather(static_cast<std::int64_t>(!obstacle.empty()))) {
+      if (refused && obstacle.empty()) obstacle = "another rank's shard does not fit them";
+    }
+    choice.obstacle = choice.obstacle.empty() ? obstacle : choice.obstacle;
+    if (obstacle.empty()) choice.kernels = kernels;
+    return obstacle.empty();
+  };
+  if (wanted == DecodeKernels::off) {
+    choice.obstacle = "switched off";
+  } else if (wanted == DecodeKernels::portable || !fits(StepKernels::hopper)) {
+    fits(StepKernels::portable);
+  }
+  if (!choice.kernels) return choice;
+  const bool takes_batches = batch_obstacle(shard, *choice.kernels).empty();
+  if (std::ranges::min(group.all_gather(static_cast<std::int64_t>(takes_batches))) != 0) choice.max_rows = kMaxBatchRows;
+  return choice;
+}
+
 void Engine::make_graph_decoder(ModelState& state) {
   const LoadedShard& shard = state.model.transformer->shard();
-  state.obstacle = !options_.decode_kernels   ? "switched off"
-                   : shard.part.has_windows() ? "its layers attend to a window of positions"
-                                              : step_obstacle(shard);
-  // All ranks decode alike: shards can differ in what the kernels take.
-  for (const std::int64_t refused : group_.all_gather(static_cast<std::int64_t>(!state.obstacle.empty()))) {
-    if (refused && state.obstacle.empty()) state.obstacle = "another rank's shard does not fit them";
-  }
-  if (!state.obstacle.empty()) return;
+  StepChoice choice = choose_step_kernels(shard, options_.decode_kernels, group_);
+  state.obstacle = std::move(choice.obstacle);
+  state.kernels = choice.kernels;
+  if (!choice.kernels) return;
   DecodeStep::Options options;
+  options.kernels = *choice.kernels;
   options.all_reduce = options_.all_reduce;
   options.wait_limit_seconds = options_.wait_limit_seconds;
   // Where a shard takes no batches, more sequences than a step has rows take turns.
-  const bool takes_batches = options_.max_sequences > kMaxStepRows && batch_obstacle(shard).empty();
-  if (std::ranges::min(group_.all_gather(static_cast<std::int64_t>(takes_batches))) != 0)
-    options.max_rows = std::min(options_.max_sequences, kMaxBatchRows);
+  if (options_.max_sequences > kMaxStepRows) options.max_rows = std::min(options_.max_sequences, choice.max_rows);
   state.graph = std::make_unique<GraphDecoder>(state.prefill, DecodeStep::create(shard, group_, collectives_, options));
 }
 
 std::string Engine::decode_path(Role role) const {
   const ModelState& state = state_of(role);
-  if (state.graph) return state.graph->description();
-  return fmt::format("{} (decode kernels: {})", state.operators.description(), state.obstacle);
+  if (!state.graph) return fmt::format("{} (decode kernels: {})", state.operators.description(), state.obstacle);
+  if (state.kernels == StepKernels::hopper) return state.graph->description();
+  return fmt::format("portable {}{}", state.graph->description(),
+                     state.obstacle.empty() ? "" : fmt::format(" (those for Hopper: {})", state.obstacle));
 }
 
-bool Engine::has_decode_kernels(Role role) const { return state_of(role).graph != nullptr; }
+std::optional<StepKernels> Engine::decode_kernels(Role role) const { return state_of(role).kernels; }
 
 int Engine::max_sequences_of_step(Role role) const {
   const ModelState& state = state_of(role);

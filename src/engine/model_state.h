@@ -22,7 +22,8 @@ struct Engine::ModelState {
   PrefillContext prefill;
   OperatorDecoder operators;
   std::unique_ptr<GraphDecoder> graph;  // null: operators alone
-  std::string obstacle;                 // why it is null
+  std::optional<StepKernels> kernels;   // of the graph
+  std::string obstacle;                 // why there is no graph, or no graph of the kernels for Hopper
 };
 
 }  // namespace specthink::inline engine

@@ -19,9 +19,9 @@ namespace {
 
 }  // namespace
 
-std::string step_obstacle(const LoadedShard&) { return "this build has no CUDA code"; }
+std::string step_obstacle(const LoadedShard&, StepKernels) { return "this build has no CUDA code"; }
 
-std::string batch_obstacle(const LoadedShard& model) { return step_obstacle(model); }
+std::string batch_obstacle(const LoadedShard& model, StepKernels kernels) { return step_obstacle(model, kernels); }
 
 std::unique_ptr<DecodeStep> DecodeStep::create(LoadedShard, const ProcessGroup&, Collectives&, const Options&) {
   no_kernel("DecodeStep::create");

@@ -5,9 +5,11 @@
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <memory>
 #include <numeric>
 #include <random>
+#include <string_view>
 #include <vector>
 
 #include "engine/sharded_vocabulary.h"
@@ -25,6 +27,7 @@ struct Shape {
   std::int64_t hidden, intermediate, heads, kv_heads, head_dim, vocab, layers;
   bool qk_norm, bias;
   DType dtype;
+  std::int64_t window = 0;  // of every other layer
 };
 
 inline ModelConfig config_of(const Shape& shape) {
@@ -41,6 +44,9 @@ inline ModelConfig config_of(const Shape& shape) {
   config.qk_norm = shape.qk_norm;
   config.qkv_bias = shape.bias;
   config.output_bias = shape.bias;
+  if (shape.window > 0) {
+    for (std::int64_t layer = 0; layer < shape.layers; ++layer) config.windows.push_back(layer % 2 * shape.window);
+  }
   config.set_layout(WeightPrecision::compute, shape.dtype, /*on_gpu=*/true);
   return config;
 }
@@ -51,7 +57,14 @@ const auto kShapes =
                     Shape{"filled_up_96", 768, 2048, 8, 8, 96, 1500, 2, false, true, DType::bfloat16},
                     Shape{"half", 256, 512, 12, 4, 128, 999, 2, true, false, DType::float16},
                     Shape{"one_kv_head_each", 1024, 3072, 16, 8, 128, 5003, 2, true, false, DType::bfloat16},
-                    Shape{"wide_groups", 2048, 2048, 40, 4, 128, 10007, 1, true, true, DType::bfloat16});
+                    Shape{"wide_groups", 2048, 2048, 40, 4, 128, 10007, 1, true, true, DType::bfloat16},
+                    Shape{"windows", 512, 1040, 14, 2, 64, 3001, 4, false, true, DType::bfloat16, 40});
+
+/// Of the steps that are tested: launch/test_gpu.sh runs these tests with either.
+inline StepKernels tested_kernels() {
+  const char* const name = std::getenv("SPECTHINK_TEST_KERNELS");
+  return name && std::string_view(name) == "portable" ? StepKernels::portable : StepKernels::hopper;
+}
 
 class StepTest : public testing::TestWithParam<Shape> {
  protected:
@@ -70,9 +83,9 @@ class StepTest : public testing::TestWithParam<Shape> {
     options.dummy_seed = 7;
     transformer_ = std::make_unique<Transformer>("", config_of(shape), *collectives_, options);
     for (int slot = 0; slot < slots_; ++slot) transformer_->set_pages(slot, pages_of(slot));
-    const std::string obstacle = step_obstacle(transformer_->shard());
+    const std::string obstacle = step_obstacle(transformer_->shard(), tested_kernels());
     // More than two ranks may have too small a part of these shapes.
-    if (has_hopper_code(device().index()) && world().size() <= 2) {
+    if (must_fit()) {
       ASSERT_EQ(obstacle, "");
     }
     if (!obstacle.empty()) GTEST_SKIP() << obstacle;
@@ -80,10 +93,17 @@ class StepTest : public testing::TestWithParam<Shape> {
 
   std::unique_ptr<DecodeStep> make_step(AllReduce all_reduce = AllReduce::automatic, int max_rows = kMaxStepRows) {
     DecodeStep::Options options;
+    options.kernels = tested_kernels();
     options.all_reduce = all_reduce;
     options.max_rows = max_rows;
     options.wait_limit_seconds = 20;
     return DecodeStep::create(transformer_->shard(), world(), *collectives_, options);
+  }
+
+  static bool must_fit() {
+    const bool are_for_it = tested_kernels() == StepKernels::portable ||
+                            (has_hopper_code(device().index()) && GetParam().window == 0);
+    return are_for_it && world().size() <= 2;
   }
 
   std::int64_t pages_of_slot() const { return (capacity_ + kPageTokens - 1) / kPageTokens; }

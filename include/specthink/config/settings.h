@@ -115,6 +115,10 @@ struct SpeculationSettings {
 /// that pays.
 enum class WeightPrecision { automatic, compute, float8 };
 
+/// Of decode steps on GPUs: own kernels where they fit the GPU and the model, else portable ones, else LibTorch operators;
+/// portable ones where they fit; operators.
+enum class DecodeKernels { automatic, portable, off };
+
 struct ModelSettings {
   std::string target;                ///< folder or hub name; empty when not given
   std::optional<std::string> draft;  ///< none: the target alone
@@ -122,7 +126,7 @@ struct ModelSettings {
   std::array<WeightPrecision, 2> weights{};  ///< target, draft
   Device device = Device::automatic;
   AllReduce all_reduce = AllReduce::automatic;
-  bool decode_kernels = true;  ///< on GPUs, where they fit a model; else LibTorch operators
+  DecodeKernels decode_kernels = DecodeKernels::automatic;
   bool dummy_weights = false;  ///< random weights of the folder's shapes
   int max_model_len = 0;       ///< tokens, prompt included
   /// Target, draft: share of a GPU's memory each may take; none: as they need (model/memory_plan.h).

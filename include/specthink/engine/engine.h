@@ -81,6 +81,16 @@ struct RequestOptions {
   std::span<const TokenId> forced{};  ///< emitted instead of what is sampled: max_tokens ids; empty: none
 };
 
+/// What a model's decode steps are made of.
+struct StepChoice {
+  std::optional<StepKernels> kernels;  ///< nothing: LibTorch operators
+  std::string obstacle;                ///< why it is not the kernels for Hopper
+  int max_rows = kMaxStepRows;         ///< of a step
+};
+
+/// Collective.
+StepChoice choose_step_kernels(const LoadedShard& shard, DecodeKernels wanted, const ProcessGroup& group);
+
 class Engine {
  public:
   struct Model {
@@ -92,7 +102,7 @@ class Engine {
   struct Options {
     std::int64_t vocab_size = 0;  ///< ids from here on are never sampled: what the smaller embedding holds
     int check_interval = 64;      ///< commands between comparisons of the ranks' state
-    bool decode_kernels = true;   ///< use them where they can run a model; else LibTorch operators alone
+    DecodeKernels decode_kernels = DecodeKernels::automatic;
     AllReduce all_reduce = AllReduce::automatic;  ///< of the decode kernels
     double wait_limit_seconds = 300;              ///< of the decode kernels, for another rank
     SpeculationOptions speculation{};
@@ -197,7 +207,8 @@ class Engine {
 
   /// How the model decodes, for the log: "decode kernels, fused all-reduce", or why not.
   std::string decode_path(Role role) const;
-  bool has_decode_kernels(Role role) const;
+  /// Nothing: operators alone.
+  std::optional<StepKernels> decode_kernels(Role role) const;
 
  private:
   struct ModelState;

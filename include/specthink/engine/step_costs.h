@@ -13,7 +13,7 @@ struct StepFacts {
   std::int64_t weight_bytes = 0;  ///< that a rank reads in a step
   std::int64_t layers = 0;
   bool on_gpu = false;
-  bool decode_kernels = false;   ///< else LibTorch operators
+  std::optional<StepKernels> kernels;  ///< nothing: LibTorch operators
   std::string_view device_name;   ///< of a GPU, which decides how fast its memory is read
   std::int64_t float8_bytes = 0;  ///< of the weights' those of 8 bits
 };

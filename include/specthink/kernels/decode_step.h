@@ -43,12 +43,18 @@ struct KernelTimes {
   std::array<std::uint64_t, 3> stages{};
 };
 
+/// What a step's linear layers and attention are made of.
+enum class StepKernels {
+  hopper,    ///< bulk copies, clusters, dependent launches
+  portable,  ///< plain kernels for any GPU, and LibTorch's products of several rows
+};
+
 /// Why the kernels cannot run this model; empty when they can. CPU builds never can.
-std::string step_obstacle(const LoadedShard& model);
+std::string step_obstacle(const LoadedShard& model, StepKernels kernels);
 
 /// Why a step of this model has no more than kMaxStepRows rows; empty when it may have kMaxBatchRows. The model has no
 /// step_obstacle().
-std::string batch_obstacle(const LoadedShard& model);
+std::string batch_obstacle(const LoadedShard& model, StepKernels kernels);
 
 /// What a request samples with.
 struct StepSampling {
@@ -98,6 +104,7 @@ struct StepToken {
 class DecodeStep {
  public:
   struct Options {
+    StepKernels kernels = StepKernels::hopper;
     AllReduce all_reduce = AllReduce::automatic;
     double wait_limit_seconds = 300;  ///< for another rank
     int max_rows = kMaxStepRows;      ///< of a step: to kMaxBatchRows without a batch_obstacle()

@@ -277,12 +277,13 @@ void LoadedModels::load() {
 
 /// Whether more than kMaxStepRows sequences at a time decode by kernels, on all ranks.
 bool LoadedModels::take_batches() const {
-  const auto takes = [](const ModelFiles& model) {
-    const LoadedShard& shard = model.transformer->shard();
-    return step_obstacle(shard).empty() && batch_obstacle(shard).empty();
+  const auto takes = [this](const ModelFiles& model) {
+    const StepChoice choice =
+        choose_step_kernels(model.transformer->shard(), settings_.models.decode_kernels, group_);
+    return choice.kernels && choice.max_rows > kMaxStepRows;
   };
-  const bool here = settings_.models.decode_kernels && takes(target_) && (!draft_ || takes(*draft_));
-  return std::ranges::min(group_.all_gather(static_cast<std::int64_t>(here))) != 0;
+  const bool target_takes = takes(target_);
+  return (!draft_ || takes(*draft_)) && target_takes;
 }
 
 /// What every rank can work out by itself; fix_step_costs() follows.
@@ -305,7 +306,7 @@ RowCosts LoadedModels::shipped_costs(const ModelFiles& model) const {
   facts.float8_bytes = bytes.float8_weights;
   facts.layers = model.config.num_layers;
   facts.on_gpu = !device_.is_cpu();
-  facts.decode_kernels = engine_->has_decode_kernels(model.role);
+  facts.kernels = engine_->decode_kernels(model.role);
   const std::string name = describe(device_);
   facts.device_name = name;
   return estimate_row_costs(facts);

@@ -23,10 +23,12 @@ constexpr double kCpuReadRate = 10e9;
 
 /// Microseconds that a layer takes beyond reading its weights, by the number of rows.
 using LayerOverheads = std::array<double, kStepRowCounts.size()>;
-// Fitted to Qwen3-32B and 1.7B on one and two H200 (docs/performance.md): every figure there within 6 %.
-constexpr LayerOverheads kKernelOverheads{16.5, 22.5, 24, 29, 43};
+// Fitted to Qwen3-32B and 1.7B on one and two H200 (docs/performance.md): every figure there within 8 %.
+constexpr LayerOverheads kKernelOverheads{15.5, 19.5, 20.5, 27, 42};
 // The same models by operators on two H200, 1, 4 and 16 rows; those between are between.
 constexpr LayerOverheads kOperatorOverheads{40, 65, 70, 72, 76};
+// Qwen3-1.7B and 8B by portable steps on one H200.
+constexpr LayerOverheads kPortableOverheads{26, 48, 56, 65, 78};
 // A step with proposals is chosen by the host when it has read the one before; plain steps are queued ahead.
 constexpr double kRoundTripMilliseconds = 0.02;
 // 8-bit weights are read slower than memory could: the conversion in registers takes the time, and of 16 rows that x
@@ -61,9 +63,11 @@ RowCosts estimate_row_costs(const StepFacts& facts) {
     if (!facts.on_gpu) {
       costs[i] = (reading + 1e-3 * kCpuLayerMicroseconds * layers) * kCpuRowShares[i];
     } else {
-      const LayerOverheads& overheads = facts.decode_kernels ? kKernelOverheads : kOperatorOverheads;
+      const LayerOverheads& overheads = !facts.kernels                           ? kOperatorOverheads
+                                        : facts.kernels == StepKernels::portable ? kPortableOverheads
+                                                                                 : kKernelOverheads;
       const double converting =
-          facts.decode_kernels ? 1e3 * static_cast<double>(facts.float8_bytes) / rate * (1 / kFloat8ShareOfRate[i] - 1)
+          facts.kernels ? 1e3 * static_cast<double>(facts.float8_bytes) / rate * (1 / kFloat8ShareOfRate[i] - 1)
                                : 0;
       costs[i] =
           reading + converting + 1e-3 * overheads[i] * layers + (kStepRowCounts[i] > 1 ? kRoundTripMilliseconds : 0);

@@ -23,16 +23,22 @@ namespace specthink::inline kernels {
 class DecodeQueue {
  public:
   /// All that is passed by reference must outlive it. `results`: mapped memory, that of DecodeSampling::results
-  /// and behind it that of its statistics.
+  /// and behind it that of its statistics. `rows`: of the largest step.
   DecodeQueue(const LoadedShard& model, DecodeBuffers& buffers, Collectives& collectives,
-              const DecodeStep::Options& options, SpinLimit limit, std::uint64_t* results, cudaStream_t stream);
+              const DecodeStep::Options& options, int rows, SpinLimit limit, std::uint64_t* results,
+              cudaStream_t stream);
 
   /// How the rows of a step are computed.
   enum class Kind {
-    one,      ///< of one sequence
-    several,  ///< of several
-    batch,    ///< of many, with the linear layers of short prefills
+    one,       ///< of one sequence
+    several,   ///< of several
+    batch,     ///< of many, with the linear layers of short prefills
+    portable,  ///< of any number, with StepKernels::portable
   };
+
+  /// Before a step of Kind::portable is captured: LibTorch sets up in its first product of a kind what must not be set
+  /// up during capture.
+  void warm_up_products(int rows);
 
   /// A step over the rows of the layout, up to `rows` of them (one of kStepRowCounts or kBatchRowCounts).
   void step(int rows, Kind kind);
@@ -43,7 +49,18 @@ class DecodeQueue {
 
   std::vector<KernelTimes> timeline() const { return timeline_.times(); }
 
+  /// Device memory beside that of the buffers.
+  std::int64_t bytes() const;
+
  private:
+  /// Of steps of Kind::portable.
+  struct PortableMemory {
+    at::Tensor sums;     // float32: what a product of several rows gives
+    at::Tensor queries;  // [rows, heads · head_dim]
+    at::Tensor results;  // PortableAttention::results and arrived, of the step that needs most
+    at::Tensor arrived;
+  };
+  PortableMemory portable_memory(int rows) const;
   void warm_up_collectives();
   LinearParams linear(DecodeLinear which, const WeightMatrix& weights, int rows, LinearInput input,
                       LinearOutput output) const;
@@ -51,14 +68,20 @@ class DecodeQueue {
                      LinearOutput output, void* y);
   void summed_linear(DecodeLinear which, int slot, const WeightMatrix& weights, const at::Tensor& bias, int rows,
                      const void* x);
+  void portable_linear(const WeightMatrix& weights, int rows, const void* x, LinearOutput output, void* y,
+                       const PartialsOutput& partials);
+  void portable_attention(std::int64_t layer, int rows);
   void batch_linear(const WeightMatrix& weights, int rows, const void* x, void* activated, const PartialsOutput& sums);
   void reduce_slot(int rows);
   AttentionParams attention_params(std::int64_t layer, int rows) const;
   void attention(std::int64_t layer, int rows);
   void sampling(int rows, int last_slot);
 
-  /// Whether the next kernel may start before the one before it has ended: not after a collective.
-  bool dependent() { return !std::exchange(after_collective_, false); }
+  /// Whether the next kernel may start before the one before it has ended: not after a collective, nor of
+  /// portable steps, whose GPUs may not have it.
+  bool dependent() { return !std::exchange(after_collective_, false) && kind_ != Kind::portable; }
+  /// Activations lie row by row.
+  bool is_row_major() const { return kind_ == Kind::batch || kind_ == Kind::portable; }
 
   const LoadedShard& model_;
   DecodeBuffers& buffers_;
@@ -73,6 +96,7 @@ class DecodeQueue {
   Kind kind_ = Kind::one;  // of the step that is being queued
   bool after_collective_ = false;
   DecodeTimeline timeline_;
+  PortableMemory portable_;
 };
 
 }  // namespace specthink::inline kernels

@@ -1,6 +1,10 @@
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "kernels/decode/linear/weights.h"
+#include "kernels/decode/portable/attention.h"
+#include "kernels/decode/portable/matrix_vector.h"
 #include "kernels/decode/queue.h"
 #include "kernels/decode/rows.h"
 #include "kernels/decode/sampling.h"
@@ -24,7 +28,7 @@ const char* name_of(DecodeLinear which) {
 }  // namespace
 
 DecodeQueue::DecodeQueue(const LoadedShard& model, DecodeBuffers& buffers, Collectives& collectives,
-                         const DecodeStep::Options& options, SpinLimit limit, std::uint64_t* results,
+                         const DecodeStep::Options& options, int rows, SpinLimit limit, std::uint64_t* results,
                          cudaStream_t stream)
     : model_(model),
       buffers_(buffers),
@@ -41,6 +45,46 @@ DecodeQueue::DecodeQueue(const LoadedShard& model, DecodeBuffers& buffers, Colle
     timeline_ = DecodeTimeline(static_cast<std::int64_t>(kKernelsOfLayer * model.weights.layers.size() + kOtherKernels),
                                at::TensorOptions(model.device()));
   if (!buffers.fused()) warm_up_collectives();
+  if (options.kernels == StepKernels::portable) portable_ = portable_memory(rows);
+}
+
+DecodeQueue::PortableMemory DecodeQueue::portable_memory(int rows) const {
+  const ModelDescription& part = model_.part;
+  const at::TensorOptions device(model_.device());
+  std::int64_t results = 0;
+  std::int64_t arrived = 0;
+  for (int count = 1; count <= rows; ++count) {
+    const PortableSplit split =
+        portable_split(static_cast<int>(part.num_heads), static_cast<int>(part.num_kv_heads), count, sms_);
+    const auto kv_heads = static_cast<int>(part.num_kv_heads);
+    results = std::max(results, portable_results_bytes(split, kv_heads, static_cast<int>(part.head_dim), count));
+    arrived = std::max(arrived, portable_arrived_bytes(split, kv_heads, count));
+  }
+  return {.sums = at::empty({rows * std::max(hidden_, 2 * part.intermediate_size)}, device.dtype(at::kFloat)),
+          .queries = at::empty({rows, part.query_width()}, device.dtype(model_.compute_type())),
+          .results = at::empty({results}, device.dtype(at::kByte)),
+          .arrived = at::zeros({arrived}, device.dtype(at::kByte))};
+}
+
+std::int64_t DecodeQueue::bytes() const {
+  std::size_t total = 0;
+  for (const at::Tensor* tensor : {&portable_.sums, &portable_.queries, &portable_.results, &portable_.arrived}) {
+    if (tensor->defined()) total += tensor->nbytes();
+  }
+  return static_cast<std::int64_t>(total);
+}
+
+void DecodeQueue::warm_up_products(int rows) {
+  kind_ = Kind::portable;
+  const LayerWeights& layer = model_.weights.layers.front();
+  const auto multiply = [&](const WeightMatrix& weights, const void* x, void* y) {
+    portable_linear(weights, rows, x, LinearOutput::values, y, {});
+  };
+  multiply(layer.qkv, buffers_.normed(rows, true), buffers_.qkv());
+  multiply(layer.output, buffers_.attended(rows, true), portable_.sums.mutable_data_ptr());
+  multiply(layer.gate_up, buffers_.normed(rows, true), portable_.sums.mutable_data_ptr());
+  multiply(layer.down, buffers_.activated(rows, true), portable_.sums.mutable_data_ptr());
+  multiply(model_.weights.head, buffers_.normed(rows, true), buffers_.logits());
 }
 
 /// NCCL sets up its connections in the first call of a kind, which must not happen during capture.
@@ -56,20 +100,22 @@ void DecodeQueue::step(int rows, Kind kind) {
   after_collective_ = false;
   kind_ = kind;
   timeline_.begin_step(rows == 1);
-  if (kind != Kind::one) launch_entry_parts(attention_params(0, rows), type_, rows, 0, stream_);
+  if (kind == Kind::several || kind == Kind::batch)
+    launch_entry_parts(attention_params(0, rows), type_, rows, 0, stream_);
   launch_embed_rows(buffers_.layout(), model_.weights.embedding.const_data_ptr(), model_.first_vocab,
                     model_.part.vocab_size, hidden_, rows, buffers_.sent(0), type_, stream_);
   reduce_slot(rows);
-  const bool batch = kind == Kind::batch;
+  const bool row_major = is_row_major();
   int slot = 0;
   for (std::size_t i = 0; i < model_.weights.layers.size(); ++i) {
     const LayerWeights& layer = model_.weights.layers[i];
     normed_linear(DecodeLinear::qkv, slot, layer.input_norm, layer.qkv, rows, LinearOutput::values, buffers_.qkv());
     attention(static_cast<std::int64_t>(i), rows);
-    summed_linear(DecodeLinear::output, ++slot, layer.output, layer.output_bias, rows, buffers_.attended(rows, batch));
+    summed_linear(DecodeLinear::output, ++slot, layer.output, layer.output_bias, rows,
+                  buffers_.attended(rows, row_major));
     normed_linear(DecodeLinear::gate_up, slot, layer.post_norm, layer.gate_up, rows, LinearOutput::swiglu,
-                  buffers_.activated(rows, batch));
-    summed_linear(DecodeLinear::down, ++slot, layer.down, {}, rows, buffers_.activated(rows, batch));
+                  buffers_.activated(rows, row_major));
+    summed_linear(DecodeLinear::down, ++slot, layer.down, {}, rows, buffers_.activated(rows, row_major));
   }
   normed_linear(DecodeLinear::head, slot, model_.weights.final_norm, model_.weights.head, rows, LinearOutput::values,
                 buffers_.logits());
@@ -78,8 +124,13 @@ void DecodeQueue::step(int rows, Kind kind) {
 
 void DecodeQueue::choice(const at::Tensor& hidden) {
   timeline_.begin_step(false);
-  kind_ = Kind::one;
+  kind_ = options_.kernels == StepKernels::portable ? Kind::portable : Kind::one;
   buffers_.normed_row().copy_(hidden.view({-1}));
+  if (kind_ == Kind::portable) {
+    portable_linear(model_.weights.head, 1, buffers_.normed(1, false), LinearOutput::values, buffers_.logits(), {});
+    sampling(1, -1);
+    return;
+  }
   LinearParams params =
       linear(DecodeLinear::head, model_.weights.head, 1, LinearInput::activations, LinearOutput::values);
   params.x = buffers_.normed(1, false);
@@ -112,9 +163,13 @@ void DecodeQueue::normed_linear(DecodeLinear which, int slot, const at::Tensor& 
   norm.weight = norm_weight.const_data_ptr();
   norm.residual_out = buffers_.residual();
   norm.eps = static_cast<float>(model_.part.rms_norm_eps);
-  if (kind_ == Kind::batch) {
+  if (is_row_major()) {
     void* const normed = buffers_.normed(rows, true);
     launch_norm_rows(norm, hidden_, rows, normed, true, limit_, type_, dependent(), stream_);
+    if (kind_ == Kind::portable) {
+      portable_linear(weights, rows, normed, output, y, {});
+      return;
+    }
     PartialsOutput values;
     values.sent.to[0] = static_cast<float*>(y);
     batch_linear(weights, rows, normed, output == LinearOutput::swiglu ? y : nullptr, values);
@@ -142,7 +197,9 @@ void DecodeQueue::summed_linear(DecodeLinear which, int slot, const WeightMatrix
     partials.residual = buffers_.residual();
     partials.bias = data_or_null(bias);
   }
-  if (kind_ == Kind::batch) {
+  if (kind_ == Kind::portable) {
+    portable_linear(weights, rows, x, LinearOutput::partials, nullptr, partials);
+  } else if (kind_ == Kind::batch) {
     batch_linear(weights, rows, x, nullptr, partials);
   } else {
     LinearParams params = linear(which, weights, rows, LinearInput::activations, LinearOutput::partials);
@@ -153,6 +210,33 @@ void DecodeQueue::summed_linear(DecodeLinear which, int slot, const WeightMatrix
                   format_of(weights));
   }
   reduce_slot(rows);
+}
+
+/// y = W · x of each row, or what LinearOutput makes of it.
+void DecodeQueue::portable_linear(const WeightMatrix& weights, int rows, const void* x, LinearOutput output, void* y,
+                                  const PartialsOutput& partials) {
+  const std::int64_t outputs = weights.data.size(0);
+  const std::int64_t columns = weights.data.size(1);
+  if (rows == 1) {
+    MatrixVectorParams params;
+    params.weights = weights.data.const_data_ptr();
+    params.rows = output == LinearOutput::swiglu ? outputs / 2 : outputs;
+    params.columns = columns;
+    params.x = x;
+    params.y = y;
+    params.partials = partials;
+    launch_matrix_vector(params, type_, output, stream_);
+    return;
+  }
+  const at::Tensor activations = at::from_blob(const_cast<void*>(x), {rows, columns}, weights.data.options());
+  void* const sums = output == LinearOutput::values ? y : portable_.sums.mutable_data_ptr();
+  at::Tensor products = at::from_blob(sums, {rows, outputs}, weights.data.options().dtype(at::kFloat));
+  at::mm_out(products, activations, weights.data.t(), at::kFloat);
+  if (output == LinearOutput::swiglu) {
+    launch_gated_sums(static_cast<const float*>(sums), y, rows, outputs / 2, type_, stream_);
+  } else if (output == LinearOutput::partials) {
+    launch_send_sums(static_cast<const float*>(sums), partials, rows, outputs, type_, stream_);
+  }
 }
 
 /// The linear layer of a batch: gate and up to `activated`, of another matrix the sums.
@@ -189,8 +273,8 @@ AttentionParams DecodeQueue::attention_params(std::int64_t index, int rows) cons
   params.values = model_.cache.select(0, index).select(0, 1).mutable_data_ptr();
   params.page_tables = model_.page_tables.const_data_ptr<std::int32_t>();
   params.pages_per_slot = model_.page_tables.size(1);
-  params.output = buffers_.attended(rows, kind_ == Kind::batch);
-  params.is_row_major = kind_ == Kind::batch;
+  params.output = buffers_.attended(rows, is_row_major());
+  params.is_row_major = is_row_major();
   params.heads = static_cast<int>(model_.part.num_heads);
   params.kv_heads = static_cast<int>(model_.part.num_kv_heads);
   params.head_dim = static_cast<int>(model_.part.head_dim);
@@ -203,7 +287,22 @@ AttentionParams DecodeQueue::attention_params(std::int64_t index, int rows) cons
   return params;
 }
 
+void DecodeQueue::portable_attention(std::int64_t layer, int rows) {
+  PortableAttention params;
+  params.step = attention_params(layer, rows);
+  params.split = portable_split(params.step.heads, params.step.kv_heads, rows, sms_);
+  params.window = static_cast<int>(model_.part.window(layer));
+  params.queries = portable_.queries.mutable_data_ptr();
+  params.results = static_cast<float*>(portable_.results.mutable_data_ptr());
+  params.arrived = static_cast<unsigned*>(portable_.arrived.mutable_data_ptr());
+  launch_portable_attention(params, type_, rows, stream_);
+}
+
 void DecodeQueue::attention(std::int64_t layer, int rows) {
+  if (kind_ == Kind::portable) {
+    portable_attention(layer, rows);
+    return;
+  }
   AttentionParams params = attention_params(layer, rows);
   params.marks = timeline_.marks("attention");
   if (kind_ != Kind::one) {
@@ -230,14 +329,15 @@ void DecodeQueue::sampling(int rows, int last_slot) {
     sampling.reset_float4s = static_cast<int>(rows * hidden_ / 4);
     sampling.reset_ranks = received.ranks;
   }
+  const bool chained = kind_ != Kind::portable;
   if (buffers_.fused()) {
-    launch_decode_sampling(sampling, SamplingPart::all, rows, dependent(), stream_);
+    launch_decode_sampling(sampling, SamplingPart::all, rows, dependent(), stream_, chained);
     return;
   }
-  launch_decode_sampling(sampling, SamplingPart::select, rows, dependent(), stream_);
+  launch_decode_sampling(sampling, SamplingPart::select, rows, dependent(), stream_, chained);
   at::Tensor gathered = buffers_.gathered_candidates(rows);
   collectives_.all_gather_into(gathered, buffers_.own_candidates(rows));
-  launch_decode_sampling(sampling, SamplingPart::choose, rows, false, stream_);
+  launch_decode_sampling(sampling, SamplingPart::choose, rows, false, stream_, chained);
 }
 
 }  // namespace specthink::inline kernels

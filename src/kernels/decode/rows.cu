@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "kernels/decode/rows.h"
-#include "kernels/device/hopper.cuh"
 #include "kernels/device/kernel_launch.cuh"
 #include "kernels/device/ptx.cuh"
 #include "kernels/exchange/exchange.cuh"
@@ -53,7 +52,6 @@ template <typename T>
 __global__ void __launch_bounds__(kEmbedThreads)
     embed_rows(const StepLayout* layout, const T* table, std::int64_t first_vocab, std::int64_t vocab_local,
                std::int64_t hidden, const __grid_constant__ SentPartials sent) {
-#if SPECTHINK_HOPPER_CODE
   ptx::launch_dependents();
   const int row = static_cast<int>(blockIdx.y);
   const std::int64_t column = 4 * (static_cast<std::int64_t>(blockIdx.x) * kEmbedThreads + threadIdx.x);
@@ -73,7 +71,6 @@ __global__ void __launch_bounds__(kEmbedThreads)
   for (int rank = 0; rank < kMaxExchangeRanks; ++rank) {
     if (rank < sent.ranks) ptx::store_system(reinterpret_cast<uint4*>(sent.to[rank] + row * hidden + column), bits);
   }
-#endif
 }
 
 /// A block for each row, and behind them some for the buffer of the slot before.
@@ -81,7 +78,6 @@ template <typename T>
 __global__ void __launch_bounds__(kNormThreads)
     norm_rows(const __grid_constant__ NormInput norm, int hidden, int rows, T* output, bool is_row_major,
               const __grid_constant__ SpinLimit limit) {
-#if SPECTHINK_HOPPER_CODE
   __shared__ float scratch[kNormThreads / 32];
   const int row = static_cast<int>(blockIdx.x);
   const int thread = static_cast<int>(threadIdx.x);
@@ -132,7 +128,6 @@ __global__ void __launch_bounds__(kNormThreads)
     *reinterpret_cast<uint2*>(output + at) = {ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
                                               ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
   }
-#endif
 }
 
 template <typename T>

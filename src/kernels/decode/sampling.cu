@@ -1,7 +1,6 @@
 #include "kernels/decode/candidate_keys.cuh"
 #include "kernels/decode/row_measure.cuh"
 #include "kernels/decode/sampling.h"
-#include "kernels/device/hopper.cuh"
 #include "kernels/device/kernel_launch.cuh"
 #include "kernels/device/kernel_timeline.cuh"
 #include "kernels/device/ptx.cuh"
@@ -28,7 +27,6 @@ __device__ __forceinline__ int rank_among(CandidateKey key, const CandidateKey* 
 /// The best top_k of 2048 logits of a row, in order. Whatever is among them is at least the top_k-th best of the
 /// threads' bests.
 __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_constant__ DecodeSampling p) {
-#if SPECTHINK_HOPPER_CODE
   __shared__ CandidateKey bests[kSelectThreads];
   __shared__ CandidateKey list[kSelectThreads * kPerThread];
   __shared__ CandidateKey threshold;
@@ -81,7 +79,6 @@ __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_c
     if (thread == 0) p.block_measures[static_cast<std::int64_t>(blockIdx.y) * gridDim.x + blockIdx.x] = measure;
   }
   record(p.select_marks, Mark::ended);
-#endif
 }
 
 /// Takes a token into the request's state; how the request ends with it. `entropy`: of what it was drawn from, where
@@ -210,7 +207,6 @@ __device__ __forceinline__ void receive_candidates(const DecodeSampling& p, int 
 /// A block for each row of the step: chooses behind those that are sampled.
 template <SamplingPart kPart>
 __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_constant__ DecodeSampling p, int blocks) {
-#if SPECTHINK_HOPPER_CODE
   __shared__ CandidateKey list[kMaxList];
   __shared__ CandidateKey bests[kMaxBlocks];
   __shared__ CandidateKey top[kMaxCandidates];
@@ -323,7 +319,6 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
         });
   }
   record(p.choose_marks, Mark::ended);
-#endif
 }
 
 bool configure() {
@@ -337,7 +332,7 @@ bool configure() {
 }  // namespace
 
 void launch_decode_sampling(const DecodeSampling& sampling, SamplingPart part, int rows, bool dependent,
-                            cudaStream_t stream) {
+                            cudaStream_t stream, bool chained) {
   static const bool configured = configure();
   (void)configured;
   const auto blocks = static_cast<int>(sampling_blocks(sampling.columns));
@@ -352,7 +347,7 @@ void launch_decode_sampling(const DecodeSampling& sampling, SamplingPart part, i
   LaunchShape select{dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(rows)), kSelectThreads};
   select.dependent = dependent;
   launch_kernel("select_of_block", select_of_block, select, stream, sampling);
-  shape.dependent = true;
+  shape.dependent = chained;
   if (part == SamplingPart::all) {
     launch_kernel("choose_token", choose_token<SamplingPart::all>, shape, stream, sampling, blocks);
   } else {

@@ -73,7 +73,8 @@ enum class SamplingPart {
 
 /// Samples behind the rows of the layout that are to be sampled; `rows`: of the step, 1 to 128. Reads 4 bytes a logit
 /// of those rows, and writes and reads top_k · 8 bytes of every 2048 logits and to and from every rank.
+/// `chained`: the second of its kernels starts before the first has ended, where the GPU can.
 void launch_decode_sampling(const DecodeSampling& sampling, SamplingPart part, int rows, bool dependent,
-                            cudaStream_t stream);
+                            cudaStream_t stream, bool chained = true);
 
 }  // namespace specthink::inline kernels

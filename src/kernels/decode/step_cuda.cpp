@@ -39,7 +39,8 @@ std::vector<int> row_counts(int most) {
 /// rows take longer to multiply than to load, where tiles of the weights do not.
 int least_batch_of(const LoadedShard& model) {
   constexpr std::int64_t kSmallHidden = 2048;
-  const bool is_small = model.part.hidden_size <= kSmallHidden && batch_obstacle(model).empty();
+  const bool is_small =
+      model.part.hidden_size <= kSmallHidden && batch_obstacle(model, StepKernels::hopper).empty();
   return is_small ? kMaxStepRows : kMaxStepRows + 1;
 }
 
@@ -77,14 +78,19 @@ class CudaDecodeStep final : public DecodeStep {
         stream_(c10::cuda::getCurrentCUDAStream(model_.device().index())),
         results_(kMaxSlots * kResultSlots * (1 + kStatisticsWords)),
         abort_flag_(1),
-        queue_(model_, buffers_, collectives, options_, wait_limit(), results_.data(), stream_) {
+        queue_(model_, buffers_, collectives, options_, row_counts_.back(), wait_limit(), results_.data(), stream_) {
     using Kind = DecodeQueue::Kind;
-    check(options.max_rows <= kMaxStepRows || batch_obstacle(model_).empty(), "a batch of a model that takes none");
-    const int least_batch = least_batch_of(model_);
+    check(options.max_rows <= kMaxStepRows || batch_obstacle(model_, options.kernels).empty(),
+          "a batch of a model that takes none");
+    const bool is_portable = options.kernels == StepKernels::portable;
+    const int least_batch = is_portable ? 0 : least_batch_of(model_);
     for (const int rows : row_counts_) {
-      if (rows <= kMaxStepRows) graphs_of_one_.emplace_back(stream_, [&] { queue_.step(rows, Kind::one); });
+      if (is_portable) queue_.warm_up_products(rows);
+      if (rows <= kMaxStepRows) {
+        graphs_of_one_.emplace_back(stream_, [&] { queue_.step(rows, is_portable ? Kind::portable : Kind::one); });
+      }
       if (rows > 1) {
-        const Kind kind = rows >= least_batch ? Kind::batch : Kind::several;
+        const Kind kind = is_portable ? Kind::portable : rows >= least_batch ? Kind::batch : Kind::several;
         graphs_of_several_.emplace_back(stream_, [&] { queue_.step(rows, kind); });
       }
     }
@@ -109,7 +115,7 @@ class CudaDecodeStep final : public DecodeStep {
   void abort() override { abort_flag_.store(0, 1); }
   at::Tensor logits(int rows) const override { return buffers_.logits_tensor().narrow(0, 0, rows); }
   std::vector<KernelTimes> timeline() const override { return queue_.timeline(); }
-  std::int64_t buffer_bytes() const override { return buffers_.bytes(); }
+  std::int64_t buffer_bytes() const override { return buffers_.bytes() + queue_.bytes(); }
 
  private:
   /// What the host knows of a slot.
@@ -335,10 +341,12 @@ static_assert(DecodeStep::kMaxUnreadResults == static_cast<int>(kResultSlots));
 
 }  // namespace
 
-std::string step_obstacle(const LoadedShard& model) {
+std::string step_obstacle(const LoadedShard& model, StepKernels kernels) {
+  const bool is_portable = kernels == StepKernels::portable;
   if (!model.device().is_cuda()) return "they run on GPUs";
-  if (!has_hopper_code(model.device().index()))
+  if (!is_portable && !has_hopper_code(model.device().index()))
     return "they need a GPU of compute capability 9.0 or more, and a build for it";
+  if (!is_portable && model.part.has_windows()) return "its layers attend to a window of positions";
   if (model.compute_type() != at::kBFloat16 && model.compute_type() != at::kHalf)
     return "they compute in bfloat16 and float16";
   if (model.part.head_dim != 64 && model.part.head_dim != 128)
@@ -351,6 +359,7 @@ std::string step_obstacle(const LoadedShard& model) {
   if (intermediate % 8 != 0) return fmt::format("a rank's {} columns of down_proj are no multiple of 8", intermediate);
   for (const LayerWeights& layer : model.weights.layers) {
     for (const WeightMatrix* matrix : {&layer.qkv, &layer.output, &layer.gate_up, &layer.down}) {
+      if (is_portable && format_of(*matrix) != WeightFormat::elements) return "its weights are 8-bit floats";
       if (const std::string obstacle = linear_obstacle(*matrix); !obstacle.empty()) return obstacle;
     }
   }
@@ -358,7 +367,8 @@ std::string step_obstacle(const LoadedShard& model) {
   return "";
 }
 
-std::string batch_obstacle(const LoadedShard& model) {
+std::string batch_obstacle(const LoadedShard& model, StepKernels kernels) {
+  if (kernels == StepKernels::portable) return "";
   const auto fits = [](const WeightMatrix& matrix, bool gated) {
     return format_of(matrix) == WeightFormat::elements && fits_prefill_linear(matrix.data, gated);
   };

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "kernels/device/hopper.cuh"
+
 namespace specthink::inline kernels::ptx {
 
 __device__ __forceinline__ std::uint32_t shared_address(const void* pointer) {
@@ -15,11 +17,21 @@ __device__ __forceinline__ std::uint32_t shared_address(const void* pointer) {
 
 // --- Programmatic dependent launch
 
+// GPUs before Hopper have none: there a kernel starts when the one before has ended.
+
 /// The next kernel of the stream may be scheduled as soon as every block of this one has said so.
-__device__ __forceinline__ void launch_dependents() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
+__device__ __forceinline__ void launch_dependents() {
+#if SPECTHINK_HOPPER_CODE
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
 
 /// Returns when the kernels before this one have ended and their writes are visible.
-__device__ __forceinline__ void wait_for_predecessors() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+__device__ __forceinline__ void wait_for_predecessors() {
+#if SPECTHINK_HOPPER_CODE
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
 
 // --- Barriers in shared memory that count arrivals and bytes
 
