@@ -103,6 +103,7 @@ void ProcessGroup::mark(Phase phase, std::int64_t detail) const {
     case Phase::decode:
       return reach(FaultPhase::decode);
     case Phase::input:
+    case Phase::output:
     case Phase::idle:
     case Phase::finished:
       return;

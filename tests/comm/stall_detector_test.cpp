@@ -138,7 +138,7 @@ TEST(stall_detector, an_answer_of_rank_0_that_does_not_come) {
   for (const Phase phase : {Phase::decode, Phase::idle}) {
     TwoRanks node;
     node.detector = StallDetector({.own_rank = 1, .world_size = 2, .timeout = kTimeout});
-    node.ranks[0].phase = Phase::idle;
+    node.ranks[0].phase = Phase::output;
     node.ranks[1].phase = phase;
     node.wait(1, Wait::answer, 0);
     expect_rank(node.look(2 * kTimeout), 0, "rank 1");
@@ -152,6 +152,25 @@ TEST(stall_detector, idle_and_finished_ranks_may_wait) {
   node.ranks[0].phase = Phase::idle;
   node.ranks[1].phase = Phase::finished;
   EXPECT_FALSE(node.look(10 * kTimeout));
+}
+
+// What it has left to do takes no time: it hangs on its way to a collective.
+TEST(stall_detector, an_idle_rank_that_waits_for_nobody_is_stuck) {
+  TwoRanks node;
+  node.wait(0, Wait::barrier, 5);
+  node.ranks[0].phase = Phase::idle;
+  node.ranks[1].phase = Phase::idle;
+  expect_rank(node.look(2 * kTimeout), 1, "no progress");
+}
+
+TEST(stall_detector, judges_and_readers_of_results_may_take_any_time) {
+  for (const Phase phase : {Phase::decode, Phase::idle}) {
+    TwoRanks node;
+    node.ranks[0].phase = phase;
+    node.wait(0, Wait::broadcast, 5);
+    node.ranks[1].phase = Phase::output;
+    EXPECT_FALSE(node.look(10 * kTimeout));
+  }
 }
 
 TEST(stall_detector, a_user_may_take_any_time_to_type) {

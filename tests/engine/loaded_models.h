@@ -1,8 +1,10 @@
 // Models and engines for tests that run on several ranks.
 #pragma once
 
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "ranks.h"
@@ -71,23 +73,21 @@ class LoadedModels {
   LoadedModels(TokenIds eos, std::int64_t capacity, DType dtype, const SpeculationOptions& speculation,
                std::uint64_t draft_seed = 2, double forced_acceptance = 1, int max_sequences = kMaxStepRows,
                bool keeps_prefixes = false)
-      : collectives_(Collectives::create(world(), device())) {
-    Transformer::Options options;
-    options.dtype = dtype;
-    options.device = device();
-    options.pages = (capacity + kPageTokens - 1) / kPageTokens;
-    options.dummy_weights = true;
-    options.dummy_seed = 1;
-    target_ = std::make_unique<Transformer>("", small_config(3), *collectives_, options);
-    options.dummy_seed = draft_seed;
-    draft_ = std::make_unique<Transformer>("", small_config(draft_seed == 1 ? 3 : 2), *collectives_, options);
-    Engine::Options engine_options{.vocab_size = 199, .check_interval = 1};
-    engine_options.speculation = speculation;
-    engine_options.forced_acceptance = forced_acceptance;
-    engine_options.max_sequences = max_sequences;
-    engine_options.keeps_prefixes = keeps_prefixes;
-    engine_ = std::make_unique<Engine>(world(), *collectives_, Engine::Model{target_.get(), eos},
-                                       Engine::Model{draft_.get(), eos}, engine_options);
+      : LoadedModels({"", small_config(3), 1}, {"", small_config(draft_seed == 1 ? 3 : 2), draft_seed}, std::move(eos),
+                     capacity, dtype,
+                     {.speculation = speculation,
+                      .forced_acceptance = forced_acceptance,
+                      .max_sequences = max_sequences,
+                      .keeps_prefixes = keeps_prefixes}) {}
+
+  /// The trained pair that ships with the project.
+  static LoadedModels demo_pair(std::int64_t capacity, DType dtype, int max_sequences) {
+    const char* checkout = std::getenv("SPECTHINK_SOURCE_DIR");
+    const auto source = [&](const char* name) {
+      const auto folder = std::filesystem::path(checkout ? checkout : ".") / "models/demo" / name;
+      return Source{folder, ModelConfig::load(folder), std::nullopt};
+    };
+    return {source("target"), source("draft"), {}, capacity, dtype, {.max_sequences = max_sequences}};
   }
 
   /// Rank 0 runs `root`, the others serve it.
@@ -114,6 +114,32 @@ class LoadedModels {
   Collectives& collectives() { return *collectives_; }
 
  private:
+  struct Source {
+    std::filesystem::path folder;
+    ModelConfig config;
+    std::optional<std::uint64_t> dummy_seed;  // of random weights
+  };
+
+  LoadedModels(const Source& target, const Source& draft, TokenIds eos, std::int64_t capacity, DType dtype,
+               Engine::Options options)
+      : collectives_(Collectives::create(world(), device())) {
+    const auto load = [&](const Source& source) {
+      Transformer::Options model_options;
+      model_options.dtype = dtype;
+      model_options.device = device();
+      model_options.pages = (capacity + kPageTokens - 1) / kPageTokens;
+      model_options.dummy_weights = source.dummy_seed.has_value();
+      model_options.dummy_seed = source.dummy_seed.value_or(0);
+      return std::make_unique<Transformer>(source.folder, source.config, *collectives_, model_options);
+    };
+    target_ = load(target);
+    draft_ = load(draft);
+    options.vocab_size = target.config.vocab_size;
+    options.check_interval = 1;
+    engine_ = std::make_unique<Engine>(world(), *collectives_, Engine::Model{target_.get(), eos},
+                                       Engine::Model{draft_.get(), eos}, options);
+  }
+
   std::unique_ptr<Collectives> collectives_;
   std::unique_ptr<Transformer> target_;
   std::unique_ptr<Transformer> draft_;

@@ -15,7 +15,8 @@ enum class Phase : std::uint8_t {
   prefill,
   decode,
   input,     ///< waits for what the user types or pipes in
-  idle,      ///< has nothing left to do and waits for other groups, for as long as they take
+  output,    ///< waits for judges, or writes and prints results, for as long as that takes
+  idle,      ///< has nothing left to do but to meet the others, and waits for as long as they take
   finished,  ///< has left its work behind; may end at any time
 };
 

@@ -74,7 +74,7 @@ int EvaluationJob::run(const Steps& steps) {
   use_recorded_costs();
   const int exit_code = models_.drive([this] { return is_first() ? do_own_runs() : do_remote_runs(); });
   if (exit_code != kExitSuccess) return exit_code;
-  world_.mark(Phase::idle);
+  world_.mark(is_first() ? Phase::output : Phase::idle);
   if (server_) {
     while (!work_->is_drained()) std::this_thread::sleep_for(kDrainPoll);
     server_->finish();
@@ -82,6 +82,7 @@ int EvaluationJob::run(const Steps& steps) {
   if (remote_) remote_->wait_for_end();
   together(world_, [this] {
     if (work_) work_->finish();  // a judge may be at work for longer than the models were
+    world_.mark(Phase::idle);
   });
   return end(steps);
 }
@@ -160,7 +161,9 @@ RunSetup EvaluationJob::setup_of(const std::string& message, std::optional<Role>
 
 int EvaluationJob::end(const Steps& steps) {
   progress_.reset();  // ends its line
+  world_.mark(is_first() ? Phase::output : Phase::idle);
   const int exit_code = is_first() ? steps.conclude(stages_) : kExitSuccess;
+  world_.mark(Phase::idle);
   return static_cast<int>(share(world_, exit_code));
 }
 

@@ -60,9 +60,9 @@ int run_on_ranks(double collective_timeout, const std::function<int(const Proces
     } catch (const ReportedError& error) {
       exit_code = error.exit_code();
     }
+    world.mark(Phase::output);
     std::fflush(stdout);  // before the other ranks end: a launcher may then end this one as well
-    // Nobody stops watching before all have come here: one that is killed on its way is still named. It may take as long as
-    // what is written takes.
+    // Nobody stops watching before all have come here: one that is killed on its way is still named.
     end_job_on_failure(world, [&] {
       world.mark(Phase::idle);
       world.barrier();

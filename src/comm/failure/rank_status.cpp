@@ -18,6 +18,8 @@ const char* name_of(Phase phase) {
       return "decode";
     case Phase::input:
       return "waiting for input";
+    case Phase::output:
+      return "writing results";
     case Phase::idle:
       return "idle";
     case Phase::finished:

@@ -9,10 +9,13 @@ namespace {
 
 constexpr double kLongestGap = 1;  // seconds
 
-// Ranks that may be without progress for as long as others need.
-bool is_excused(const RankSnapshot& rank) {
-  return rank.phase == Phase::idle || rank.phase == Phase::finished || rank.phase == Phase::input;
+/// A rank that may be without progress although it waits for no rank: it waits for a user, a judge or a disk.
+bool may_take_any_time(const RankSnapshot& rank) {
+  return rank.phase == Phase::input || rank.phase == Phase::output || rank.phase == Phase::finished;
 }
+
+/// A rank that accuses nobody when it waits in vain, as the others may be at work for hours.
+bool is_patient(const RankSnapshot& rank) { return rank.phase == Phase::idle || may_take_any_time(rank); }
 
 }  // namespace
 
@@ -57,7 +60,7 @@ void StallDetector::update(std::span<const RankSnapshot> ranks, double seconds) 
 std::optional<Finding> StallDetector::find_busy(std::span<const RankSnapshot> ranks) const {
   const RankSnapshot* first = nullptr;
   for (const RankSnapshot& rank : ranks) {
-    if (is_excused(rank) || rank.wait != Wait::none) continue;
+    if (may_take_any_time(rank) || rank.wait != Wait::none) continue;
     if (records_.at(rank.rank).quiet < options_.timeout) continue;
     if (!first || rank.since < first->since) first = &rank;
   }
@@ -71,7 +74,7 @@ std::optional<Finding> StallDetector::find_absent(std::span<const RankSnapshot> 
   const auto own = std::find_if(ranks.begin(), ranks.end(),
                                 [&](const RankSnapshot& rank) { return rank.rank == options_.own_rank; });
   if (own == ranks.end() || own->wait == Wait::none) return std::nullopt;
-  if (is_excused(*own) && own->wait != Wait::answer) return std::nullopt;  // rank 0 answers at once
+  if (is_patient(*own) && own->wait != Wait::answer) return std::nullopt;  // rank 0 answers at once
   const double quiet = records_.at(own->rank).quiet;
   if (quiet < options_.timeout) return std::nullopt;
   if (own->wait == Wait::answer) {
@@ -87,7 +90,7 @@ std::optional<Finding> StallDetector::find_absent(std::span<const RankSnapshot> 
     const bool waits_elsewhere = rank.wait != Wait::none && rank.collectives != own->collectives;
     if (waits_elsewhere && (!behind || rank.collectives < behind->collectives)) behind = &rank;
     // Someone here is still at work (when it is not, find_busy() says so), or the user is.
-    if (rank.wait == Wait::none && (!is_excused(rank) || rank.phase == Phase::input)) return std::nullopt;
+    if (rank.wait == Wait::none && rank.phase != Phase::finished) return std::nullopt;
   }
   const bool all_are_here = members == (with_all ? options_.world_size : group_size_);
   if (!all_are_here && with_all) return std::nullopt;  // other nodes may need longer to load, or wait for the user

@@ -29,12 +29,13 @@ using testing_support::SmallBench;
 
 void expect_one_line(const ProgramResult& result, int exit_code, const std::vector<std::string>& parts) {
   EXPECT_EQ(result.exit_code, exit_code) << result.err;
-  // What had been said before the failure are facts of models.
+  // What had been said before the failure are facts of models, and how far they are loaded where that takes long.
   std::istringstream lines(result.err);
   std::vector<std::string> messages;
   for (std::string line; std::getline(lines, line);) {
     const bool is_fact = line.find(" ranks, rank 0 on ") != std::string::npos ||
                          line.find(" loaded in ") != std::string::npos ||
+                         line.find(": layer ") != std::string::npos ||
                          line.find("token-level speculation by ") != std::string::npos;
     if (line.starts_with("specthink: ") && !is_fact) messages.push_back(line);
   }
@@ -60,6 +61,10 @@ class SmallDisk {
   SmallDisk(const SmallDisk&) = delete;
   SmallDisk& operator=(const SmallDisk&) = delete;
 
+  void make_read_only() const {
+    ASSERT_EQ(::mount(nullptr, folder_.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
+  }
+
   bool is_there() const { return mounted_; }
   const std::string& why_not() const { return why_; }
 
@@ -80,6 +85,9 @@ class SmallDisk {
 
 #define SKIP_WITHOUT(disk) \
   if (!(disk).is_there()) GTEST_SKIP() << "a file system cannot be mounted here: " << (disk).why_not()
+
+constexpr const char* kGreedyAnswer =
+    " --dtype float32 --temperature 0 --max-tokens 12 --ignore-eos --device cpu Hello";
 
 std::string models() {
   return " --target " + (random_pair() / "target").string() + " --draft " + (random_pair() / "draft").string();
@@ -134,6 +142,33 @@ TEST(machine, a_folder_that_cannot_be_written_is_named) {
                   {page, "Read-only file system"});
 }
 
+TEST(machine, models_are_read_from_a_folder_that_cannot_be_written) {
+  const auto folder = fresh_folder("machine_read_only_models");
+  const SmallDisk disk(folder, "size=64m");
+  SKIP_WITHOUT(disk);
+  std::filesystem::copy(random_pair(), folder, std::filesystem::copy_options::recursive);
+  disk.make_read_only();
+  const ProgramResult result = run_program(
+      "generate --target " + (folder / "target").string() + " --draft " + (folder / "draft").string() + kGreedyAnswer,
+      2);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, run_program("generate" + models() + kGreedyAnswer, 2).out);
+}
+
+// Containers give little of it. Ranks then talk through MPI.
+TEST(machine, without_shared_memory_the_tokens_are_the_same) {
+  const std::string arguments = "generate" + models() + kGreedyAnswer;
+  const ProgramResult expected = run_program(arguments, 2);
+  ASSERT_EQ(expected.exit_code, 0) << expected.err;
+  ASSERT_FALSE(expected.out.empty());
+  const SmallDisk full("/dev/shm", "size=4k");
+  SKIP_WITHOUT(full);
+  full.fill(0);
+  const ProgramResult result = run_program(arguments, 2);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, expected.out);
+}
+
 // Of one rank: MPI shares memory through files.
 TEST(machine, a_file_that_may_not_grow_is_named) {
   const SmallBench bench("machine_small_files");
@@ -181,20 +216,46 @@ TEST(machine, a_missing_gpu_is_named) {
   expect_one_line(result, 3, {"--device cuda: ", "or use --device cpu"});
 }
 
-TEST(machine, a_port_that_is_taken_is_found_before_models_are_loaded) {
-  const int taken = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+sockaddr_in loopback(int port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  return address;
+}
+
+/// A port of this machine that nobody listened on a moment ago.
+int free_port() {
+  const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = loopback(0);
   socklen_t length = sizeof address;
-  ASSERT_EQ(::bind(taken, reinterpret_cast<sockaddr*>(&address), length), 0);
-  ASSERT_EQ(::listen(taken, 1), 0);
-  ASSERT_EQ(::getsockname(taken, reinterpret_cast<sockaddr*>(&address), &length), 0);
-  const std::string port = std::to_string(ntohs(address.sin_port));
-  const ProgramResult result = run_program("serve" + models() + " --port " + port, 2);
-  ::close(taken);
-  expect_one_line(result, 3, {"cannot listen on 127.0.0.1:" + port, "Address already in use", "choose another --port"});
-  EXPECT_EQ(result.err.find("loaded"), std::string::npos) << result.err;
+  EXPECT_EQ(::bind(probe, reinterpret_cast<sockaddr*>(&address), length), 0);
+  EXPECT_EQ(::getsockname(probe, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  ::close(probe);
+  return ntohs(address.sin_port);
+}
+
+bool is_listened_on(int port) {
+  const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = loopback(port);
+  const bool connected = ::connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::close(client);
+  return connected;
+}
+
+TEST(machine, a_second_server_on_a_port_is_refused_before_models_are_loaded) {
+  const int port = free_port();
+  const std::string arguments = "serve" + models() + " --port " + std::to_string(port);
+  BackgroundProgram first(arguments, 2);
+  first.wait_until([&] { return is_listened_on(port); });
+  const ProgramResult second = run_program(arguments, 2);
+  expect_one_line(
+      second, 3,
+      {fmt::format("cannot listen on 127.0.0.1:{}", port), "Address already in use", "choose another --port"});
+  EXPECT_EQ(second.err.find("loaded"), std::string::npos) << second.err;
+  EXPECT_TRUE(is_listened_on(port)) << "the first one goes on";
+  first.signal_launcher(SIGUSR1);
+  EXPECT_EQ(first.wait().exit_code, 0);
 }
 
 TEST(machine, two_jobs_that_go_on_with_one_benchmark_are_told_apart) {
