@@ -34,6 +34,9 @@ void add_models(TableBuilder& table) {
   using Part = ModelSettings;
   constexpr auto kPart = &Settings::models;
   constexpr unsigned kRuns = kGenerate | kScore | kBench | kEval | kReplay | kServe | kDoctor | kConfig;
+  const Choice<DecodeKernels> kernels{
+      {{"auto", DecodeKernels::automatic}, {"portable", DecodeKernels::portable}, {"off", DecodeKernels::off}},
+      {{"true", "auto"}, {"false", "off"}}};
   const Text model{.form = Form::model, .name = "DIR|HUB_NAME"};
   Text draft = model;
   draft.none_is_null = true;
@@ -71,14 +74,9 @@ void add_models(TableBuilder& table) {
             Choice<AllReduce>{{{"auto", AllReduce::automatic}, {"fused", AllReduce::fused}, {"nccl", AllReduce::nccl}}},
             AllReduce::automatic, kPart, &Part::all_reduce);
   table.add(kRuns, tokens,
-            {"decode_kernels",
-             "how GPUs decode; auto: by the kernels for Hopper where they fit GPU and model, else as portable; portable: "
-             "by plain kernels for any GPU, where they fit the model; off: by LibTorch's operators, as what fits neither"},
-            Choice<DecodeKernels>{{{"auto", DecodeKernels::automatic},
-                                   {"portable", DecodeKernels::portable},
-                                   {"off", DecodeKernels::off}},
-                                  {{"true", "auto"}, {"false", "off"}}},
-            DecodeKernels::automatic, kPart, &Part::decode_kernels);
+            {"decode_kernels", "how GPUs decode; auto: by kernels for Hopper where they fit, else by plain ones for any "
+                               "GPU (portable), else by LibTorch's operators (off)"},
+            kernels, DecodeKernels::automatic, kPart, &Part::decode_kernels);
   table.add(kRuns, tokens, {"dummy_weights", "random weights in the shapes of config.json; no weight files are read"},
             Boolean{}, false, kPart, &Part::dummy_weights);
   table.add(kRuns | kPlan, tokens,
