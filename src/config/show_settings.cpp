@@ -48,7 +48,9 @@ Json settings_that_affect(Affects what, const Invocation& invocation) {
 Json with_current_words(Json settings) {
   for (const auto& [key, value] : settings.items()) {
     const Option* option = find_option(key);
-    if (option && option->current_word && value.is_string()) value = option->current_word(value.get<std::string>());
+    if (!option || !option->current_word || !(value.is_string() || value.is_boolean())) continue;
+    const std::string given = value.is_string() ? value.get<std::string>() : value.dump();  // a switch once: true, false
+    if (const std::string word = option->current_word(given); word != given) value = word;
   }
   return settings;
 }

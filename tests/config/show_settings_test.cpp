@@ -63,6 +63,8 @@ TEST(show_settings, an_older_files_words_equal_todays) {
   EXPECT_EQ(with_current_words({{"compat", "seed"}, {"replay_loop", "seed"}, {"seed", 3}, {"task", "seed"}}),
             Json({{"compat", "original"}, {"replay_loop", "original"}, {"seed", 3}, {"task", "seed"}}));
   EXPECT_EQ(with_current_words({{"compat", 1}, {"no_setting", "seed"}}), Json({{"compat", 1}, {"no_setting", "seed"}}));
+  EXPECT_EQ(with_current_words({{"decode_kernels", true}, {"thinking", true}, {"compat", false}}),
+            Json({{"decode_kernels", "auto"}, {"thinking", true}, {"compat", false}}));
 }
 
 TEST(show_settings, a_file_name_cannot_break_out_of_its_comment) {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kAttendWarps = 4;
 constexpr int kAttendThreads = 32 * kAttendWarps;
-constexpr int kQueriesOfBlock = 4;                  // of a block
+constexpr int kQueriesOfBlock = 4;                  // heads that share a KV head
 constexpr int kLanes = 8;                           // that share a position
 constexpr int kTogether = kAttendThreads / kLanes;  // positions that a block looks at together
 constexpr int kLeastPart = 64;                      // positions
