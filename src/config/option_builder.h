@@ -82,6 +82,9 @@ void add_prompts(TableBuilder& table);
 void add_eval(TableBuilder& table);
 void add_report(TableBuilder& table);
 
+/// That of replay_options.cpp.
+void add_replay(TableBuilder& table);
+
 /// Those of server_options.cpp.
 void add_batching(TableBuilder& table);
 void add_server(TableBuilder& table);

@@ -78,6 +78,7 @@ void Engine::make_graph_decoder(ModelState& state) {
   options.kernels = *choice.kernels;
   options.all_reduce = options_.all_reduce;
   options.wait_limit_seconds = options_.wait_limit_seconds;
+  options.timeline = options_.step_timeline;
   // Where a shard takes no batches, more sequences than a step has rows take turns.
   if (options_.max_sequences > kMaxStepRows) options.max_rows = std::min(options_.max_sequences, choice.max_rows);
   state.graph = std::make_unique<GraphDecoder>(state.prefill, DecodeStep::create(shard, group_, collectives_, options));
@@ -92,6 +93,11 @@ std::string Engine::decode_path(Role role) const {
 }
 
 std::optional<StepKernels> Engine::decode_kernels(Role role) const { return state_of(role).kernels; }
+
+std::vector<KernelTimes> Engine::step_timeline(Role role) const {
+  const ModelState& state = state_of(role);
+  return state.graph ? state.graph->timeline() : std::vector<KernelTimes>();
+}
 
 int Engine::max_sequences_of_step(Role role) const {
   const ModelState& state = state_of(role);

@@ -26,6 +26,7 @@ class GraphDecoder final : public Decoder {
   void step(const StepBatch& batch) override;
   StepToken result(int slot, int index) override;
   std::vector<float> reading(int slot) const override;  ///< it takes none
+  std::vector<KernelTimes> timeline() const { return step_->timeline(); }
 
  private:
   struct Request {

@@ -80,6 +80,22 @@ OrderedJson limit_json(const ReplayReport& report, Role role) {
   return limits;
 }
 
+OrderedJson timeline_json(const ReplayReport& report, Role role) {
+  OrderedJson contexts = OrderedJson::object();
+  for (const StepRow& row : report.steps) {
+    OrderedJson kernels = OrderedJson::array();
+    for (const KernelShare& share : row.kernels[static_cast<std::size_t>(role)]) {
+      kernels.push_back({{"kernel", share.name},
+                         {"count", share.count},
+                         {"ahead_us", share.ahead},
+                         {"waited_us", share.waited},
+                         {"ran_us", share.ran}});
+    }
+    if (!kernels.empty()) contexts[std::to_string(row.context)] = std::move(kernels);
+  }
+  return contexts;
+}
+
 OrderedJson prefills_json(const ReplayReport& report) {
   OrderedJson rows = OrderedJson::array();
   for (const PrefillRow& row : report.prefills) {
@@ -165,6 +181,8 @@ OrderedJson to_json(const ReplayReport& report) {
           {"draft_ms", report.draft ? step_json(report, Role::draft) : OrderedJson::object()},
           {"target_limit_ms", limit_json(report, Role::target)},
           {"draft_limit_ms", report.draft ? limit_json(report, Role::draft) : OrderedJson::object()},
+          {"target_timeline", timeline_json(report, Role::target)},
+          {"draft_timeline", report.draft ? timeline_json(report, Role::draft) : OrderedJson::object()},
           {"workload_s", std::move(seconds)},
           {"workload_s_source", std::move(sources)},
           {"speculative_workload_s", std::move(speculative_seconds)},

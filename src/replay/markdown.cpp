@@ -62,6 +62,23 @@ std::string step_table(const ReplayReport& report) {
          markdown_table(titles, rows);
 }
 
+/// Of the shortest context that has one.
+std::string timeline_table(const ReplayReport& report, Role role) {
+  const auto index = static_cast<std::size_t>(role);
+  const auto step = std::ranges::find_if(report.steps, [&](const StepRow& row) { return !row.kernels[index].empty(); });
+  if (step == report.steps.end()) return "";
+  std::vector<Row> rows;
+  for (const KernelShare& share : step->kernels[index]) {
+    rows.push_back({share.name, std::to_string(share.count), number(share.ahead, 2), number(share.waited, 2),
+                    number(share.ran, 2)});
+  }
+  return fmt::format(
+             "\n## The kernels of a step of the {}, {} tokens of context\n\nMeans in microseconds, of each kernel's "
+             "first block on rank 0. Recorded: the step is slower than without.\n\n",
+             name_of(role), step->context) +
+         markdown_table({"kernel", "of a step", "started ahead by", "waited for the others", "ran"}, rows);
+}
+
 std::string prefill_table(const ReplayReport& report) {
   if (report.prefills.empty()) return "";
   Row titles{"new tokens", "cached"};
@@ -233,7 +250,9 @@ std::string memory_table(const ReplayReport& report) {
 }  // namespace
 
 std::string to_markdown(const ReplayReport& report) {
-  std::string text = heading(report) + step_table(report) + prefill_table(report) + batch_step_table(report);
+  std::string text = heading(report) + step_table(report);
+  for (const Role role : roles_of(report)) text += timeline_table(report, role);
+  text += prefill_table(report) + batch_step_table(report);
   for (const ReplayLoop loop : kReplayLoops) {
     for (const bool speculates : {false, true}) text += loop_section(report, loop, speculates);
   }

@@ -172,12 +172,14 @@ std::optional<double> Replayer::step_milliseconds(Role role, std::int64_t contex
 std::vector<StepRow> Replayer::measure_steps() {
   std::vector<StepRow> rows;
   for (const std::int64_t context : kStepContexts) {
-    StepRow row{context, {}};
+    StepRow row{context, {}, {}};
     for (const Role role : roles()) {
-      if (!options_.stop_requested())
-        row.milliseconds[static_cast<std::size_t>(role)] = step_milliseconds(role, context);
+      if (options_.stop_requested()) continue;
+      const auto index = static_cast<std::size_t>(role);
+      row.milliseconds[index] = step_milliseconds(role, context);
+      if (row.milliseconds[index]) row.kernels[index] = kernel_shares(engine_.step_timeline(role));
     }
-    rows.push_back(row);
+    rows.push_back(std::move(row));
   }
   return rows;
 }

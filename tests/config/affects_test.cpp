@@ -56,7 +56,7 @@ TEST(affects, the_settings_that_decide_the_times_of_a_replay) {
                                  "texts",
                                  "token_speculation",
                                  "tokenizer"};
-  expected.insert({"batch", "reserve"});
+  expected.insert({"batch", "reserve", "step_timeline"});
   EXPECT_EQ(keys_of(settings), expected);
   EXPECT_EQ(settings.at("all_reduce"), "nccl");
   EXPECT_EQ(settings.at("oversubscribe_gpus"), true);

@@ -11,7 +11,7 @@ constexpr auto kDraft = static_cast<std::size_t>(Role::draft);
 constexpr auto kTarget = static_cast<std::size_t>(Role::target);
 
 StepRow step(std::int64_t context, double draft, double target) {
-  StepRow row{context, {}};
+  StepRow row{context, {}, {}};
   row.milliseconds[kDraft] = draft;
   row.milliseconds[kTarget] = target;
   return row;
@@ -52,6 +52,18 @@ ReplayReport made_up_report() {
   report.memory = {{100, 99, 200}, {100, 101, 200}};
   report.memory_growth = 3 << 20;
   return report;
+}
+
+TEST(replay_report, kernels_of_a_step_are_shown_where_they_are_recorded) {
+  ReplayReport report = made_up_report();
+  EXPECT_EQ(to_markdown(report).find("The kernels of a step"), std::string::npos);
+  EXPECT_EQ(to_json(report).at("target_timeline"), OrderedJson::object());
+  report.steps[1].kernels[kTarget] = {{"qkv", 64, 3.5, 0.75, 11.25}};
+  EXPECT_NE(to_markdown(report).find("of the target, 16384 tokens of context"), std::string::npos);
+  EXPECT_NE(to_markdown(report).find("| qkv    |        64 |             3.50 |                  0.75 | 11.25 |"),
+            std::string::npos);
+  EXPECT_EQ(to_json(report).at("target_timeline").at("16384").at(0).at("ran_us"), 11.25);
+  EXPECT_EQ(to_json(report).at("draft_timeline"), OrderedJson::object());
 }
 
 TEST(replay_report, runs_at_once_are_held_against_runs_one_by_one) {

@@ -253,6 +253,7 @@ struct ReplaySettings {
   std::string tokenizer;          ///< folder or hub name of the tokenizer of these texts; empty: the target's
   double draft_acceptance = 0.8;  ///< with texts: chance that the target keeps a proposal of the draft
   bool step_table = true;
+  bool step_timeline = false;
   bool prefill_table = true;
 
   friend bool operator==(const ReplaySettings&, const ReplaySettings&) = default;

@@ -103,6 +103,7 @@ class Engine {
     std::int64_t vocab_size = 0;  ///< ids from here on are never sampled: what the smaller embedding holds
     int check_interval = 64;      ///< commands between comparisons of the ranks' state
     DecodeKernels decode_kernels = DecodeKernels::automatic;
+    bool step_timeline = false;  ///< record it, where the decode kernels can
     AllReduce all_reduce = AllReduce::automatic;  ///< of the decode kernels
     double wait_limit_seconds = 300;              ///< of the decode kernels, for another rank
     SpeculationOptions speculation{};
@@ -209,6 +210,9 @@ class Engine {
   std::string decode_path(Role role) const;
   /// Nothing: operators alone.
   std::optional<StepKernels> decode_kernels(Role role) const;
+
+  /// The kernels of this rank's last step of one row; empty where they are not recorded.
+  std::vector<KernelTimes> step_timeline(Role role) const;
 
  private:
   struct ModelState;

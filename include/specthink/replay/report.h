@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "specthink/replay/step_timeline.h"
 #include "specthink/replay/times.h"
 #include "specthink/report/trace.h"
 
@@ -20,6 +21,7 @@ using PerModel = std::array<std::optional<double>, 2>;
 struct StepRow {
   std::int64_t context = 0;
   PerModel milliseconds;
+  std::array<std::vector<KernelShare>, 2> kernels;  ///< by Role, of one such step; empty where they are not recorded
 };
 
 /// A request for one token, with `new_tokens` that the model has not seen behind `cached` that it has.

@@ -256,6 +256,7 @@ void LoadedModels::load() {
   options.vocab_size = target_.config.vocab_size;
   if (draft_) options.vocab_size = std::min(options.vocab_size, draft_->config.vocab_size);
   options.decode_kernels = settings_.models.decode_kernels;
+  options.step_timeline = settings_.replay.step_timeline;
   options.all_reduce = settings_.models.all_reduce;
   options.wait_limit_seconds = wait_limit_seconds();
   options.speculation = speculation();
