@@ -49,7 +49,7 @@ Json with_current_words(Json settings) {
   for (const auto& [key, value] : settings.items()) {
     const Option* option = find_option(key);
     if (!option || !option->current_word || !(value.is_string() || value.is_boolean())) continue;
-    const std::string given = value.is_string() ? value.get<std::string>() : value.dump();  // a switch once: true, false
+    const std::string given = value.is_string() ? value.get<std::string>() : value.dump();  // once a switch
     if (const std::string word = option->current_word(given); word != given) value = word;
   }
   return settings;

@@ -64,7 +64,8 @@ StepChoice choose_step_kernels(const LoadedShard& shard, DecodeKernels wanted, c
   }
   if (!choice.kernels) return choice;
   const bool takes_batches = batch_obstacle(shard, *choice.kernels).empty();
-  if (std::ranges::min(group.all_gather(static_cast<std::int64_t>(takes_batches))) != 0) choice.max_rows = kMaxBatchRows;
+  const bool all_take = std::ranges::min(group.all_gather(static_cast<std::int64_t>(takes_batches))) != 0;
+  if (all_take) choice.max_rows = kMaxBatchRows;
   return choice;
 }
 

@@ -43,7 +43,7 @@ TEST(decode_soak, ranks_stay_equal_and_memory_does_not_grow) {
   options.prefill_rows = 1024;
   options.peer_sum = peer_sum.get();
   Transformer model("", config, *collectives, options);
-  if (!has_hopper_code(device().index())) GTEST_SKIP() << "the decode kernels need a GPU of compute capability 9.0";
+  if (!is_hopper(device().index())) GTEST_SKIP() << "the decode kernels need a GPU of compute capability 9.0";
   ASSERT_EQ(step_obstacle(model.shard(), StepKernels::hopper), "");
   DecodeStep::Options step_options;
   step_options.wait_limit_seconds = 20;

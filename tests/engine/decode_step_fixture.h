@@ -102,7 +102,7 @@ class StepTest : public testing::TestWithParam<Shape> {
 
   static bool must_fit() {
     const bool are_for_it = tested_kernels() == StepKernels::portable ||
-                            (has_hopper_code(device().index()) && GetParam().window == 0);
+                            (is_hopper(device().index()) && GetParam().window == 0);
     return are_for_it && world().size() <= 2;
   }
 

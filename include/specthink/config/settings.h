@@ -115,8 +115,8 @@ struct SpeculationSettings {
 /// that pays.
 enum class WeightPrecision { automatic, compute, float8 };
 
-/// Of decode steps on GPUs: own kernels where they fit the GPU and the model, else portable ones, else LibTorch operators;
-/// portable ones where they fit; operators.
+/// Of decode steps on GPUs. automatic: the kernels for Hopper where they fit the GPU and the model, else portable ones,
+/// else LibTorch operators; portable: portable ones where they fit; off: operators.
 enum class DecodeKernels { automatic, portable, off };
 
 struct ModelSettings {

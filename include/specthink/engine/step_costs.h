@@ -14,8 +14,8 @@ struct StepFacts {
   std::int64_t layers = 0;
   bool on_gpu = false;
   std::optional<StepKernels> kernels;  ///< nothing: LibTorch operators
-  std::string_view device_name;   ///< of a GPU, which decides how fast its memory is read
-  std::int64_t float8_bytes = 0;  ///< of the weights' those of 8 bits
+  std::string_view device_name;        ///< of a GPU, which decides how fast its memory is read
+  std::int64_t float8_bytes = 0;       ///< of the weights' those of 8 bits
 };
 
 /// Milliseconds by the number of rows, as the shipped figures give them.

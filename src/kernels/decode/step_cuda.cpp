@@ -344,8 +344,8 @@ static_assert(DecodeStep::kMaxUnreadResults == static_cast<int>(kResultSlots));
 std::string step_obstacle(const LoadedShard& model, StepKernels kernels) {
   const bool is_portable = kernels == StepKernels::portable;
   if (!model.device().is_cuda()) return "they run on GPUs";
-  if (!is_portable && !has_hopper_code(model.device().index()))
-    return "they need a GPU of compute capability 9.0 or more, and a build for it";
+  if (!is_portable && !is_hopper(model.device().index()))
+    return "they are for GPUs of compute capability 9.0, and need a build for it";
   if (!is_portable && model.part.has_windows()) return "its layers attend to a window of positions";
   if (model.compute_type() != at::kBFloat16 && model.compute_type() != at::kHalf)
     return "they compute in bfloat16 and float16";

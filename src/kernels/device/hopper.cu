@@ -45,4 +45,10 @@ bool has_hopper_code(int device) { return code_for(device).hopper != 0; }
 
 bool has_wgmma_code(int device) { return code_for(device).wgmma != 0; }
 
+bool is_hopper(int device) {
+  int major = 0;
+  const bool known = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess;
+  return known && major == 9 && has_hopper_code(device);
+}
+
 }  // namespace specthink::inline kernels

@@ -10,4 +10,8 @@ bool has_hopper_code(int device);
 /// The same with SPECTHINK_WGMMA_CODE: a GPU of compute capability 9.0, a build for 90a.
 bool has_wgmma_code(int device);
 
+/// A GPU of compute capability 9.x, with code for it: what the decode kernels are laid out for and have run on. Later
+/// ones have the instructions, but some of them less than half of the shared memory.
+bool is_hopper(int device);
+
 }  // namespace specthink::inline kernels
