@@ -191,7 +191,7 @@ def start(arguments, ranks, folders):
         print(shlex.join(command), log[0], sep="\n", file=sys.stderr)
     if code != 0 or not first:
         sys.exit(f"time_start.py: the start on {ranks} ranks failed (exit code {code})")
-    return seconds, [float(loaded) for loaded in re.findall(r"loaded in ([0-9.]+) s", log[0])]
+    return seconds, re.findall(r"specthink: (target|draft) .*loaded in ([0-9.]+) s", log[0])
 
 
 def main():
@@ -214,7 +214,7 @@ def main():
 
     def add(what, seconds, loaded, plain):
         ratio = f"{seconds / plain:.2f}" if plain else ""
-        rows.append((what, f"{seconds:.2f}", ", ".join(f"{part:.1f}" for part in loaded),
+        rows.append((what, f"{seconds:.2f}", ", ".join(f"{model} {part}" for model, part in sorted(loaded, reverse=True)),
                      f"{files.bytes / 1e9 / seconds:.2f}", ratio))
         print("time_start.py:", *rows[-1], file=sys.stderr, flush=True)
 
