@@ -24,6 +24,7 @@ class FileDescriptor {
   FileDescriptor(const FileDescriptor&) = delete;
   FileDescriptor& operator=(const FileDescriptor&) = delete;
   int get() const { return fd_; }
+  int take() { return std::exchange(fd_, -1); }
 
   /// Errors of delayed writes show up here.
   bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
@@ -113,38 +114,59 @@ void append_line(const std::filesystem::path& path, std::string_view line) {
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
-  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   size_ = open_regular(fd, path);
-  if (size_ == 0) return;
-  void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
-  if (address == MAP_FAILED) throw EnvironmentError("cannot map {}: {}", path.string(), std::strerror(errno));
-  data_ = static_cast<const std::byte*>(address);
+  if (size_ > 0) {
+    void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+    if (address == MAP_FAILED) throw EnvironmentError("cannot map {}: {}", path.string(), std::strerror(errno));
+    data_ = static_cast<const std::byte*>(address);
+  }
+  fd_ = fd.take();
 }
 
 MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (fd_ >= 0) ::close(fd_);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : path_(std::move(other.path_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
+  std::swap(fd_, other.fd_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   return *this;
 }
 
-void MappedFile::load(std::size_t offset, std::size_t length) const {
-#ifndef MADV_POPULATE_READ
-  constexpr int MADV_POPULATE_READ = 22;  // of newer systems than the headers know
-#endif
-  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  const std::size_t begin = offset / page * page;
-  const std::size_t end = std::min(offset + length, size_);
-  if (begin >= end) return;
-  void* const from = const_cast<std::byte*>(data_) + begin;
-  if (::madvise(from, end - begin, MADV_POPULATE_READ) != 0) ::madvise(from, end - begin, MADV_WILLNEED);
+void MappedFile::read(std::size_t offset, std::span<std::byte> into) const {
+  while (!into.empty()) {
+    const ssize_t got = ::pread(fd_, into.data(), into.size(), static_cast<off_t>(offset));
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      throw EnvironmentError("cannot read {} at byte {}: {}", path_.string(), offset, std::strerror(errno));
+    }
+    if (got == 0) {
+      throw UserError(
+          "{}: expected {} bytes, as when it was opened, found its end at byte {}: it was cut short meanwhile",
+          path_.string(), size_, offset);
+    }
+    offset += static_cast<std::size_t>(got);
+    into = into.subspan(static_cast<std::size_t>(got));
+  }
+}
+
+void MappedFile::request(std::size_t offset, std::size_t length) const {
+  // The system reads no more for one call than its read-ahead of the disk, which is 128 KiB unless somebody set it.
+  constexpr std::size_t kStep = std::size_t{128} << 10;
+  for (const std::size_t end = offset + length; offset < end; offset += kStep) {
+    ::posix_fadvise(fd_, static_cast<off_t>(offset), static_cast<off_t>(std::min(kStep, end - offset)),
+                    POSIX_FADV_WILLNEED);
+  }
 }
 
 void MappedFile::release(std::size_t offset, std::size_t length) const {

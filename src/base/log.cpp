@@ -6,7 +6,7 @@ namespace specthink::inline base {
 
 void init_logging(int rank) {
   auto logger = spdlog::get("specthink");
-  if (!logger) logger = spdlog::stderr_color_st("specthink");
+  if (!logger) logger = spdlog::stderr_color_mt("specthink");
   logger->set_pattern("specthink: %^%v%$");
   logger->set_level(rank == 0 ? spdlog::level::info : spdlog::level::err);
   spdlog::set_default_logger(logger);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "comm/shared_memory.h"
@@ -34,6 +35,7 @@ class NodeShare {
   FailureReport failure_report;
   std::atomic<std::uint32_t>& stop_flag;
   std::optional<Fault> fault;  // of this rank
+  std::mutex fault_mutex;      // while models are loaded, two threads come to phases
 
  private:
   NodeShare(SharedMemory memory, int index, int ranks);

@@ -88,7 +88,9 @@ void ProcessGroup::set_fault(const Fault& fault) const { share_->fault = fault; 
 const std::optional<Fault>& ProcessGroup::fault() const { return share_->fault; }
 
 void ProcessGroup::reach(FaultPhase phase) const {
-  if (share_->fault) share_->fault->reach(phase);
+  if (!share_->fault) return;
+  const std::lock_guard lock(share_->fault_mutex);
+  share_->fault->reach(phase);
 }
 
 void ProcessGroup::mark(Phase phase, std::int64_t detail) const {

@@ -78,5 +78,28 @@ TEST_F(file, mapped_bytes_survive_a_release) {
   EXPECT_TRUE(MappedFile(folder_ / "empty").bytes().empty());
 }
 
+TEST_F(file, is_read_where_it_is_mapped) {
+  std::string content;
+  for (int i = 0; i < 100000; ++i) content += static_cast<char>(i % 251);
+  write_file_atomically(folder_ / "x", content);
+  const MappedFile file(folder_ / "x");
+  std::string part(5000, ' ');
+  file.read(777, std::as_writable_bytes(std::span(part)));
+  EXPECT_EQ(part, content.substr(777, 5000));
+  file.read(content.size(), {});
+  file.request(777, 5000);
+  file.request(content.size(), 5000);
+}
+
+TEST_F(file, that_was_cut_short_is_an_error_where_it_is_read) {
+  write_file_atomically(folder_ / "x", std::string(100000, 'q'));
+  const MappedFile file(folder_ / "x");
+  std::filesystem::resize_file(folder_ / "x", 6000);
+  std::string part(5000, ' ');
+  file.read(1000, std::as_writable_bytes(std::span(part)));
+  EXPECT_EQ(part, std::string(5000, 'q'));
+  EXPECT_THROW(file.read(1001, std::as_writable_bytes(std::span(part))), UserError);
+}
+
 }  // namespace
 }  // namespace specthink

@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "model/checkpoint/stored_tensors.h"
 #include "model/model_files.h"
 #include "specthink/base/json.h"
 
@@ -19,6 +20,8 @@ constexpr std::int64_t kRows = 16;
 constexpr std::int64_t kColumns = 32;
 constexpr std::int64_t kGroup = 16;
 constexpr std::int64_t kGroups = kColumns / kGroup;
+
+at::Tensor read_whole(const StoredTensor& stored) { return read_rows(whole(stored)); }
 
 Quantization quantization_of(const Json& settings) {
   const Json config{{"quantization_config", settings}};
@@ -84,7 +87,7 @@ void expect_weights(const std::string& bytes, const Quantization& quantization,
   folder.write("model.safetensors", bytes);
   const Checkpoint checkpoint = Checkpoint::open(folder.path());
   EXPECT_TRUE(is_quantized(checkpoint, "m"));
-  const at::Tensor found = dequantized(checkpoint, quantization, "m", kRows, kColumns, at::kCPU).contiguous();
+  const at::Tensor found = dequantized(checkpoint, quantization, "m", kRows, kColumns, read_whole).contiguous();
   ASSERT_EQ(found.sizes(), (std::vector<std::int64_t>{kRows, kColumns}));
   for (std::int64_t row = 0; row < kRows; ++row) {
     for (std::int64_t column = 0; column < kColumns; ++column) {
@@ -122,7 +125,7 @@ TEST(quantized_weights, fp8_with_block_scales) {
   folder.write("model.safetensors", file.bytes());
   const Checkpoint checkpoint = Checkpoint::open(folder.path());
   const Quantization quantization = quantization_of({{"quant_method", "fp8"}, {"weight_block_size", {10, 20}}});
-  const at::Tensor found = dequantized(checkpoint, quantization, "m", kRows, kColumns, at::kCPU);
+  const at::Tensor found = dequantized(checkpoint, quantization, "m", kRows, kColumns, read_whole);
   for (const auto& [row, column, scale] :
        std::vector<std::tuple<int, int, float>>{{0, 0, 1}, {9, 19, 1}, {0, 20, 2}, {10, 19, 3}, {15, 31, 4}}) {
     EXPECT_EQ(found[row][column].item<float>(), scale * static_cast<float>((row * 32 + column) % 31 - 15));
@@ -134,7 +137,7 @@ TEST(quantized_weights, wrong_parts_are_named) {
   folder.write("model.safetensors", gptq_file(std::vector<std::int32_t>(kColumns, 7), 1));
   const Checkpoint checkpoint = Checkpoint::open(folder.path());
   const Quantization gptq = quantization_of({{"quant_method", "gptq"}, {"bits", 4}, {"group_size", kGroup}});
-  expect_user_error([&] { dequantized(checkpoint, gptq, "m", kRows, kColumns, at::kCPU); },
+  expect_user_error([&] { dequantized(checkpoint, gptq, "m", kRows, kColumns, read_whole); },
                     {"m.g_idx", "2 groups", "7"});
   expect_user_error([&] { check_quantized(checkpoint, gptq, "m", kRows, 2 * kColumns); }, {"m.qweight", "[8,16]"});
   expect_user_error([&] { check_quantized(checkpoint, gptq, "m", kRows + 4, kColumns); }, {"\"m\"", "20"});

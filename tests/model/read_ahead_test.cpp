@@ -53,7 +53,7 @@ TEST(read_ahead, brings_the_parts_into_memory_and_nothing_else) {
   const MappedFile file(path);
   const auto pages = kMega / static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   if (num_resident(file, 0, 24 * kMega) > 0) GTEST_LOG_(INFO) << "this file system keeps files in memory";
-  const ReadAhead ahead({{&file, 20 * kMega, 4 * kMega}, {&file, 3, 9 * kMega}});
+  const ReadAhead ahead({{&file, 20 * kMega, 4 * kMega}, {&file, 3, 9 * kMega}}, 64 * kMega);
   EXPECT_EQ(ahead.total(), 13 * kMega);
   EXPECT_TRUE(comes_true([&] {
     return num_resident(file, 20 * kMega, 4 * kMega) == 4 * pages && num_resident(file, 0, 9 * kMega) == 9 * pages;
@@ -81,8 +81,8 @@ TEST(read_ahead, ends_while_it_waits_and_needs_no_parts) {
   const auto path = folder.write("file", std::string(32 * kMega, 'x'));
   const MappedFile file(path);
   { const ReadAhead ahead({{&file, 0, 32 * kMega}}, 1); }
-  { const ReadAhead ahead({}); }
-  { const ReadAhead beyond({{&file, 31 * kMega, 5 * kMega}}); }
+  { const ReadAhead ahead({}, 64 * kMega); }
+  { const ReadAhead beyond({{&file, 31 * kMega, 5 * kMega}}, 64 * kMega); }
 }
 
 // Every rank reads its rows of what is divided by rows, and all of the rest: nothing that it does not need.
@@ -92,7 +92,8 @@ TEST(read_ahead, is_planned_as_ranks_read) {
   const Checkpoint checkpoint = Checkpoint::open(folder);
   const auto planned = [&](int rank, int ranks) {
     std::size_t bytes = 0;
-    for (const FilePart& part : planned_reads(checkpoint, config, ShardPlan(config, rank, ranks))) bytes += part.bytes;
+    for (const StoredRows& rows : planned_reads(checkpoint, config, ShardPlan(config, rank, ranks)))
+      bytes += rows.bytes();
     return bytes;
   };
   const SafetensorsFile file(folder / "model.safetensors");

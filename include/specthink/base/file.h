@@ -20,7 +20,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 /// Appends `line` and a newline in one write and syncs. Throws EnvironmentError; the file is then as it was before.
 void append_line(const std::filesystem::path& path, std::string_view line);
 
-/// A file mapped read-only for its lifetime.
+/// A file mapped read-only, and open, for its lifetime.
 class MappedFile {
  public:
   /// Throws UserError when the file is missing or unreadable.
@@ -34,15 +34,20 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
 
-  /// Brings these bytes into memory, where the system can (Linux 5.14) before it returns. What cannot be read is found
-  /// out by whoever reads it.
-  void load(std::size_t offset, std::size_t length) const;
+  /// Fills `into` with the bytes from `offset` on. Unlike an access to bytes(), which ends the process by a signal
+  /// where the file has become shorter, this throws: UserError for such a file, EnvironmentError for a disk that fails.
+  void read(std::size_t offset, std::span<std::byte> into) const;
+
+  /// Asks the system to bring these bytes into memory and waits at most until the disk has taken the requests. What
+  /// cannot be read is found out by whoever reads it.
+  void request(std::size_t offset, std::size_t length) const;
 
   /// Tells the system that these bytes will not be read again soon, so that host memory stays small.
   void release(std::size_t offset, std::size_t length) const;
 
  private:
   std::filesystem::path path_;
+  int fd_ = -1;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };

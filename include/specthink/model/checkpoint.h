@@ -1,6 +1,7 @@
 // The weights of a model folder: model.safetensors, or the shards that model.safetensors.index.json names.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -10,6 +11,13 @@
 #include "specthink/model/safetensors.h"
 
 namespace specthink::inline model {
+
+/// How far the loading of a rank's weights is.
+struct LoadProgress {
+  std::int64_t layer = 0;       ///< that comes next
+  std::size_t read_bytes = 0;   ///< of files
+  std::size_t total_bytes = 0;  ///< 0: there are no files
+};
 
 class Checkpoint {
  public:

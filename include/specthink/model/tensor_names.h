@@ -25,6 +25,7 @@ struct TensorNames {
   std::string up = "mlp.up_proj";
   std::string fused_gate_up = {};  ///< not empty: one matrix of the gate rows, then the up rows
   std::string down = "mlp.down_proj";
+  bool settled = false;  ///< by settle_names()
 };
 
 }  // namespace specthink::inline model

@@ -16,6 +16,7 @@
 #include "specthink/config/settings.h"
 #include "specthink/kernels/loaded_shard.h"
 #include "specthink/kernels/peer_sum.h"
+#include "specthink/model/checkpoint.h"
 #include "specthink/model/model_config.h"
 #include "specthink/model/shard_plan.h"
 
@@ -43,7 +44,7 @@ class Transformer {
     std::uint64_t dummy_seed = 0;
     bool fused_prefill = true;    ///< fused kernels between the library's products, where the device and type have them
     PeerSum* peer_sum = nullptr;  ///< joins the sharded products of fused prefills; null: `collectives` do
-    std::function<void(std::int64_t layer)> on_layer = {};  ///< sees the number of each layer before it is loaded
+    std::function<void(const LoadProgress&)> on_layer = {};  ///< before each layer is loaded
   };
 
   /// Loads this rank's shard. `collectives` and options.peer_sum must outlive the model. Throws UserError for what is

@@ -5,25 +5,27 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
+#include <optional>
 #include <thread>
 
 #include "app/job/job.h"
+#include "app/job/load_report.h"
 #include "specthink/base/hash.h"
 #include "specthink/base/log.h"
-#include "specthink/base/stopwatch.h"
 #include "specthink/base/strings.h"
 #include "specthink/comm/device.h"
 #include "specthink/comm/gpu_info.h"
 #include "specthink/engine/step_costs.h"
 #include "specthink/kernels/decode_step.h"
+#include "specthink/model/early_read.h"
 #include "specthink/model/hub.h"
 #include "specthink/model/memory_plan.h"
 
 namespace specthink::inline app {
 namespace {
 
-constexpr double kProgressSeconds = 5;  // between lines about a model that is being loaded
-constexpr int kMostAutomatic = 64;      // sequences at a time: beyond, few GPUs have the memory for their caches
+constexpr int kMostAutomatic = 64;  // sequences at a time: beyond, few GPUs have the memory for their caches
 
 DeviceChoice device_choice(Device device) {
   switch (device) {
@@ -176,7 +178,7 @@ std::int64_t LoadedModels::cache_tokens(const ModelFiles& model) const {
 }
 
 void LoadedModels::load_model(ModelFiles& model) {
-  const Stopwatch watch;
+  LoadReport report(fmt::format("{} {}", name_of(model.role), model.name), model.config.num_layers);
   Transformer::Options options;
   options.dtype = settings_.models.dtype;
   options.device = device_;
@@ -186,23 +188,43 @@ void LoadedModels::load_model(ModelFiles& model) {
   options.dummy_seed = hash_text(name_of(model.role));
   options.prefill_rows = prefill_rows(model);
   options.peer_sum = peer_sum_.get();
-  double reported = 0;
-  options.on_layer = [&](std::int64_t layer) {
-    group_.mark(Phase::load, layer);
-    if (watch.seconds() < reported + kProgressSeconds) return;
-    reported = watch.seconds();
-    spdlog::info("{} {}: layer {} of {} after {:.0f} s", name_of(model.role), model.name, layer,
-                 model.config.num_layers, reported);
+  options.on_layer = [&](const LoadProgress& progress) {
+    group_.mark(Phase::load, progress.layer);
+    report.progress(progress);
   };
   model.transformer = std::make_unique<Transformer>(model.folder, model.config, *collectives_, options);
   synchronize(device_);
-  release_unused_memory(device_);  // what joining the parts of matrices has left
   const auto weight_bytes = static_cast<std::uint64_t>(model.transformer->weight_bytes());
   spdlog::info("{} {}: {} of weights a rank, KV cache of {} tokens ({}), loaded in {:.1f} s ({:.2f} GB/s)",
                name_of(model.role), model.name, format_bytes(weight_bytes),
                model.transformer->num_pages() * kPageTokens - kSpareTokens,
-               format_bytes(static_cast<std::uint64_t>(model.transformer->cache_bytes())), watch.seconds(),
-               static_cast<double>(weight_bytes) / 1e9 / watch.seconds());
+               format_bytes(static_cast<std::uint64_t>(model.transformer->cache_bytes())), report.seconds(),
+               static_cast<double>(weight_bytes) / 1e9 / report.seconds());
+}
+
+/// The draft is loaded beside the target, which calls no collective either.
+void LoadedModels::load_models() {
+  std::exception_ptr draft_failure;
+  std::thread draft_thread;
+  if (draft_) {
+    draft_thread = start_device_thread(device_, [&] {
+      try {
+        load_model(*draft_);
+      } catch (...) {
+        draft_failure = std::current_exception();
+      }
+    });
+  }
+  std::exception_ptr failure;
+  try {
+    load_model(target_);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (draft_thread.joinable()) draft_thread.join();
+  if (failure) std::rethrow_exception(failure);
+  if (draft_failure) std::rethrow_exception(draft_failure);
+  release_unused_memory(device_);  // what joining the parts of matrices has left
 }
 
 /// Kernels wait no longer than the watchdog, which says more about the reason; it may be off (0).
@@ -223,6 +245,11 @@ PeerSum::Options LoadedModels::peer_sum_options() const {
 }
 
 void LoadedModels::load() {
+  std::optional<EarlyRead> early;  // while the GPUs and the exchange between them start
+  if (!settings_.models.dummy_weights) {
+    early.emplace(target_.folder, target_.config, ShardPlan(target_.config, group_.rank(), group_.size()),
+                  world_.local_size());
+  }
   device_ = select_device(world_, device_choice(settings_.models.device), settings_.models.oversubscribe_gpus);
   together(world_, [&] {
     const auto& [of_target, of_draft] = settings_.models.weights;
@@ -247,8 +274,8 @@ void LoadedModels::load() {
   collectives_ = Collectives::create(group_, device_);
   peer_sum_ = PeerSum::create(group_, device_, peer_sum_options());
   together(world_, [&] {
-    load_model(target_);
-    if (draft_) load_model(*draft_);
+    early.reset();
+    load_models();
   });
   if (take_batches()) most_automatic_ = kMostAutomatic;
 

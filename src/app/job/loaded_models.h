@@ -94,6 +94,7 @@ class LoadedModels {
   double wait_limit_seconds() const;
   std::int64_t prefill_rows(const ModelFiles& model) const;
   PeerSum::Options peer_sum_options() const;
+  void load_models();
   void load_model(ModelFiles& model);
   int sequences() const;      // that the caches are to hold at a time
   int max_sequences() const;  // of the engine

@@ -1,9 +1,14 @@
 #include "specthink/comm/device.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <utility>
 
 #include "comm/gpu/gpu.h"
 #include "specthink/comm/gpu_sharing.h"
+#include "specthink/comm/quiet_thread.h"
 
 namespace specthink::inline comm {
 
@@ -57,6 +62,20 @@ std::string describe(c10::Device device) {
 
 void synchronize(c10::Device device) {
   if (device.is_cuda()) gpu::synchronize(device.index());
+}
+
+at::Tensor staging_memory(c10::Device device, std::int64_t bytes) {
+  return device.is_cuda() ? gpu::pinned_memory(bytes) : at::empty({bytes}, at::kByte);
+}
+
+std::thread start_device_thread(c10::Device device, std::function<void()> body) {
+  if (device.is_cpu()) return start_quiet_thread(std::move(body));
+  const c10::impl::VirtualGuardImpl backend(device.type());
+  return start_quiet_thread([device, stream = backend.getStream(device), backend, body = std::move(body)] {
+    backend.setDevice(device);
+    backend.exchangeStream(stream);
+    body();
+  });
 }
 
 std::string cuda_version() { return gpu::cuda_version(); }

@@ -24,6 +24,7 @@ std::string uuid(int) { no_gpu("gpu::uuid"); }
 std::int64_t total_memory(int) { no_gpu("gpu::total_memory"); }
 std::int64_t free_memory(int) { no_gpu("gpu::free_memory"); }
 void release_unused_memory() { no_gpu("gpu::release_unused_memory"); }
+at::Tensor pinned_memory(std::int64_t) { no_gpu("gpu::pinned_memory"); }
 void synchronize(int) { no_gpu("gpu::synchronize"); }
 std::string cuda_version() { return "none"; }
 std::string nccl_version() { return "none"; }

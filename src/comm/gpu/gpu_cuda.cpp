@@ -1,3 +1,4 @@
+#include <ATen/ATen.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAStream.h>
@@ -69,6 +70,13 @@ std::int64_t free_memory(int index) {
 }
 
 void release_unused_memory() { c10::cuda::CUDACachingAllocator::emptyCache(); }
+
+at::Tensor pinned_memory(std::int64_t bytes) {
+  if (bytes == 0) return at::empty({0}, at::kByte);
+  void* data = nullptr;
+  SPECTHINK_CHECK_CUDA(cudaHostAlloc(&data, static_cast<std::size_t>(bytes), cudaHostAllocDefault));
+  return at::from_blob(data, {bytes}, [](void* memory) { cudaFreeHost(memory); }, at::kByte);
+}
 
 void synchronize(int index) {
   use(index);

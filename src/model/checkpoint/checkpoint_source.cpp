@@ -24,104 +24,111 @@ const StoredTensor& require_plain(const Checkpoint& checkpoint, const std::strin
   return stored;
 }
 
-/// Some rows of a tensor, in its file.
-FilePart part_of(const StoredTensor& stored, std::int64_t first, std::int64_t count) {
-  const std::int64_t columns = stored.shape.size() == 2 ? stored.shape[1] : 1;
-  const std::size_t row_bytes = static_cast<std::size_t>(columns) * size_of(stored.type);
-  return {stored.file, stored.offset() + static_cast<std::size_t>(first) * row_bytes,
-          static_cast<std::size_t>(count) * row_bytes};
+/// The module's rows of `part.here` but padding.
+StoredRows rows_there(const StoredTensor& stored, const ModuleRows& part) {
+  const Range there = clip(part.here, part.rows);
+  return {&stored, part.first + there.first, there.count};
 }
 
+/// A rank's part of a matrix of 8-bit floats, in their stored form.
+struct Float8Slice {
+  StoredRows data;
+  Range columns;  // of data, without padding
+  StoredRows scales;
+  Range scale_columns;
+};
+
+Float8Slice float8_slice(const Checkpoint& checkpoint, const Quantization& quantization, const ModuleRows& part,
+                         std::int64_t columns, Range column) {
+  const StoredFloat8 stored = stored_float8(checkpoint, quantization, part.module, part.all_rows(), columns);
+  const auto [block_rows, block_columns] = quantization.block;
+  const auto blocks = [](std::int64_t first, std::int64_t count, std::int64_t block) {
+    return Range{first / block, count == 0 ? 1 : (first + count - 1) / block - first / block + 1};
+  };
+  Float8Slice slice;
+  slice.data = rows_there(*stored.data, part);
+  slice.columns = clip(column, columns);
+  const std::int64_t first_row = std::min(part.first + part.here.first, part.all_rows() - 1);
+  const Range scale_rows = blocks(first_row, slice.data.count, block_rows);
+  slice.scales = {stored.scales, scale_rows.first, scale_rows.count};
+  slice.scale_columns = blocks(std::min(column.first, columns - 1), slice.columns.count, block_columns);
+  return slice;
+}
+
+/// Reads in the order that ReadPlan notes.
 class CheckpointSource final : public WeightSource {
  public:
   CheckpointSource(const Checkpoint& checkpoint, Quantization quantization, at::TensorOptions options,
-                   ReadAhead* read_ahead)
-      : checkpoint_(checkpoint), quantization_(std::move(quantization)), options_(options), read_ahead_(read_ahead) {}
+                   StagedReader& reader)
+      : checkpoint_(checkpoint), quantization_(std::move(quantization)), options_(options), reader_(reader) {}
 
   at::Tensor vector(const std::string& module, std::int64_t size) override {
-    return read(module + ".weight", {size}, size, 0, {0, size}, {0, 1}).view({size});
+    const at::Tensor vector = room(size, 1);
+    read(whole(require_plain(checkpoint_, module + ".weight", {size})), {0, 1}, vector);
+    return vector.view({size});
   }
 
   at::Tensor bias(const ModuleRows& part) override {
-    return read(part.module + ".bias", {part.all_rows()}, part.rows, part.first, part.here, {0, 1})
-        .view({part.here.count});
+    const StoredTensor& stored = require_plain(checkpoint_, part.module + ".bias", {part.all_rows()});
+    const at::Tensor bias = room(part.here.count, 1);
+    read(rows_there(stored, part), {0, 1}, bias);
+    return bias.view({part.here.count});
   }
 
-  at::Tensor matrix(const ModuleRows& part, std::int64_t columns, Range column) override {
-    if (quantization_.is_any() && is_quantized(checkpoint_, part.module)) {
-      const at::Tensor whole =
-          dequantized(checkpoint_, quantization_, part.module, part.all_rows(), columns, options_.device());
-      return cut(whole, part, column);
+  at::Tensor room(std::int64_t rows, std::int64_t columns) const override {
+    return at::empty({rows, columns}, options_);
+  }
+
+  void read_matrix(const ModuleRows& part, std::int64_t columns, Range column, const at::Tensor& out) override {
+    if (!quantization_.is_any() || !is_quantized(checkpoint_, part.module)) {
+      const StoredTensor& stored = require_plain(checkpoint_, part.module + ".weight", {part.all_rows(), columns});
+      return read(rows_there(stored, part), column, out);
     }
-    return read(part.module + ".weight", {part.all_rows(), columns}, part.rows, part.first, part.here, column);
+    const auto read_whole = [this](const StoredTensor& stored) {
+      const StoredRows rows = whole(stored);
+      at::Tensor tensor = at::empty({rows.count, rows.columns()}, options_.dtype(scalar_type(stored.type)));
+      reader_.read(rows, 0, tensor);
+      return tensor;
+    };
+    const at::Tensor all = dequantized(checkpoint_, quantization_, part.module, part.all_rows(), columns, read_whole);
+    const Range rows = clip(part.here, part.rows);
+    const Range there = clip(column, columns);
+    part_there(out, rows.count, there.count)
+        .copy_(all.narrow(0, part.first + rows.first, rows.count).narrow(1, there.first, there.count));
   }
 
   Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column) override {
     if (quantization_.method != "fp8" || !is_quantized(checkpoint_, part.module)) {
       return WeightSource::float8_matrix(part, columns, column);
     }
-    const StoredFloat8 stored = stored_float8(checkpoint_, quantization_, part.module, part.all_rows(), columns);
+    const Float8Slice slice = float8_slice(checkpoint_, quantization_, part, columns, column);
+    const at::Tensor data = at::empty({part.here.count, column.count}, options_.dtype(at::kByte));
+    reader_.read(slice.data, slice.columns.first, part_there(data, slice.data.count, slice.columns.count));
+    const at::Tensor scales = at::empty({slice.scales.count, slice.scale_columns.count}, options_.dtype(at::kFloat));
+    reader_.read(slice.scales, slice.scale_columns.first, scales);
     const auto [block_rows, block_columns] = quantization_.block;
-    const std::int64_t first_row = part.first + part.here.first;
-    const Range rows_there = clip(part.here, part.rows);
-    const Range columns_there = clip(column, columns);
-    at::Tensor data = at::zeros({part.here.count, column.count}, options_.dtype(at::kByte));
-    data.narrow(0, 0, rows_there.count)
-        .narrow(1, 0, columns_there.count)
-        .copy_(rows_of(*stored.data, part.first + rows_there.first, rows_there.count)
-                   .view(at::kByte)
-                   .narrow(1, columns_there.first, columns_there.count));
-    stored.data->file->release(stored.data->offset(), stored.data->bytes.size());
-    const auto blocks = [](std::int64_t first, std::int64_t count, std::int64_t block) {
-      return Range{first / block, count == 0 ? 1 : (first + count - 1) / block - first / block + 1};
-    };
-    const Range of_rows = blocks(std::min(first_row, part.all_rows() - 1), rows_there.count, block_rows);
-    const Range of_columns = blocks(std::min(column.first, columns - 1), columns_there.count, block_columns);
-    const at::Tensor scales = rows_of(*stored.scales, of_rows.first, of_rows.count)
-                                  .narrow(1, of_columns.first, of_columns.count)
-                                  .to(options_.device(), at::kFloat, false, /*copy=*/true)
-                                  .contiguous();
-    return {data.view(at::kFloat8_e4m3fn), scales, block_rows, block_columns, first_row % block_rows,
-            column.first % block_columns};
+    return {
+        data.view(at::kFloat8_e4m3fn), scales, block_rows, block_columns, (part.first + part.here.first) % block_rows,
+        column.first % block_columns};
   }
 
  private:
-  /// Of the `rows` rows from `first` on, those of `here`.
-  at::Tensor read(const std::string& name, const std::vector<std::int64_t>& shape, std::int64_t rows,
-                  std::int64_t first, Range here, Range column) {
-    const StoredTensor& stored = require_plain(checkpoint_, name, shape);
-    const Range rows_there = clip(here, rows);
-    const Range columns_there = clip(column, shape.size() == 2 ? shape[1] : 1);
-    const at::Tensor slice =
-        rows_of(stored, first + rows_there.first, rows_there.count).narrow(1, columns_there.first, columns_there.count);
-    at::Tensor part;
-    if (rows_there.count == here.count && columns_there.count == column.count) {
-      part = slice.contiguous().to(options_, /*non_blocking=*/false, /*copy=*/true);
-    } else {
-      part = at::zeros({here.count, column.count}, options_);
-      part.narrow(0, 0, rows_there.count).narrow(1, 0, columns_there.count).copy_(slice);
-    }
-    stored.file->release(stored.offset(), stored.bytes.size());
-    if (read_ahead_) read_ahead_->advance(part_of(stored, first + rows_there.first, rows_there.count).bytes);
-    return part;
+  /// The upper left part of `out` that is no padding; the rest becomes zero.
+  static at::Tensor part_there(const at::Tensor& out, std::int64_t rows, std::int64_t columns) {
+    if (rows < out.size(0) || columns < out.size(1)) out.zero_();
+    return out.narrow(0, 0, rows).narrow(1, 0, columns);
   }
 
-  /// This rank's part of a module in a whole matrix, padded.
-  at::Tensor cut(const at::Tensor& whole, const ModuleRows& part, Range column) {
-    const Range rows_there = clip(part.here, part.rows);
-    const Range columns_there = clip(column, whole.size(1));
-    at::Tensor result = at::zeros({part.here.count, column.count}, options_);
-    result.narrow(0, 0, rows_there.count)
-        .narrow(1, 0, columns_there.count)
-        .copy_(whole.narrow(0, part.first + rows_there.first, rows_there.count)
-                   .narrow(1, columns_there.first, columns_there.count));
-    return result;
+  /// The rows' columns of `column` into `out`, with padding.
+  void read(const StoredRows& rows, Range column, const at::Tensor& out) {
+    const Range there = clip(column, rows.columns());
+    reader_.read(rows, there.first, part_there(out, rows.count, there.count));
   }
 
   const Checkpoint& checkpoint_;
   Quantization quantization_;
   at::TensorOptions options_;
-  ReadAhead* read_ahead_;
+  StagedReader& reader_;
 };
 
 class ShapeCheck : public WeightSource {
@@ -139,20 +146,29 @@ class ShapeCheck : public WeightSource {
     return at::empty({0});
   }
 
-  at::Tensor matrix(const ModuleRows& part, std::int64_t columns, Range) override {
+  /// Without data.
+  at::Tensor room(std::int64_t rows, std::int64_t columns) const override {
+    return at::empty({rows, columns}, at::TensorOptions(at::kMeta));
+  }
+
+  void read_matrix(const ModuleRows& part, std::int64_t columns, Range, const at::Tensor&) override {
     if (is_quantized_module(part.module)) {
       check_quantized(checkpoint_, quantization_, part.module, part.all_rows(), columns);
     } else {
       require_plain(checkpoint_, part.module + ".weight", {part.all_rows(), columns});
     }
-    return at::empty({0, columns});
   }
 
   Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column) override {
-    return {matrix(part, columns, column), at::empty({0, 0}), kFloat8Block, kFloat8Block, 0, 0};
+    read_matrix(part, columns, column, {});
+    return no_float8(columns);
   }
 
  protected:
+  static Float8Part no_float8(std::int64_t columns) {
+    return {at::empty({0, columns}, at::kByte), at::ones({1, 1}), kFloat8Block, kFloat8Block, 0, 0};
+  }
+
   bool is_quantized_module(const std::string& module) const {
     return quantization_.is_any() && is_quantized(checkpoint_, module);
   }
@@ -163,34 +179,43 @@ class ShapeCheck : public WeightSource {
 
 class ReadPlan final : public ShapeCheck {
  public:
-  ReadPlan(const Checkpoint& checkpoint, Quantization quantization, std::vector<FilePart>& parts)
-      : ShapeCheck(checkpoint, std::move(quantization)), parts_(parts) {}
+  ReadPlan(const Checkpoint& checkpoint, Quantization quantization, std::vector<StoredRows>& plan)
+      : ShapeCheck(checkpoint, std::move(quantization)), plan_(plan) {}
 
   at::Tensor vector(const std::string& module, std::int64_t size) override {
-    note(module + ".weight", {size}, 0, size);
+    plan_.push_back(whole(checkpoint_.require(module + ".weight", {size})));
     return at::empty({size});
   }
 
   at::Tensor bias(const ModuleRows& part) override {
-    const Range rows = clip(part.here, part.rows);
-    note(part.module + ".bias", {part.all_rows()}, part.first + rows.first, rows.count);
+    plan_.push_back(rows_there(checkpoint_.require(part.module + ".bias", {part.all_rows()}), part));
     return at::empty({0});
   }
 
-  at::Tensor matrix(const ModuleRows& part, std::int64_t columns, Range) override {
-    const Range rows = clip(part.here, part.rows);
-    if (!is_quantized_module(part.module)) {
-      note(part.module + ".weight", {part.all_rows(), columns}, part.first + rows.first, rows.count);
+  void read_matrix(const ModuleRows& part, std::int64_t columns, Range, const at::Tensor&) override {
+    if (is_quantized_module(part.module)) {
+      for (const StoredTensor* stored :
+           quantized_tensors(checkpoint_, quantization_, part.module, part.all_rows(), columns)) {
+        plan_.push_back(whole(*stored));
+      }
+    } else {
+      plan_.push_back(rows_there(checkpoint_.require(part.module + ".weight", {part.all_rows(), columns}), part));
     }
-    return at::empty({0, columns});
+  }
+
+  Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column) override {
+    if (quantization_.method == "fp8" && is_quantized_module(part.module)) {
+      const Float8Slice slice = float8_slice(checkpoint_, quantization_, part, columns, column);
+      plan_.push_back(slice.data);
+      plan_.push_back(slice.scales);
+    } else {
+      read_matrix(part, columns, column, {});
+    }
+    return no_float8(columns);
   }
 
  private:
-  void note(const std::string& name, const std::vector<std::int64_t>& shape, std::int64_t first, std::int64_t count) {
-    parts_.push_back(part_of(checkpoint_.require(name, shape), first, count));
-  }
-
-  std::vector<FilePart>& parts_;
+  std::vector<StoredRows>& plan_;
 };
 
 }  // namespace
@@ -201,13 +226,13 @@ Range clip(Range range, std::int64_t size) {
 }
 
 std::unique_ptr<WeightSource> checkpoint_source(const Checkpoint& checkpoint, const Quantization& quantization,
-                                                at::TensorOptions options, ReadAhead* read_ahead) {
-  return std::make_unique<CheckpointSource>(checkpoint, quantization, options, read_ahead);
+                                                at::TensorOptions options, StagedReader& reader) {
+  return std::make_unique<CheckpointSource>(checkpoint, quantization, options, reader);
 }
 
 std::unique_ptr<WeightSource> read_plan_source(const Checkpoint& checkpoint, const Quantization& quantization,
-                                               std::vector<FilePart>& parts) {
-  return std::make_unique<ReadPlan>(checkpoint, quantization, parts);
+                                               std::vector<StoredRows>& plan) {
+  return std::make_unique<ReadPlan>(checkpoint, quantization, plan);
 }
 
 std::unique_ptr<WeightSource> shape_check_source(const Checkpoint& checkpoint, const Quantization& quantization) {

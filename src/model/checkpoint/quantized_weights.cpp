@@ -27,12 +27,6 @@ const StoredTensor& require_type(const Checkpoint& checkpoint, const std::string
   return stored;
 }
 
-at::Tensor on_device(const StoredTensor& stored, c10::Device device) {
-  const at::Tensor tensor = rows_of(stored, 0, stored.shape[0]).to(device, /*non_blocking=*/false, /*copy=*/true);
-  stored.file->release(stored.offset(), stored.bytes.size());
-  return tensor;
-}
-
 /// [a, b] int32 -> [a, b, 8] int32: the numbers of each word, the one in the lowest bits first.
 at::Tensor unpack(const at::Tensor& words) {
   const at::Tensor shifts = at::arange(0, 4 * kPerWord, 4, words.options());
@@ -71,6 +65,13 @@ struct FourBits {
     }
   }
 
+  /// In the order in which they are read.
+  std::vector<const StoredTensor*> tensors() const {
+    std::vector<const StoredTensor*> all{weights, zeros, scales};
+    if (group_of) all.push_back(group_of);
+    return all;
+  }
+
   std::int64_t group;  // columns that share a scale
   const StoredTensor* weights;
   const StoredTensor* zeros;
@@ -79,17 +80,17 @@ struct FourBits {
 };
 
 at::Tensor dequantize_four_bits(const FourBits& stored, const Quantization& quantization, std::int64_t rows,
-                                std::int64_t columns, c10::Device device) {
+                                std::int64_t columns, const ReadWhole& read) {
   const bool awq = quantization.method == "awq";
-  const at::Tensor words = on_device(*stored.weights, device);
+  const at::Tensor words = read(*stored.weights);
   const at::Tensor numbers =  // [columns, rows]
       awq ? unpack_columns(words, true) : unpack(words).permute({0, 2, 1}).reshape({columns, rows});
-  at::Tensor zeros = unpack_columns(on_device(*stored.zeros, device), awq);  // [groups, rows]
+  at::Tensor zeros = unpack_columns(read(*stored.zeros), awq);  // [groups, rows]
   if (quantization.zeros_less_one) zeros = zeros + 1;
-  const at::Tensor scales = on_device(*stored.scales, device).to(at::kFloat);
-  const at::Tensor group_of =
-      stored.group_of ? on_device(*stored.group_of, device).view({columns}).to(at::kLong)
-                      : at::arange(columns, at::TensorOptions(device).dtype(at::kLong)).floor_divide(stored.group);
+  const at::Tensor scales = read(*stored.scales).to(at::kFloat);
+  const at::Tensor group_of = stored.group_of
+                                  ? read(*stored.group_of).view({columns}).to(at::kLong)
+                                  : at::arange(columns, words.options().dtype(at::kLong)).floor_divide(stored.group);
   if (group_of.min().item<std::int64_t>() < 0 || group_of.max().item<std::int64_t>() >= scales.size(0)) {
     throw UserError("{}: expected numbers of {} groups, found {} to {}", stored.group_of->where(), scales.size(0),
                     group_of.min().item<std::int64_t>(), group_of.max().item<std::int64_t>());
@@ -105,10 +106,10 @@ std::vector<std::int64_t> scale_shape(const Quantization& quantization, std::int
 }
 
 at::Tensor dequantize_float8(const Checkpoint& checkpoint, const Quantization& quantization, const std::string& module,
-                             std::int64_t rows, std::int64_t columns, c10::Device device) {
+                             std::int64_t rows, std::int64_t columns, const ReadWhole& read) {
   const StoredFloat8 stored = stored_float8(checkpoint, quantization, module, rows, columns);
-  const at::Tensor values = on_device(*stored.data, device).to(at::kFloat);
-  const at::Tensor scales = on_device(*stored.scales, device).to(at::kFloat);
+  const at::Tensor values = read(*stored.data).to(at::kFloat);
+  const at::Tensor scales = read(*stored.scales).to(at::kFloat);
   const at::Tensor spread = scales.repeat_interleave(quantization.block[0], 0)
                                 .repeat_interleave(quantization.block[1], 1)
                                 .narrow(0, 0, rows)
@@ -138,13 +139,20 @@ StoredFloat8 stored_float8(const Checkpoint& checkpoint, const Quantization& qua
           &checkpoint.require(module + ".weight_scale_inv", scale_shape(quantization, rows, columns))};
 }
 
+std::vector<const StoredTensor*> quantized_tensors(const Checkpoint& checkpoint, const Quantization& quantization,
+                                                   const std::string& module, std::int64_t rows, std::int64_t columns) {
+  if (quantization.method != "fp8") return FourBits(checkpoint, quantization, module, rows, columns).tensors();
+  const StoredFloat8 stored = stored_float8(checkpoint, quantization, module, rows, columns);
+  return {stored.data, stored.scales};
+}
+
 at::Tensor dequantized(const Checkpoint& checkpoint, const Quantization& quantization, const std::string& module,
-                       std::int64_t rows, std::int64_t columns, c10::Device device) {
+                       std::int64_t rows, std::int64_t columns, const ReadWhole& read) {
   if (quantization.method == "fp8") {
-    return dequantize_float8(checkpoint, quantization, module, rows, columns, device);
+    return dequantize_float8(checkpoint, quantization, module, rows, columns, read);
   }
   return dequantize_four_bits(FourBits(checkpoint, quantization, module, rows, columns), quantization, rows, columns,
-                              device);
+                              read);
 }
 
 Quantization parse_quantization(const ConfigReader& config) {

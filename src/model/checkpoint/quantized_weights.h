@@ -2,10 +2,11 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <c10/core/Device.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "model/description/config_reader.h"
 #include "specthink/model/checkpoint.h"
@@ -33,8 +34,15 @@ struct StoredFloat8 {
 StoredFloat8 stored_float8(const Checkpoint& checkpoint, const Quantization& quantization, const std::string& module,
                            std::int64_t rows, std::int64_t columns);
 
-/// The whole matrix on the device, [rows, columns] float32. Throws as check_quantized() does.
+/// What the module's matrix is made of, in the order in which dequantized() reads it. Throws as check_quantized() does.
+std::vector<const StoredTensor*> quantized_tensors(const Checkpoint& checkpoint, const Quantization& quantization,
+                                                   const std::string& module, std::int64_t rows, std::int64_t columns);
+
+/// Gives a whole tensor in its stored type on the device that will compute, [rows, columns].
+using ReadWhole = std::function<at::Tensor(const StoredTensor&)>;
+
+/// The whole matrix on that device, [rows, columns] float32. Throws as check_quantized() does.
 at::Tensor dequantized(const Checkpoint& checkpoint, const Quantization& quantization, const std::string& module,
-                       std::int64_t rows, std::int64_t columns, c10::Device device);
+                       std::int64_t rows, std::int64_t columns, const ReadWhole& read);
 
 }  // namespace specthink::inline model

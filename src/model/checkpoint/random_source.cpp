@@ -19,17 +19,21 @@ class RandomSource final : public WeightSource {
 
   at::Tensor bias(const ModuleRows& part) override { return at::zeros({part.here.count}, options_); }
 
-  at::Tensor matrix(const ModuleRows& part, std::int64_t columns, Range column) override {
+  at::Tensor room(std::int64_t rows, std::int64_t columns) const override {
+    return at::empty({rows, columns}, options_);
+  }
+
+  void read_matrix(const ModuleRows& part, std::int64_t columns, Range column, const at::Tensor& out) override {
     const Range rows_there = clip(part.here, part.rows);
     const Range columns_there = clip(column, columns);
-    at::Tensor random = at::empty({rows_there.count, columns_there.count}, options_);
+    const bool is_full = rows_there.count == part.here.count && columns_there.count == column.count;
+    at::Tensor random = is_full ? out : room(rows_there.count, columns_there.count);
     const auto amplitude = static_cast<float>(kInitializerRange * std::sqrt(3.0));
     random_fill(random, {part.first + rows_there.first, columns_there.first, columns},
                 hash_text(part.module + ".weight") ^ seed_, amplitude);
-    if (rows_there.count == part.here.count && columns_there.count == column.count) return random;
-    at::Tensor padded = at::zeros({part.here.count, column.count}, options_);
-    padded.narrow(0, 0, rows_there.count).narrow(1, 0, columns_there.count).copy_(random);
-    return padded;
+    if (is_full) return;
+    out.zero_();
+    out.narrow(0, 0, rows_there.count).narrow(1, 0, columns_there.count).copy_(random);
   }
 
  private:

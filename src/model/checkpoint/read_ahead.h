@@ -18,13 +18,12 @@ struct FilePart {
   std::size_t bytes = 0;
 };
 
-/// Some threads bring the parts into memory in their order, several requests at a time and not too far ahead of the
-/// reader: a reader alone waits for each page of a mapped file by itself. Ranks of a node that read the same file wait
-/// for the same requests; each byte comes from the disk once.
+/// Some threads ask the system for the parts in their order, not too far ahead of the reader, so that the disk always
+/// has many requests. Ranks of a node that read the same bytes share the requests: each byte comes from the disk once.
 class ReadAhead {
  public:
   /// Files must outlive this. `most_ahead`: bytes beyond what the reader has done with.
-  explicit ReadAhead(std::vector<FilePart> parts, std::size_t most_ahead = kMostAhead);
+  ReadAhead(std::vector<FilePart> parts, std::size_t most_ahead);
   ~ReadAhead();
   ReadAhead(const ReadAhead&) = delete;
   ReadAhead& operator=(const ReadAhead&) = delete;
@@ -34,8 +33,6 @@ class ReadAhead {
 
   std::size_t total() const { return total_; }
   std::size_t asked_for() const;  ///< so far
-
-  static constexpr std::size_t kMostAhead = std::size_t{2} << 30;
 
  private:
   void run();

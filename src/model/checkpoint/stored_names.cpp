@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "model/checkpoint/stored_tensors.h"
@@ -57,6 +58,7 @@ void find_names(TensorNames& names, const Checkpoint& checkpoint) {
 
 void settle_names(ModelConfig& config, const Checkpoint& checkpoint) {
   TensorNames& names = config.tensors;
+  if (std::exchange(names.settled, true)) return;
   find_names(names, checkpoint);
   if (!config.tie_word_embeddings || !checkpoint.contains(names.head + kWeight)) return;
   if (!checkpoint.contains(names.embedding + kWeight)) {

@@ -10,6 +10,10 @@
 namespace specthink::inline model {
 namespace {
 
+constexpr std::size_t kCompared = std::size_t{8} << 20;  // bytes at a time, so that host memory stays small
+
+}  // namespace
+
 at::ScalarType scalar_type(StoredType type) {
   switch (type) {
     case StoredType::bfloat16:
@@ -28,30 +32,31 @@ at::ScalarType scalar_type(StoredType type) {
   throw InternalError("unknown stored type");
 }
 
-}  // namespace
-
-at::Tensor rows_of(const StoredTensor& stored, std::int64_t first, std::int64_t count) {
-  const std::int64_t columns = stored.shape.size() == 2 ? stored.shape[1] : 1;
-  const std::size_t row_bytes = static_cast<std::size_t>(columns) * size_of(stored.type);
-  const std::byte* begin = stored.bytes.data() + static_cast<std::size_t>(first) * row_bytes;
-  const at::TensorOptions options(scalar_type(stored.type));
-  // The data section of the file need not be aligned for its type.
-  if (reinterpret_cast<std::uintptr_t>(begin) % size_of(stored.type) == 0) {
-    return at::from_blob(const_cast<std::byte*>(begin), {count, columns}, options);
+std::vector<FilePart> parts_of(const std::vector<StoredRows>& rows) {
+  std::vector<FilePart> parts;
+  for (const StoredRows& some : rows) {
+    if (some.bytes() > 0) parts.push_back(some.part());
   }
-  at::Tensor copy = at::empty({count, columns}, options);
-  std::memcpy(copy.mutable_data_ptr(), begin, copy.nbytes());
-  return copy;
+  return parts;
+}
+
+at::Tensor read_rows(const StoredRows& rows) {
+  at::Tensor tensor = at::empty({rows.count, rows.columns()}, at::TensorOptions(scalar_type(rows.tensor->type)));
+  rows.tensor->file->read(rows.part().offset, {static_cast<std::byte*>(tensor.mutable_data_ptr()), rows.bytes()});
+  return tensor;
 }
 
 bool same_values(const StoredTensor& a, const StoredTensor& b) {
   if (a.shape != b.shape) return false;
   if (a.bytes.data() == b.bytes.data()) return true;
-  if (a.type == b.type) return std::ranges::equal(a.bytes, b.bytes);
-  constexpr std::int64_t kRows = 1024;  // at a time, so that host memory stays small
-  for (std::int64_t first = 0; first < a.shape[0]; first += kRows) {
-    const std::int64_t count = std::min(kRows, a.shape[0] - first);
-    if (!at::equal(rows_of(a, first, count).to(at::kDouble), rows_of(b, first, count).to(at::kDouble))) return false;
+  const auto most = static_cast<std::int64_t>(std::max<std::size_t>(1, kCompared / whole(a).row_bytes()));
+  for (std::int64_t first = 0; first < a.shape[0]; first += most) {
+    const std::int64_t count = std::min(most, a.shape[0] - first);
+    const at::Tensor rows_a = read_rows({&a, first, count});
+    const at::Tensor rows_b = read_rows({&b, first, count});
+    const bool same = a.type == b.type ? std::memcmp(rows_a.data_ptr(), rows_b.data_ptr(), rows_a.nbytes()) == 0
+                                       : at::equal(rows_a.to(at::kDouble), rows_b.to(at::kDouble));
+    if (!same) return false;
   }
   return true;
 }

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "model/checkpoint/float8.h"
-#include "model/checkpoint/read_ahead.h"
+#include "model/checkpoint/staged_reader.h"
+#include "model/checkpoint/stored_tensors.h"
 #include "specthink/model/checkpoint.h"
 #include "specthink/model/model_config.h"
 
@@ -39,8 +40,15 @@ struct ModuleRows {
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
-  /// [here.count, column.count] of the module's weight with `columns` columns.
-  virtual at::Tensor matrix(const ModuleRows& part, std::int64_t columns, Range column) = 0;
+  /// A matrix [rows, columns] for read_matrix(), with whatever in it.
+  virtual at::Tensor room(std::int64_t rows, std::int64_t columns) const = 0;
+  /// Fills `out` [here.count, column.count] with that part of the module's weight, which has `columns` columns.
+  virtual void read_matrix(const ModuleRows& part, std::int64_t columns, Range column, const at::Tensor& out) = 0;
+  at::Tensor matrix(const ModuleRows& part, std::int64_t columns, Range column) {
+    at::Tensor out = room(part.here.count, column.count);
+    read_matrix(part, columns, column, out);
+    return out;
+  }
   /// The same in 8-bit floats: as stored, or quantised here.
   virtual Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column) {
     return quantize_float8(matrix(part, columns, column));
@@ -49,16 +57,16 @@ class WeightSource {
   virtual at::Tensor vector(const std::string& module, std::int64_t size) = 0;  ///< a whole weight: [size]
 };
 
-/// Reads the tensors in the type and on the device of `options`. `checkpoint` must outlive the source. `read_ahead`, if
-/// given, has the parts of read_plan_source and learns what is read.
+/// Reads the tensors in the type and on the device of `options`. `checkpoint` and `reader`, which has the plan of
+/// read_plan_source, must outlive the source.
 std::unique_ptr<WeightSource> checkpoint_source(const Checkpoint& checkpoint, const Quantization& quantization,
-                                                at::TensorOptions options, ReadAhead* read_ahead = nullptr);
+                                                at::TensorOptions options, StagedReader& reader);
 
-/// Reads nothing and notes in `parts` what checkpoint_source would read, but of quantised weights.
+/// Reads nothing and notes in `plan` what checkpoint_source would read, in its order.
 std::unique_ptr<WeightSource> read_plan_source(const Checkpoint& checkpoint, const Quantization& quantization,
-                                               std::vector<FilePart>& parts);
+                                               std::vector<StoredRows>& plan);
 
-/// Looks the tensors up and reads nothing: what it returns has no rows.
+/// Looks the tensors up and reads nothing: what it returns has no data.
 std::unique_ptr<WeightSource> shape_check_source(const Checkpoint& checkpoint, const Quantization& quantization);
 
 /// Random weights; the same for any number of ranks.

@@ -39,9 +39,15 @@ WeightMatrix linear_matrix(WeightSource& source, bool float8, const std::vector<
     for (const ModuleRows& module : modules) parts.push_back(source.float8_matrix(module, columns, here));
     return stack_float8(parts);
   }
-  std::vector<at::Tensor> parts;
-  for (const ModuleRows& module : modules) parts.push_back(source.matrix(module, columns, here));
-  return plain_matrix(parts.size() == 1 ? parts[0] : at::cat(parts));
+  std::int64_t rows = 0;
+  for (const ModuleRows& module : modules) rows += module.here.count;
+  at::Tensor all = source.room(rows, here.count);
+  rows = 0;
+  for (const ModuleRows& module : modules) {
+    source.read_matrix(module, columns, here, all.narrow(0, rows, module.here.count));
+    rows += module.here.count;
+  }
+  return plain_matrix(std::move(all));
 }
 
 at::Tensor stack_bias(WeightSource& source, const std::vector<ModuleRows>& parts) {
@@ -149,6 +155,8 @@ void arrange_heads(LayerWeights& layer, const ModelConfig& config, const ShardPl
   if (elements < config.head_dim) layer.output.data = spread(layer.output.data.t(), first).t().contiguous();
 }
 
+using LayerSink = std::function<void(std::int64_t layer)>;
+
 /// `is_dry`: the source has no data, and the shapes are those of the checkpoint.
 ModelWeights read_model(WeightSource& source, const ModelConfig& config, const ShardPlan& plan, bool is_dry,
                         const LayerSink& on_layer = {}) {
@@ -186,30 +194,32 @@ void check_weights(const Checkpoint& checkpoint, const ModelConfig& config, cons
   read_model(*shape_check_source(checkpoint, config.quantization), config, plan, /*is_dry=*/true);
 }
 
-std::vector<FilePart> planned_reads(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan) {
-  std::vector<FilePart> parts;
-  ModelConfig as_stored = config;
-  as_stored.float8_linear = false;
-  read_model(*read_plan_source(checkpoint, config.quantization, parts), as_stored, plan, /*is_dry=*/true);
-  return parts;
+std::vector<StoredRows> planned_reads(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan) {
+  std::vector<StoredRows> reads;
+  read_model(*read_plan_source(checkpoint, config.quantization, reads), config, plan, /*is_dry=*/true);
+  return reads;
 }
 
 ModelWeights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan, DType dtype,
-                          c10::Device device, const LayerSink& on_layer) {
+                          c10::Device device, const LoadSink& on_layer) {
   const at::TensorOptions options = at::TensorOptions(device).dtype(scalar_type(dtype));
   if (config.quantization.is_any() && !config.keeps_quantization()) {
     spdlog::warn("{}: weights in {} are dequantised as they are loaded, and take the memory of the compute type",
                  config.source, config.quantization.name);
   }
-  ReadAhead read_ahead(planned_reads(checkpoint, config, plan));
-  return read_model(*checkpoint_source(checkpoint, config.quantization, options, &read_ahead), config, plan,
-                    /*is_dry=*/false, on_layer);
+  StagedReader reader(planned_reads(checkpoint, config, plan), device);
+  return read_model(*checkpoint_source(checkpoint, config.quantization, options, reader), config, plan,
+                    /*is_dry=*/false, [&](std::int64_t layer) {
+                      if (on_layer) on_layer({layer, reader.read_bytes(), reader.total_bytes()});
+                    });
 }
 
 ModelWeights dummy_weights(const ModelConfig& config, const ShardPlan& plan, DType dtype, c10::Device device,
-                           std::uint64_t seed, const LayerSink& on_layer) {
+                           std::uint64_t seed, const LoadSink& on_layer) {
   const at::TensorOptions options = at::TensorOptions(device).dtype(scalar_type(dtype));
-  return read_model(*random_source(options, seed), config, plan, /*is_dry=*/false, on_layer);
+  return read_model(*random_source(options, seed), config, plan, /*is_dry=*/false, [&](std::int64_t layer) {
+    if (on_layer) on_layer({.layer = layer});
+  });
 }
 
 }  // namespace specthink::inline model

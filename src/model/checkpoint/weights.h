@@ -6,8 +6,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
-#include "model/checkpoint/read_ahead.h"
+#include "model/checkpoint/stored_tensors.h"
 #include "specthink/config/settings.h"
 #include "specthink/kernels/loaded_shard.h"
 #include "specthink/model/checkpoint.h"
@@ -16,23 +17,24 @@
 
 namespace specthink::inline model {
 
-/// Sees the number of each layer before it is loaded.
-using LayerSink = std::function<void(std::int64_t layer)>;
+/// Sees how far loading is before each layer.
+using LoadSink = std::function<void(const LoadProgress&)>;
 
 /// Throws what load_weights would throw for a missing tensor or a wrong shape, without reading any data.
 void check_weights(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan);
 
-/// What load_weights reads, in its order; where weights are quantised, without these.
-std::vector<FilePart> planned_reads(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan);
+/// What load_weights reads, in its order.
+std::vector<StoredRows> planned_reads(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan);
 
-/// Copies this rank's slices from the checkpoint to the device, one tensor at a time. Throws UserError for a missing
-/// tensor or a wrong shape, before anything of it is read.
+/// Copies this rank's slices from the checkpoint to the device, one tensor at a time; on a GPU the last copies may
+/// still be queued. Throws UserError for a missing tensor or a wrong shape, before anything is read, and as
+/// MappedFile::read() does.
 ModelWeights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, const ShardPlan& plan, DType dtype,
-                          c10::Device device, const LayerSink& on_layer = {});
+                          c10::Device device, const LoadSink& on_layer = {});
 
 /// Random weights of the same shapes, made on the device; the same model for any number of ranks.
 ModelWeights dummy_weights(const ModelConfig& config, const ShardPlan& plan, DType dtype, c10::Device device,
-                           std::uint64_t seed, const LayerSink& on_layer = {});
+                           std::uint64_t seed, const LoadSink& on_layer = {});
 
 at::ScalarType scalar_type(DType type);
 
