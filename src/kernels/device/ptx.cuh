@@ -306,7 +306,23 @@ __device__ __forceinline__ void store_cluster_async(std::uint32_t address, int b
       : "memory");
 }
 
+// --- 8-bit elements
+
+/// Four e4m3 as float16, which has them all: the lower two and the upper two.
+__device__ __forceinline__ void to_halves(std::uint32_t four, std::uint32_t& low, std::uint32_t& high) {
+  asm("{\n .reg .b16 l, h;\n mov.b32 {l, h}, %2;\n cvt.rn.f16x2.e4m3x2 %0, l;\n cvt.rn.f16x2.e4m3x2 %1, h;\n}"
+      : "=r"(low), "=r"(high)
+      : "r"(four));
+}
+
 // --- 16-bit elements
+
+/// Of pairs of bfloat16, the larger magnitudes; with any signs.
+__device__ __forceinline__ std::uint32_t larger_magnitudes(std::uint32_t a, std::uint32_t b) {
+  std::uint32_t result;
+  asm("max.xorsign.abs.bf16x2 %0, %1, %2;" : "=r"(result) : "r"(a), "r"(b));
+  return result;
+}
 
 template <typename T>
 __device__ __forceinline__ T from_float(float value);

@@ -14,10 +14,10 @@ namespace specthink::inline kernels {
 ///
 /// The matrix instruction sums over the same columns in all rows of the weights, but has eight columns for x, of which
 /// four rows need half: a row of x is there twice, with the columns of either warp. Each row of the weights takes the
-/// sum with its own columns. (With 8-bit weights, whose conversion takes longer than their loads, this gains nothing.)
+/// sum with its own columns.
 template <WeightFormat kFormat, int kRows, LinearInput kInput>
 struct Consumer {
-  static constexpr bool kPaired = kFormat == WeightFormat::elements && kRows <= 4;
+  static constexpr bool kPaired = kRows <= 4;
   static constexpr int kXBytes = x_row_bytes(kFormat) / kConsumerWarps;  // of a row of x
   int warp, g, t;
   int columns_of;  // the warp whose columns this thread takes
@@ -26,8 +26,9 @@ struct Consumer {
   std::uint32_t x_offset;        // to the activations in a stage
   std::uint32_t normed_columns;  // in the normed row
   int tiles;
+  float inverse;  // of what the normed row was scaled by
 
-  __device__ __forceinline__ Consumer(int weight_rows, const uint2* normed)
+  __device__ __forceinline__ Consumer(int weight_rows, const uint2* normed, float inverse)
       : warp(static_cast<int>(threadIdx.x) / 32),
         g(static_cast<int>(threadIdx.x) % 32 / 4),
         t(static_cast<int>(threadIdx.x) % 4),
@@ -36,7 +37,8 @@ struct Consumer {
         weight_offset(columns_of * kColumnBytes + g * kChunkRowBytes + t * 16),
         x_offset(kInput == LinearInput::activations ? weight_rows * kChunkRowBytes + columns_of * kRows * kXBytes : 0),
         normed_columns(ptx::shared_address(normed) + columns_of * kXBytes),
-        tiles((weight_rows + kTileRows - 1) / kTileRows) {}
+        tiles((weight_rows + kTileRows - 1) / kTileRows),
+        inverse(inverse) {}
 
   /// Of the row g or g + 8 of a tile. The last tile may be partly beyond the group's rows, where other bytes are,
   /// perhaps on their way: zeros instead.

@@ -16,16 +16,27 @@
 namespace specthink::inline kernels {
 namespace {
 
-/// Σ over the consumer threads.
-__device__ __forceinline__ float sum_over_consumers(float value, float* scratch) {
+struct SumAndLargest {
+  float sum, largest;
+};
+/// Over the consumer threads: the sum of `value` and the largest `magnitude`.
+template <bool kHasLargest>
+__device__ __forceinline__ SumAndLargest over_consumers(float value, float magnitude, float* scratch) {
 #pragma unroll
   for (int offset = 16; offset; offset >>= 1) value += __shfl_xor_sync(~0u, value, offset);
-  if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = value;
+  if constexpr (kHasLargest) magnitude = __uint_as_float(__reduce_max_sync(~0u, __float_as_uint(magnitude)));
+  if (threadIdx.x % 32 == 0) {
+    scratch[threadIdx.x / 32] = value;
+    if constexpr (kHasLargest) scratch[kConsumerWarps + threadIdx.x / 32] = magnitude;
+  }
   ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
-  float sum = 0;
+  SumAndLargest all{};
 #pragma unroll
-  for (int warp = 0; warp < kConsumerWarps; ++warp) sum += scratch[warp];
-  return sum;
+  for (int warp = 0; warp < kConsumerWarps; ++warp) {
+    all.sum += scratch[warp];
+    if constexpr (kHasLargest) all.largest = fmaxf(all.largest, scratch[kConsumerWarps + warp]);
+  }
+  return all;
 }
 
 /// The norm's weights of this thread, loaded before the wait: they do not depend on the kernel before.
@@ -42,20 +53,29 @@ struct NormWeights {
   }
 };
 
-/// Writes the normed row to shared memory, in the order of the columns; zeros up to the end of the last chunk.
+/// Writes the normed row to shared memory, in the order of the columns; zeros up to the end of the last chunk. As what
+/// is multiplied: returns what the products are to be multiplied by.
 template <WeightFormat kFormat, typename T, int kFloat4s>
-__device__ __forceinline__ void norm_row(const LinearParams& p, const NormWeights<T, kFloat4s>& weights, uint2* x,
-                                         float* scratch) {
+__device__ __forceinline__ float norm_row(const LinearParams& p, const NormWeights<T, kFloat4s>& weights, uint2* x,
+                                          float* scratch) {
   const int float4s = static_cast<int>(p.columns / 4);
   const int thread = static_cast<int>(threadIdx.x);
   float4 residual[kFloat4s];
   sum_partials(p.norm.received.data, p.norm.received.rank_stride, p.norm.received.ranks, p.limit, thread, kConsumers,
                float4s, residual);
+  constexpr bool kScaled = kIsScaled<kFormat, T>;
   float squares = 0;
+  float largest = 0;
 #pragma unroll
   for (int q = 0; q < kFloat4s; ++q) {
     const float4& r = residual[q];
     squares += r.x * r.x + r.y * r.y + r.z * r.z + r.w * r.w;
+    if constexpr (kScaled) {
+      const float2 low = ptx::unpack<T>(weights.float4s[q].x);
+      const float2 high = ptx::unpack<T>(weights.float4s[q].y);
+      largest = fmaxf(fmaxf(fmaxf(fabsf(r.x * low.x), fabsf(r.y * low.y)), fabsf(r.z * high.x)),
+                      fmaxf(fabsf(r.w * high.y), largest));
+    }
   }
   if (blockIdx.x == 0) {
 #pragma unroll
@@ -64,8 +84,10 @@ __device__ __forceinline__ void norm_row(const LinearParams& p, const NormWeight
       if (i < float4s) reinterpret_cast<float4*>(p.norm.residual_out)[i] = residual[q];
     }
   }
-  const float mean = sum_over_consumers(squares, scratch) / static_cast<float>(p.columns);
-  const float scale = rsqrtf(mean + p.norm.eps);
+  const SumAndLargest all = over_consumers<kScaled>(squares, largest, scratch);
+  const float scale = rsqrtf(all.sum / static_cast<float>(p.columns) + p.norm.eps);
+  HalfScale half;
+  if constexpr (kScaled) half = HalfScale(all.largest * scale);
   const int padded_float4s =
       p.geometry.chunks * chunk_columns(kFormat) / 4;  // at most kFloat4s passes: a pass is whole chunks
 #pragma unroll
@@ -75,9 +97,17 @@ __device__ __forceinline__ void norm_row(const LinearParams& p, const NormWeight
     const float4& r = residual[q];
     const float2 low = ptx::unpack<T>(weights.float4s[q].x);
     const float2 high = ptx::unpack<T>(weights.float4s[q].y);
-    x[i] = {ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
-            ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
+    uint2 normed = {ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
+                    ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
+    if constexpr (kScaled) {
+      const float2 first = ptx::unpack<T>(normed.x);
+      const float2 second = ptx::unpack<T>(normed.y);
+      normed = {ptx::pack<__half>(first.x * half.factor, first.y * half.factor),
+                ptx::pack<__half>(second.x * half.factor, second.y * half.factor)};
+    }
+    x[i] = normed;
   }
+  return half.inverse;
 }
 
 template <typename T, int kRows, LinearOutput kOutput>
@@ -113,6 +143,10 @@ __device__ __forceinline__ void store_outputs(const LinearParams& p, const float
   }
 }
 
+struct NoScales {};
+template <WeightFormat kFormat, LinearOutput kOutput>
+using Scales = std::conditional_t<kFormat == WeightFormat::float8, BlockScales<kOutput>, NoScales>;
+
 /// What is added to the outputs of a group that this thread stores, in their order.
 template <typename T, int kRows, int kResiduals>
 __device__ __forceinline__ void load_residuals(const LinearParams& p, int group, float (&residual)[kResiduals]) {
@@ -131,14 +165,17 @@ __device__ __forceinline__ void load_residuals(const LinearParams& p, int group,
 /// The sums of a group's tiles, `kTiles` of them or, where that is the most, the consumer's number, over this warp's
 /// columns, into shared memory.
 template <WeightFormat kFormat, typename T, int kRows, LinearInput kInput, LinearOutput kOutput, int kTiles,
-          bool kExact>
+          bool kExact, bool kInShared = true>
 __device__ __forceinline__ void multiply_tiles(const LinearParams& p, const Consumer<kFormat, kRows, kInput>& consumer,
-                                               Ring& ring, int group, float* sums) {
+                                               const Scales<kFormat, kOutput>& scales_of_block, Ring& ring, int group,
+                                               float* sums) {
   using Operands = LinearOperands<kFormat, T>;
-  using Scales = GroupScales<kFormat, kOutput, kTiles>;
+  using OfGroup = GroupScales<kFormat, kOutput, kTiles, kInShared>;
   constexpr int kSets = (kRows + 7) / 8;  // of eight rows of x
   const int chunks = p.geometry.chunks;
-  const Scales scales(p, group, consumer.columns_of, consumer.g);
+  extern __shared__ __align__(1024) unsigned char shared[];
+  const float* const factors_at = kInShared ? reinterpret_cast<const float*>(shared + kBarrierBytes) : p.scales.data;
+  const OfGroup scales(p, scales_of_block, factors_at, group, consumer.columns_of, consumer.g);
   float accumulators[kTiles][kSets][4] = {};
   for (int chunk = 0; chunk < chunks; ++chunk) {
     ptx::barrier_wait(ring.full + ring.slot * 8, ring.phase);
@@ -151,10 +188,10 @@ __device__ __forceinline__ void multiply_tiles(const LinearParams& p, const Cons
       const auto factors = scales.load(chunk, tile);
       const auto low = Operands::prepare(consumer.load_weights(stage, tile, 0));
       const auto high = Operands::prepare(consumer.load_weights(stage, tile, 1));
-      typename Scales::template Sums<kSets> of_tile{accumulators[tile]};
+      typename OfGroup::template Sums<kSets> of_tile{accumulators[tile]};
 #pragma unroll
       for (int set = 0; set < kSets; ++set) Operands::multiply(low, high, x[set], of_tile.of(set));
-      of_tile.add(factors);
+      of_tile.add(factors, x);
     }
     std::uint32_t used = 0;
 #pragma unroll
@@ -174,7 +211,8 @@ __device__ __forceinline__ void multiply_tiles(const LinearParams& p, const Cons
         const int m = consumer.x_row_of_sum(set, i);
         if (row < consumer.weight_rows && m < kRows) {
           sums[(m * consumer.weight_rows + row) * kWarpStride + consumer.warp] =
-              accumulators[tile][set][i] * Operands::kSumFactor;
+              kIsScaled<kFormat, T> && kInput == LinearInput::norm ? accumulators[tile][set][i] * consumer.inverse
+                                                                   : accumulators[tile][set][i];
         }
       }
     }
@@ -183,20 +221,24 @@ __device__ __forceinline__ void multiply_tiles(const LinearParams& p, const Cons
 
 template <WeightFormat kFormat, typename T, int kRows, LinearInput kInput, LinearOutput kOutput>
 __device__ __forceinline__ void multiply_group(const LinearParams& p, const Consumer<kFormat, kRows, kInput>& consumer,
-                                               Ring& ring, int group, float* sums) {
+                                               const Scales<kFormat, kOutput>& scales, Ring& ring, int group,
+                                               float* sums) {
   if constexpr (kFormat == WeightFormat::float8) {
     // Without branches the conversions of one tile run beside the products of another.
     static_assert(kMaxTiles == 3);
+    if (!scales.in_shared)
+      return multiply_tiles<kFormat, T, kRows, kInput, kOutput, kMaxTiles, false, false>(p, consumer, scales, ring,
+                                                                                         group, sums);
     switch (consumer.tiles) {
       case 1:
-        return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 1, true>(p, consumer, ring, group, sums);
+        return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 1, true>(p, consumer, scales, ring, group, sums);
       case 2:
-        return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 2, true>(p, consumer, ring, group, sums);
+        return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 2, true>(p, consumer, scales, ring, group, sums);
       default:
-        return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 3, true>(p, consumer, ring, group, sums);
+        return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 3, true>(p, consumer, scales, ring, group, sums);
     }
   } else {  // a kernel of a small model is over before it has fetched much code
-    multiply_tiles<kFormat, T, kRows, kInput, kOutput, kMaxTiles, false>(p, consumer, ring, group, sums);
+    multiply_tiles<kFormat, T, kRows, kInput, kOutput, kMaxTiles, false>(p, consumer, scales, ring, group, sums);
   }
 }
 
@@ -221,17 +263,18 @@ __global__ void __launch_bounds__(kThreads, kBlocksOfSm<kFormat, kRows>)
   Ring ring;
   ring.full = ptx::shared_address(shared);
   ring.empty = ring.full + geometry.stages * 8;
-  ring.data = ring.full + kBarrierBytes;
+  ring.data = ring.full + ring_offset(kFormat);
   ring.stage_bytes = static_cast<std::uint32_t>(stage_bytes(weight_rows, kRows, kInput, kFormat));
   ring.stages = geometry.stages;
   const int total = (last_group - first_group) * geometry.chunks;
   ring.refills = total - geometry.stages;
-  unsigned char* const after_ring = shared + kBarrierBytes + geometry.stages * ring.stage_bytes;
+  unsigned char* const after_ring = shared + ring_offset(kFormat) + geometry.stages * ring.stage_bytes;
   static_assert(kFloat4sOfPass % chunk_columns(kFormat) == 0);
   const int normed_bytes = kInput == LinearInput::norm ? geometry.chunks * x_row_bytes(kFormat) : 0;
   uint2* const normed = reinterpret_cast<uint2*>(after_ring);
   float* const sums = reinterpret_cast<float*>(after_ring + normed_bytes);
-  float* const scratch = sums + weight_rows * kRows * kWarpStride;
+  const int sums_of_group = weight_rows * kRows * kWarpStride;
+  float* const scratch = sums + sum_buffers(kRows, kFormat) * sums_of_group;
 
   ptx::launch_dependents();
   record(p.marks, Mark::started);
@@ -240,11 +283,20 @@ __global__ void __launch_bounds__(kThreads, kBlocksOfSm<kFormat, kRows>)
     return;
   }
 
+  const Scales<kFormat, kOutput> scales = [&] {
+    if constexpr (kFormat == WeightFormat::float8) {
+      return BlockScales<kOutput>(p, first_group * geometry.group_rows, last_group * geometry.group_rows,
+                                  reinterpret_cast<float*>(shared + kBarrierBytes));
+    } else {
+      return NoScales{};
+    }
+  }();
+  float inverse = 1;  // of what the normed row was scaled by
   if constexpr (kInput == LinearInput::norm) {
     const NormWeights<T, kFloat4s> weights(p.norm.weight, static_cast<int>(p.columns / 4));
     ptx::wait_for_predecessors();
     record(p.marks, Mark::released);
-    norm_row<kFormat, T, kFloat4s>(p, weights, normed, scratch);
+    inverse = norm_row<kFormat, T, kFloat4s>(p, weights, normed, scratch);
   } else {
     ptx::wait_for_predecessors();
     record(p.marks, Mark::released);
@@ -258,18 +310,20 @@ __global__ void __launch_bounds__(kThreads, kBlocksOfSm<kFormat, kRows>)
                    static_cast<int>(gridDim.x) * kConsumers);
   }
 
-  const Consumer<kFormat, kRows, kInput> consumer(weight_rows, normed);
+  const Consumer<kFormat, kRows, kInput> consumer(weight_rows, normed, inverse);
   constexpr int kResiduals = (kMaxGroupRows * kRows + kConsumers - 1) / kConsumers;
   for (int group = first_group; group < last_group; ++group) {
     float residual[kResiduals] = {};
     if constexpr (kOutput == LinearOutput::partials) {
       if (p.partials.residual) load_residuals<T, kRows>(p, group, residual);
     }
-    multiply_group<kFormat, T, kRows, kInput, kOutput>(p, consumer, ring, group, sums);
+    float* const of_group = sums + (group % sum_buffers(kRows, kFormat)) * sums_of_group;
+    multiply_group<kFormat, T, kRows, kInput, kOutput>(p, consumer, scales, ring, group, of_group);
     ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
     record(p.marks, Mark::second);  // the last group's weights are read
-    store_outputs<T, kRows, kOutput>(p, sums, group, residual);
-    if (group + 1 < last_group) ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
+    store_outputs<T, kRows, kOutput>(p, of_group, group, residual);
+    if (sum_buffers(kRows, kFormat) == 1 && group + 1 < last_group)
+      ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
   }
   record(p.marks, Mark::ended);
 #endif

@@ -34,6 +34,18 @@ constexpr int weight_rows_of(LinearOutput output, int group_rows) {
   return output == LinearOutput::swiglu ? 2 * group_rows : group_rows;
 }
 
+/// Factors of 8-bit weights that a block has in shared memory, behind its barriers; the ring is behind them.
+constexpr int kSharedScales = 1024;
+constexpr int ring_offset(WeightFormat format) {
+  return kBarrierBytes + (format == WeightFormat::float8 ? kSharedScales * static_cast<int>(sizeof(float)) : 0);
+}
+
+/// Outputs of a group may be written while the sums of the next one come: of 8-bit weights, whose groups are short, and
+/// few rows of x, for which there is room.
+constexpr int sum_buffers(int x_rows, WeightFormat format) {
+  return format == WeightFormat::float8 && x_rows <= 2 ? 2 : 1;
+}
+
 /// Of a row of x in a chunk.
 constexpr int x_row_bytes(WeightFormat format) { return chunk_columns(format) * 2; }
 
@@ -42,11 +54,12 @@ constexpr std::size_t stage_bytes(int weight_rows, int x_rows, LinearInput input
   return static_cast<std::size_t>(weight_rows * kChunkRowBytes + x_bytes);
 }
 
-/// What is there once a block: barriers, the normed row, the warps' sums.
+/// What is there once a block: barriers, factors, the normed row, the warps' sums.
 constexpr std::size_t fixed_bytes(int weight_rows, int chunks, int x_rows, LinearInput input, WeightFormat format) {
   const int normed_bytes = input == LinearInput::norm ? chunks * x_row_bytes(format) : 0;
-  return static_cast<std::size_t>(kBarrierBytes + normed_bytes) +
-         static_cast<std::size_t>(weight_rows) * x_rows * kWarpStride * sizeof(float) + kConsumerWarps * sizeof(float);
+  const int sums = sum_buffers(x_rows, format) * weight_rows * x_rows * kWarpStride;
+  return static_cast<std::size_t>(ring_offset(format) + normed_bytes) +
+         static_cast<std::size_t>(sums + 2 * kConsumerWarps) * sizeof(float);
 }
 
 }  // namespace specthink::inline kernels

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/decode/linear/layout.h"
 #include "kernels/decode/linear/linear.h"
@@ -14,8 +15,6 @@ namespace specthink::inline kernels {
 /// Weights of the type of x: 32 columns, of which a lane has 8 next to each other.
 template <WeightFormat kFormat, typename T>
 struct LinearOperands {
-  static constexpr float kSumFactor = 1;  // on what multiply() adds up
-
   using X = uint4;  // of row g
 
   /// From the activation layout of `rows` rows; `columns`: where the warp's columns of the first row begin.
@@ -38,95 +37,99 @@ struct LinearOperands {
   }
 };
 
-/// How a pair of e4m3 becomes a pair of 16-bit floats: sign to sign, exponent and mantissa to where they stand in the
-/// wider type, whose exponent has another bias. That leaves a power of two, which x and the sums take. Subnormal
-/// numbers come out right as well.
-template <typename T>
-struct Float8Conversion;
-template <>
-struct Float8Conversion<__nv_bfloat16> {
-  static constexpr int kShift = 4;  // of exponent and mantissa, from the high byte of each half
-  static constexpr std::uint32_t kMask = 0x07f007f0;
-  static constexpr std::uint32_t kXFactor = 0x71807180;  // 2^100 twice: the products stay away from float32's ends
-  static constexpr float kSumFactor = 1048576;           // 2^(120 - 100)
-};
-template <>
-struct Float8Conversion<__half> {
-  static constexpr int kShift = 1;
-  static constexpr std::uint32_t kMask = 0x3f803f80;
-  static constexpr std::uint32_t kXFactor = 0;  // none
-  static constexpr float kSumFactor = 256;      // 2^(15 - 7)
+/// A power of two that brings numbers near float16's end, and what takes it back.
+struct HalfScale {
+  float factor = 1;
+  float inverse = 1;
+
+  HalfScale() = default;
+  /// `largest`: of the numbers; it comes to between 2^14 and 2^15.
+  __device__ __forceinline__ explicit HalfScale(float largest) {
+    constexpr std::uint32_t kExponent = 0x7f800000;
+    constexpr std::uint32_t kLeast = 32u << 23;  // 2^-95: less would need a factor beyond float32's end
+    constexpr std::uint32_t kFactorTimesLargest = (127 + 127 + 14) << 23;
+    constexpr std::uint32_t kFactorTimesInverse = (127 + 127) << 23;
+    const std::uint32_t factor_bits = kFactorTimesLargest - max(__float_as_uint(largest) & kExponent, kLeast);
+    factor = __uint_as_float(factor_bits);
+    inverse = __uint_as_float(kFactorTimesInverse - factor_bits);
+  }
 };
 
-/// 8-bit weights: 64 columns, of which a lane has 16 next to each other. A word of the weights is four columns; the
-/// even ones are one register of the operand and the odd ones another.
+/// Whether x is scaled before it is multiplied.
+template <WeightFormat kFormat, typename T>
+constexpr bool kIsScaled = kFormat == WeightFormat::float8&& std::is_same_v<T, __nv_bfloat16>;
+
+/// 8-bit weights: 64 columns, of which a lane has 16 next to each other. They become float16, which has every e4m3 as
+/// it is, by an instruction a pair; so the products are float16's, too.
+///
+/// bfloat16 activations are scaled for it: by the power of two that brings the largest of a warp's columns near
+/// float16's end. An element loses bits where it is less than 2^-28 of that one, far below what its products add to the
+/// float32 sums.
 template <typename T>
 struct LinearOperands<WeightFormat::float8, T> {
-  using Conversion = Float8Conversion<T>;
-  static constexpr float kSumFactor = Conversion::kSumFactor;
-
-  struct Pairs {
-    std::uint32_t even[4];  // columns 4i and 4i + 2
-    std::uint32_t odd[4];
+  struct X {
+    std::uint32_t pairs[8];  // columns 2i and 2i + 1
+    float inverse;           // of what x was scaled by
   };
-  using X = Pairs;
 
   static __device__ __forceinline__ X load_x(std::uint32_t columns, int rows, int row, int t) {
-    return load(columns + (t / 2 * rows + row) * kColumnBytes + t % 2 * 32);
+    X x = load(columns + (t / 2 * rows + row) * kColumnBytes + t % 2 * 32);
+    if constexpr (kIsScaled<WeightFormat::float8, T>) scale(x);
+    return x;
   }
+  /// float16 already.
   static __device__ __forceinline__ X load_normed_x(std::uint32_t columns, int t) { return load(columns + t * 32); }
 
-  using Weights = Pairs;
+  struct Weights {
+    std::uint32_t pairs[8];
+  };
   static __device__ __forceinline__ Weights prepare(const uint4& bytes) {
-    constexpr std::uint32_t kSigns = 0x80008000;
     const std::uint32_t words[4] = {bytes.x, bytes.y, bytes.z, bytes.w};
     Weights weights;
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      weights.even[i] = (words[i] << 8 & kSigns) | (words[i] << (8 - Conversion::kShift) & Conversion::kMask);
-      weights.odd[i] = (words[i] & kSigns) | (words[i] >> Conversion::kShift & Conversion::kMask);
-    }
+    for (int i = 0; i < 4; ++i) ptx::to_halves(words[i], weights.pairs[2 * i], weights.pairs[2 * i + 1]);
     return weights;
   }
 
   static __device__ __forceinline__ void multiply(const Weights& low, const Weights& high, const X& x,
                                                   float (&sums)[4]) {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      ptx::mma<T>(sums, low.even[i], high.even[i], low.odd[i], high.odd[i], x.even[i], x.odd[i]);
+    for (int i = 0; i < 8; i += 2) {
+      ptx::mma<__half>(sums, low.pairs[i], high.pairs[i], low.pairs[i + 1], high.pairs[i + 1], x.pairs[i],
+                       x.pairs[i + 1]);
     }
   }
 
  private:
-  static __device__ __forceinline__ std::uint32_t scaled(std::uint32_t pair) {
-    if constexpr (Conversion::kXFactor == 0) return pair;
-    std::uint32_t result;
-    asm("mul.rn.bf16x2 %0, %1, %2;" : "=r"(result) : "r"(pair), "r"(Conversion::kXFactor));
-    return result;
-  }
-
   /// 16 columns at `address`.
   static __device__ __forceinline__ X load(std::uint32_t address) {
-    X x;
+    const uint4 low = ptx::load_shared_16(address);
+    const uint4 high = ptx::load_shared_16(address + 16);
+    return {{low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w}, 1};
+  }
+
+  /// All lanes of the warp by the same.
+  static __device__ __forceinline__ void scale(X& x) {
+    std::uint32_t largest = ptx::larger_magnitudes(x.pairs[0], x.pairs[1]);
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const uint4 loaded = ptx::load_shared_16(address + half * 16);
-      const std::uint32_t words[4] = {loaded.x, loaded.y, loaded.z, loaded.w};
+    for (int i = 2; i < 8; ++i) largest = ptx::larger_magnitudes(largest, x.pairs[i]);
+    largest &= 0x7fff7fff;
+    const HalfScale scale(__uint_as_float(__reduce_max_sync(~0u, max(largest << 16, largest & 0xffff0000))));
+    x.inverse = scale.inverse;
 #pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        x.even[2 * half + i] = scaled(__byte_perm(words[2 * i], words[2 * i + 1], 0x5410));
-        x.odd[2 * half + i] = scaled(__byte_perm(words[2 * i], words[2 * i + 1], 0x7632));
-      }
+    for (std::uint32_t& pair : x.pairs) {
+      const float2 values = ptx::unpack<T>(pair);
+      pair = ptx::pack<__half>(values.x * scale.factor, values.y * scale.factor);
     }
-    return x;
   }
 };
 
 /// The factors of a group's rows, as a lane has them: rows g and g + 8 of each tile, over the warp's columns.
-template <WeightFormat kFormat, LinearOutput kOutput, int kTiles>
+template <WeightFormat kFormat, LinearOutput kOutput, int kTiles, bool kInShared>
 struct GroupScales {
   struct Factors {};
-  __device__ __forceinline__ GroupScales(const LinearParams&, int, int, int) {}
+  template <typename OfBlock>
+  __device__ __forceinline__ GroupScales(const LinearParams&, const OfBlock&, const float*, int, int, int) {}
   __device__ __forceinline__ Factors load(int, int) const { return {}; }
 
   /// Where the products of a chunk are added up.
@@ -134,22 +137,71 @@ struct GroupScales {
   struct Sums {
     float (&of_tile)[kSets][4];
     __device__ __forceinline__ float (&of(int set))[4] { return of_tile[set]; }
-    __device__ __forceinline__ void add(const Factors&) {}
+    template <typename X>
+    __device__ __forceinline__ void add(const Factors&, const X (&)[kSets]) {}
   };
 };
 
-template <LinearOutput kOutput, int kTiles>
-struct GroupScales<WeightFormat::float8, kOutput, kTiles> {
+/// The factors of a block's rows of 8-bit weights. They come from as far as the weights, and would have to be waited
+/// for in every chunk: those of blocks of 128 x 128 fit shared memory, where they are before the input is.
+template <LinearOutput kOutput>
+struct BlockScales {
+  static constexpr int kParts = kOutput == LinearOutput::swiglu ? 2 : 1;  // gate rows, up rows
+  int columns;                                                            // of a row of factors
+  int row_stride;
+  int first[kParts];  // rows of factors before those that are there; of the up rows' part, counted from the gate rows'
+  int row_shift;
+  bool in_shared;
+
+  /// Rows [first_row, last_row) of the outputs. Every consumer calls it; nobody reads before a barrier behind it.
+  /// `shared`: kSharedScales floats.
+  __device__ __forceinline__ BlockScales(const LinearParams& p, int first_row, int last_row, float* shared)
+      : columns(((static_cast<int>(p.columns) - 1) >> p.scales.column_shift) + 1),
+        row_stride(p.scales.row_stride),
+        row_shift(p.scales.row_shift) {
+    const int rows = static_cast<int>(p.rows);
+    const int last = min(last_row, rows) - 1;
+    const int count = (last >> row_shift) - (first_row >> row_shift) + 1;
+    in_shared = kParts * (count + 1) * columns <= kSharedScales;
+#pragma unroll
+    for (int part = 0; part < kParts; ++part) {
+      first[part] = 0;
+      if (!in_shared) continue;
+      const int from = (first_row + part * rows) >> row_shift;
+      const int of_part = ((last + part * rows) >> row_shift) - from + 1;
+      float* const to = shared + part * (count + 1) * columns;
+      for (int i = static_cast<int>(threadIdx.x); i < of_part * columns; i += kConsumers)
+        to[i] = __ldg(p.scales.data + (from + i / columns) * row_stride + i % columns);
+      first[part] = from - part * (count + 1);
+    }
+    if (in_shared) row_stride = columns;
+  }
+
+  /// Where the factors of an output's row begin; `part` 1: of its up row.
+  __device__ __forceinline__ int row(int of_matrix, int part) const {
+    return ((of_matrix >> row_shift) - first[part]) * row_stride;
+  }
+};
+
+template <LinearOutput kOutput, int kTiles, bool kInShared>
+struct GroupScales<WeightFormat::float8, kOutput, kTiles, kInShared> {
   struct Factors {
     float of_row[2];
   };
 
-  const LinearParams& p;
-  int first_column;    // of the warp in a chunk
-  int row[kTiles][2];  // of the factors, as offsets
+  int first_column;  // of the warp in a chunk
+  int last_column;
+  int column_shift;
+  const float* data;
+  int row[kTiles][2];  // as offsets
 
-  __device__ __forceinline__ GroupScales(const LinearParams& p, int group, int warp, int g)
-      : p(p), first_column(warp * kColumnBytes) {
+  /// `data`: where the factors lie that `of_block` knows.
+  __device__ __forceinline__ GroupScales(const LinearParams& p, const BlockScales<kOutput>& of_block, const float* data,
+                                         int group, int warp, int g)
+      : first_column(warp * kColumnBytes),
+        last_column(static_cast<int>(p.columns) - 1),
+        column_shift(p.scales.column_shift),
+        data(data) {
     const int group_rows = p.geometry.group_rows;
     const int rows = static_cast<int>(p.rows);
 #pragma unroll
@@ -160,29 +212,30 @@ struct GroupScales<WeightFormat::float8, kOutput, kTiles> {
         const bool second = kOutput == LinearOutput::swiglu && local >= group_rows;  // the up rows
         if (second) local -= group_rows;
         // What lies beyond the group or the matrix is multiplied by some factor and thrown away.
-        const int of_matrix = min(group * group_rows + local, rows - 1) + (second ? rows : 0);
-        row[tile][half] = (of_matrix >> p.scales.row_shift) * p.scales.row_stride;
+        const int of_matrix = min(group * group_rows + min(local, group_rows - 1), rows - 1) + (second ? rows : 0);
+        row[tile][half] = of_block.row(of_matrix, second ? 1 : 0);
       }
     }
   }
 
   __device__ __forceinline__ Factors load(int chunk, int tile) const {
-    const int column =
-        min(chunk * chunk_columns(WeightFormat::float8) + first_column, static_cast<int>(p.columns) - 1) >>
-        p.scales.column_shift;
-    return {__ldg(p.scales.data + row[tile][0] + column), __ldg(p.scales.data + row[tile][1] + column)};
+    const int column = min(chunk * chunk_columns(WeightFormat::float8) + first_column, last_column) >> column_shift;
+    return {factor(row[tile][0] + column), factor(row[tile][1] + column)};
   }
+
+  __device__ __forceinline__ float factor(int i) const { return kInShared ? data[i] : __ldg(data + i); }
 
   template <int kSets>
   struct Sums {
     float (&of_tile)[kSets][4];
     float products[kSets][4] = {};
     __device__ __forceinline__ float (&of(int set))[4] { return products[set]; }
-    __device__ __forceinline__ void add(const Factors& factors) {
+    template <typename X>
+    __device__ __forceinline__ void add(const Factors& factors, const X (&x)[kSets]) {
 #pragma unroll
       for (int set = 0; set < kSets; ++set) {
 #pragma unroll
-        for (int i = 0; i < 4; ++i) of_tile[set][i] += factors.of_row[i / 2] * products[set][i];
+        for (int i = 0; i < 4; ++i) of_tile[set][i] += factors.of_row[i / 2] * x[set].inverse * products[set][i];
       }
     }
   };
