@@ -31,9 +31,9 @@ constexpr LayerOverheads kOperatorOverheads{40, 65, 70, 72, 76};
 constexpr LayerOverheads kPortableOverheads{38, 48, 56, 66, 78};
 // A step with proposals is chosen by the host when it has read the one before; plain steps are queued ahead.
 constexpr double kRoundTripMilliseconds = 0.02;
-// 8-bit weights are read slower than memory could: the conversion in registers takes the time, and of 16 rows that x
-// leaves little room for weights in a block's memory. Qwen3-32B's layers on one and two H200 (`bench-kernels`).
-constexpr LayerOverheads kFloat8ShareOfRate{0.72, 0.72, 0.72, 0.62, 0.40};
+// 8-bit weights are read slower than memory could: what is converted in registers takes the time, and of 16 rows that x
+// leaves little room for weights in a block's memory. Steps of Qwen3-32B on two H200, of one row on one, too.
+constexpr LayerOverheads kFloat8ShareOfRate{0.87, 0.71, 0.70, 0.70, 0.43};
 // What rows more cost on two cores, as shares of one row's time: the demo pair in float32 and bfloat16, and a model of
 // 0.5 billion parameters, by --calibrate-steps. Several rows are a matrix product instead of a product with a vector.
 constexpr std::array<double, kStepRowCounts.size()> kCpuRowShares{1, 1.4, 1.55, 1.8, 2.6};
