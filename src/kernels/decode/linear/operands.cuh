@@ -47,8 +47,8 @@ struct HalfScale {
   __device__ __forceinline__ explicit HalfScale(float largest) {
     constexpr std::uint32_t kExponent = 0x7f800000;
     constexpr std::uint32_t kLeast = 32u << 23;  // 2^-95: less would need a factor beyond float32's end
-    constexpr std::uint32_t kFactorTimesLargest = (127 + 127 + 14) << 23;
-    constexpr std::uint32_t kFactorTimesInverse = (127 + 127) << 23;
+    constexpr std::uint32_t kFactorTimesLargest = (127u + 127 + 14) << 23;
+    constexpr std::uint32_t kFactorTimesInverse = (127u + 127) << 23;
     const std::uint32_t factor_bits = kFactorTimesLargest - max(__float_as_uint(largest) & kExponent, kLeast);
     factor = __uint_as_float(factor_bits);
     inverse = __uint_as_float(kFactorTimesInverse - factor_bits);
@@ -122,123 +122,6 @@ struct LinearOperands<WeightFormat::float8, T> {
       pair = ptx::pack<__half>(values.x * scale.factor, values.y * scale.factor);
     }
   }
-};
-
-/// The factors of a group's rows, as a lane has them: rows g and g + 8 of each tile, over the warp's columns.
-template <WeightFormat kFormat, LinearOutput kOutput, int kTiles, bool kInShared>
-struct GroupScales {
-  struct Factors {};
-  template <typename OfBlock>
-  __device__ __forceinline__ GroupScales(const LinearParams&, const OfBlock&, const float*, int, int, int) {}
-  __device__ __forceinline__ Factors load(int, int) const { return {}; }
-
-  /// Where the products of a chunk are added up.
-  template <int kSets>
-  struct Sums {
-    float (&of_tile)[kSets][4];
-    __device__ __forceinline__ float (&of(int set))[4] { return of_tile[set]; }
-    template <typename X>
-    __device__ __forceinline__ void add(const Factors&, const X (&)[kSets]) {}
-  };
-};
-
-/// The factors of a block's rows of 8-bit weights. They come from as far as the weights, and would have to be waited
-/// for in every chunk: those of blocks of 128 x 128 fit shared memory, where they are before the input is.
-template <LinearOutput kOutput>
-struct BlockScales {
-  static constexpr int kParts = kOutput == LinearOutput::swiglu ? 2 : 1;  // gate rows, up rows
-  int columns;                                                            // of a row of factors
-  int row_stride;
-  int first[kParts];  // rows of factors before those that are there; of the up rows' part, counted from the gate rows'
-  int row_shift;
-  bool in_shared;
-
-  /// Rows [first_row, last_row) of the outputs. Every consumer calls it; nobody reads before a barrier behind it.
-  /// `shared`: kSharedScales floats.
-  __device__ __forceinline__ BlockScales(const LinearParams& p, int first_row, int last_row, float* shared)
-      : columns(((static_cast<int>(p.columns) - 1) >> p.scales.column_shift) + 1),
-        row_stride(p.scales.row_stride),
-        row_shift(p.scales.row_shift) {
-    const int rows = static_cast<int>(p.rows);
-    const int last = min(last_row, rows) - 1;
-    const int count = (last >> row_shift) - (first_row >> row_shift) + 1;
-    in_shared = kParts * (count + 1) * columns <= kSharedScales;
-#pragma unroll
-    for (int part = 0; part < kParts; ++part) {
-      first[part] = 0;
-      if (!in_shared) continue;
-      const int from = (first_row + part * rows) >> row_shift;
-      const int of_part = ((last + part * rows) >> row_shift) - from + 1;
-      float* const to = shared + part * (count + 1) * columns;
-      for (int i = static_cast<int>(threadIdx.x); i < of_part * columns; i += kConsumers)
-        to[i] = __ldg(p.scales.data + (from + i / columns) * row_stride + i % columns);
-      first[part] = from - part * (count + 1);
-    }
-    if (in_shared) row_stride = columns;
-  }
-
-  /// Where the factors of an output's row begin; `part` 1: of its up row.
-  __device__ __forceinline__ int row(int of_matrix, int part) const {
-    return ((of_matrix >> row_shift) - first[part]) * row_stride;
-  }
-};
-
-template <LinearOutput kOutput, int kTiles, bool kInShared>
-struct GroupScales<WeightFormat::float8, kOutput, kTiles, kInShared> {
-  struct Factors {
-    float of_row[2];
-  };
-
-  int first_column;  // of the warp in a chunk
-  int last_column;
-  int column_shift;
-  const float* data;
-  int row[kTiles][2];  // as offsets
-
-  /// `data`: where the factors lie that `of_block` knows.
-  __device__ __forceinline__ GroupScales(const LinearParams& p, const BlockScales<kOutput>& of_block, const float* data,
-                                         int group, int warp, int g)
-      : first_column(warp * kColumnBytes),
-        last_column(static_cast<int>(p.columns) - 1),
-        column_shift(p.scales.column_shift),
-        data(data) {
-    const int group_rows = p.geometry.group_rows;
-    const int rows = static_cast<int>(p.rows);
-#pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        int local = tile * kTileRows + 8 * half + g;
-        const bool second = kOutput == LinearOutput::swiglu && local >= group_rows;  // the up rows
-        if (second) local -= group_rows;
-        // What lies beyond the group or the matrix is multiplied by some factor and thrown away.
-        const int of_matrix = min(group * group_rows + min(local, group_rows - 1), rows - 1) + (second ? rows : 0);
-        row[tile][half] = of_block.row(of_matrix, second ? 1 : 0);
-      }
-    }
-  }
-
-  __device__ __forceinline__ Factors load(int chunk, int tile) const {
-    const int column = min(chunk * chunk_columns(WeightFormat::float8) + first_column, last_column) >> column_shift;
-    return {factor(row[tile][0] + column), factor(row[tile][1] + column)};
-  }
-
-  __device__ __forceinline__ float factor(int i) const { return kInShared ? data[i] : __ldg(data + i); }
-
-  template <int kSets>
-  struct Sums {
-    float (&of_tile)[kSets][4];
-    float products[kSets][4] = {};
-    __device__ __forceinline__ float (&of(int set))[4] { return products[set]; }
-    template <typename X>
-    __device__ __forceinline__ void add(const Factors& factors, const X (&x)[kSets]) {
-#pragma unroll
-      for (int set = 0; set < kSets; ++set) {
-#pragma unroll
-        for (int i = 0; i < 4; ++i) of_tile[set][i] += factors.of_row[i / 2] * x[set].inverse * products[set][i];
-      }
-    }
-  };
 };
 
 }  // namespace specthink::inline kernels
