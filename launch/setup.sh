@@ -6,6 +6,7 @@
 #   launch/setup.sh packages     only the distribution's packages  \ steps of their own, so that an image
 #   launch/setup.sh libraries    only LibTorch, CMake and ninja    / (docker/) need not repeat them for each change
 #   launch/setup.sh eval         only the Python packages of evaluations: math-verify and datasets
+#   launch/setup.sh clients      only the Python packages of tests: the official client of the OpenAI API
 #   launch/setup.sh runtime      only the packages that a built program needs to run, as the build found them
 #
 #   SPECTHINK_CUDA=ON|OFF|AUTO   build the CUDA code (default AUTO: when nvcc is found)
@@ -166,15 +167,20 @@ find_tools() {
 # math-verify, which the judge asks for what its own arithmetic leaves open, and datasets, with which get_task.py reads the
 # hub, in a virtual environment of their own beside the program.
 install_evaluation() {
-  local eval_dir=$build_dir/eval
-  if ! "$eval_dir/bin/python3" -c 'import math_verify, datasets, yaml' 2>/dev/null; then
-    say "making a virtual environment in $eval_dir"
-    mkdir -p "$build_dir"
-    python3 -m venv "$eval_dir" || die "python3 -m venv failed: install python3-venv"
-    pip_install "$eval_dir/bin/python3" eval
-  fi
-  cp "$source_dir/launch/math_verify_helper.py" "$eval_dir/"
-  say "evaluations are ready: $eval_dir"
+  install_beside eval "math_verify, datasets, yaml"
+  cp "$source_dir/launch/math_verify_helper.py" "$build_dir/eval/"
+  say "evaluations are ready: $build_dir/eval"
+}
+
+# install_beside LIST MODULES: what requirements/LIST.txt names, in build/LIST, unless the modules are there.
+install_beside() {
+  local list=$1 modules=$2
+  local folder=$build_dir/$list
+  ! "$folder/bin/python3" -c "import $modules" 2>/dev/null || return 0
+  say "making a virtual environment in $folder"
+  mkdir -p "$build_dir"
+  python3 -m venv "$folder" || die "python3 -m venv failed: install python3-venv"
+  pip_install "$folder/bin/python3" "$list"
 }
 
 # --- Build ----------------------------------------------------------------------------------------------------------------
@@ -189,8 +195,12 @@ case $step in
     install_evaluation
     exit 0
     ;;
+  clients)
+    install_beside clients openai
+    exit 0
+    ;;
   libraries) ;;
-  *) die "unknown step '$step', expected program, packages, libraries, eval, runtime or nothing" ;;
+  *) die "unknown step '$step', expected program, packages, libraries, eval, clients, runtime or nothing" ;;
 esac
 [[ $step != packages && $step != runtime ]] || exit 0
 

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 command -v uv >/dev/null || { echo "pin: no uv on PATH: pip install uv" >&2; exit 3; }
 names=("$@")
-[ $# -gt 0 ] || names=(torch torch_cpu tools eval)
+[ $# -gt 0 ] || names=(torch torch_cpu tools eval clients)
 for name in "${names[@]}"; do
   flags=()
   [ "$name" != torch_cpu ] || flags=(--no-deps)

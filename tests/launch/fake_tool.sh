@@ -30,6 +30,7 @@ run_python() {
       case ${!#} in  # the list of packages
         */torch.txt | */torch_cpu.txt) install_torch "$packages" ;;
         */eval.txt) touch "$packages"/{math_verify,datasets,yaml}.py ;;
+        */clients.txt) touch "$packages"/openai.py ;;
         */tools.txt)
           install_tool "$(dirname "$0")" cmake
           install_tool "$(dirname "$0")" ninja

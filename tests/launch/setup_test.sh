@@ -86,6 +86,8 @@ for script in demo.sh test.sh; do
 done
 expect "test.sh builds everything" called "^cmake --build $build_dir$"
 expect "test.sh runs the tests of the build folder" called "^ctest --test-dir $build_dir .*-j 2 "
+expect "test.sh: the client of the OpenAI API gets an environment of its own" called "^python3 -m pip install .*--require-hashes .*/requirements/clients.txt$"
+expect "test.sh: what pip installs is checked against its checksums" pip_checks_files
 launch demo.sh --num-problems 3
 expect "demo.sh builds the program alone" called "^cmake --build $build_dir --target specthink$"
 expect "demo.sh compares on two ranks, with its arguments" called "^mpirun .*-np 2 $build_dir/specthink bench .*demo.yml .*--num-problems 3$"
@@ -114,6 +116,17 @@ expect "evaluations: what starts math-verify is beside them" test -f "$build_dir
 expect "evaluations: nothing is built" not_called "^cmake"
 launch setup.sh eval
 expect "evaluations: a second run installs nothing" not_called "pip install"
+
+launch setup.sh clients
+expect "clients: it succeeds" succeeded
+expect "clients: a second run installs nothing" not_called "pip install"
+expect "clients: nothing is built" not_called "^cmake"
+rm -rf "$build_dir/clients"
+touch "$fake/no_network"
+launch test.sh
+rm "$fake/no_network"
+expect "no network: test.sh runs without the client" succeeded
+expect "no network: it says what is not tested" said "the official client of the OpenAI API is not there"
 
 touch "$fake/cmake_fails"
 launch setup.sh
