@@ -14,7 +14,7 @@ namespace {
 // What repr() and JSON have in common: items between brackets with separators.
 class Writer {
  public:
-  explicit Writer(Runtime& runtime, const JsonStyle* json) : out_(runtime), json_(json) {}
+  explicit Writer(Runtime& runtime, const JsonStyle* json) : runtime_(runtime), out_(runtime), json_(json) {}
 
   std::string written(const Value& value) {
     write(value);
@@ -23,6 +23,8 @@ class Writer {
 
  private:
   void write(const Value& value) {
+    constexpr std::size_t kWorkPerValue = 64;  // beside its bytes: a number's digits take longer than they are long
+    runtime_.spend(kWorkPerValue);
     if (const std::string* text = value.string()) {
       out_.append(json_ ? Json(*text).dump(-1, ' ', json_->ensure_ascii) : python::repr(*text));
     } else if (const std::int64_t* integer = value.integer()) {
@@ -95,6 +97,7 @@ class Writer {
     for (int i = 0; i < level_; ++i) out_.append(*json_->indent);
   }
 
+  Runtime& runtime_;
   TextBuilder out_;
   const JsonStyle* json_;  // null: repr()
   int level_ = 0;

@@ -247,6 +247,7 @@ TEST(jinja_errors, runaway_templates) {
            "{% set ns.y = [ns.y, ns.y] %}{% endfor %}{{ ns.x == ns.y }}",
            work},
           {"{% for a in range(1000) %}{% for b in 'x' * 10000000 %}{% break %}{% endfor %}{% endfor %}", work},
+          {"{{ 12 ** 6 * ('x', 3, 2.5) }}", work},
           {"{{ 'ab' * 1000000000000 }}", text},
           {"{{ 'ab' * 9223372036854775807 }}", text},
           {"{{ 'a' | indent(1000000000000) }}", text},
