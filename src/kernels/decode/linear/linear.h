@@ -122,8 +122,8 @@ std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t we
 /// Reads the weights once, 2 bytes each or 1, and x; writes y, or 4 bytes an output to every rank. `x_rows` is one of
 /// kStepRowCounts; `dependent`: programmatic dependent launch on the kernel before in the stream.
 ///
-/// 8-bit weights are converted in registers and multiplied by the unrounded activations, with sums and factors in
-/// float32.
+/// 8-bit weights are converted in registers, with sums and factors in float32. bfloat16 activations are scaled into
+/// float16's range (operands.cuh), which rounds only what is below 2^-28 of the largest near it.
 void launch_linear(const LinearParams& params, ElementType type, int x_rows, LinearInput input, LinearOutput output,
                    bool dependent, cudaStream_t stream, WeightFormat format = WeightFormat::elements);
 
