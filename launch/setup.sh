@@ -196,7 +196,7 @@ case $step in
     exit 0
     ;;
   clients)
-    install_beside clients openai
+    python3 -c 'import openai' 2>/dev/null || install_beside clients openai
     exit 0
     ;;
   libraries) ;;
