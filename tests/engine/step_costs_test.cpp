@@ -36,6 +36,11 @@ TEST(estimate_row_costs, is_near_what_was_measured) {
   }
 }
 
+TEST(estimate_row_costs, of_8_bit_weights_on_one_is_near_what_was_measured) {
+  const StepFacts facts{32'770'000'000, 64, true, kHopper, "NVIDIA H200", 29'650'000'000};  // Qwen3-32B
+  EXPECT_NEAR(estimate_row_costs(facts).front() / 8.81, 1, 0.08);
+}
+
 TEST(estimate_row_costs, more_rows_and_slower_memory_cost_more) {
   for (const bool on_gpu : {false, true}) {
     for (const std::optional<StepKernels> kernels : {std::optional<StepKernels>(), {kPortable}, {kHopper}}) {

@@ -141,6 +141,29 @@ TEST_P(linear_float8_test, swiglu) {
   }
 }
 
+/// Which are scaled for it. (float16 activations are multiplied as they are.)
+TEST_P(linear_float8_test, activations_that_float16_could_not_hold) {
+  if (GetParam() != at::kBFloat16) return;
+  const ScaledSize size{1024, 4864, 64, 64};
+  const Weights w = weights(size);
+  for (const double exponent : {20.0, -60.0}) {
+    // Rows of different sizes.
+    const at::Tensor sizes = at::exp2(exponent - at::arange(16, floats())).unsqueeze(1);
+    const at::Tensor x = (at::randn({16, size.columns}, floats()) * sizes).to(GetParam());
+    const at::Tensor expected = times(x, w.values) / sizes;
+    for (const int x_rows : kStepRowCounts) {
+      const at::Tensor input = to_activations(x.narrow(0, 0, x_rows));
+      LinearParams p = params(w.matrix, x_rows, LinearInput::activations, LinearOutput::values);
+      p.x = input.const_data_ptr();
+      const at::Tensor y = at::full({x_rows, size.rows}, kNan, floats());
+      p.y = y.mutable_data_ptr();
+      launch(p, x_rows, LinearInput::activations, LinearOutput::values);
+      expect_near(y / sizes.narrow(0, 0, x_rows), expected.narrow(0, 0, x_rows), kScaledSumError, kScaledSumError,
+                  name(size, x_rows, "values") + ", of the size of 2^" + std::to_string(exponent));
+    }
+  }
+}
+
 TEST_P(linear_float8_test, norm_of_received_partial_sums) {
   constexpr double kEps = 1e-6;
   for (const std::int64_t hidden : {16, 528, 1008, 2048, 4096, 4864, 5120, 8192}) {
