@@ -41,6 +41,7 @@ class DecodeBuffers {
   void* attended(int rows, bool batch) const { return activations(attended_, rows, batch); }    // heads·head_dim
   void* activated(int rows, bool batch) const { return activations(activated_, rows, batch); }  // intermediate
   at::Tensor normed_row() const;                                                                // [hidden], of one row
+  float* inverses() const { return inverses_.mutable_data_ptr<float>(); }  // of normed rows that are scaled
 
   /// What a slot of the step receives and sends (kernels/exchange/exchange.h). Without mapped memory: partials() alone,
   /// which a collective sums in between.
@@ -67,7 +68,7 @@ class DecodeBuffers {
   std::int64_t hidden_;
   std::int64_t positions_;
   at::Tensor slots_, layout_;  // [kMaxSlots] SlotState, StepLayout
-  at::Tensor qkv_, residual_, logits_, attention_split_, tiles_of_part_, failed_;
+  at::Tensor qkv_, residual_, logits_, inverses_, attention_split_, tiles_of_part_, failed_;
   at::Tensor block_candidates_;  // [rows, blocks, kMaxCandidates] int64
   at::Tensor choices_;         // [2 + kStatisticsWords, rows] int64: DecodeSampling's chosen, arrived, their statistics
   at::Tensor block_measures_;  // [rows, blocks, 3] float32

@@ -32,6 +32,7 @@ DecodeBuffers::DecodeBuffers(const LoadedShard& model, const ProcessGroup& group
   qkv_ = at::empty({rows_, part.qkv_width()}, floats);
   residual_ = at::empty({rows_, hidden_}, floats);
   logits_ = at::empty({rows_, part.vocab_size}, floats);
+  inverses_ = at::empty({kMaxStepRows}, floats);
   tiles_of_part_ = at::zeros({1}, device.dtype(at::kInt));
   attention_split_ = at::full({attention_split_bytes(part.num_kv_heads, part.head_dim)}, 0xff, device.dtype(at::kByte));
   failed_ = at::zeros({1}, device.dtype(at::kInt));
@@ -63,8 +64,8 @@ DecodeBuffers::DecodeBuffers(const LoadedShard& model, const ProcessGroup& group
 std::int64_t DecodeBuffers::bytes() const {
   std::size_t total = peer_bytes_;
   for (const at::Tensor* tensor :
-       {&slots_, &layout_, &qkv_, &residual_, &logits_, &attention_split_, &failed_, &block_candidates_, &choices_,
-        &block_measures_, &partials_, &own_candidates_, &gathered_candidates_}) {
+       {&slots_, &layout_, &qkv_, &residual_, &logits_, &inverses_, &attention_split_, &failed_, &block_candidates_,
+        &choices_, &block_measures_, &partials_, &own_candidates_, &gathered_candidates_}) {
     if (tensor->defined()) total += tensor->nbytes();
   }
   for (const PerRowCount* tensors : {&normed_, &attended_, &activated_}) {

@@ -165,7 +165,7 @@ void DecodeQueue::normed_linear(DecodeLinear which, int slot, const at::Tensor& 
   norm.eps = static_cast<float>(model_.part.rms_norm_eps);
   if (is_row_major()) {
     void* const normed = buffers_.normed(rows, true);
-    launch_norm_rows(norm, hidden_, rows, normed, true, limit_, type_, dependent(), stream_);
+    launch_norm_rows(norm, hidden_, rows, {.rows = normed, .are_row_major = true}, limit_, type_, dependent(), stream_);
     if (kind_ == Kind::portable) {
       portable_linear(weights, rows, normed, output, y, {});
       return;
@@ -175,15 +175,19 @@ void DecodeQueue::normed_linear(DecodeLinear which, int slot, const at::Tensor& 
     batch_linear(weights, rows, normed, output == LinearOutput::swiglu ? y : nullptr, values);
     return;
   }
-  const LinearInput input = rows == 1 ? LinearInput::norm : LinearInput::activations;
+  const bool is_scaled = rows > 1 && type_ == ElementType::bfloat16 && format_of(weights) == WeightFormat::float8;
+  const LinearInput input = rows == 1 ? LinearInput::norm : is_scaled ? LinearInput::scaled : LinearInput::activations;
   LinearParams params = linear(which, weights, rows, input, output);
   params.y = y;
   params.marks = timeline_.marks(name_of(which));
   if (rows == 1) {
     params.norm = norm;
   } else {
-    launch_norm_rows(norm, hidden_, rows, buffers_.normed(rows, false), false, limit_, type_, dependent(), stream_);
-    params.x = buffers_.normed(rows, false);
+    NormedRows normed{.rows = buffers_.normed(rows, false)};
+    if (is_scaled) normed.inverses = buffers_.inverses();
+    launch_norm_rows(norm, hidden_, rows, normed, limit_, type_, dependent(), stream_);
+    params.x = normed.rows;
+    params.x_inverses = normed.inverses;
   }
   launch_linear(params, type_, rows, input, output, dependent(), stream_, format_of(weights));
 }

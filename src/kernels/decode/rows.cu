@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <type_traits>
 
+#include "kernels/decode/half_scale.cuh"
 #include "kernels/decode/rows.h"
 #include "kernels/device/kernel_launch.cuh"
 #include "kernels/device/ptx.cuh"
@@ -74,11 +76,13 @@ __global__ void __launch_bounds__(kEmbedThreads)
 }
 
 /// A block for each row, and behind them some for the buffer of the slot before.
-template <typename T>
+/// `kScaled`: the rows become float16.
+template <typename T, bool kScaled>
 __global__ void __launch_bounds__(kNormThreads)
     norm_rows(const __grid_constant__ NormInput norm, int hidden, int rows, T* output, bool is_row_major,
-              const __grid_constant__ SpinLimit limit) {
-  __shared__ float scratch[kNormThreads / 32];
+              float* inverses, const __grid_constant__ SpinLimit limit) {
+  constexpr int kNormWarps = kNormThreads / 32;
+  __shared__ float scratch[2 * kNormWarps];
   const int row = static_cast<int>(blockIdx.x);
   const int thread = static_cast<int>(threadIdx.x);
   const int float4s = hidden / 4;
@@ -101,21 +105,35 @@ __global__ void __launch_bounds__(kNormThreads)
   sum_partials(norm.received.data + static_cast<std::int64_t>(row) * hidden, norm.received.rank_stride,
                norm.received.ranks, limit, thread, kNormThreads, float4s, residual);
   float squares = 0;
+  float largest = 0;
 #pragma unroll
   for (int q = 0; q < kNormQuads; ++q) {
     const float4& r = residual[q];
     squares += r.x * r.x + r.y * r.y + r.z * r.z + r.w * r.w;
+    if constexpr (kScaled) largest = fmaxf(largest, largest_product<T>(r, weights[q]));
     const int i = thread + q * kNormThreads;
     if (i < float4s) reinterpret_cast<float4*>(norm.residual_out + static_cast<std::int64_t>(row) * hidden)[i] = r;
   }
 #pragma unroll
   for (int offset = 16; offset; offset >>= 1) squares += __shfl_xor_sync(~0u, squares, offset);
-  if (thread % 32 == 0) scratch[thread / 32] = squares;
+  if constexpr (kScaled) largest = __uint_as_float(__reduce_max_sync(~0u, __float_as_uint(largest)));
+  if (thread % 32 == 0) {
+    scratch[thread / 32] = squares;
+    if constexpr (kScaled) scratch[kNormWarps + thread / 32] = largest;
+  }
   __syncthreads();
   float total = 0;
 #pragma unroll
-  for (int warp = 0; warp < kNormThreads / 32; ++warp) total += scratch[warp];
+  for (int warp = 0; warp < kNormWarps; ++warp) {
+    total += scratch[warp];
+    if constexpr (kScaled) largest = fmaxf(largest, scratch[kNormWarps + warp]);
+  }
   const float scale = rsqrtf(total / static_cast<float>(hidden) + norm.eps);
+  HalfScale half;
+  if constexpr (kScaled) {
+    half = HalfScale(largest * scale);
+    if (thread == 0) inverses[row] = half.inverse;
+  }
 #pragma unroll
   for (int q = 0; q < kNormQuads; ++q) {
     const int i = thread + q * kNormThreads;
@@ -125,8 +143,10 @@ __global__ void __launch_bounds__(kNormThreads)
     const float2 high = ptx::unpack<T>(weights[q].y);
     const std::int64_t at =
         is_row_major ? static_cast<std::int64_t>(row) * hidden + 4 * i : activation_index(rows, row, 4 * i);
-    *reinterpret_cast<uint2*>(output + at) = {ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
-                                              ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
+    uint2 normed = {ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
+                    ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
+    if constexpr (kScaled) normed = scaled_halves<T>(normed, half.factor);
+    *reinterpret_cast<uint2*>(output + at) = normed;
   }
 }
 
@@ -140,13 +160,19 @@ void launch_embed(const StepLayout* layout, const void* table, std::int64_t firs
 }
 
 template <typename T>
-void launch_norm(const NormInput& norm, std::int64_t hidden, int rows, void* output, bool is_row_major,
-                 const SpinLimit& limit, bool dependent, cudaStream_t stream) {
+void launch_norm(const NormInput& norm, std::int64_t hidden, int rows, const NormedRows& to, const SpinLimit& limit,
+                 bool dependent, cudaStream_t stream) {
   const int resetting = norm.received.reset ? std::max(rows, kResetBlocks) : 0;
   LaunchShape shape{dim3(static_cast<unsigned>(rows + resetting)), kNormThreads};
   shape.dependent = dependent;
-  launch_kernel("norm_rows", norm_rows<T>, shape, stream, norm, static_cast<int>(hidden), rows, static_cast<T*>(output),
-                is_row_major, limit);
+  const auto launch = [&](auto kernel) {
+    launch_kernel("norm_rows", kernel, shape, stream, norm, static_cast<int>(hidden), rows, static_cast<T*>(to.rows),
+                  to.are_row_major, to.inverses, limit);
+  };
+  if constexpr (std::is_same_v<T, __nv_bfloat16>) {
+    if (to.inverses) return launch(norm_rows<T, true>);
+  }
+  launch(norm_rows<T, false>);
 }
 
 bool configure() {
@@ -155,8 +181,9 @@ bool configure() {
   prefer_shared_memory(set_layout<kMaxBatchRows>, "set_layout");
   prefer_shared_memory(embed_rows<__nv_bfloat16>, "embed_rows");
   prefer_shared_memory(embed_rows<__half>, "embed_rows");
-  prefer_shared_memory(norm_rows<__nv_bfloat16>, "norm_rows");
-  prefer_shared_memory(norm_rows<__half>, "norm_rows");
+  prefer_shared_memory(norm_rows<__nv_bfloat16, false>, "norm_rows");
+  prefer_shared_memory(norm_rows<__nv_bfloat16, true>, "norm_rows");
+  prefer_shared_memory(norm_rows<__half, false>, "norm_rows");
   return true;
 }
 
@@ -196,13 +223,14 @@ void launch_embed_rows(const StepLayout* layout, const void* table, std::int64_t
   }
 }
 
-void launch_norm_rows(const NormInput& norm, std::int64_t hidden, int rows, void* output, bool is_row_major,
+void launch_norm_rows(const NormInput& norm, std::int64_t hidden, int rows, const NormedRows& to,
                       const SpinLimit& limit, ElementType type, bool dependent, cudaStream_t stream) {
   configure_once();
   if (type == ElementType::bfloat16) {
-    launch_norm<__nv_bfloat16>(norm, hidden, rows, output, is_row_major, limit, dependent, stream);
+    launch_norm<__nv_bfloat16>(norm, hidden, rows, to, limit, dependent, stream);
   } else {
-    launch_norm<__half>(norm, hidden, rows, output, is_row_major, limit, dependent, stream);
+    if (to.inverses) fail_launch("norm_rows", "float16 is not scaled");
+    launch_norm<__half>(norm, hidden, rows, to, limit, dependent, stream);
   }
 }
 

@@ -28,10 +28,17 @@ void launch_set_layout(StepLayout* layout, const StepLayout& value, int rows, co
 void launch_embed_rows(const StepLayout* layout, const void* table, std::int64_t first_vocab, std::int64_t vocab_local,
                        std::int64_t hidden, int rows, const SentPartials& sent, ElementType type, cudaStream_t stream);
 
-/// NormInput of several rows: residual_out [rows, hidden] and the normed rows, in activation layout or [rows, hidden].
+/// Where normed rows go.
+struct NormedRows {
+  void* rows = nullptr;
+  bool are_row_major = false;  ///< [rows, hidden]; else in activation layout
+  float* inverses = nullptr;   ///< [rows], or null. Given, bfloat16 rows become LinearInput::scaled, with these.
+};
+
+/// NormInput of several rows: residual_out [rows, hidden] and the normed rows.
 /// Reads the ranks' partial sums, 4 bytes an element and rank, and writes 4 + 2 bytes an element; with a buffer to
 /// reset, as many bytes as are read once more.
-void launch_norm_rows(const NormInput& norm, std::int64_t hidden, int rows, void* output, bool is_row_major,
+void launch_norm_rows(const NormInput& norm, std::int64_t hidden, int rows, const NormedRows& to,
                       const SpinLimit& limit, ElementType type, bool dependent, cudaStream_t stream);
 
 }  // namespace specthink::inline kernels

@@ -332,7 +332,7 @@ class KernelTimer {
     const Norm norm = norm_input(which.rows);
     const at::Tensor output = activations(part_.hidden_size, which.rows);
     return time_launches(which, 1, true, [&](std::size_t, bool dependent) {
-      launch_norm_rows(norm.input, part_.hidden_size, which.rows, output.mutable_data_ptr(), false, limit_, type_,
+      launch_norm_rows(norm.input, part_.hidden_size, which.rows, {.rows = output.mutable_data_ptr()}, limit_, type_,
                        dependent, stream_);
     });
   }

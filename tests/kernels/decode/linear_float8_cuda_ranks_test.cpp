@@ -67,6 +67,14 @@ class linear_float8_test : public GpuTest {
   void launch(const LinearParams& p, int x_rows, LinearInput input, LinearOutput output) {
     launch_linear(p, type(), x_rows, input, output, launches_ % 2 == 0, stream(), WeightFormat::float8);
   }
+  /// LinearInput::scaled, of rows of any size.
+  struct Scaled {
+    explicit Scaled(const at::Tensor& x)
+        : factors(at::exp2(12 - at::arange(x.size(0), x.options().dtype(at::kFloat)))),
+          inverses(factors.reciprocal()),
+          halves(to_activations((x.to(at::kFloat) * factors.unsqueeze(1)).to(at::kHalf))) {}
+    at::Tensor factors, inverses, halves;
+  };
   at::Tensor activations(std::int64_t columns) { return at::randn({16, columns}, elements()); }
   static at::Tensor times(const at::Tensor& x, const at::Tensor& values) {
     return at::matmul(x.to(at::kDouble), values.to(at::kDouble).t()).to(at::kFloat);
@@ -106,6 +114,17 @@ TEST_P(linear_float8_test, values_and_partial_sums) {
                   name(size, x_rows, "values"));
       EXPECT_TRUE(y.narrow(0, sums.numel(), kTail).isnan().all().item<bool>()) << "written beyond the end";
 
+      if (x_rows > 1 && GetParam() == at::kBFloat16) {
+        const Scaled scaled_x(x.narrow(0, 0, x_rows));
+        p = params(w.matrix, x_rows, LinearInput::scaled, LinearOutput::values);
+        p.x = scaled_x.halves.const_data_ptr();
+        p.x_inverses = scaled_x.inverses.const_data_ptr<float>();
+        p.y = y.fill_(kNan).mutable_data_ptr();
+        launch(p, x_rows, LinearInput::scaled, LinearOutput::values);
+        expect_near(y.narrow(0, 0, sums.numel()).view(sums.sizes()), sums, kScaledSumError, kScaledSumError,
+                    name(size, x_rows, "values of scaled rows"));
+      }
+
       p = params(w.matrix, x_rows, LinearInput::activations, LinearOutput::partials);
       p.x = input.const_data_ptr();
       const at::Tensor received = not_yet({sums.numel() + kTail});
@@ -137,6 +156,14 @@ TEST_P(linear_float8_test, swiglu) {
       p.y = y.mutable_data_ptr();
       launch(p, x_rows, LinearInput::activations, LinearOutput::swiglu);
       expect_swiglu(y, gate_up.narrow(0, 0, x_rows), kScaledSumError, name(size, x_rows, "swiglu"));
+      if (x_rows == 1 || GetParam() != at::kBFloat16) continue;
+      const Scaled scaled_x(x.narrow(0, 0, x_rows));
+      p = params(w.matrix, x_rows, LinearInput::scaled, LinearOutput::swiglu);
+      p.x = scaled_x.halves.const_data_ptr();
+      p.x_inverses = scaled_x.inverses.const_data_ptr<float>();
+      p.y = y.fill_(kNan).mutable_data_ptr();
+      launch(p, x_rows, LinearInput::scaled, LinearOutput::swiglu);
+      expect_swiglu(y, gate_up.narrow(0, 0, x_rows), kScaledSumError, name(size, x_rows, "swiglu of scaled rows"));
     }
   }
 }

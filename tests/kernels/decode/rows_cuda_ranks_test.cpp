@@ -63,8 +63,8 @@ TEST_P(decode_rows_test, norms_the_sum_of_partials_and_resets_the_slot_before) {
         norm.weight = weight.const_data_ptr();
         norm.residual_out = residual.mutable_data_ptr<float>();
         norm.eps = static_cast<float>(kEps);
-        launch_norm_rows(norm, hidden, rows, output.mutable_data_ptr(), is_batch, limit(), type(), rows % 4 == 0,
-                         stream());
+        launch_norm_rows(norm, hidden, rows, {.rows = output.mutable_data_ptr(), .are_row_major = is_batch}, limit(),
+                         type(), rows % 4 == 0, stream());
 
         at::Tensor sum = received[0].narrow(0, 0, count);
         for (int rank = 1; rank < ranks; ++rank) sum = sum + received[rank].narrow(0, 0, count);
@@ -78,6 +78,41 @@ TEST_P(decode_rows_test, norms_the_sum_of_partials_and_resets_the_slot_before) {
         EXPECT_TRUE(is_not_yet(reset.narrow(1, 0, count))) << what;
         EXPECT_FALSE((reset.narrow(1, count, kTail).contiguous().view(at::kInt) == -1).any().item<bool>()) << what;
       }
+    }
+  }
+}
+
+TEST_P(decode_rows_test, normed_rows_are_scaled_into_the_range_of_float16) {
+  if (GetParam() != at::kBFloat16) GTEST_SKIP() << "float16 needs no scaling";
+  constexpr double kEps = 1e-6;
+  for (const std::int64_t hidden : {16, 1008, 5120}) {
+    for (const int rows : {2, 16}) {
+      const std::string what = std::to_string(rows) + " rows of " + std::to_string(hidden);
+      // Weights of such sizes that float16 could not hold a normed row, nor its smallest numbers.
+      const at::Tensor size = at::exp2(at::arange(rows, floats()) * 2 - 12).unsqueeze(1);
+      const at::Tensor received = not_yet({1, rows * hidden});
+      received.view({rows, hidden}).copy_(at::randn({rows, hidden}, floats()) * size);
+      const at::Tensor weight = (at::rand({hidden}, floats()).add_(0.5) * 1e5).to(GetParam());
+      const at::Tensor residual = at::empty({rows * hidden}, floats());
+      const at::Tensor output = at::zeros({padded_columns(hidden) * rows}, elements());
+      const at::Tensor scaled = at::zeros({padded_columns(hidden) * rows}, elements());
+      const at::Tensor inverses = at::full({rows + kTail}, kNan, floats());
+      NormInput norm;
+      norm.received = {received.const_data_ptr<float>(), rows * hidden, 1, nullptr};
+      norm.weight = weight.const_data_ptr();
+      norm.residual_out = residual.mutable_data_ptr<float>();
+      norm.eps = static_cast<float>(kEps);
+      launch_norm_rows(norm, hidden, rows, {.rows = output.mutable_data_ptr()}, limit(), type(), false, stream());
+      launch_norm_rows(norm, hidden, rows,
+                       {.rows = scaled.mutable_data_ptr(), .inverses = inverses.mutable_data_ptr<float>()}, limit(),
+                       type(), true, stream());
+      const at::Tensor plain = from_activations(output, rows).to(at::kFloat);
+      const at::Tensor halves = from_activations(scaled.view(at::kHalf), rows).to(at::kFloat);
+      EXPECT_TRUE(at::equal(halves * inverses.narrow(0, 0, rows).unsqueeze(1), plain)) << what;
+      const at::Tensor largest = halves.abs().amax(1);
+      EXPECT_GE(largest.min().item<float>(), 8192) << what;
+      EXPECT_LT(largest.max().item<float>(), 65504) << what;
+      EXPECT_TRUE(inverses.narrow(0, rows, kTail).isnan().all().item<bool>()) << what << ": written beyond";
     }
   }
 }

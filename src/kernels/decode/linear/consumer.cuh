@@ -35,7 +35,7 @@ struct Consumer {
         columns_of(kPaired ? warp ^ (g & 1) : warp),
         weight_rows(weight_rows),
         weight_offset(columns_of * kColumnBytes + g * kChunkRowBytes + t * 16),
-        x_offset(kInput == LinearInput::activations ? weight_rows * kChunkRowBytes + columns_of * kRows * kXBytes : 0),
+        x_offset(kInput != LinearInput::norm ? weight_rows * kChunkRowBytes + columns_of * kRows * kXBytes : 0),
         normed_columns(ptx::shared_address(normed) + columns_of * kXBytes),
         tiles((weight_rows + kTileRows - 1) / kTileRows),
         inverse(inverse) {}
@@ -65,7 +65,11 @@ __device__ __forceinline__ void load_x(const Consumer<kFormat, kRows, kInput>& c
       x[set] = Operands::load_normed_x(consumer.normed_columns + chunk * x_row_bytes(kFormat), consumer.t);
     } else {
       const int row = min(consumer.kPaired ? consumer.g / 2 : consumer.g + 8 * set, kRows - 1);
-      x[set] = Operands::load_x(stage + consumer.x_offset, kRows, row, consumer.t);
+      if constexpr (kInput == LinearInput::scaled) {
+        x[set] = Operands::load_halves(stage + consumer.x_offset, kRows, row, consumer.t);
+      } else {
+        x[set] = Operands::load_x(stage + consumer.x_offset, kRows, row, consumer.t);
+      }
     }
   }
 }

@@ -18,7 +18,7 @@
 namespace specthink::inline kernels {
 namespace {
 
-template <typename T, int kRows, LinearOutput kOutput>
+template <typename T, int kRows, LinearInput kInput, LinearOutput kOutput>
 __device__ __forceinline__ void store_outputs(const LinearParams& p, const float* sums, int group_index,
                                               const float* residual) {
   const int group_rows = p.geometry.group_rows;
@@ -29,6 +29,7 @@ __device__ __forceinline__ void store_outputs(const LinearParams& p, const float
     float sum = 0;
 #pragma unroll
     for (int warp = 0; warp < kConsumerWarps; ++warp) sum += parts[warp];
+    if constexpr (kInput == LinearInput::scaled) sum *= p.x_inverses[m];
     return sum;
   };
   int turn = 0;
@@ -152,10 +153,10 @@ template <WeightFormat kFormat>
 constexpr int kBlocksOfSm = kFormat == WeightFormat::float8 ? 1 : 2;
 
 /// `kFloat4s`: float4 of the hidden state that a consumer holds; 0 without a norm.
-template <WeightFormat kFormat, typename T, int kRows, int kFloat4s, LinearOutput kOutput>
+template <WeightFormat kFormat, typename T, int kRows, int kFloat4s, LinearInput kInput, LinearOutput kOutput>
 __global__ void __launch_bounds__(kThreads, kBlocksOfSm<kFormat>) linear(const __grid_constant__ LinearParams p) {
 #if SPECTHINK_HOPPER_CODE
-  constexpr LinearInput kInput = kFloat4s > 0 ? LinearInput::norm : LinearInput::activations;
+  static_assert((kFloat4s > 0) == (kInput == LinearInput::norm));
   extern __shared__ __align__(1024) unsigned char shared[];
   const LinearGeometry& geometry = p.geometry;
   const int weight_rows = weight_rows_of(kOutput, geometry.group_rows);
@@ -225,7 +226,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksOfSm<kFormat>) linear(const _
     multiply_group<kFormat, T, kRows, kInput, kOutput>(p, consumer, scales, ring, group, of_group);
     ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
     record(p.marks, Mark::second);  // the last group's weights are read
-    store_outputs<T, kRows, kOutput>(p, of_group, group, residual);
+    store_outputs<T, kRows, kInput, kOutput>(p, of_group, group, residual);
     if (sum_buffers(kRows, kFormat) == 1 && group + 1 < last_group)
       ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
   }
@@ -233,9 +234,9 @@ __global__ void __launch_bounds__(kThreads, kBlocksOfSm<kFormat>) linear(const _
 #endif
 }
 
-template <WeightFormat kFormat, typename T, int kRows, int kFloat4s, LinearOutput kOutput>
+template <WeightFormat kFormat, typename T, int kRows, int kFloat4s, LinearInput kInput, LinearOutput kOutput>
 void launch(const LinearParams& params, bool dependent, cudaStream_t stream) {
-  const auto kernel = linear<kFormat, T, kRows, kFloat4s, kOutput>;
+  const auto kernel = linear<kFormat, T, kRows, kFloat4s, kInput, kOutput>;
   static const bool configured = [&] {
     allow_large_shared_memory(kernel, "linear");
     return true;
@@ -246,17 +247,17 @@ void launch(const LinearParams& params, bool dependent, cudaStream_t stream) {
   launch_kernel("linear", kernel, shape, stream, params);
 }
 
-template <WeightFormat kFormat, typename T, int kRows, int kFloat4s = 0>
+template <WeightFormat kFormat, typename T, int kRows, LinearInput kInput = LinearInput::activations, int kFloat4s = 0>
 void launch_output(const LinearParams& params, LinearOutput output, bool dependent, cudaStream_t stream) {
   switch (output) {
     case LinearOutput::values:
-      return launch<kFormat, T, kRows, kFloat4s, LinearOutput::values>(params, dependent, stream);
+      return launch<kFormat, T, kRows, kFloat4s, kInput, LinearOutput::values>(params, dependent, stream);
     case LinearOutput::swiglu:
-      return launch<kFormat, T, kRows, kFloat4s, LinearOutput::swiglu>(params, dependent, stream);
+      return launch<kFormat, T, kRows, kFloat4s, kInput, LinearOutput::swiglu>(params, dependent, stream);
     case LinearOutput::partials:
       // A norm always precedes qkv, gate_up or the head, never a linear layer that is summed over the ranks.
-      if constexpr (kFloat4s == 0)
-        return launch<kFormat, T, kRows, kFloat4s, LinearOutput::partials>(params, dependent, stream);
+      if constexpr (kInput == LinearInput::activations)
+        return launch<kFormat, T, kRows, kFloat4s, kInput, LinearOutput::partials>(params, dependent, stream);
   }
   fail_launch("linear", "this input has no such output");
 }
@@ -266,13 +267,13 @@ void launch_normed(const LinearParams& params, LinearOutput output, bool depende
   static_assert(kMaxHiddenSize == 4 * kFloat4sOfPass);
   switch ((params.columns + kFloat4sOfPass - 1) / kFloat4sOfPass) {
     case 1:
-      return launch_output<kFormat, T, 1, 1>(params, output, dependent, stream);
+      return launch_output<kFormat, T, 1, LinearInput::norm, 1>(params, output, dependent, stream);
     case 2:
-      return launch_output<kFormat, T, 1, 2>(params, output, dependent, stream);
+      return launch_output<kFormat, T, 1, LinearInput::norm, 2>(params, output, dependent, stream);
     case 3:
-      return launch_output<kFormat, T, 1, 3>(params, output, dependent, stream);
+      return launch_output<kFormat, T, 1, LinearInput::norm, 3>(params, output, dependent, stream);
     case 4:
-      return launch_output<kFormat, T, 1, 4>(params, output, dependent, stream);
+      return launch_output<kFormat, T, 1, LinearInput::norm, 4>(params, output, dependent, stream);
   }
   fail_launch("linear", "the hidden size is too large for the fused norm");
 }
@@ -284,19 +285,24 @@ void launch_rows(const LinearParams& params, int x_rows, LinearInput input, Line
     if (x_rows != 1) fail_launch("linear", "the fused norm is for one row");
     return launch_normed<kFormat, T>(params, output, dependent, stream);
   }
-  switch (x_rows) {
-    case 1:
-      return launch_output<kFormat, T, 1>(params, output, dependent, stream);
-    case 2:
-      return launch_output<kFormat, T, 2>(params, output, dependent, stream);
-    case 4:
-      return launch_output<kFormat, T, 4>(params, output, dependent, stream);
-    case 8:
-      return launch_output<kFormat, T, 8>(params, output, dependent, stream);
-    case 16:
-      return launch_output<kFormat, T, 16>(params, output, dependent, stream);
-  }
-  fail_launch("linear", "rows must be 1, 2, 4, 8 or 16");
+  const auto launch_input = [&]<LinearInput kInput>() {
+    switch (x_rows) {
+      case 1:
+        return launch_output<kFormat, T, 1, kInput>(params, output, dependent, stream);
+      case 2:
+        return launch_output<kFormat, T, 2, kInput>(params, output, dependent, stream);
+      case 4:
+        return launch_output<kFormat, T, 4, kInput>(params, output, dependent, stream);
+      case 8:
+        return launch_output<kFormat, T, 8, kInput>(params, output, dependent, stream);
+      case 16:
+        return launch_output<kFormat, T, 16, kInput>(params, output, dependent, stream);
+    }
+    fail_launch("linear", "rows must be 1, 2, 4, 8 or 16");
+  };
+  if (input == LinearInput::activations) return launch_input.template operator()<LinearInput::activations>();
+  if constexpr (kIsScaled<kFormat, T>) return launch_input.template operator()<LinearInput::scaled>();
+  fail_launch("linear", "no such input of these weights");
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ constexpr int sum_buffers(int x_rows, WeightFormat format) {
 constexpr int x_row_bytes(WeightFormat format) { return chunk_columns(format) * 2; }
 
 constexpr std::size_t stage_bytes(int weight_rows, int x_rows, LinearInput input, WeightFormat format) {
-  const int x_bytes = input == LinearInput::activations ? x_rows * x_row_bytes(format) : 0;
+  const int x_bytes = input != LinearInput::norm ? x_rows * x_row_bytes(format) : 0;
   return static_cast<std::size_t>(weight_rows * kChunkRowBytes + x_bytes);
 }
 

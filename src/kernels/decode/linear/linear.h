@@ -58,6 +58,7 @@ struct WeightScales {
 enum class LinearInput {
   activations,  ///< activation layout, written by the kernel before
   norm,         ///< one row: RMSNorm of the sum of received partials
+  scaled,       ///< activation layout, float16, each row multiplied by a power of two: of 8-bit weights and bfloat16
 };
 
 enum class LinearOutput {
@@ -94,9 +95,10 @@ struct LinearParams {
   CUtensorMap weights;  // boxes of group_rows rows
   WeightScales scales;  // WeightFormat::float8
   LinearGeometry geometry;
-  std::int64_t rows = 0;     // outputs
-  std::int64_t columns = 0;  // hidden size, for norm
-  const void* x = nullptr;   // activations
+  std::int64_t rows = 0;              // outputs
+  std::int64_t columns = 0;           // hidden size, for norm
+  const void* x = nullptr;            // activations, scaled
+  const float* x_inverses = nullptr;  // [rows of x] of scaled: what takes the powers of two back
   NormInput norm;
   void* y = nullptr;  // values, swiglu
   PartialsOutput partials;

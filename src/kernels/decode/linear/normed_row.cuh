@@ -65,12 +65,7 @@ __device__ __forceinline__ float norm_row(const LinearParams& p, const NormWeigh
   for (int q = 0; q < kFloat4s; ++q) {
     const float4& r = residual[q];
     squares += r.x * r.x + r.y * r.y + r.z * r.z + r.w * r.w;
-    if constexpr (kScaled) {
-      const float2 low = ptx::unpack<T>(weights.float4s[q].x);
-      const float2 high = ptx::unpack<T>(weights.float4s[q].y);
-      largest = fmaxf(fmaxf(fmaxf(fabsf(r.x * low.x), fabsf(r.y * low.y)), fabsf(r.z * high.x)),
-                      fmaxf(fabsf(r.w * high.y), largest));
-    }
+    if constexpr (kScaled) largest = fmaxf(largest, largest_product<T>(r, weights.float4s[q]));
   }
   if (blockIdx.x == 0) {
 #pragma unroll
@@ -94,12 +89,7 @@ __device__ __forceinline__ float norm_row(const LinearParams& p, const NormWeigh
     const float2 high = ptx::unpack<T>(weights.float4s[q].y);
     uint2 normed = {ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
                     ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
-    if constexpr (kScaled) {
-      const float2 first = ptx::unpack<T>(normed.x);
-      const float2 second = ptx::unpack<T>(normed.y);
-      normed = {ptx::pack<__half>(first.x * half.factor, first.y * half.factor),
-                ptx::pack<__half>(second.x * half.factor, second.y * half.factor)};
-    }
+    if constexpr (kScaled) normed = scaled_halves<T>(normed, half.factor);
     x[i] = normed;
   }
   return half.inverse;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/decode/half_scale.cuh"
 #include "kernels/decode/linear/layout.h"
 #include "kernels/decode/linear/linear.h"
 #include "kernels/device/ptx.cuh"
@@ -37,24 +38,6 @@ struct LinearOperands {
   }
 };
 
-/// A power of two that brings numbers near float16's end, and what takes it back.
-struct HalfScale {
-  float factor = 1;
-  float inverse = 1;
-
-  HalfScale() = default;
-  /// `largest`: of the numbers; it comes to between 2^14 and 2^15.
-  __device__ __forceinline__ explicit HalfScale(float largest) {
-    constexpr std::uint32_t kExponent = 0x7f800000;
-    constexpr std::uint32_t kLeast = 32u << 23;  // 2^-95: less would need a factor beyond float32's end
-    constexpr std::uint32_t kFactorTimesLargest = (127u + 127 + 14) << 23;
-    constexpr std::uint32_t kFactorTimesInverse = (127u + 127) << 23;
-    const std::uint32_t factor_bits = kFactorTimesLargest - max(__float_as_uint(largest) & kExponent, kLeast);
-    factor = __uint_as_float(factor_bits);
-    inverse = __uint_as_float(kFactorTimesInverse - factor_bits);
-  }
-};
-
 /// Whether x is scaled before it is multiplied.
 template <WeightFormat kFormat, typename T>
 constexpr bool kIsScaled = kFormat == WeightFormat::float8&& std::is_same_v<T, __nv_bfloat16>;
@@ -73,9 +56,13 @@ struct LinearOperands<WeightFormat::float8, T> {
   };
 
   static __device__ __forceinline__ X load_x(std::uint32_t columns, int rows, int row, int t) {
-    X x = load(columns + (t / 2 * rows + row) * kColumnBytes + t % 2 * 32);
+    X x = load_halves(columns, rows, row, t);
     if constexpr (kIsScaled<WeightFormat::float8, T>) scale(x);
     return x;
+  }
+  /// The same, float16 already.
+  static __device__ __forceinline__ X load_halves(std::uint32_t columns, int rows, int row, int t) {
+    return load(columns + (t / 2 * rows + row) * kColumnBytes + t % 2 * 32);
   }
   /// float16 already.
   static __device__ __forceinline__ X load_normed_x(std::uint32_t columns, int t) { return load(columns + t * 32); }

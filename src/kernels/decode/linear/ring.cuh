@@ -77,7 +77,7 @@ __device__ __forceinline__ void produce(const LinearParams& p, Ring ring, int fi
     copy_weights();
     ring.advance();
   }
-  if constexpr (kInput == LinearInput::activations) {
+  if constexpr (kInput != LinearInput::norm) {
     ptx::wait_for_predecessors();
     ptx::proxy_fence_global();
     for (int i = 0; i < first_fill; ++i) copy_activations(i);
@@ -86,7 +86,7 @@ __device__ __forceinline__ void produce(const LinearParams& p, Ring ring, int fi
   for (int i = first_fill; i < total; ++i) {
     ptx::barrier_wait(ring.empty + ring.slot * 8, ring.phase ^ 1);
     copy_weights();
-    if constexpr (kInput == LinearInput::activations) copy_activations(ring.slot);
+    if constexpr (kInput != LinearInput::norm) copy_activations(ring.slot);
     ring.advance();
   }
 }
