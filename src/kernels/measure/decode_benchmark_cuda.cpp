@@ -218,7 +218,7 @@ class KernelTimer {
     params.scales = {scales.const_data_ptr<float>(), static_cast<int>(scales.size(1)),
                      std::countr_zero(std::uint64_t{kBlock}), std::countr_zero(std::uint64_t{kBlock})};
     params.geometry = choose_geometry(params.rows, params.columns, which.rows, input, matrix.output, sms_,
-                                      linear_shared_budget(matrix.which, which.rows, which.bytes, sms_), format);
+                                      linear_shared_budget(matrix.which, which.rows, which.bytes, sms_, format), format);
     params.limit = limit_;
     params.x = x.const_data_ptr();
     params.norm = norm.input;

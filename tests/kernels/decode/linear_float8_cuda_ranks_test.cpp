@@ -53,11 +53,14 @@ class linear_float8_test : public GpuTest {
     return result;
   }
 
-  LinearParams params(const WeightMatrix& matrix, int x_rows, LinearInput input, LinearOutput output) {
+  /// `budget` 0: one after the other.
+  LinearParams params(const WeightMatrix& matrix, int x_rows, LinearInput input, LinearOutput output,
+                      std::size_t budget = 0) {
     LinearParams p;
     p.rows = output == LinearOutput::swiglu ? matrix.data.size(0) / 2 : matrix.data.size(0);
     p.columns = matrix.data.size(1);
-    const std::size_t budget = kBudgets[++launches_ % std::size(kBudgets)];
+    ++launches_;
+    if (budget == 0) budget = kBudgets[launches_ % std::size(kBudgets)];
     p.geometry =
         choose_geometry(p.rows, p.columns, x_rows, input, output, multiprocessors(), budget, WeightFormat::float8);
     set_weights(p, matrix);
@@ -168,6 +171,26 @@ TEST_P(linear_float8_test, swiglu) {
   }
 }
 
+/// One group a block: all counts of eights of rows that a warp multiplies at once, the last of them full or not.
+TEST_P(linear_float8_test, groups_of_any_size) {
+  for (const int group_rows : {2, 8, 10, 16, 18, 24, 26, 32, 34, 40, 42, 48}) {
+    const ScaledSize size{std::int64_t{group_rows} * multiprocessors(), sanitized() ? 528 : 1536, 128, 128};
+    const Weights w = weights(size);
+    const at::Tensor x = activations(size.columns);
+    const at::Tensor expected = times(x, w.values);
+    for (const int x_rows : {1, 2, 8, 16}) {
+      const at::Tensor input = to_activations(x.narrow(0, 0, x_rows));
+      LinearParams p = params(w.matrix, x_rows, LinearInput::activations, LinearOutput::values, kWholeBudget);
+      if (x_rows == 1) EXPECT_EQ(p.geometry.group_rows, group_rows);
+      p.x = input.const_data_ptr();
+      const at::Tensor y = at::full({x_rows, size.rows}, kNan, floats());
+      p.y = y.mutable_data_ptr();
+      launch(p, x_rows, LinearInput::activations, LinearOutput::values);
+      expect_near(y, expected.narrow(0, 0, x_rows), kScaledSumError, kScaledSumError, name(size, x_rows, "values"));
+    }
+  }
+}
+
 /// Which are scaled for it. (float16 activations are multiplied as they are.)
 TEST_P(linear_float8_test, activations_that_float16_could_not_hold) {
   if (GetParam() != at::kBFloat16) return;
@@ -224,6 +247,35 @@ TEST_P(linear_float8_test, norm_of_received_partial_sums) {
         expect_near(y.view(expected.sizes()), expected, error, error, what);
       }
     }
+  }
+}
+
+/// The same of a row whose norm is inside: its weights bring it there.
+TEST_P(linear_float8_test, normed_row_that_float16_could_not_hold) {
+  if (GetParam() != at::kBFloat16) return;
+  constexpr double kEps = 1e-6;
+  const ScaledSize size{1002, 5120, 2, 64};
+  const Weights w = weights(size);
+  const at::Tensor received = at::randn({1, size.columns}, floats());
+  const at::Tensor residual = at::empty({size.columns}, floats());
+  for (const double exponent : {20.0, -60.0}) {
+    const double unit = std::exp2(exponent);
+    const at::Tensor norm_weight = at::rand({size.columns}, floats()).add_(0.5).mul_(unit).to(GetParam());
+    const at::Tensor x =
+        (received * at::rsqrt(received.square().mean() + kEps) * norm_weight.to(at::kFloat)).to(GetParam());
+    LinearParams p = params(w.matrix, 1, LinearInput::norm, LinearOutput::values);
+    p.norm.received.data = received.const_data_ptr<float>();
+    p.norm.received.rank_stride = size.columns;
+    p.norm.received.ranks = 1;
+    p.norm.weight = norm_weight.const_data_ptr();
+    p.norm.residual_out = residual.mutable_data_ptr<float>();
+    p.norm.eps = static_cast<float>(kEps);
+    const at::Tensor y = at::full({1, size.rows}, kNan, floats());
+    p.y = y.mutable_data_ptr();
+    launch(p, 1, LinearInput::norm, LinearOutput::values);
+    const double error = kScaledSumError + 8 * rounding() / std::sqrt(static_cast<double>(size.columns));
+    expect_near(y / unit, times(x, w.values) / unit, error, error,
+                name(size, 1, "normed product") + ", of the size of 2^" + std::to_string(exponent));
   }
 }
 

@@ -23,22 +23,21 @@ struct Consumer {
   int columns_of;  // the warp whose columns this thread takes
   int weight_rows;
   std::uint32_t weight_offset;
-  std::uint32_t x_offset;        // to the activations in a stage
+  std::uint32_t x_offset;        // of a stage's activations
   std::uint32_t normed_columns;  // in the normed row
   int tiles;
-  float inverse;  // of what the normed row was scaled by
+  float inverse = 1;  // of what the normed row was scaled by
 
-  __device__ __forceinline__ Consumer(int weight_rows, const uint2* normed, float inverse)
+  __device__ __forceinline__ Consumer(int weight_rows, const uint2* normed)
       : warp(static_cast<int>(threadIdx.x) / 32),
         g(static_cast<int>(threadIdx.x) % 32 / 4),
         t(static_cast<int>(threadIdx.x) % 4),
         columns_of(kPaired ? warp ^ (g & 1) : warp),
         weight_rows(weight_rows),
         weight_offset(columns_of * kColumnBytes + g * kChunkRowBytes + t * 16),
-        x_offset(kInput != LinearInput::norm ? weight_rows * kChunkRowBytes + columns_of * kRows * kXBytes : 0),
+        x_offset(columns_of * kRows * kXBytes),
         normed_columns(ptx::shared_address(normed) + columns_of * kXBytes),
-        tiles((weight_rows + kTileRows - 1) / kTileRows),
-        inverse(inverse) {}
+        tiles((weight_rows + kTileRows - 1) / kTileRows) {}
 
   /// Of the row g or g + 8 of a tile. The last tile may be partly beyond the group's rows, where other bytes are,
   /// perhaps on their way: zeros instead.
@@ -53,12 +52,32 @@ struct Consumer {
     if constexpr (kPaired) return i % 2 == (g & 1) ? t : kRows;
     return 8 * set + 2 * t + i % 2;
   }
+
+  /// The sums of a group over this warp's columns, into shared memory. `kScaled`: of a row that was scaled.
+  template <bool kScaled, int kTiles, int kSets>
+  __device__ __forceinline__ void store_sums(const float (&of_tiles)[kTiles][kSets][4], float* sums) const {
+#pragma unroll
+    for (int tile = 0; tile < kTiles; ++tile) {
+#pragma unroll
+      for (int set = 0; set < kSets; ++set) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const int row = tile * kTileRows + g + i / 2 * 8;
+          const int m = x_row_of_sum(set, i);
+          if (row >= weight_rows || m >= kRows) continue;
+          const float sum = of_tiles[tile][set][i];
+          sums[(m * weight_rows + row) * kWarpStride + warp] =
+              kScaled && kInput == LinearInput::norm ? sum * inverse : sum;
+        }
+      }
+    }
+  }
 };
 
 /// Rows of x as operands, up to eight a set. Those that are not there repeat the last one: nobody reads their sums.
 template <typename Operands, WeightFormat kFormat, int kRows, LinearInput kInput, int kSets>
-__device__ __forceinline__ void load_x(const Consumer<kFormat, kRows, kInput>& consumer, std::uint32_t stage, int chunk,
-                                       typename Operands::X (&x)[kSets]) {
+__device__ __forceinline__ void load_x(const Consumer<kFormat, kRows, kInput>& consumer, std::uint32_t x_of_stage,
+                                       int chunk, typename Operands::X (&x)[kSets]) {
 #pragma unroll
   for (int set = 0; set < kSets; ++set) {
     if constexpr (kInput == LinearInput::norm) {
@@ -66,9 +85,9 @@ __device__ __forceinline__ void load_x(const Consumer<kFormat, kRows, kInput>& c
     } else {
       const int row = min(consumer.kPaired ? consumer.g / 2 : consumer.g + 8 * set, kRows - 1);
       if constexpr (kInput == LinearInput::scaled) {
-        x[set] = Operands::load_halves(stage + consumer.x_offset, kRows, row, consumer.t);
+        x[set] = Operands::load_halves(x_of_stage + consumer.x_offset, kRows, row, consumer.t);
       } else {
-        x[set] = Operands::load_x(stage + consumer.x_offset, kRows, row, consumer.t);
+        x[set] = Operands::load_x(x_of_stage + consumer.x_offset, kRows, row, consumer.t);
       }
     }
   }

@@ -32,11 +32,14 @@ LinearGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_ro
   const std::int64_t total = divide_up(geometry.groups, geometry.blocks) * geometry.chunks;
   const std::int64_t fitting = shared_budget > fixed ? static_cast<std::int64_t>((shared_budget - fixed) / stage) : 0;
   geometry.stages = static_cast<int>(std::clamp<std::int64_t>(std::min(fitting, total), 2, kMaxStages));
+  geometry.first_copies = stage <= kSmallStage ? 2 : 1;
   geometry.shared_bytes = fixed + geometry.stages * stage;
   return geometry;
 }
 
-std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t weight_bytes, int sms) {
+std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t weight_bytes, int sms,
+                                 WeightFormat format) {
+  if (format == WeightFormat::float8) return kWholeBudget;
   constexpr std::int64_t kMuchOfBlock = 300 * 1024;
   if (weight_bytes / sms > kMuchOfBlock) {
     if (which != DecodeLinear::qkv) return kWholeBudget;

@@ -6,6 +6,7 @@
 #include "kernels/decode/linear/linear.h"
 #include "kernels/decode/linear/normed_row.cuh"
 #include "kernels/decode/linear/operands.cuh"
+#include "kernels/decode/linear/pipelined.cuh"
 #include "kernels/decode/linear/ring.cuh"
 #include "kernels/decode/linear/scales.cuh"
 #include "kernels/device/hopper.cuh"
@@ -67,83 +68,70 @@ __device__ __forceinline__ void load_residuals(const LinearParams& p, int group,
   }
 }
 
-/// The sums of a group's tiles, `kTiles` of them or, where that is the most, the consumer's number, over this warp's
-/// columns, into shared memory.
+/// The products of a group's tiles, `kTiles` of them or, where that is the most, the consumer's number: a chunk after
+/// the other.
 template <WeightFormat kFormat, typename T, int kRows, LinearInput kInput, LinearOutput kOutput, int kTiles,
-          bool kExact, bool kInShared = true>
-__device__ __forceinline__ void multiply_tiles(const LinearParams& p, const Consumer<kFormat, kRows, kInput>& consumer,
-                                               const Scales<kFormat, kOutput>& scales_of_block, Ring& ring, int group,
-                                               float* sums) {
-  using Operands = LinearOperands<kFormat, T>;
-  using OfGroup = GroupScales<kFormat, kOutput, kTiles, kInShared>;
-  constexpr int kSets = (kRows + 7) / 8;  // of eight rows of x
-  const int chunks = p.geometry.chunks;
-  extern __shared__ __align__(1024) unsigned char shared[];
-  const float* const factors_at = kInShared ? reinterpret_cast<const float*>(shared + kBarrierBytes) : p.scales.data;
-  const OfGroup scales(p, scales_of_block, factors_at, group, consumer.columns_of, consumer.g);
-  float accumulators[kTiles][kSets][4] = {};
-  for (int chunk = 0; chunk < chunks; ++chunk) {
-    ptx::barrier_wait(ring.full + ring.slot * 8, ring.phase);
-    const std::uint32_t stage = ring.stage();
-    typename Operands::X x[kSets];
-    load_x<Operands>(consumer, stage, chunk, x);
-#pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-      if (!kExact && tile >= consumer.tiles) break;
-      const auto factors = scales.load(chunk, tile);
-      const auto low = Operands::prepare(consumer.load_weights(stage, tile, 0));
-      const auto high = Operands::prepare(consumer.load_weights(stage, tile, 1));
-      typename OfGroup::template Sums<kSets> of_tile{accumulators[tile]};
-#pragma unroll
-      for (int set = 0; set < kSets; ++set) Operands::multiply(low, high, x[set], of_tile.of(set));
-      of_tile.add(factors, x);
-    }
-    std::uint32_t used = 0;
-#pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-#pragma unroll
-      for (int set = 0; set < kSets; ++set) used ^= __float_as_uint(accumulators[tile][set][0]);
-    }
-    ring.release(used);
-  }
-#pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) {
-#pragma unroll
-    for (int set = 0; set < kSets; ++set) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int row = tile * kTileRows + consumer.g + i / 2 * 8;
-        const int m = consumer.x_row_of_sum(set, i);
-        if (row < consumer.weight_rows && m < kRows) {
-          sums[(m * consumer.weight_rows + row) * kWarpStride + consumer.warp] =
-              kIsScaled<kFormat, T> && kInput == LinearInput::norm ? accumulators[tile][set][i] * consumer.inverse
-                                                                   : accumulators[tile][set][i];
-        }
-      }
-    }
-  }
-}
+          bool kExact, bool kInShared>
+struct TileMultiplier {
+  const LinearParams& p;
+  const Consumer<kFormat, kRows, kInput>& consumer;
+  const Scales<kFormat, kOutput>& scales_of_block;
+  std::uint32_t shared_scales;
+  Ring& ring;
 
-template <WeightFormat kFormat, typename T, int kRows, LinearInput kInput, LinearOutput kOutput>
-__device__ __forceinline__ void multiply_group(const LinearParams& p, const Consumer<kFormat, kRows, kInput>& consumer,
-                                               const Scales<kFormat, kOutput>& scales, Ring& ring, int group,
-                                               float* sums) {
-  if constexpr (kFormat == WeightFormat::float8) {
-    // Without branches the conversions of one tile run beside the products of another.
-    static_assert(kMaxTiles == 3);
-    if (!scales.in_shared)
-      return multiply_tiles<kFormat, T, kRows, kInput, kOutput, kMaxTiles, false, false>(p, consumer, scales, ring,
-                                                                                         group, sums);
-    switch (consumer.tiles) {
-      case 1:
-        return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 1, true>(p, consumer, scales, ring, group, sums);
-      case 2:
-        return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 2, true>(p, consumer, scales, ring, group, sums);
-      default:
-        return multiply_tiles<kFormat, T, kRows, kInput, kOutput, 3, true>(p, consumer, scales, ring, group, sums);
+  __device__ __forceinline__ void multiply(int group, float* sums) {
+    using Operands = LinearOperands<kFormat, T>;
+    using OfGroup = GroupScales<kFormat, kOutput, kTiles, kInShared>;
+    constexpr int kSets = (kRows + 7) / 8;  // of eight rows of x
+    const int chunks = p.geometry.chunks;
+    const OfGroup scales(p, scales_of_block, shared_scales, group, consumer.columns_of, consumer.g);
+    float accumulators[kTiles][kSets][4] = {};
+    if constexpr (kInput != LinearInput::norm) ring.await_first_activations();
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      ring.await();
+      const std::uint32_t stage = ring.stage();
+      typename Operands::X x[kSets];
+      load_x<Operands>(consumer, ring.x_of_stage(), chunk, x);
+#pragma unroll
+      for (int tile = 0; tile < kTiles; ++tile) {
+        if (!kExact && tile >= consumer.tiles) break;
+        const auto factors = scales.load(chunk, tile);
+        const auto low = Operands::prepare(consumer.load_weights(stage, tile, 0));
+        const auto high = Operands::prepare(consumer.load_weights(stage, tile, 1));
+        typename OfGroup::template Sums<kSets> of_tile{accumulators[tile]};
+#pragma unroll
+        for (int set = 0; set < kSets; ++set) Operands::multiply(low, high, x[set], of_tile.of(set));
+        of_tile.add(factors, x);
+      }
+      std::uint32_t used = 0;
+#pragma unroll
+      for (int tile = 0; tile < kTiles; ++tile) {
+#pragma unroll
+        for (int set = 0; set < kSets; ++set) used ^= __float_as_uint(accumulators[tile][set][0]);
+      }
+      ring.release(used);
     }
-  } else {  // a kernel of a small model is over before it has fetched much code
-    multiply_tiles<kFormat, T, kRows, kInput, kOutput, kMaxTiles, false>(p, consumer, scales, ring, group, sums);
+    consumer.template store_sums<kIsScaled<kFormat, T>>(accumulators, sums);
+  }
+};
+
+/// All groups of the block, each group's outputs after its last chunk.
+template <WeightFormat kFormat, typename T, int kRows, LinearInput kInput, LinearOutput kOutput, typename Multiplier>
+__device__ __forceinline__ void multiply_groups(const LinearParams& p, Multiplier multiplier, int first_group,
+                                                int last_group, float* sums, int sums_of_group) {
+  constexpr int kResiduals = (kMaxGroupRows * kRows + kConsumers - 1) / kConsumers;
+  for (int group = first_group; group < last_group; ++group) {
+    float residual[kResiduals] = {};
+    if constexpr (kOutput == LinearOutput::partials) {
+      if (p.partials.residual) load_residuals<T, kRows>(p, group, residual);
+    }
+    float* const of_group = sums + (group % sum_buffers(kRows, kFormat)) * sums_of_group;
+    multiplier.multiply(group, of_group);
+    ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
+    record(p.marks, Mark::second);  // the last group's weights are read
+    store_outputs<T, kRows, kInput, kOutput>(p, of_group, group, residual);
+    if (sum_buffers(kRows, kFormat) == 1 && group + 1 < last_group)
+      ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
   }
 }
 
@@ -169,15 +157,17 @@ __global__ void __launch_bounds__(kThreads, kBlocksOfSm<kFormat>) linear(const _
   ring.full = ptx::shared_address(shared);
   ring.empty = ring.full + geometry.stages * 8;
   ring.data = ring.full + ring_offset(kFormat);
-  ring.stage_bytes = static_cast<std::uint32_t>(stage_bytes(weight_rows, kRows, kInput, kFormat));
+  ring.weight_bytes = static_cast<std::uint32_t>(weight_rows * kChunkRowBytes);
+  ring.x_bytes = kInput != LinearInput::norm ? kRows * x_row_bytes(kFormat) : 0;
+  ring.x = ring.data + geometry.stages * ring.weight_bytes;
   ring.stages = geometry.stages;
   const int total = (last_group - first_group) * geometry.chunks;
   ring.refills = total - geometry.stages;
-  unsigned char* const after_ring = shared + ring_offset(kFormat) + geometry.stages * ring.stage_bytes;
+  unsigned char* const after_ring =
+      shared + ring_offset(kFormat) + geometry.stages * (ring.weight_bytes + ring.x_bytes);
   static_assert(kFloat4sOfPass % chunk_columns(kFormat) == 0);
-  const int normed_bytes = kInput == LinearInput::norm ? geometry.chunks * x_row_bytes(kFormat) : 0;
-  uint2* const normed = reinterpret_cast<uint2*>(after_ring);
-  float* const sums = reinterpret_cast<float*>(after_ring + normed_bytes);
+  uint2* const row_of_x = reinterpret_cast<uint2*>(after_ring);
+  float* const sums = reinterpret_cast<float*>(after_ring + row_bytes(geometry.chunks, kRows, kInput, kFormat));
   const int sums_of_group = weight_rows * kRows * kWarpStride;
   float* const scratch = sums + sum_buffers(kRows, kFormat) * sums_of_group;
 
@@ -196,39 +186,79 @@ __global__ void __launch_bounds__(kThreads, kBlocksOfSm<kFormat>) linear(const _
       return NoScales{};
     }
   }();
+  Consumer<kFormat, kRows, kInput> consumer(weight_rows, row_of_x);
   float inverse = 1;  // of what the normed row was scaled by
   if constexpr (kInput == LinearInput::norm) {
     const NormWeights<T, kFloat4s> weights(p.norm.weight, static_cast<int>(p.columns / 4));
     ptx::wait_for_predecessors();
     record(p.marks, Mark::released);
-    inverse = norm_row<kFormat, T, kFloat4s>(p, weights, normed, scratch);
-  } else {
-    ptx::wait_for_predecessors();
-    record(p.marks, Mark::released);
-  }
-  ptx::named_barrier_sync<kThreads>(kReadyBarrier);
-  record(p.marks, Mark::first);  // the normed row is there
-  if constexpr (kInput == LinearInput::norm) {
+    inverse = norm_row<kFormat, T, kFloat4s>(p, weights, row_of_x, scratch);
+    ptx::named_barrier_sync<kThreads>(kReadyBarrier);
+    record(p.marks, Mark::first);  // the normed row is there
     reset_partials(p.norm.received.reset, p.norm.received.rank_stride, p.norm.received.ranks,
                    static_cast<int>(p.columns / 4),
                    static_cast<int>(blockIdx.x) * kConsumers + static_cast<int>(threadIdx.x),
                    static_cast<int>(gridDim.x) * kConsumers);
+  } else {
+    const FirstActivations<kFormat, kRows> activations(ring, total);
+    if (threadIdx.x == 0) activations.expect();
+    ptx::wait_for_predecessors();
+    record(p.marks, Mark::released);
+    if (threadIdx.x == 0) activations.copy(p);
+    ptx::named_barrier_sync<kThreads>(kReadyBarrier);
+    record(p.marks, Mark::first);  // the activations are on their way
   }
 
-  const Consumer<kFormat, kRows, kInput> consumer(weight_rows, normed, inverse);
-  constexpr int kResiduals = (kMaxGroupRows * kRows + kConsumers - 1) / kConsumers;
-  for (int group = first_group; group < last_group; ++group) {
-    float residual[kResiduals] = {};
-    if constexpr (kOutput == LinearOutput::partials) {
-      if (p.partials.residual) load_residuals<T, kRows>(p, group, residual);
+  consumer.inverse = inverse;
+  const std::uint32_t shared_scales = ptx::shared_address(shared) + kBarrierBytes;
+  const auto run = [&](auto multiplier) {
+    multiply_groups<kFormat, T, kRows, kInput, kOutput>(p, multiplier, first_group, last_group, sums, sums_of_group);
+  };
+  const auto run_tiles = [&]<int kTiles, bool kExact, bool kInShared>() {
+    run(TileMultiplier<kFormat, T, kRows, kInput, kOutput, kTiles, kExact, kInShared>{p, consumer, scales,
+                                                                                      shared_scales, ring});
+  };
+  if constexpr (kFormat == WeightFormat::elements) {
+    // One loop for all: a kernel of a small model is over before it has fetched much code.
+    run_tiles.template operator()<kMaxTiles, false, false>();
+  } else if (!scales.in_shared) {
+    run_tiles.template operator()<kMaxTiles, false, false>();
+  } else if constexpr (kRows > 8) {
+    // Without branches the conversions of one tile run beside the products of another.
+    static_assert(kMaxTiles == 3);
+    switch (consumer.tiles) {
+      case 1:
+        run_tiles.template operator()<1, true, true>();
+        break;
+      case 2:
+        run_tiles.template operator()<2, true, true>();
+        break;
+      default:
+        run_tiles.template operator()<3, true, true>();
     }
-    float* const of_group = sums + (group % sum_buffers(kRows, kFormat)) * sums_of_group;
-    multiply_group<kFormat, T, kRows, kInput, kOutput>(p, consumer, scales, ring, group, of_group);
-    ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
-    record(p.marks, Mark::second);  // the last group's weights are read
-    store_outputs<T, kRows, kInput, kOutput>(p, of_group, group, residual);
-    if (sum_buffers(kRows, kFormat) == 1 && group + 1 < last_group)
-      ptx::named_barrier_sync<kConsumers>(kConsumerBarrier);
+  } else {
+    const std::uint32_t halves = ptx::shared_address(row_of_x) + warp * kHalvesOfWarp;
+    const auto run_halves = [&]<int kHalves>() {
+      run(PipelinedMultiplier<T, kRows, kInput, kOutput, kHalves>(p, consumer, scales, shared_scales, halves, ring,
+                                                                  first_group, total));
+    };
+    switch ((weight_rows + 7) / 8) {
+      case 1:
+      case 2:
+        run_halves.template operator()<2>();
+        break;
+      case 3:
+        run_halves.template operator()<3>();
+        break;
+      case 4:
+        run_halves.template operator()<4>();
+        break;
+      case 5:
+        run_halves.template operator()<5>();
+        break;
+      default:
+        run_halves.template operator()<6>();
+    }
   }
   record(p.marks, Mark::ended);
 #endif

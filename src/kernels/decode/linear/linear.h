@@ -88,6 +88,7 @@ struct LinearGeometry {
   int blocks = 0;
   int chunks = 0;  ///< along the columns
   int stages = 0;
+  int first_copies = 0;  ///< chunks that are under way at once until the first has arrived
   std::size_t shared_bytes = 0;
 };
 
@@ -118,8 +119,9 @@ enum class DecodeLinear { qkv, output, gate_up, down, head };
 /// Shared memory that a block of a decode step's linear layer should take, of `weight_bytes` a GPU. Two blocks an SM
 /// let the next linear layer's ring fill while this one computes; where a block has much to read, and for gate_up,
 /// which has the longest time to fill it, one large ring does better, except that qkv of several rows leaves room for a
-/// block of the attention.
-std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t weight_bytes, int sms);
+/// block of the attention. Blocks of 8-bit weights have an SM's registers to themselves, and so all of its memory.
+std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t weight_bytes, int sms,
+                                 WeightFormat format = WeightFormat::elements);
 
 /// Reads the weights once, 2 bytes each or 1, and x; writes y, or 4 bytes an output to every rank. `x_rows` is one of
 /// kStepRowCounts; `dependent`: programmatic dependent launch on the kernel before in the stream.
