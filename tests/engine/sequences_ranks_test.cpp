@@ -1,6 +1,7 @@
 // Several sequences of one engine: shared steps give each the tokens that it has alone.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 
 #include "engine/loaded_models.h"
@@ -178,6 +179,57 @@ TEST(run_schedules, a_run_waits_until_there_is_room) {
           }};
     });
     EXPECT_EQ(ended, (std::vector<std::size_t>{0, 1, 2}));
+  });
+}
+
+/// A long run; a short one when some of the long one's tokens are there; and a third that comes a moment after the
+/// short one has ended, as from a client that asks again.
+class ComingRuns final : public RunSource {
+ public:
+  std::optional<ScheduledRun> next(bool) override {
+    if (given_ == 0) return given(kLong, 250);
+    if (given_ == 1 && written_[kLong] >= 100) return given(kShort, 4);
+    if (given_ != 2 || ended_ == 0 || asked_after_end_++ == 0) return std::nullopt;
+    return given(kThird, 4);
+  }
+  bool is_exhausted() override { return given_ == 3; }
+  void observe(const PoolStatus&) override {}
+
+  /// Tokens of the long run from the end of the short one to the beginning of the third.
+  int written_between() const { return between_; }
+
+ private:
+  enum Which { kLong, kShort, kThird };
+
+  ScheduledRun given(Which which, int max_tokens) {
+    ++given_;
+    if (which == kThird) between_ = written_[kLong] - written_at_end_;
+    return {normal_setup(prompt_of(5, 1), Role::target, max_tokens),
+            {.sampling = kGreedy,
+             .speculates = false,
+             .on_token = [this, which](const WrittenToken&) { ++written_[which]; }},
+            [this, which](EngineRun) {
+              if (which != kShort) return;
+              ++ended_;
+              written_at_end_ = written_[kLong];
+            }};
+  }
+
+  int given_ = 0;
+  int ended_ = 0;
+  int asked_after_end_ = 0;
+  int written_at_end_ = 0;
+  int between_ = -1;
+  std::array<int, 3> written_{};
+};
+
+TEST(run_schedules, a_run_that_comes_after_an_end_waits_for_few_steps) {
+  LoadedModels models({}, 12 * kPageTokens);
+  models.drive([](Engine& engine) {
+    ComingRuns runs;
+    run_schedules(engine, {3}, runs);
+    EXPECT_GE(runs.written_between(), 0);
+    EXPECT_LE(runs.written_between(), 2);
   });
 }
 

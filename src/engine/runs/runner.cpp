@@ -18,6 +18,9 @@ namespace {
 // A turn of a model lasts about so long where new runs may come: they wait for half of it on average.
 constexpr double kTurnSeconds = 0.03;
 constexpr int kMaxTurnSteps = 64;
+// After a run has come or gone, turns begin short, and each is twice the one before: a client that has its answer asks
+// again at once, and the others of a burst are on their way.
+constexpr int kFirstTurnSteps = 2;
 
 // What a sequence's pages have room for beyond its tokens when a turn begins.
 constexpr std::int64_t kMarginTokens = kPageTokens;
@@ -52,9 +55,10 @@ class RunPool {
       const Role role = order_.next(count_waiting());
       if (!take_turn(role)) take_turn(role == Role::target ? Role::draft : Role::target);
       for (const auto& run : active_) run->look_for_end();
-      std::erase_if(active_, [](const std::unique_ptr<ActiveRun>& run) {
+      std::erase_if(active_, [this](const std::unique_ptr<ActiveRun>& run) {
         if (run->waits_for()) return false;
         run->finish();
+        shorten_turns();
         return true;
       });
       observe();
@@ -89,6 +93,7 @@ class RunPool {
       }
       active_.push_back(
           std::make_unique<ActiveRun>(engine_, *sequences, room, std::move(*std::exchange(waiting_, std::nullopt))));
+      shorten_turns();
     }
   }
 
@@ -202,6 +207,10 @@ class RunPool {
     return true;
   }
 
+  void shorten_turns() {
+    for (TurnLength& turn : turns_) turn.steps = std::min(turn.steps, kFirstTurnSteps);
+  }
+
   void observe() {
     PoolStatus status;
     status.running = static_cast<int>(active_.size());
@@ -213,7 +222,7 @@ class RunPool {
 
   /// Steps of a model that take about kTurnSeconds. They change no token: a request goes on in the next turn.
   struct TurnLength {
-    int steps = 4;
+    int steps = kFirstTurnSteps;
 
     /// After a turn of all its steps.
     void adjust(double seconds) {
