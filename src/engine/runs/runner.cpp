@@ -16,7 +16,7 @@ namespace specthink::inline engine {
 namespace {
 
 // A turn of a model lasts about so long where new runs may come: they wait for half of it on average.
-constexpr double kTurnSeconds = 0.03;
+constexpr double kTurnSeconds = 0.012;
 constexpr int kMaxTurnSteps = 64;
 // After a run has come or gone, turns begin short, and each is twice the one before: a client that has its answer asks
 // again at once, and the others of a burst are on their way.
