@@ -3,7 +3,7 @@
 
 Each client sends one streamed request after the other to /v1/completions (random words in, a fixed number of tokens out,
 the end of text ignored) or, with --chat, to /v1/chat/completions. Prints a Markdown table: requests and tokens a second,
-time to the first token, mean time between tokens, of each request, in milliseconds; and what failed. Needs Python alone.
+time to the first token, mean time between tokens, of each request, in milliseconds; and what failed (exit code 1). Needs Python alone.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import http.client
 import json
 import random
 import statistics
+import sys
 import threading
 import time
 
@@ -83,9 +84,9 @@ def run(arguments, clients):
             if number is None:
                 return
             try:
-                done.append(Request(connection, path, body_of(arguments, (arguments.seed, clients, number).__hash__())))
+                done.append(Request(connection, path, body_of(arguments, f"{arguments.seed} {clients} {number}")))
             except (OSError, RuntimeError, ValueError, http.client.HTTPException) as error:
-                failed.append(repr(error))
+                failed.append(f"{type(error).__name__}: {error}")
                 connection.close()
 
     start = time.perf_counter()
@@ -128,12 +129,15 @@ def main():
     run(arguments, 1)  # the first requests of a server are slower
     print("| clients | answers | failed | requests/s | tokens in | tokens/s | first token ms: mean | p50 | p99 | between tokens ms: mean | p50 | p99 |")
     print("| --- " * 12 + "|")
+    has_failed = False
     for clients in (int(count) for count in arguments.clients.split(",")):
         done, failed, seconds = run(arguments, clients)
+        has_failed = has_failed or bool(failed)
         print(row_of(clients, done, failed, seconds) if done else f"| {clients} | 0 | {len(failed)} |", flush=True)
         for error in failed[:3]:
             print(f"    {error}")
+    return 1 if has_failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
