@@ -114,12 +114,19 @@ def row_of(clients, done, failed, seconds):
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
+def counts(text):
+    values = [int(part) for part in text.split(",")]
+    if min(values) < 1:
+        raise ValueError(text)
+    return values
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--model", default="target", help="by the name that /v1/models gives it (default: target)")
-    parser.add_argument("--clients", default="1,4,16", help="numbers of clients, one after the other")
+    parser.add_argument("--clients", type=counts, default="1,4,16", help="numbers of clients, one after the other")
     parser.add_argument("--requests", type=int, default=8, help="of each client, on average (default 8)")
     parser.add_argument("--words", type=int, default=256, help="of a prompt (default 256)")
     parser.add_argument("--tokens", type=int, default=128, help="of an answer (default 128)")
@@ -130,7 +137,7 @@ def main():
     print("| clients | answers | failed | requests/s | tokens in | tokens/s | first token ms: mean | p50 | p99 | between tokens ms: mean | p50 | p99 |")
     print("| --- " * 12 + "|")
     has_failed = False
-    for clients in (int(count) for count in arguments.clients.split(",")):
+    for clients in arguments.clients:
         done, failed, seconds = run(arguments, clients)
         has_failed = has_failed or bool(failed)
         print(row_of(clients, done, failed, seconds) if done else f"| {clients} | 0 | {len(failed)} |", flush=True)
