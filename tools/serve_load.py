@@ -24,8 +24,10 @@ WORDS = (
 
 def body_of(arguments, seed):
     words = " ".join(random.Random(seed).choices(WORDS, k=arguments.words))
-    body = {"model": arguments.model, "stream": True, "stream_options": {"include_usage": True}, "temperature": 0.0}
+    body = {"stream": True, "stream_options": {"include_usage": True}, "temperature": 0.0}
     body["ignore_eos"] = True
+    if arguments.model:
+        body["model"] = arguments.model
     if arguments.chat:
         body["messages"] = [{"role": "user", "content": [{"type": "text", "text": words}]}]
         body["max_completion_tokens"] = arguments.tokens
@@ -125,7 +127,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--model", default="target", help="by the name that /v1/models gives it (default: target)")
+    parser.add_argument("--model", help="by the name that /v1/models gives it (default: what the server takes without one)")
     parser.add_argument("--clients", type=counts, default="1,4,16", help="numbers of clients, one after the other")
     parser.add_argument("--requests", type=int, default=8, help="of each client, on average (default 8)")
     parser.add_argument("--words", type=int, default=256, help="of a prompt (default 256)")

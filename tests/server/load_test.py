@@ -23,7 +23,7 @@ class Load(unittest.TestCase):
     def test_load(self):
         with RunningServer(*EXACT, "--batch", "4") as server:
             for kind in ([], ["--chat"]):
-                arguments = ["--clients", "1,3", "--requests", "2", "--words", "12", "--tokens", "9", *kind]
+                arguments = ["--model", "target", "--clients", "1,3", "--requests", "2", "--words", "12", "--tokens", "9", *kind]
                 result = load(server, *arguments)
                 self.assertEqual(result.returncode, 0, result.stderr)
                 rows = rows_of(result)
@@ -34,6 +34,9 @@ class Load(unittest.TestCase):
             tokens = server.wait_until_idle()
             written = sum(value for name, value in tokens.items() if name.startswith("specthink_tokens_total"))
             self.assertEqual(written, 2 * (2 + 2 + 6) * 9)
+
+            result = load(server, "--clients", "2", "--requests", "1", "--words", "12", "--tokens", "9")
+            self.assertEqual(result.returncode, 0, result.stdout)  # the pair
 
             result = load(server, "--model", "nobody", "--clients", "2", "--requests", "1")
             self.assertEqual(result.returncode, 1, result.stdout)

@@ -79,7 +79,7 @@ struct LinearOperands<WeightFormat::float8, T> {
   }
 
   /// One row of bfloat16, each lane four of the 128 columns of two neighbouring warps: as float16 in the warp's memory
-  /// `halves`, from where it takes 64 of them. That is a third of the instructions of load_x().
+  /// `halves`, from where it takes 64 of them: about half of the instructions of load_x().
   static __device__ __forceinline__ X scale_pair(const uint2& four, std::uint32_t halves, int warp_of_pair, int t) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     const HalfScale scale(largest_of_warp(ptx::larger_magnitudes(four.x, four.y)));
