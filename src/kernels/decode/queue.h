@@ -30,9 +30,9 @@ class DecodeQueue {
 
   /// How the rows of a step are computed.
   enum class Kind {
-    one,       ///< of one sequence
-    several,   ///< of several
-    batch,     ///< of many, with the linear layers of short prefills
+    one,       ///< few rows of one sequence
+    several,   ///< of any sequences
+    batch,     ///< many rows of any sequences, with the linear layers of short prefills
     portable,  ///< of any number, with StepKernels::portable
   };
 
@@ -68,8 +68,9 @@ class DecodeQueue {
                      LinearOutput output, void* y);
   void summed_linear(DecodeLinear which, int slot, const WeightMatrix& weights, const at::Tensor& bias, int rows,
                      const void* x);
+  /// `norm`: of one row, instead of x.
   void portable_linear(const WeightMatrix& weights, int rows, const void* x, LinearOutput output, void* y,
-                       const PartialsOutput& partials);
+                       const PartialsOutput& partials, const NormInput* norm = nullptr);
   void portable_attention(std::int64_t layer, int rows);
   void batch_linear(const WeightMatrix& weights, int rows, const void* x, void* activated, const PartialsOutput& sums);
   void reduce_slot(int rows);
@@ -77,9 +78,8 @@ class DecodeQueue {
   void attention(std::int64_t layer, int rows);
   void sampling(int rows, int last_slot);
 
-  /// Whether the next kernel may start before the one before it has ended: not after a collective, nor of
-  /// portable steps, whose GPUs may not have it.
-  bool dependent() { return !std::exchange(after_collective_, false) && kind_ != Kind::portable; }
+  /// Whether the next kernel may start before the one before it has ended: not after a collective.
+  bool dependent() { return !std::exchange(after_collective_, false) && has_dependent_launches_; }
   /// Activations lie row by row.
   bool is_row_major() const { return kind_ == Kind::batch || kind_ == Kind::portable; }
 
@@ -93,6 +93,7 @@ class DecodeQueue {
   std::uint64_t* results_;
   cudaStream_t stream_;
   int sms_ = 0;
+  bool has_dependent_launches_ = false;
   Kind kind_ = Kind::one;  // of the step that is being queued
   bool after_collective_ = false;
   DecodeTimeline timeline_;

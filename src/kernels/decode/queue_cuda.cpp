@@ -9,6 +9,7 @@
 #include "kernels/decode/rows.h"
 #include "kernels/decode/sampling.h"
 #include "kernels/device/cuda_handles.h"
+#include "kernels/device/hopper.h"
 #include "kernels/prefill/linear_device.h"
 
 namespace specthink::inline kernels {
@@ -39,6 +40,7 @@ DecodeQueue::DecodeQueue(const LoadedShard& model, DecodeBuffers& buffers, Colle
       limit_(limit),
       results_(results),
       stream_(stream) {
+  has_dependent_launches_ = has_hopper_code(model.device().index());
   check_cuda(cudaDeviceGetAttribute(&sms_, cudaDevAttrMultiProcessorCount, model.device().index()),
              "cudaDeviceGetAttribute");
   if (options.timeline)
@@ -164,6 +166,10 @@ void DecodeQueue::normed_linear(DecodeLinear which, int slot, const at::Tensor& 
   norm.weight = norm_weight.const_data_ptr();
   norm.residual_out = buffers_.residual();
   norm.eps = static_cast<float>(model_.part.rms_norm_eps);
+  if (kind_ == Kind::portable && rows == 1) {
+    portable_linear(weights, 1, nullptr, output, y, {}, &norm);
+    return;
+  }
   if (is_row_major()) {
     void* const normed = buffers_.normed(rows, true);
     launch_norm_rows(norm, hidden_, rows, {.rows = normed, .are_row_major = true}, limit_, type_, dependent(), stream_);
@@ -219,7 +225,7 @@ void DecodeQueue::summed_linear(DecodeLinear which, int slot, const WeightMatrix
 
 /// y = W · x of each row, or what LinearOutput makes of it.
 void DecodeQueue::portable_linear(const WeightMatrix& weights, int rows, const void* x, LinearOutput output, void* y,
-                                  const PartialsOutput& partials) {
+                                  const PartialsOutput& partials, const NormInput* norm) {
   const std::int64_t outputs = weights.data.size(0);
   const std::int64_t columns = weights.data.size(1);
   if (rows == 1) {
@@ -230,7 +236,9 @@ void DecodeQueue::portable_linear(const WeightMatrix& weights, int rows, const v
     params.x = x;
     params.y = y;
     params.partials = partials;
-    launch_matrix_vector(params, type_, output, stream_);
+    params.limit = limit_;
+    if (norm) params.norm = *norm;
+    launch_matrix_vector(params, type_, output, dependent(), stream_);
     return;
   }
   const at::Tensor activations = at::from_blob(const_cast<void*>(x), {rows, columns}, weights.data.options());
@@ -300,7 +308,7 @@ void DecodeQueue::portable_attention(std::int64_t layer, int rows) {
   params.queries = portable_.queries.mutable_data_ptr();
   params.results = static_cast<float*>(portable_.results.mutable_data_ptr());
   params.arrived = static_cast<unsigned*>(portable_.arrived.mutable_data_ptr());
-  launch_portable_attention(params, type_, rows, stream_);
+  launch_portable_attention(params, type_, rows, dependent(), stream_);
 }
 
 void DecodeQueue::attention(std::int64_t layer, int rows) {
@@ -334,15 +342,14 @@ void DecodeQueue::sampling(int rows, int last_slot) {
     sampling.reset_float4s = static_cast<int>(rows * hidden_ / 4);
     sampling.reset_ranks = received.ranks;
   }
-  const bool chained = kind_ != Kind::portable;
   if (buffers_.fused()) {
-    launch_decode_sampling(sampling, SamplingPart::all, rows, dependent(), stream_, chained);
+    launch_decode_sampling(sampling, SamplingPart::all, rows, dependent(), stream_, has_dependent_launches_);
     return;
   }
-  launch_decode_sampling(sampling, SamplingPart::select, rows, dependent(), stream_, chained);
+  launch_decode_sampling(sampling, SamplingPart::select, rows, dependent(), stream_, has_dependent_launches_);
   at::Tensor gathered = buffers_.gathered_candidates(rows);
   collectives_.all_gather_into(gathered, buffers_.own_candidates(rows));
-  launch_decode_sampling(sampling, SamplingPart::choose, rows, false, stream_, chained);
+  launch_decode_sampling(sampling, SamplingPart::choose, rows, false, stream_, has_dependent_launches_);
 }
 
 }  // namespace specthink::inline kernels

@@ -25,14 +25,18 @@ void prefer_shared_memory(void (*kernel)(Params...), const char* name) {
   }
 }
 
-/// Lets a kernel take up to 227 KB of shared memory.
+/// Lets a kernel take up to `bytes` of shared memory.
+template <typename... Params>
+void allow_shared_memory(void (*kernel)(Params...), const char* name, std::size_t bytes) {
+  prefer_shared_memory(kernel, name);
+  if (cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)) != cudaSuccess)
+    check_launch(name);
+}
+
+/// Up to 227 KB, all that Hopper has.
 template <typename... Params>
 void allow_large_shared_memory(void (*kernel)(Params...), const char* name) {
-  constexpr int kMostSharedBytes = 227 * 1024;
-  prefer_shared_memory(kernel, name);
-  if (cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kMostSharedBytes) != cudaSuccess) {
-    check_launch(name);
-  }
+  allow_shared_memory(kernel, name, 227 * 1024);
 }
 
 template <typename... Params, typename... Arguments>

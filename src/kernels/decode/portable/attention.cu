@@ -2,20 +2,14 @@
 
 #include "kernels/decode/attention/heads.cuh"
 #include "kernels/decode/portable/attention.h"
+#include "kernels/decode/portable/softmax_parts.cuh"
 #include "kernels/device/kernel_launch.cuh"
 #include "kernels/device/ptx.cuh"
 
 namespace specthink::inline kernels {
 namespace {
 
-constexpr int kAttendWarps = 4;
-constexpr int kAttendThreads = 32 * kAttendWarps;
-constexpr int kQueriesOfBlock = 4;                  // heads that share a KV head
-constexpr int kLanes = 8;                           // that share a position
-constexpr int kTogether = kAttendThreads / kLanes;  // positions that a block looks at together
-constexpr int kLeastPart = 64;                      // positions
-constexpr int kMostParts = 64;
-constexpr int kElementsOfLoad = 8;  // of 2 bytes
+constexpr int kLeastPart = 64;  // positions
 constexpr float kLog2E = 1.44269504f;
 
 /// The row's slot, and the position that it has; a slot of -1: padding.
@@ -28,6 +22,12 @@ __device__ __forceinline__ RowPlace place_of(const StepLayout* layout, int row) 
   if (slot < 0) return {-1, 0};
   const StepEntry& entry = layout->entries[layout->rows[row].entry];
   return {slot, entry.position + row - entry.first_row};
+}
+
+/// Of the only row of a step, which loads nothing that depends on another load.
+__device__ __forceinline__ RowPlace place_of_one(const StepLayout* layout) {
+  const StepEntry entry = layout->entries[0];
+  return {entry.rows > 0 ? entry.slot : -1, entry.position};
 }
 
 /// Where the cache has a position of a sequence, in heads of all pages.
@@ -59,143 +59,69 @@ __global__ void __launch_bounds__(kAttendThreads) store_heads(const __grid_const
                    cached_head(p, p.page_tables + place.slot * p.pages_per_slot, place.position, kv_head) * kHeadDim);
 }
 
-/// An online softmax over some positions; `kElements` of each query's output are this thread's.
-template <int kElements>
-struct Softmax {
-  float highest[kQueriesOfBlock];
-  float sum[kQueriesOfBlock];
-  float output[kQueriesOfBlock][kElements];
-
-  __device__ __forceinline__ Softmax() {
-#pragma unroll
-    for (int q = 0; q < kQueriesOfBlock; ++q) {
-      highest[q] = -INFINITY;
-      sum[q] = 0;
-#pragma unroll
-      for (int e = 0; e < kElements; ++e) output[q][e] = 0;
-    }
-  }
-
-  __device__ __forceinline__ void add(int q, float score, const float (&value)[kElements]) {
-    const float top = fmaxf(highest[q], score);
-    const float rescale = exp2f(highest[q] - top);  // 0 at first
-    const float weight = exp2f(score - top);
-    highest[q] = top;
-    sum[q] = sum[q] * rescale + weight;
-#pragma unroll
-    for (int e = 0; e < kElements; ++e) output[q][e] = fmaf(weight, value[e], output[q][e] * rescale);
-  }
-};
-
-/// What some positions give: of each query the unnormed output, the reference of its weights, their sum.
-template <int kHeadDim>
-struct PartResult {
-  float output[kQueriesOfBlock][kHeadDim];
-  float highest[kQueriesOfBlock];
-  float sum[kQueriesOfBlock];
-};
-
-/// A thread's elements of a head: those of its lane in each of the head's loads by all lanes.
-template <typename T, int kLoads>
-struct HeadPart {
-  uint4 words[kLoads];
-
-  __device__ __forceinline__ void load(const T* head, int lane) {
-#pragma unroll
-    for (int i = 0; i < kLoads; ++i) words[i] = *(reinterpret_cast<const uint4*>(head) + i * kLanes + lane);
-  }
-  __device__ __forceinline__ void unpack(float (&to)[kLoads * kElementsOfLoad]) const {
-#pragma unroll
-    for (int load = 0; load < kLoads; ++load) {
-      const std::uint32_t pairs[4] = {words[load].x, words[load].y, words[load].z, words[load].w};
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const float2 two = ptx::unpack<T>(pairs[i]);
-        to[load * kElementsOfLoad + 2 * i] = two.x;
-        to[load * kElementsOfLoad + 2 * i + 1] = two.y;
-      }
-    }
-  }
-};
-
-/// Element `e` of a thread, as an element of the head.
-__device__ __forceinline__ int element_of(int e, int lane) {
-  return (e / kElementsOfLoad * kLanes + lane) * kElementsOfLoad + e % kElementsOfLoad;
-}
-
-/// What results count for when they are merged.
-struct PartWeights {
-  float of_part[kMostParts][kQueriesOfBlock];
-  float highest[kQueriesOfBlock];
-  float sum[kQueriesOfBlock];
-};
-
-/// Merges results; a thread has the elements that its number and the block's size name. `kOfBlocks`: other blocks have
-/// written them.
-template <bool kOfBlocks, int kHeadDim, typename Store>
-__device__ __forceinline__ void merge(const PartResult<kHeadDim>* results, int count, PartWeights& weights,
-                                      const Store& store) {
-  constexpr int kAtOnce = 8;  // loads under way
-  static_assert(kAttendWarps == kQueriesOfBlock && kMostParts % 32 == 0 && kTogether <= kMostParts);
-  const auto load = [](const float& value) { return kOfBlocks ? __ldcg(&value) : value; };
-  const int thread = static_cast<int>(threadIdx.x);
-  {
-    const int q = thread / 32;  // a warp for each query
-    float highest[kMostParts / 32];
-    float sum[kMostParts / 32];
-    float top = -INFINITY;
-#pragma unroll
-    for (int i = 0; i < kMostParts / 32; ++i) {
-      const int part = thread % 32 + 32 * i;
-      highest[i] = part < count ? load(results[part].highest[q]) : -INFINITY;
-      sum[i] = part < count ? load(results[part].sum[q]) : 0;
-      top = fmaxf(top, highest[i]);
-    }
-#pragma unroll
-    for (int offset = 16; offset; offset >>= 1) top = fmaxf(top, __shfl_xor_sync(~0u, top, offset));
-    float total = 0;
-#pragma unroll
-    for (int i = 0; i < kMostParts / 32; ++i) {
-      const float weight = sum[i] == 0 ? 0 : exp2f(highest[i] - top);
-      weights.of_part[thread % 32 + 32 * i][q] = weight;
-      total += weight * sum[i];
-    }
-#pragma unroll
-    for (int offset = 16; offset; offset >>= 1) total += __shfl_xor_sync(~0u, total, offset);
-    if (thread % 32 == 0) {
-      weights.highest[q] = top;
-      weights.sum[q] = total;
-    }
-  }
-  __syncthreads();
-  for (int i = thread; i < kQueriesOfBlock * kHeadDim; i += kAttendThreads) {
-    const int q = i / kHeadDim;
-    const int element = i % kHeadDim;
-    float output = 0;
-#pragma unroll kAtOnce
-    for (int part = 0; part < count; ++part) {
-      output = fmaf(weights.of_part[part][q], load(results[part].output[q][element]), output);
-    }
-    store(q, element, weights.highest[q], weights.sum[q], output);
-  }
-}
-
-/// Blocks (part, query tile of a KV head, row).
+/// This step's row in a block: its queries and, in the block that has the last part, its key and value.
 template <typename T, int kHeadDim>
+struct alignas(16) NewRow {
+  T queries[kQueriesOfBlock][kHeadDim];
+  T key[kHeadDim];
+  T value[kHeadDim];
+};
+
+/// Warp q makes query q of the block; the first two of the block that `attends` the key and the value, too, which the
+/// first of the KV head's blocks stores.
+template <typename T, int kHeadDim>
+class RowMaker {
+  using Vector = HeadVector<T, kHeadDim>;
+
+ public:
+  __device__ __forceinline__ RowMaker(const AttentionParams& p, const RowPlace& place, int kv_head, int first_query,
+                                      bool attends)
+      : p_(p), warp_(static_cast<int>(threadIdx.x) / 32), adds_(attends && warp_ < 2), stores_(first_query == 0) {
+    const int group = p.heads / p.kv_heads;
+    query_.load_tables(p, kv_head * group + min(first_query + warp_, group - 1), place.position);
+    if (!adds_) return;
+    added_.load_tables(p, p.heads + warp_ * p.kv_heads + kv_head, place.position);
+    to_ = cached_head(p, p.page_tables + place.slot * p.pages_per_slot, place.position, kv_head) * kHeadDim;
+  }
+
+  /// After the qkv linear layer.
+  __device__ __forceinline__ void finish(NewRow<T, kHeadDim>& row) {
+    query_.load(p_, 0);
+    if (adds_) added_.load(p_, 0);
+    query_.finish(p_);
+    query_.store_row(row.queries[warp_]);
+    if (!adds_) return;
+    added_.finish(p_);
+    added_.store_row(warp_ == 0 ? row.key : row.value);
+    if (stores_) added_.store_row(static_cast<T*>(warp_ == 0 ? p_.keys : p_.values) + to_);
+  }
+
+ private:
+  const AttentionParams& p_;
+  int warp_;
+  bool adds_, stores_;
+  std::int64_t to_ = 0;
+  Vector query_, added_;
+};
+
+/// Blocks (part, query tile of a KV head, row). `kIsOne`: of one row, whose heads the blocks make themselves; else
+/// store_heads() has.
+template <typename T, int kHeadDim, bool kIsOne>
 __global__ void __launch_bounds__(kAttendThreads) attend(const __grid_constant__ PortableAttention params) {
   constexpr int kLoads = kHeadDim / (kLanes * kElementsOfLoad);
   constexpr int kElements = kLoads * kElementsOfLoad;
   const AttentionParams& p = params.step;
+  ptx::launch_dependents();
   const int row = static_cast<int>(blockIdx.z);
-  const RowPlace place = place_of(p.layout, row);
+  const RowPlace place = kIsOne ? place_of_one(p.layout) : place_of(p.layout, row);
   if (place.slot < 0) return;
   const int group = p.heads / p.kv_heads;
   const int kv_head = static_cast<int>(blockIdx.y) / params.split.query_tiles;
   const int first_query = static_cast<int>(blockIdx.y) % params.split.query_tiles * kQueriesOfBlock;  // of the KV head
   const int queries = min(group - first_query, kQueriesOfBlock);
-  const int end = place.position + 1;
-  const int begin = params.window > 0 ? max(end - params.window, 0) : 0;
-  const int positions = end - begin;
+  const int end = place.position + (kIsOne ? 0 : 1);  // of what is in the cache
+  const int begin = params.window > 0 ? max(place.position + 1 - params.window, 0) : 0;
+  const int positions = max(end - begin, 1);
   const int most_parts = static_cast<int>(gridDim.x);
   const int part_positions = max((positions + most_parts - 1) / most_parts, kLeastPart);
   const int parts = (positions + part_positions - 1) / part_positions;
@@ -205,8 +131,28 @@ __global__ void __launch_bounds__(kAttendThreads) attend(const __grid_constant__
   const int thread = static_cast<int>(threadIdx.x);
   const int lane = thread % kLanes;
   const int first_head = kv_head * group + first_query;
-  const T* const query_rows =
+  const std::int32_t* const pages = p.page_tables + place.slot * p.pages_per_slot;
+  const bool has_new = kIsOne && part == parts - 1;
+  const int last = min(begin + (part + 1) * part_positions, end);
+  HeadPart<T, kLoads> next_key;
+  HeadPart<T, kLoads> next_value;
+  const auto load_next = [&](int first) {
+    const int position = max(min(first + thread / kLanes, last - 1), 0);
+    const std::int64_t head = cached_head(p, pages, position, kv_head) * kHeadDim;
+    next_key.load(static_cast<const T*>(p.keys) + head, lane);
+    next_value.load(static_cast<const T*>(p.values) + head, lane);
+  };
+  load_next(begin + part * part_positions);
+  __shared__ NewRow<T, kHeadDim> new_row;
+  const T* query_rows =
       static_cast<const T*>(params.queries) + (static_cast<std::int64_t>(row) * p.heads + first_head) * kHeadDim;
+  if constexpr (kIsOne) {
+    RowMaker<T, kHeadDim> maker(p, place, kv_head, first_query, has_new);
+    ptx::wait_for_predecessors();
+    maker.finish(new_row);
+    __syncthreads();
+    query_rows = new_row.queries[0];
+  }
   float query[kQueriesOfBlock][kElements];
 #pragma unroll
   for (int q = 0; q < kQueriesOfBlock; ++q) {
@@ -216,26 +162,8 @@ __global__ void __launch_bounds__(kAttendThreads) attend(const __grid_constant__
 #pragma unroll
     for (int e = 0; e < kElements; ++e) query[q][e] *= p.scale * kLog2E;
   }
-  const std::int32_t* const pages = p.page_tables + place.slot * p.pages_per_slot;
   Softmax<kElements> softmax;
-  const int last = min(begin + (part + 1) * part_positions, end);
-  HeadPart<T, kLoads> next_key;
-  HeadPart<T, kLoads> next_value;
-  const auto load_next = [&](int first) {
-    const int position = min(first + thread / kLanes, last - 1);
-    const std::int64_t head = cached_head(p, pages, position, kv_head) * kHeadDim;
-    next_key.load(static_cast<const T*>(p.keys) + head, lane);
-    next_value.load(static_cast<const T*>(p.values) + head, lane);
-  };
-  load_next(begin + part * part_positions);
-  // All threads of a warp go round together: they exchange their scores.
-  for (int first = begin + part * part_positions; first < last; first += kTogether) {
-    const bool is_there = first + thread / kLanes < last;
-    float key[kElements];
-    float value[kElements];
-    next_key.unpack(key);
-    next_value.unpack(value);
-    if (first + kTogether < last) load_next(first + kTogether);
+  const auto attend_to = [&](const float(&key)[kElements], const float(&value)[kElements], bool is_there) {
 #pragma unroll
     for (int q = 0; q < kQueriesOfBlock; ++q) {
       float score = 0;
@@ -245,6 +173,25 @@ __global__ void __launch_bounds__(kAttendThreads) attend(const __grid_constant__
       for (int offset = kLanes / 2; offset; offset >>= 1) score += __shfl_xor_sync(~0u, score, offset);
       if (is_there) softmax.add(q, score, value);
     }
+  };
+  // All threads of a warp go round together: they exchange their scores.
+  for (int first = begin + part * part_positions; first < last; first += kTogether) {
+    const bool is_there = first + thread / kLanes < last;
+    float key[kElements];
+    float value[kElements];
+    next_key.unpack(key);
+    next_value.unpack(value);
+    if (first + kTogether < last) load_next(first + kTogether);
+    attend_to(key, value, is_there);
+  }
+  if (has_new && thread < 32) {  // the first warp, of which the first lanes attend to it
+    float key[kElements];
+    float value[kElements];
+    next_key.load(new_row.key, lane);
+    next_value.load(new_row.value, lane);
+    next_key.unpack(key);
+    next_value.unpack(value);
+    attend_to(key, value, thread < kLanes);
   }
 
   // --- The block's result.
@@ -295,21 +242,34 @@ __global__ void __launch_bounds__(kAttendThreads) attend(const __grid_constant__
 }
 
 template <typename T, int kHeadDim>
-void launch(const PortableAttention& params, int rows, cudaStream_t stream) {
+void launch(const PortableAttention& params, int rows, bool dependent, cudaStream_t stream) {
   const AttentionParams& p = params.step;
-  const auto heads = static_cast<unsigned>((p.heads + 2 * p.kv_heads + kAttendWarps - 1) / kAttendWarps);
+  static const bool configured = [] {
+    prefer_shared_memory(attend<T, kHeadDim, true>, "attend");
+    prefer_shared_memory(attend<T, kHeadDim, false>, "attend");
+    prefer_shared_memory(store_heads<T, kHeadDim>, "store_heads");
+    return true;
+  }();
+  (void)configured;
   const auto of_rows = static_cast<unsigned>(rows);
+  LaunchShape shape{dim3(static_cast<unsigned>(params.split.parts),
+                         static_cast<unsigned>(p.kv_heads * params.split.query_tiles), of_rows),
+                    kAttendThreads};
+  if (rows == 1) {
+    shape.dependent = dependent;
+    launch_kernel("attend", attend<T, kHeadDim, true>, shape, stream, params);
+    return;
+  }
+  const auto heads = static_cast<unsigned>((p.heads + 2 * p.kv_heads + kAttendWarps - 1) / kAttendWarps);
   launch_kernel("store_heads", store_heads<T, kHeadDim>, LaunchShape{dim3(heads, of_rows), kAttendThreads}, stream,
                 params);
-  const dim3 grid(static_cast<unsigned>(params.split.parts),
-                  static_cast<unsigned>(p.kv_heads * params.split.query_tiles), of_rows);
-  launch_kernel("attend", attend<T, kHeadDim>, LaunchShape{grid, kAttendThreads}, stream, params);
+  launch_kernel("attend", attend<T, kHeadDim, false>, shape, stream, params);
 }
 
 template <typename T>
-void launch_head_dim(const PortableAttention& params, int rows, cudaStream_t stream) {
-  if (params.step.head_dim == 64) return launch<T, 64>(params, rows, stream);
-  if (params.step.head_dim == 128) return launch<T, 128>(params, rows, stream);
+void launch_head_dim(const PortableAttention& params, int rows, bool dependent, cudaStream_t stream) {
+  if (params.step.head_dim == 64) return launch<T, 64>(params, rows, dependent, stream);
+  if (params.step.head_dim == 128) return launch<T, 128>(params, rows, dependent, stream);
   fail_launch("attend", "head_dim must be 64 or 128");
 }
 
@@ -334,11 +294,12 @@ std::int64_t portable_arrived_bytes(const PortableSplit& split, int kv_heads, in
   return items_of(split, kv_heads, rows) * static_cast<std::int64_t>(sizeof(unsigned));
 }
 
-void launch_portable_attention(const PortableAttention& params, ElementType type, int rows, cudaStream_t stream) {
+void launch_portable_attention(const PortableAttention& params, ElementType type, int rows, bool dependent,
+                               cudaStream_t stream) {
   if (type == ElementType::bfloat16) {
-    launch_head_dim<__nv_bfloat16>(params, rows, stream);
+    launch_head_dim<__nv_bfloat16>(params, rows, dependent, stream);
   } else {
-    launch_head_dim<__half>(params, rows, stream);
+    launch_head_dim<__half>(params, rows, dependent, stream);
   }
 }
 

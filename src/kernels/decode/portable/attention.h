@@ -35,6 +35,7 @@ struct PortableAttention {
 
 /// The rows of the step's layout, up to `rows`; those beyond are not written. Reads keys and values of each row's
 /// positions once for four queries: 4 · head_dim bytes a position and KV head.
-void launch_portable_attention(const PortableAttention& params, ElementType type, int rows, cudaStream_t stream);
+void launch_portable_attention(const PortableAttention& params, ElementType type, int rows, bool dependent,
+                               cudaStream_t stream);
 
 }  // namespace specthink::inline kernels

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernels/decode/portable/matrix_vector.h"
 #include "kernels/device/kernel_launch.cuh"
 #include "kernels/device/ptx.cuh"
@@ -8,20 +10,20 @@ namespace {
 
 constexpr int kVectorWarps = 8;
 constexpr int kVectorThreads = 32 * kVectorWarps;
-constexpr int kUnrolled = 4;              // 16-byte loads of a row of the weights under way
-constexpr int kElementsOfVectorLoad = 8;  // of 2 bytes
+constexpr int kElementsOfCopy = 8;                               // 16 bytes
+constexpr int kPieceColumns = kVectorThreads * kElementsOfCopy;  // of a row: a copy of each thread
+constexpr int kRowsOfBatch = 8;                                  // rows of the weights that go together
+constexpr int kGroups = 2;                                       // pieces of a batch's rows that are under way
+constexpr int kBlocksOfSm = 2;                                   // at most; three are slower
+constexpr int kBatchesOfRound = 8;
+constexpr int kRowsOfRound = kBatchesOfRound * kRowsOfBatch;
+constexpr int kNormFloat4s = kMaxHiddenSize / (4 * kVectorThreads);  // of a thread
 
-template <typename T>
-__device__ __forceinline__ void add_products(float& sum, const uint4& weights, const uint4& x) {
-  const std::uint32_t of_weights[4] = {weights.x, weights.y, weights.z, weights.w};
-  const std::uint32_t of_x[4] = {x.x, x.y, x.z, x.w};
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const float2 a = ptx::unpack<T>(of_weights[i]);
-    const float2 b = ptx::unpack<T>(of_x[i]);
-    sum = fmaf(a.x, b.x, fmaf(a.y, b.y, sum));
-  }
-}
+struct VectorMemory {
+  uint4 ring[kGroups][kRowsOfBatch][kVectorThreads];  // each thread reads what it has copied itself
+  float sums[2][kRowsOfRound][kVectorWarps + 1];      // of the warps; rounds take turns
+  float squares[kVectorWarps];
+};
 
 __device__ __forceinline__ float sum_over_warp(float value) {
 #pragma unroll
@@ -29,46 +31,212 @@ __device__ __forceinline__ float sum_over_warp(float value) {
   return value;
 }
 
+/// The sums over a warp of one value a row; lane l gets that of row l / 4.
+__device__ __forceinline__ float sum_of_row(float (&rows)[kRowsOfBatch]) {
+  static_assert(kRowsOfBatch == 8);
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+#pragma unroll
+  for (int half = kRowsOfBatch / 2; half; half /= 2) {
+    const int offset = 4 * half;
+    const bool upper = (lane & offset) != 0;
+#pragma unroll
+    for (int i = 0; i < half; ++i) {
+      const float given = upper ? rows[i] : rows[i + half];
+      const float kept = upper ? rows[i + half] : rows[i];
+      rows[i] = kept + __shfl_xor_sync(~0u, given, offset);
+    }
+  }
+  float sum = rows[0] + __shfl_xor_sync(~0u, rows[0], 2);
+  return sum + __shfl_xor_sync(~0u, sum, 1);
+}
+
+template <typename T>
+__device__ __forceinline__ void unpack_elements(const uint4& words, float (&to)[kElementsOfCopy]) {
+  const std::uint32_t pairs[4] = {words.x, words.y, words.z, words.w};
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const float2 two = ptx::unpack<T>(pairs[i]);
+    to[2 * i] = two.x;
+    to[2 * i + 1] = two.y;
+  }
+}
+
+template <typename T>
+__device__ __forceinline__ float add_products(float sum, const uint4& weights, const float (&x)[kElementsOfCopy]) {
+  float w[kElementsOfCopy];
+  unpack_elements<T>(weights, w);
+#pragma unroll
+  for (int i = 0; i < kElementsOfCopy; ++i) sum = fmaf(w[i], x[i], sum);
+  return sum;
+}
+
 __device__ __forceinline__ float gated(float gate, float up) { return gate / (1 + __expf(-gate)) * up; }
 
-/// A warp has two rows of the weights: neighbours, or gate and up of an output.
+/// Copies a block's rows of the weights into its ring: batch by batch, of a batch's rows a piece after the other. What
+/// is not there becomes zeros; behind the last batch groups are empty.
 template <typename T, LinearOutput kOutput>
-__global__ void __launch_bounds__(kVectorThreads) matrix_vector(const __grid_constant__ MatrixVectorParams p) {
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  const std::int64_t pair = static_cast<std::int64_t>(blockIdx.x) * kVectorWarps + threadIdx.x / 32;
-  const bool is_gated = kOutput == LinearOutput::swiglu;
-  const std::int64_t first = is_gated ? pair : 2 * pair;
-  if (first >= p.rows) return;
-  const bool has_second = is_gated || first + 1 < p.rows;
-  const std::int64_t second = is_gated ? first + p.rows : has_second ? first + 1 : first;
-  const std::int64_t loads = p.columns / kElementsOfVectorLoad;
-  const auto* const weights = static_cast<const uint4*>(p.weights);
-  const uint4* const of_first = weights + first * loads;
-  const uint4* const of_second = weights + second * loads;
-  const auto* const x = static_cast<const uint4*>(p.x);
-  float sums[2] = {};
-#pragma unroll kUnrolled
-  for (std::int64_t i = lane; i < loads; i += 32) {
-    const uint4 a = __ldcs(of_first + i);
-    const uint4 b = __ldcs(of_second + i);
-    const uint4 part = __ldg(x + i);
-    add_products<T>(sums[0], a, part);
-    add_products<T>(sums[1], b, part);
+struct RowCopies {
+  static constexpr bool kGated = kOutput == LinearOutput::swiglu;
+  static constexpr int kOutputsOfBatch = kGated ? kRowsOfBatch / 2 : kRowsOfBatch;  // gate rows, then up rows
+
+  const T* weights;
+  std::int64_t columns, gate_rows;
+  int last;    // output of the block, exclusive
+  int output;  // the first of the batch whose copies are next
+  int column;  // of this thread
+  std::uint32_t ring;
+  int slot = 0;
+
+  __device__ __forceinline__ void copy_group() {
+    if (output < last) {
+      const bool in_row = column < columns;
+#pragma unroll
+      for (int r = 0; r < kRowsOfBatch; ++r) {
+        const int of_row = output + r % kOutputsOfBatch;
+        const bool there = in_row && of_row < last;
+        const std::int64_t row = of_row + (r >= kOutputsOfBatch ? gate_rows : 0);
+        ptx::copy_async_16(ring + (slot * kRowsOfBatch + r) * kVectorThreads * 16,
+                           there ? weights + row * columns + column : weights, there);
+      }
+      column += kPieceColumns;
+      if (column - static_cast<int>(threadIdx.x) * kElementsOfCopy >= columns) {
+        column = static_cast<int>(threadIdx.x) * kElementsOfCopy;
+        output += kOutputsOfBatch;
+      }
+    }
+    ptx::copy_async_commit();
+    slot = slot + 1 == kGroups ? 0 : slot + 1;
   }
-  sums[0] = sum_over_warp(sums[0]);
-  sums[1] = sum_over_warp(sums[1]);
-  if constexpr (kOutput == LinearOutput::swiglu) {
-    if (lane == 0) static_cast<T*>(p.y)[first] = ptx::from_float<T>(gated(sums[0], sums[1]));
+};
+
+/// The norm of the row by one block, into its shared memory; zeros up to the end of the last piece.
+template <typename T>
+__device__ __forceinline__ void norm_into(const MatrixVectorParams& p, uint2* x, float* squares_of_warps) {
+  const NormInput& norm = p.norm;
+  const int thread = static_cast<int>(threadIdx.x);
+  const int float4s = static_cast<int>(p.columns / 4);
+  uint2 weights[kNormFloat4s];
+#pragma unroll
+  for (int q = 0; q < kNormFloat4s; ++q) {
+    const int i = thread + q * kVectorThreads;
+    weights[q] = i < float4s ? __ldg(static_cast<const uint2*>(norm.weight) + i) : uint2{0, 0};
+  }
+  ptx::wait_for_predecessors();
+  float4 residual[kNormFloat4s];
+  sum_partials(norm.received.data, norm.received.rank_stride, norm.received.ranks, p.limit, thread, kVectorThreads,
+               float4s, residual);
+  float squares = 0;
+#pragma unroll
+  for (int q = 0; q < kNormFloat4s; ++q) {
+    const float4& r = residual[q];
+    squares += r.x * r.x + r.y * r.y + r.z * r.z + r.w * r.w;
+  }
+  squares = sum_over_warp(squares);
+  if (thread % 32 == 0) squares_of_warps[thread / 32] = squares;
+  __syncthreads();
+  float total = 0;
+#pragma unroll
+  for (int warp = 0; warp < kVectorWarps; ++warp) total += squares_of_warps[warp];
+  const float scale = rsqrtf(total / static_cast<float>(p.columns) + norm.eps);
+#pragma unroll
+  for (int q = 0; q < kNormFloat4s; ++q) {
+    const int i = thread + q * kVectorThreads;
+    const float4& r = residual[q];
+    if (i < float4s && blockIdx.x == 0) reinterpret_cast<float4*>(norm.residual_out)[i] = r;
+    if (4 * i >= (p.columns + kPieceColumns - 1) / kPieceColumns * kPieceColumns) continue;
+    const float2 low = ptx::unpack<T>(weights[q].x);
+    const float2 high = ptx::unpack<T>(weights[q].y);
+    x[i] = {ptx::pack<T>(r.x * scale * low.x, r.y * scale * low.y),
+            ptx::pack<T>(r.z * scale * high.x, r.w * scale * high.y)};
+  }
+  __syncthreads();
+  reset_partials(norm.received.reset, norm.received.rank_stride, norm.received.ranks, float4s,
+                 static_cast<int>(blockIdx.x) * kVectorThreads + thread, static_cast<int>(gridDim.x) * kVectorThreads);
+}
+
+/// Each block has some outputs, next to each other, and each thread some columns of all of them. Copies of the weights
+/// are under way from the first instruction on, while the row of x is waited for, normed and loaded.
+template <typename T, LinearOutput kOutput, bool kNormed>
+__global__ void __launch_bounds__(kVectorThreads, kBlocksOfSm)
+    matrix_vector(const __grid_constant__ MatrixVectorParams p) {
+  using Copies = RowCopies<T, kOutput>;
+  extern __shared__ __align__(16) unsigned char bytes[];
+  VectorMemory& shared = *reinterpret_cast<VectorMemory*>(bytes);
+  const int thread = static_cast<int>(threadIdx.x);
+  const int warp = thread / 32;
+  const int lane = thread % 32;
+  const int first = static_cast<int>(blockIdx.x * p.rows / gridDim.x);
+  const int last = static_cast<int>((blockIdx.x + 1) * p.rows / gridDim.x);
+  ptx::launch_dependents();
+  Copies copies{static_cast<const T*>(p.weights),
+                p.columns,
+                p.rows,
+                last,
+                first,
+                thread * kElementsOfCopy,
+                ptx::shared_address(&shared.ring[0][0][thread])};
+#pragma unroll
+  for (int group = 0; group < kGroups; ++group) copies.copy_group();
+
+  uint2* const normed = reinterpret_cast<uint2*>(bytes + sizeof(VectorMemory));
+  if constexpr (kNormed) {
+    norm_into<T>(p, normed, shared.squares);
   } else {
-    if (lane > 1 || (lane == 1 && !has_second)) return;
-    const std::int64_t row = first + lane;
-    float value = sums[lane];
-    if constexpr (kOutput == LinearOutput::values) {
-      static_cast<float*>(p.y)[row] = value;
+    ptx::wait_for_predecessors();
+  }
+  const auto load_x = [&](int column) -> uint4 {
+    if constexpr (kNormed) return *reinterpret_cast<const uint4*>(reinterpret_cast<const T*>(normed) + column);
+    return column < p.columns ? __ldcg(reinterpret_cast<const uint4*>(static_cast<const T*>(p.x) + column)) : uint4{};
+  };
+  constexpr int kOutputsOfRound = kBatchesOfRound * Copies::kOutputsOfBatch;
+  const int pieces = static_cast<int>((p.columns + kPieceColumns - 1) / kPieceColumns);
+  int slot = 0;
+  int parity = 0;
+  for (int round = first; round < last; round += kOutputsOfRound, parity ^= 1) {
+    const int end = min(round + kOutputsOfRound, last);
+    const bool stores = thread < end - round;
+    float added = 0;
+    if constexpr (kOutput == LinearOutput::partials) {
+      if (stores && p.partials.residual) added = __ldcg(p.partials.residual + round + thread);
+      if (stores && p.partials.bias)
+        added += ptx::to_float(__ldg(static_cast<const T*>(p.partials.bias) + round + thread));
+    }
+    float(*const sums)[kVectorWarps + 1] = shared.sums[parity];
+    int row = 0;  // of the round
+    for (int batch = round; batch < end; batch += Copies::kOutputsOfBatch, row += kRowsOfBatch) {
+      float of_rows[kRowsOfBatch] = {};
+      for (int piece = 0; piece < pieces; ++piece) {
+        const uint4 words_of_x = load_x(piece * kPieceColumns + thread * kElementsOfCopy);
+        ptx::copy_async_wait<kGroups - 1>();
+        uint4 weights[kRowsOfBatch];
+#pragma unroll
+        for (int r = 0; r < kRowsOfBatch; ++r) weights[r] = shared.ring[slot][r][thread];
+        copies.copy_group();
+        slot = slot + 1 == kGroups ? 0 : slot + 1;
+        float x[kElementsOfCopy];
+        unpack_elements<T>(words_of_x, x);
+#pragma unroll
+        for (int r = 0; r < kRowsOfBatch; ++r) of_rows[r] = add_products<T>(of_rows[r], weights[r], x);
+      }
+      const float sum = sum_of_row(of_rows);
+      if (lane % 4 == 0) sums[row + lane / 4][warp] = sum;
+    }
+    __syncthreads();
+    if (!stores) continue;
+    const auto sum_of = [&](int which) {
+      float sum = 0;
+#pragma unroll
+      for (int w = 0; w < kVectorWarps; ++w) sum += sums[which][w];
+      return sum;
+    };
+    const int output = round + thread;
+    if constexpr (kOutput == LinearOutput::swiglu) {
+      const int gate = thread / Copies::kOutputsOfBatch * kRowsOfBatch + thread % Copies::kOutputsOfBatch;
+      static_cast<T*>(p.y)[output] = ptx::from_float<T>(gated(sum_of(gate), sum_of(gate + Copies::kOutputsOfBatch)));
+    } else if constexpr (kOutput == LinearOutput::values) {
+      static_cast<float*>(p.y)[output] = sum_of(thread);
     } else {
-      if (p.partials.residual) value += p.partials.residual[row];
-      if (p.partials.bias) value += ptx::to_float(static_cast<const T*>(p.partials.bias)[row]);
-      send_partial(p.partials.sent, row, value);
+      send_partial(p.partials.sent, output, sum_of(thread) + added);
     }
   }
 }
@@ -107,29 +275,62 @@ LaunchShape shape_of(std::int64_t items, int of_block) {
   return {dim3(static_cast<unsigned>((items + of_block - 1) / of_block)), kVectorThreads};
 }
 
-template <typename T>
-void launch_output(const MatrixVectorParams& params, LinearOutput output, cudaStream_t stream) {
-  const LaunchShape pairs = shape_of((params.rows + 1) / 2, kVectorWarps);
+template <typename T, LinearOutput kOutput, bool kNormed>
+void launch(const MatrixVectorParams& params, bool dependent, cudaStream_t stream) {
+  const auto kernel = matrix_vector<T, kOutput, kNormed>;
+  static const int sms = [&] {
+    allow_shared_memory(kernel, "matrix_vector", sizeof(VectorMemory) + kMaxHiddenSize * sizeof(T));
+    int device = 0;
+    int count = 0;
+    if (cudaGetDevice(&device) != cudaSuccess ||
+        cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device) != cudaSuccess)
+      check_launch("matrix_vector");
+    return count;
+  }();
+  const std::int64_t pieces = (params.columns + kPieceColumns - 1) / kPieceColumns;
+  const std::size_t bytes = sizeof(VectorMemory) + (kNormed ? pieces * kPieceColumns * sizeof(T) : 0);
+  int of_sm = 0;
+  if (cudaOccupancyMaxActiveBlocksPerMultiprocessor(&of_sm, kernel, kVectorThreads, bytes) != cudaSuccess)
+    check_launch("matrix_vector");
+  const std::int64_t blocks =
+      std::min<std::int64_t>(std::int64_t{sms} * std::clamp(of_sm, 1, kBlocksOfSm), params.rows);
+  LaunchShape shape{dim3(static_cast<unsigned>(blocks)), kVectorThreads, bytes};
+  shape.dependent = dependent;
+  launch_kernel("matrix_vector", kernel, shape, stream, params);
+}
+
+template <typename T, bool kNormed>
+void launch_output(const MatrixVectorParams& params, LinearOutput output, bool dependent, cudaStream_t stream) {
   switch (output) {
     case LinearOutput::values:
-      return launch_kernel("matrix_vector", matrix_vector<T, LinearOutput::values>, pairs, stream, params);
+      return launch<T, LinearOutput::values, kNormed>(params, dependent, stream);
     case LinearOutput::swiglu:
-      return launch_kernel("matrix_vector", matrix_vector<T, LinearOutput::swiglu>, shape_of(params.rows, kVectorWarps),
-                           stream, params);
+      return launch<T, LinearOutput::swiglu, kNormed>(params, dependent, stream);
     case LinearOutput::partials:
-      return launch_kernel("matrix_vector", matrix_vector<T, LinearOutput::partials>, pairs, stream, params);
+      // A norm always precedes qkv, gate_up or the head.
+      if constexpr (!kNormed) return launch<T, LinearOutput::partials, false>(params, dependent, stream);
+  }
+  fail_launch("matrix_vector", "this input has no such output");
+}
+
+template <typename T>
+void launch_input(const MatrixVectorParams& params, LinearOutput output, bool dependent, cudaStream_t stream) {
+  if (params.norm.weight) {
+    launch_output<T, true>(params, output, dependent, stream);
+  } else {
+    launch_output<T, false>(params, output, dependent, stream);
   }
 }
 
 }  // namespace
 
-void launch_matrix_vector(const MatrixVectorParams& params, ElementType type, LinearOutput output,
+void launch_matrix_vector(const MatrixVectorParams& params, ElementType type, LinearOutput output, bool dependent,
                           cudaStream_t stream) {
-  if (params.columns % kElementsOfVectorLoad != 0) fail_launch("matrix_vector", "columns must be a multiple of 8");
+  if (params.columns % kElementsOfCopy != 0) fail_launch("matrix_vector", "columns must be a multiple of 8");
   if (type == ElementType::bfloat16) {
-    launch_output<__nv_bfloat16>(params, output, stream);
+    launch_input<__nv_bfloat16>(params, output, dependent, stream);
   } else {
-    launch_output<__half>(params, output, stream);
+    launch_input<__half>(params, output, dependent, stream);
   }
 }
 

@@ -15,13 +15,16 @@ struct MatrixVectorParams {
   const void* weights = nullptr;  // [rows, columns]; of a swiglu [2 · rows, columns]: gate rows, then up rows
   std::int64_t rows = 0;          // outputs
   std::int64_t columns = 0;       // a multiple of 8
-  const void* x = nullptr;        // [columns]
-  void* y = nullptr;              // values: [rows] float32; swiglu: [rows]
+  const void* x = nullptr;        // [columns], without a norm
+  NormInput norm;                 // of one row; its weight null: none
+  SpinLimit limit;
+  void* y = nullptr;  // values: [rows] float32; swiglu: [rows]
   PartialsOutput partials;
 };
 
-/// One row: reads the weights once, 2 bytes each. Sums in float32.
-void launch_matrix_vector(const MatrixVectorParams& params, ElementType type, LinearOutput output, cudaStream_t stream);
+/// One row: reads the weights once, 2 bytes each. Sums in float32. `dependent`: programmatic dependent launch.
+void launch_matrix_vector(const MatrixVectorParams& params, ElementType type, LinearOutput output, bool dependent,
+                          cudaStream_t stream);
 
 /// Sums [rows, columns] float32, with what `partials` adds to them, to every rank. `columns`: a multiple of 4.
 void launch_send_sums(const float* sums, const PartialsOutput& partials, int rows, std::int64_t columns,
