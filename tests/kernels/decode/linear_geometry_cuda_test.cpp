@@ -68,7 +68,8 @@ TEST(product_geometry, covers_the_rows_within_the_shared_memory) {
         EXPECT_GE(geometry.stages, 2);
         EXPECT_LE(geometry.stages, kMaxStages);
         EXPECT_GE(geometry.first_copies, 1);
-        EXPECT_LE(geometry.first_copies, geometry.stages);
+        EXPECT_LE(geometry.first_copies, geometry.most_copies);
+        EXPECT_LE(geometry.most_copies, geometry.stages);
         EXPECT_LE(geometry.shared_bytes, kSharedOfBlock);
       }
     }

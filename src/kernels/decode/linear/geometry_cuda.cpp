@@ -33,6 +33,7 @@ LinearGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_ro
   const std::int64_t fitting = shared_budget > fixed ? static_cast<std::int64_t>((shared_budget - fixed) / stage) : 0;
   geometry.stages = static_cast<int>(std::clamp<std::int64_t>(std::min(fitting, total), 2, kMaxStages));
   geometry.first_copies = stage <= kSmallStage ? 2 : 1;
+  geometry.most_copies = std::clamp(static_cast<int>(kBytesUnderWay / stage), 2, geometry.stages);
   geometry.shared_bytes = fixed + geometry.stages * stage;
   return geometry;
 }

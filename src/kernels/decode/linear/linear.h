@@ -88,7 +88,8 @@ struct LinearGeometry {
   int blocks = 0;
   int chunks = 0;  ///< along the columns
   int stages = 0;
-  int first_copies = 0;  ///< chunks that are under way at once until the first has arrived
+  int first_copies = 0;  ///< chunks that are under way at once while the ring is filled for the first time
+  int most_copies = 0;   ///< and later
   std::size_t shared_bytes = 0;
 };
 
