@@ -23,12 +23,12 @@ constexpr double kCpuReadRate = 10e9;
 
 /// Microseconds that a layer takes beyond reading its weights, by the number of rows.
 using LayerOverheads = std::array<double, kStepRowCounts.size()>;
-// Fitted to Qwen3-32B and 1.7B on one and two H200 (docs/performance.md): every figure there within 8 %.
-constexpr LayerOverheads kKernelOverheads{15.5, 19.5, 20.5, 27, 42};
+// Fitted to Qwen3-32B and 1.7B on one and two H200 (tests/engine/step_costs_test.cpp): every figure within 8 %.
+constexpr LayerOverheads kKernelOverheads{15.5, 19.5, 20.5, 23, 39};
 // The same models by operators on two H200, 1, 4 and 16 rows; those between are between.
 constexpr LayerOverheads kOperatorOverheads{40, 65, 70, 72, 76};
 // Qwen3-1.7B and 8B by portable steps on one H200, within 8 %.
-constexpr LayerOverheads kPortableOverheads{38, 48, 56, 66, 78};
+constexpr LayerOverheads kPortableOverheads{22.5, 48, 57, 67, 81};
 // A step with proposals is chosen by the host when it has read the one before; plain steps are queued ahead.
 constexpr double kRoundTripMilliseconds = 0.02;
 // 8-bit weights are read slower than memory could: what is converted in registers takes the time, and of 16 rows that x
@@ -67,8 +67,7 @@ RowCosts estimate_row_costs(const StepFacts& facts) {
                                         : facts.kernels == StepKernels::portable ? kPortableOverheads
                                                                                  : kKernelOverheads;
       const double converting =
-          facts.kernels ? 1e3 * static_cast<double>(facts.float8_bytes) / rate * (1 / kFloat8ShareOfRate[i] - 1)
-                               : 0;
+          facts.kernels ? 1e3 * static_cast<double>(facts.float8_bytes) / rate * (1 / kFloat8ShareOfRate[i] - 1) : 0;
       costs[i] =
           reading + converting + 1e-3 * overheads[i] * layers + (kStepRowCounts[i] > 1 ? kRoundTripMilliseconds : 0);
     }

@@ -35,12 +35,11 @@ std::vector<int> row_counts(int most) {
   return counts;
 }
 
-/// Rows from which on a step of several sequences is a batch. The matrices of small models are so short that sixteen
-/// rows take longer to multiply than to load, where tiles of the weights do not.
+/// Rows from which on a step is a batch, but for few rows of one sequence. The matrices of small models are so short
+/// that sixteen rows take longer to multiply than to load, where tiles of the weights do not.
 int least_batch_of(const LoadedShard& model) {
   constexpr std::int64_t kSmallHidden = 2048;
-  const bool is_small =
-      model.part.hidden_size <= kSmallHidden && batch_obstacle(model, StepKernels::hopper).empty();
+  const bool is_small = model.part.hidden_size <= kSmallHidden && batch_obstacle(model, StepKernels::hopper).empty();
   return is_small ? kMaxStepRows : kMaxStepRows + 1;
 }
 
@@ -86,7 +85,7 @@ class CudaDecodeStep final : public DecodeStep {
     const int least_batch = is_portable ? 0 : least_batch_of(model_);
     for (const int rows : row_counts_) {
       if (is_portable) queue_.warm_up_products(rows);
-      if (rows <= kMaxStepRows) {
+      if (rows <= (is_portable ? 1 : kMostRowsOfSequence)) {
         graphs_of_one_.emplace_back(stream_, [&] { queue_.step(rows, is_portable ? Kind::portable : Kind::one); });
       }
       if (rows > 1) {
@@ -161,8 +160,8 @@ class CudaDecodeStep final : public DecodeStep {
   MappedArray<std::uint32_t> abort_flag_;
   std::optional<FailureReport::AbortHook> abort_hook_;
   DecodeQueue queue_;
-  std::vector<Graph> graphs_of_one_;      // for kStepRowCounts
-  std::vector<Graph> graphs_of_several_;  // for row_counts_ without the first
+  std::vector<Graph> graphs_of_one_;      // for the first of row_counts_: steps of one sequence
+  std::vector<Graph> graphs_of_several_;  // for row_counts_ without the first: of any number
   std::vector<StopTable> stop_tables_;
   std::array<Slot, kMaxSlots> slots_;
   std::vector<int> slots_of_rows_;  // in their order
@@ -267,8 +266,8 @@ void CudaDecodeStep::enqueue() {
   if (!layout_on_device_) launch_set_layout(buffers_.layout(), layout_, row_counts_[index], buffers_.slots(), stream_);
   layout_on_device_ = true;
   has_run_ = true;
-  (slots_of_rows_.size() == 1 && rows_ <= kMaxStepRows ? graphs_of_one_[index] : graphs_of_several_[index - 1])
-      .launch(stream_);
+  const bool is_of_one = slots_of_rows_.size() == 1 && index < graphs_of_one_.size();
+  (is_of_one ? graphs_of_one_[index] : graphs_of_several_[index - 1]).launch(stream_);
 }
 
 void CudaDecodeStep::enqueue_from_hidden(int slot, const at::Tensor& hidden) {

@@ -217,8 +217,9 @@ class KernelTimer {
     params.columns = matrix.weights.columns;
     params.scales = {scales.const_data_ptr<float>(), static_cast<int>(scales.size(1)),
                      std::countr_zero(std::uint64_t{kBlock}), std::countr_zero(std::uint64_t{kBlock})};
-    params.geometry = choose_geometry(params.rows, params.columns, which.rows, input, matrix.output, sms_,
-                                      linear_shared_budget(matrix.which, which.rows, which.bytes, sms_, format), format);
+    params.geometry =
+        choose_geometry(params.rows, params.columns, which.rows, input, matrix.output, sms_,
+                        linear_shared_budget(matrix.which, which.rows, which.bytes, sms_, format), format);
     params.limit = limit_;
     params.x = x.const_data_ptr();
     params.norm = norm.input;
@@ -267,6 +268,10 @@ class KernelTimer {
     params.scale = static_cast<float>(part_.attention_scale());
     params.split.results = split.mutable_data_ptr();
     params.split.limit = limit_;
+    const at::Tensor tiles_of_part = at::zeros({1}, device_.dtype(at::kInt));
+    params.split.tiles_of_part = tiles_of_part.mutable_data_ptr<int>();
+    const bool is_of_entries = which.rows > kMostRowsOfSequence;
+    if (is_of_entries) launch_entry_parts(params, type_, which.rows, 0, stream_);
 
     std::vector<AttentionParams> copies;
     for (std::int64_t copy = 0; copy < rotated_copies(which.bytes); ++copy) {
@@ -275,7 +280,8 @@ class KernelTimer {
       copies.push_back(params);
     }
     return time_launches(which, static_cast<std::int64_t>(copies.size()), true, [&](std::size_t copy, bool dependent) {
-      launch_decode_attention(copies[copy], type_, which.rows, 0, dependent, stream_);
+      (is_of_entries ? launch_entries_attention : launch_decode_attention)(copies[copy], type_, which.rows, 0,
+                                                                           dependent, stream_);
     });
   }
 
