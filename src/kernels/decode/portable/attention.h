@@ -1,8 +1,9 @@
 // Attention of a decode step over the paged cache, on any GPU: each row for itself, whosever it is.
 //
-// A kernel puts the rows' queries aside and their keys and values into the cache; another attends. Its blocks share a
-// row's positions: each has a part of them and some queries of a KV head, and the last one of a head to end merges
-// what the others have left.
+// Blocks share a row's positions: each has a part of them and some queries of a KV head, and the last one of a head to
+// end merges what the others have left. Of one row they make the queries themselves, and that with the last part the
+// new key and value; of several rows, which attend to each other, a kernel before puts these into the cache and the
+// queries aside.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -28,13 +29,14 @@ struct PortableAttention {
   AttentionParams step;  ///< without `split`, `marks`; the output is row-major
   PortableSplit split;
   int window = 0;           ///< positions that a row sees, itself included; 0: all
-  void* queries = nullptr;  // [rows, heads, head_dim]
+  void* queries = nullptr;  // [rows, heads, head_dim], of several rows
   float* results = nullptr;
   unsigned* arrived = nullptr;  // zeros; they are zeros again when the kernel has ended
 };
 
 /// The rows of the step's layout, up to `rows`; those beyond are not written. Reads keys and values of each row's
-/// positions once for four queries: 4 · head_dim bytes a position and KV head.
+/// positions once for four queries: 4 · head_dim bytes a position and KV head. `dependent`: of one row, programmatic
+/// dependent launch.
 void launch_portable_attention(const PortableAttention& params, ElementType type, int rows, bool dependent,
                                cudaStream_t stream);
 

@@ -1,5 +1,5 @@
-// Linear layers of a decode step on any GPU: of one row by a kernel that reads the weights as they lie, of several by
-// LibTorch's product, whose sums the small kernels here take further.
+// Linear layers of a decode step on any GPU: of one row by a kernel that streams the weights through shared memory, of
+// several by LibTorch's product, whose sums the small kernels here take further.
 #pragma once
 
 #include <cuda_runtime.h>
