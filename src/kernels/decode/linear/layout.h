@@ -19,8 +19,8 @@ constexpr int kColumnBytes = 64;  // one warp's part of a row of the weights, an
 /// wait behind 200 KB an SM. (Measured: 1.7B on two H200 0.794 ms with two stages, 0.806 with four, 0.816 with all.)
 constexpr std::size_t kSmallStage = 32 * 1024;
 /// Later a block asks for so many bytes at once, and leaves the rest of its ring to what has arrived: SMs that are
-/// served first would otherwise take bandwidth from the others, for which all wait in the end. (32B on one H200: 14.83
-/// ms with 96 KB, 14.94 with 48, 14.93 with 144, 15.00 with all of the ring.)
+/// served first seem to take bandwidth from the others otherwise, for which all wait in the end. (32B on one H200, one
+/// call: 14.83 ms with 96 KB, 14.94 with 48, 14.93 with 144, 15.00 with all of the ring.)
 constexpr std::size_t kBytesUnderWay = 96 * 1024;
 constexpr int kLeastStages = 4;  // wanted, where the shared memory allows
 constexpr int kMaxStages = 24;

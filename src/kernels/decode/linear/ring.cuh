@@ -115,10 +115,10 @@ __device__ __forceinline__ void produce(const LinearParams& p, Ring ring, int fi
     ptx::proxy_fence_global();
   }
   int x_chunk = first_fill % geometry.chunks;
-  // The ring has gone round once, so phase is 1 here: the parity that the first release of a slot leaves is 0.
   Ring arriving = ring;  // the stage that has been under way for as long as may be
   arriving.slot = first_fill - geometry.most_copies;
   arriving.phase = 0;
+  // The ring has gone round once, so its phase is 1 here: the parity that the first release of a slot leaves is 0.
   for (int i = first_fill; i < total; ++i) {
     ptx::barrier_wait(ring.empty + ring.slot * 8, ring.phase ^ 1);
     arriving.await();
