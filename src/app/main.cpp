@@ -103,6 +103,7 @@ int main(int argc, char** argv) {
   // A closed pipe must not kill one rank in silence: the write fails instead, and that is reported.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // so may a file that reaches ulimit -f
+  leave_default_binding();
   // Before anything can warn, also in commands without ranks: the default logger writes to stdout.
   init_logging(speaks_for_all() ? 0 : 1);
   std::optional<ParseResult> parsed;

@@ -1,6 +1,7 @@
 #include "specthink/comm/launcher.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -52,23 +53,41 @@ std::optional<Asked> asked_world(const LauncherEnvironment& environment) {
 
 const char* process_variable(const char* name) { return std::getenv(name); }
 
-/// Names of the processes above this one, as far as /proc shows them.
-std::vector<std::string> ancestors_of_this_process() {
+struct Ancestor {
+  pid_t id = 0;
+  std::string name;
+};
+
+/// The processes above this one, as far as /proc shows them.
+std::vector<Ancestor> processes_above() {
   constexpr int kMaxLevels = 64;
-  std::vector<std::string> names;
-  for (long pid = ::getppid(); pid > 0 && names.size() < kMaxLevels;) {
+  std::vector<Ancestor> ancestors;
+  for (pid_t pid = ::getppid(); pid > 0 && ancestors.size() < kMaxLevels;) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
     std::string stat;
     std::getline(file, stat);
     const std::size_t begin = stat.find('('), end = stat.rfind(')');  // the name may hold either
     if (begin == stat.npos || end == stat.npos) break;
-    names.push_back(stat.substr(begin + 1, end - begin - 1));
+    ancestors.push_back({pid, stat.substr(begin + 1, end - begin - 1)});
     std::istringstream rest(stat.substr(end + 1));
     std::string state;
     pid = 0;
     rest >> state >> pid;
   }
+  return ancestors;
+}
+
+std::vector<std::string> ancestors_of_this_process() {
+  std::vector<std::string> names;
+  for (Ancestor& ancestor : processes_above()) names.push_back(std::move(ancestor.name));
   return names;
+}
+
+bool is_mpi_launcher(const std::string& name) {
+  static constexpr std::array<std::string_view, 10> kLaunchers{
+      "mpirun", "mpiexec", "mpirun.openmpi", "mpiexec.openmpi", "orterun",
+      "orted",  "prterun", "prted",          "hydra_pmi_proxy", "mpiexec.hydra"};
+  return std::ranges::find(kLaunchers, name) != kLaunchers.end();
 }
 
 }  // namespace
@@ -95,12 +114,9 @@ int launcher_rank(const LauncherEnvironment& environment) {
 int launcher_rank() { return launcher_rank(process_variable); }
 
 bool is_joined(const LauncherEnvironment& environment, const std::vector<std::string>& ancestors) {
-  static constexpr std::array<std::string_view, 8> kLaunchers{"mpirun",  "mpiexec", "orterun",         "orted",
-                                                              "prterun", "prted",   "hydra_pmi_proxy", "mpiexec.hydra"};
   if (!knows_mpi(environment)) return false;
-  return std::ranges::any_of(ancestors, [](const std::string& name) {
-    return name == "slurmstepd" || std::ranges::find(kLaunchers, name) != kLaunchers.end();
-  });
+  return std::ranges::any_of(ancestors,
+                             [](const std::string& name) { return name == "slurmstepd" || is_mpi_launcher(name); });
 }
 
 bool is_joined() { return is_joined(process_variable, ancestors_of_this_process()); }
@@ -114,6 +130,22 @@ bool has_siblings() {
 
 bool started_by_launcher() {
   return knows_mpi(process_variable) || number(process_variable, "SLURM_STEP_NUM_TASKS").value_or(1) > 1;
+}
+
+void leave_default_binding() {
+  // What Open MPI 4 sets always, and what it sets when somebody has asked for a binding or a mapping.
+  if (!process_variable("OMPI_MCA_orte_hnp_uri")) return;
+  for (const char* name : {"OMPI_MCA_hwloc_base_binding_policy", "OMPI_MCA_rmaps_base_mapping_policy",
+                           "OMPI_MCA_rmaps_rank_file_path", "OMPI_MCA_orte_rankfile"}) {
+    if (process_variable(name)) return;
+  }
+  for (const Ancestor& ancestor : processes_above()) {
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    if (!is_mpi_launcher(ancestor.name)) continue;
+    if (::sched_getaffinity(ancestor.id, sizeof cores, &cores) == 0) ::sched_setaffinity(0, sizeof cores, &cores);
+    return;
+  }
 }
 
 std::optional<std::string> launch_problem(const LauncherEnvironment& environment) {

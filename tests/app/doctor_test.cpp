@@ -2,8 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
+#include <thread>
 
+#include "app/background_program.h"
 #include "app/doctor/checks.h"
 #include "app/program.h"
 #include "specthink/base/file.h"
@@ -15,6 +18,7 @@ using testing_support::fresh_folder;
 using testing_support::ProgramResult;
 using testing_support::random_pair;
 using testing_support::run_program;
+using testing_support::ScopedVariable;
 
 constexpr std::int64_t kGiB = std::int64_t{1} << 30;
 
@@ -52,11 +56,13 @@ TEST(doctor_checks, mpi_wants_as_many_ranks_on_each_node) {
   expect(check_mpi("Open MPI v4.1.6", ranks_on({"a", "a", "b"}), Launcher::mpirun), State::warning, "a: 2, b: 1");
 }
 
-TEST(doctor_checks, threads_need_cores_on_cpus_only) {
+TEST(doctor_checks, threads_need_cores) {
   std::vector<RankFacts> ranks = ranks_on({"a", "a"});
-  ranks[1].cores = 1;
-  expect(check_cores(ranks, /*on_cpu=*/true), State::warning, "1 core for its 8 threads");
+  ranks[1].cores = 2;
+  expect(check_cores(ranks, /*on_cpu=*/true), State::warning, "2 cores for its 8 threads");
   expect(check_cores(ranks, /*on_cpu=*/false), State::ok, "8 cores");
+  ranks[1].cores = 1;
+  expect(check_cores(ranks, /*on_cpu=*/false), State::warning, "a rank on a has 1 core");
 }
 
 TEST(doctor_checks, code_runs_on_the_architectures_it_was_built_for) {
@@ -234,6 +240,25 @@ TEST(doctor, finds_a_model_without_a_weight) {
   EXPECT_EQ(result.exit_code, 3) << result.out;
   EXPECT_NE(result.out.find("error    target"), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("1 error,"), std::string::npos) << result.out;
+}
+
+TEST(doctor, a_rank_is_bound_to_a_core_only_where_somebody_asked_for_it) {
+  const std::string unbound = std::getenv("SPECTHINK_MPIRUN");
+  const std::string flag = " --bind-to none";
+  ASSERT_NE(unbound.find(flag), unbound.npos);
+  const auto cores_with = [&](const std::string& other) {
+    const ScopedVariable mpirun("SPECTHINK_MPIRUN",
+                                std::string(unbound).replace(unbound.find(flag), flag.size(), other));
+    const ProgramResult result = run_program("doctor --device cpu", 1);
+    for (const int cores : {1, static_cast<int>(std::thread::hardware_concurrency())}) {
+      const std::string found = cores == 1 ? "1 core for" : std::to_string(cores) + " cores for";
+      if (result.out.find(found) != result.out.npos) return cores;
+    }
+    ADD_FAILURE() << result.out;
+    return 0;
+  };
+  EXPECT_EQ(cores_with(""), static_cast<int>(std::thread::hardware_concurrency()));
+  EXPECT_EQ(cores_with(" --bind-to core"), 1);
 }
 
 }  // namespace

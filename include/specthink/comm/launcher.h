@@ -35,6 +35,11 @@ bool has_siblings();
 /// True when mpirun or srun started this process, perhaps as one of several.
 bool started_by_launcher();
 
+/// Open MPI 4 binds each of one or two ranks to a core unless it is told otherwise, where the threads of a rank that read
+/// weights, copy and wait take turns. Where nobody has asked for a binding, this process may run wherever mpirun may.
+/// Before there are threads.
+void leave_default_binding();
+
 /// Why MPI need not be started: an srun that MPI cannot talk to. Null when nothing is wrong.
 std::optional<std::string> launch_problem(const LauncherEnvironment& environment);
 

@@ -86,9 +86,16 @@ Check check_cores(const std::vector<RankFacts>& ranks, bool on_cpu) {
                   plural(static_cast<std::size_t>(rank.local_size), "rank"),
                   plural(static_cast<std::size_t>(rank.threads), "thread")),
       ""};
-  if (!on_cpu) return check;
   for (const RankFacts& other : ranks) {
-    if (other.threads <= other.cores) continue;
+    if (!on_cpu && other.cores == 1) {
+      check.state = State::warning;
+      check.found = fmt::format("a rank on {} has 1 core", other.host);
+      check.advice =
+          "threads that read the weights take turns there, which takes several times as long: mpirun --bind-to none, "
+          "srun --cpus-per-task=8";
+      return check;
+    }
+    if (!on_cpu || other.threads <= other.cores) continue;
     check.state = State::warning;
     check.found =
         fmt::format("a rank on {} has {} for its {}", other.host, plural(static_cast<std::size_t>(other.cores), "core"),
