@@ -85,7 +85,7 @@ ModelMemory plan_with_chunk(const ModelDescription& model, int ranks, std::int64
                                    PrefillAttention::most_workspace_bytes(part.head_dim) +
                                    (part.float8_linear ? part.largest_linear() * element : 0) +
                                    memory.wanted_tokens * bytes_per_context_token(part, plan.uniform_groups(), dtype) +
-                                   (kLibraryBytes + models - 1) / models;
+                                   (library_bytes(ranks) + models - 1) / models;
     memory.weight_bytes = std::max(memory.weight_bytes, part.weight_bytes(element));
     memory.workspace_bytes = std::max(memory.workspace_bytes, workspace);
     memory.kv_bytes_per_token = std::max(memory.kv_bytes_per_token, cache_bytes_per_token(part, element));

@@ -145,7 +145,8 @@ TEST(memory_plan, ranks_must_divide_the_heads_of_both) {
 TEST(memory_plan, the_target_alone_pays_for_the_libraries) {
   const ModelMemory shared = plan_memory(qwen3_32b(), 2, 80 * kGiB, 0.9, kBf16, 32768, 2);
   const ModelMemory alone = plan_memory(qwen3_32b(), 2, 80 * kGiB, 0.9, kBf16, 32768, 1);
-  EXPECT_EQ(alone.workspace_bytes - shared.workspace_bytes, kLibraryBytes / 2);
+  EXPECT_EQ(alone.workspace_bytes - shared.workspace_bytes, library_bytes(2) / 2);
+  EXPECT_LT(library_bytes(1), library_bytes(2));
   const auto suggestions = suggest_deployments(qwen3_32b(), nullptr, {2, {0.4, 0.4}, 32768}, 80 * kGiB, kBf16);
   ASSERT_FALSE(suggestions.empty());
   EXPECT_EQ(suggestions[0].utilization[1], 0.01) << "the option takes no 0";

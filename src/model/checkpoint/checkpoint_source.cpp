@@ -75,9 +75,7 @@ class CheckpointSource final : public WeightSource {
     return bias.view({part.here.count});
   }
 
-  at::Tensor room(std::int64_t rows, std::int64_t columns) const override {
-    return at::empty({rows, columns}, options_);
-  }
+  at::TensorOptions options() const override { return options_; }
 
   void read_matrix(const ModuleRows& part, std::int64_t columns, Range column, const at::Tensor& out) override {
     if (!quantization_.is_any() || !is_quantized(checkpoint_, part.module)) {
@@ -97,19 +95,21 @@ class CheckpointSource final : public WeightSource {
         .copy_(all.narrow(0, part.first + rows.first, rows.count).narrow(1, there.first, there.count));
   }
 
-  Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column) override {
+  Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column, const at::Tensor& out) override {
     if (quantization_.method != "fp8" || !is_quantized(checkpoint_, part.module)) {
-      return WeightSource::float8_matrix(part, columns, column);
+      return WeightSource::float8_matrix(part, columns, column, out);
     }
     const Float8Slice slice = float8_slice(checkpoint_, quantization_, part, columns, column);
-    const at::Tensor data = at::empty({part.here.count, column.count}, options_.dtype(at::kByte));
-    reader_.read(slice.data, slice.columns.first, part_there(data, slice.data.count, slice.columns.count));
+    reader_.read(slice.data, slice.columns.first, part_there(out, slice.data.count, slice.columns.count));
     const at::Tensor scales = at::empty({slice.scales.count, slice.scale_columns.count}, options_.dtype(at::kFloat));
     reader_.read(slice.scales, slice.scale_columns.first, scales);
     const auto [block_rows, block_columns] = quantization_.block;
-    return {
-        data.view(at::kFloat8_e4m3fn), scales, block_rows, block_columns, (part.first + part.here.first) % block_rows,
-        column.first % block_columns};
+    return {out,
+            scales,
+            block_rows,
+            block_columns,
+            (part.first + part.here.first) % block_rows,
+            column.first % block_columns};
   }
 
  private:
@@ -147,9 +147,7 @@ class ShapeCheck : public WeightSource {
   }
 
   /// Without data.
-  at::Tensor room(std::int64_t rows, std::int64_t columns) const override {
-    return at::empty({rows, columns}, at::TensorOptions(at::kMeta));
-  }
+  at::TensorOptions options() const override { return at::TensorOptions(at::kMeta); }
 
   void read_matrix(const ModuleRows& part, std::int64_t columns, Range, const at::Tensor&) override {
     if (is_quantized_module(part.module)) {
@@ -159,14 +157,14 @@ class ShapeCheck : public WeightSource {
     }
   }
 
-  Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column) override {
-    read_matrix(part, columns, column, {});
-    return no_float8(columns);
+  Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column, const at::Tensor& out) override {
+    read_matrix(part, columns, column, out);
+    return no_float8(out);
   }
 
  protected:
-  static Float8Part no_float8(std::int64_t columns) {
-    return {at::empty({0, columns}, at::kByte), at::ones({1, 1}), kFloat8Block, kFloat8Block, 0, 0};
+  static Float8Part no_float8(const at::Tensor& out) {
+    return {out, at::ones({1, 1}), kFloat8Block, kFloat8Block, 0, 0};
   }
 
   bool is_quantized_module(const std::string& module) const {
@@ -203,15 +201,15 @@ class ReadPlan final : public ShapeCheck {
     }
   }
 
-  Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column) override {
+  Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column, const at::Tensor& out) override {
     if (quantization_.method == "fp8" && is_quantized_module(part.module)) {
       const Float8Slice slice = float8_slice(checkpoint_, quantization_, part, columns, column);
       plan_.push_back(slice.data);
       plan_.push_back(slice.scales);
     } else {
-      read_matrix(part, columns, column, {});
+      read_matrix(part, columns, column, out);
     }
-    return no_float8(columns);
+    return no_float8(out);
   }
 
  private:
@@ -223,6 +221,10 @@ class ReadPlan final : public ShapeCheck {
 Range clip(Range range, std::int64_t size) {
   const std::int64_t first = std::min(range.first, size);
   return {first, std::min(range.first + range.count, size) - first};
+}
+
+at::Tensor WeightSource::room(std::int64_t rows, std::int64_t columns) const {
+  return at::empty({rows, columns}, options());
 }
 
 std::unique_ptr<WeightSource> checkpoint_source(const Checkpoint& checkpoint, const Quantization& quantization,

@@ -19,9 +19,7 @@ class RandomSource final : public WeightSource {
 
   at::Tensor bias(const ModuleRows& part) override { return at::zeros({part.here.count}, options_); }
 
-  at::Tensor room(std::int64_t rows, std::int64_t columns) const override {
-    return at::empty({rows, columns}, options_);
-  }
+  at::TensorOptions options() const override { return options_; }
 
   void read_matrix(const ModuleRows& part, std::int64_t columns, Range column, const at::Tensor& out) override {
     const Range rows_there = clip(part.here, part.rows);

@@ -40,8 +40,9 @@ struct ModuleRows {
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
+  virtual at::TensorOptions options() const = 0;  ///< of weights
   /// A matrix [rows, columns] for read_matrix(), with whatever in it.
-  virtual at::Tensor room(std::int64_t rows, std::int64_t columns) const = 0;
+  at::Tensor room(std::int64_t rows, std::int64_t columns) const;
   /// Fills `out` [here.count, column.count] with that part of the module's weight, which has `columns` columns.
   virtual void read_matrix(const ModuleRows& part, std::int64_t columns, Range column, const at::Tensor& out) = 0;
   at::Tensor matrix(const ModuleRows& part, std::int64_t columns, Range column) {
@@ -49,9 +50,9 @@ class WeightSource {
     read_matrix(part, columns, column, out);
     return out;
   }
-  /// The same in 8-bit floats: as stored, or quantised here.
-  virtual Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column) {
-    return quantize_float8(matrix(part, columns, column));
+  /// The same in 8-bit floats, as stored or quantised here, into `out` [here.count, column.count], bytes.
+  virtual Float8Part float8_matrix(const ModuleRows& part, std::int64_t columns, Range column, const at::Tensor& out) {
+    return quantize_float8(matrix(part, columns, column), out);
   }
   virtual at::Tensor bias(const ModuleRows& part) = 0;                          ///< [here.count]
   virtual at::Tensor vector(const std::string& module, std::int64_t size) = 0;  ///< a whole weight: [size]

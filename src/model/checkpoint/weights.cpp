@@ -34,20 +34,21 @@ WeightMatrix plain_matrix(at::Tensor data) {
 /// The modules one below the other, some columns of them.
 WeightMatrix linear_matrix(WeightSource& source, bool float8, const std::vector<ModuleRows>& modules,
                            std::int64_t columns, Range here) {
-  if (float8) {
-    std::vector<Float8Part> parts;
-    for (const ModuleRows& module : modules) parts.push_back(source.float8_matrix(module, columns, here));
-    return stack_float8(parts);
-  }
   std::int64_t rows = 0;
   for (const ModuleRows& module : modules) rows += module.here.count;
-  at::Tensor all = source.room(rows, here.count);
+  at::Tensor all = at::empty({rows, here.count}, float8 ? source.options().dtype(at::kByte) : source.options());
+  std::vector<Float8Part> parts;
   rows = 0;
   for (const ModuleRows& module : modules) {
-    source.read_matrix(module, columns, here, all.narrow(0, rows, module.here.count));
+    const at::Tensor out = all.narrow(0, rows, module.here.count);
     rows += module.here.count;
+    if (float8) {
+      parts.push_back(source.float8_matrix(module, columns, here, out));
+    } else {
+      source.read_matrix(module, columns, here, out);
+    }
   }
-  return plain_matrix(std::move(all));
+  return float8 ? stack_float8(parts, all) : plain_matrix(std::move(all));
 }
 
 at::Tensor stack_bias(WeightSource& source, const std::vector<ModuleRows>& parts) {
