@@ -31,7 +31,7 @@ std::unique_ptr<PeerSum> PeerSum::create(const ProcessGroup&, c10::Device, const
 
 std::unique_ptr<PrefillAttention> PrefillAttention::create(std::span<const Layer>, double) { return nullptr; }
 
-std::unique_ptr<PrefillLinear> PrefillLinear::create(const at::Tensor&, Kind, bool) { return nullptr; }
+std::unique_ptr<PrefillLinear> PrefillLinear::create(const WeightMatrix&, Kind, at::ScalarType) { return nullptr; }
 
 void random_fill_on_device(at::Tensor&, const MatrixSlice&, std::uint64_t, float) { no_kernel("random_fill"); }
 

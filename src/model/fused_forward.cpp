@@ -68,9 +68,10 @@ bool FusedForward::takes(const WeightMatrix& weights) {
 }
 
 FusedForward::Matrix FusedForward::matrix_of(const WeightMatrix& weights, PrefillLinear::Kind kind) const {
-  if (weights.type != WeightType::float8) return {weights.data, PrefillLinear::create(weights.data, kind)};
+  auto few_rows = PrefillLinear::create(weights, kind, weights_.embedding.scalar_type());
+  if (weights.type != WeightType::float8) return {weights.data, std::move(few_rows)};
   const at::Tensor shared = dequantized_.narrow(0, 0, weights.data.numel()).view(weights.data.sizes());
-  return {shared, PrefillLinear::create(shared, kind, /*constant=*/false), &weights};
+  return {shared, std::move(few_rows), &weights};
 }
 
 bool FusedForward::by_peers(std::int64_t rows) const {
@@ -177,7 +178,7 @@ void FusedForward::join_embedding(Buffers& buffers) {
   }
 }
 
-/// The weights, dequantised where they are not kept.
+/// The weights for a library product, dequantised where they are not kept.
 const at::Tensor& FusedForward::ready(const Matrix& matrix) {
   if (matrix.float8) {
     at::Tensor weights = matrix.weights;
@@ -188,13 +189,12 @@ const at::Tensor& FusedForward::ready(const Matrix& matrix) {
 
 /// y = x · Wᵀ + bias, which may be undefined.
 void FusedForward::multiply(const Matrix& matrix, const at::Tensor& x, const at::Tensor& bias, at::Tensor& y) {
-  const at::Tensor& weights = ready(matrix);
   if (matrix.few_rows && x.size(0) <= PrefillLinear::kMaxRows) {
     matrix.few_rows->run(x, bias, y);
   } else if (bias.defined()) {
-    at::addmm_out(y, bias, x, weights.t());
+    at::addmm_out(y, bias, x, ready(matrix).t());
   } else {
-    at::mm_out(y, x, weights.t());
+    at::mm_out(y, x, ready(matrix).t());
   }
 }
 
@@ -263,11 +263,10 @@ at::Tensor FusedForward::attention_part(std::size_t layer, const at::Tensor& att
 /// normed -> this rank's part of what the feed-forward adds to the residual.
 at::Tensor FusedForward::feed_forward(std::size_t layer, Buffers& buffers) {
   const Layer& views = layers_[layer];
-  const at::Tensor& gate_up = ready(views.gate_up);
   if (views.gate_up.few_rows && buffers.normed.size(0) <= PrefillLinear::kMaxRows) {
     views.gate_up.few_rows->run(buffers.normed, {}, buffers.activated);
   } else {
-    at::mm_out(buffers.gate_up, buffers.normed, gate_up.t());
+    at::mm_out(buffers.gate_up, buffers.normed, ready(views.gate_up).t());
     prefill_ops::silu_mul(buffers.gate_up, buffers.activated);
   }
   return partial_linear(views.down, buffers.activated, buffers);

@@ -43,8 +43,8 @@ class FusedForward {
   struct Matrix {
     at::Tensor weights;                       // [output, input] of the type of activations
     std::unique_ptr<PrefillLinear> few_rows;  // null where it does not run
-    const WeightMatrix* float8 = nullptr;     // what is dequantised into `weights`, which other matrices share, before
-                                              // each use; null: nothing
+    const WeightMatrix* float8 = nullptr;     // what is dequantised into `weights`, which other matrices share, for a
+                                              // library product; null: nothing
   };
   struct Layer {
     Matrix qkv;                // [hidden, (heads_local + 2·kv_heads_local)·head_dim]

@@ -28,6 +28,7 @@ struct Shape {
   bool qk_norm, bias;
   DType dtype;
   std::int64_t window = 0;  // of every other layer
+  bool float8 = false;      // the layers' matrices
 };
 
 inline ModelConfig config_of(const Shape& shape) {
@@ -47,7 +48,7 @@ inline ModelConfig config_of(const Shape& shape) {
   if (shape.window > 0) {
     for (std::int64_t layer = 0; layer < shape.layers; ++layer) config.windows.push_back(layer % 2 * shape.window);
   }
-  config.set_layout(WeightPrecision::compute, shape.dtype, /*on_gpu=*/true);
+  config.set_layout(shape.float8 ? WeightPrecision::float8 : WeightPrecision::compute, shape.dtype, /*on_gpu=*/true);
   return config;
 }
 
@@ -58,6 +59,7 @@ const auto kShapes =
                     Shape{"half", 256, 512, 12, 4, 128, 999, 2, true, false, DType::float16},
                     Shape{"one_kv_head_each", 1024, 3072, 16, 8, 128, 5003, 2, true, false, DType::bfloat16},
                     Shape{"wide_groups", 2048, 2048, 40, 4, 128, 10007, 1, true, true, DType::bfloat16},
+                    Shape{"eight_bits", 1024, 3072, 16, 8, 128, 5003, 2, true, false, DType::bfloat16, 0, true},
                     Shape{"windows", 512, 1040, 14, 2, 64, 3001, 4, false, true, DType::bfloat16, 40});
 
 /// Of the steps that are tested: launch/test_gpu.sh runs these tests with either.
@@ -101,8 +103,9 @@ class StepTest : public testing::TestWithParam<Shape> {
   }
 
   static bool must_fit() {
-    const bool are_for_it = tested_kernels() == StepKernels::portable ||
-                            (is_hopper(device().index()) && GetParam().window == 0);
+    const bool are_for_it = tested_kernels() == StepKernels::portable
+                                ? !GetParam().float8
+                                : is_hopper(device().index()) && GetParam().window == 0;
     return are_for_it && world().size() <= 2;
   }
 

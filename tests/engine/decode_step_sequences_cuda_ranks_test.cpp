@@ -203,6 +203,7 @@ const auto kBatchShapes =
                     Shape{"grouped_64_biased", 1008, 736, 8, 4, 64, 2048, 2, false, true, DType::bfloat16},
                     Shape{"half", 256, 512, 12, 4, 128, 1008, 2, true, false, DType::float16},
                     Shape{"one_kv_head_each", 1024, 3072, 16, 8, 128, 5008, 2, true, false, DType::bfloat16},
+                    Shape{"eight_bits", 1024, 3072, 16, 8, 128, 5008, 2, true, false, DType::bfloat16, 0, true},
                     Shape{"wide_groups", 2048, 2048, 40, 4, 128, 10016, 1, true, true, DType::bfloat16});
 
 INSTANTIATE_TEST_SUITE_P(Shapes, BatchesTest, kBatchShapes,

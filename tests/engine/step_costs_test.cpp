@@ -20,9 +20,9 @@ const Measured kMeasured[] = {
     {"32B on one", {63'970'000'000, 64, true, kHopper, "NVIDIA H200"}, {14.54, 14.99, 15.23, 15.57, 16.81}},
     {"32B on two", {31'980'000'000, 64, true, kHopper, "NVIDIA H200"}, {8.00, 8.33, 8.24, 8.52, 9.87}},
     {"1.7B on one", {3'440'000'000, 28, true, kHopper, "NVIDIA H200"}, {1.210, 1.292, 1.300, 1.445, 1.802}},
-    {"32B of 8 bits on two",
-     {16'390'000'000, 64, true, kHopper, "NVIDIA H200", 14'830'000'000},
-     {4.88, 5.71, 5.82, 6.37, 9.22}},
+    {"32B of 8 bits on one",
+     {32'770'000'000, 64, true, kHopper, "NVIDIA H200", 29'650'000'000},
+     {8.45, 9.44, 9.64, 9.87, 12.20}},
     {"1.7B portable", {3'440'000'000, 28, true, kPortable, "NVIDIA H200"}, {1.362, 2.029, 2.258, 2.499, 2.952}},
     {"8B portable", {15'140'000'000, 36, true, kPortable, "NVIDIA H200"}, {4.172, 5.234, 5.540, 5.990, 6.401}},
     {"1.7B on two", {1'720'000'000, 28, true, kHopper, "NVIDIA H200"}, {0.796, 0.913, 0.924, 1.118, 1.476}}};
@@ -37,9 +37,12 @@ TEST(estimate_row_costs, is_near_what_was_measured) {
   }
 }
 
-TEST(estimate_row_costs, of_8_bit_weights_on_one_is_near_what_was_measured) {
-  const StepFacts facts{32'770'000'000, 64, true, kHopper, "NVIDIA H200", 29'650'000'000};  // Qwen3-32B
-  EXPECT_NEAR(estimate_row_costs(facts).front() / 8.22, 1, 0.08);
+/// Eight and sixteen rows have not been measured there since they became faster.
+TEST(estimate_row_costs, of_8_bit_weights_on_two_is_near_what_was_measured) {
+  const StepFacts facts{16'390'000'000, 64, true, kHopper, "NVIDIA H200", 14'830'000'000};  // Qwen3-32B
+  const RowCosts costs = estimate_row_costs(facts);
+  std::size_t i = 0;
+  for (const double milliseconds : {4.88, 5.71, 5.82}) EXPECT_NEAR(costs[i++] / milliseconds, 1, 0.08);
 }
 
 TEST(estimate_row_costs, more_rows_and_slower_memory_cost_more) {

@@ -81,7 +81,7 @@ std::vector<PrefillLinearCase> prefill_linear_cases(const ModelDescription& part
 struct PrefillLinearTime {
   PrefillLinearCase which;
   double seconds = 0;          ///< of a launch that starts while the one before still runs, as in a prefill
-  double library_seconds = 0;  ///< the same with LibTorch's linear layer
+  double library_seconds = 0;  ///< the same with LibTorch's linear layer, 8-bit weights dequantised for it
 };
 
 /// Times prefill_linear_cases() as time_kernels() does; none where the kernel does not run.

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "specthink/kernels/loaded_shard.h"
+
 namespace specthink::inline kernels {
 
 class PrefillLinear {
@@ -18,10 +20,11 @@ class PrefillLinear {
     gated,  ///< W = gate rows, then as many up rows; y = silu(x · gateᵀ) · (x · upᵀ), rounded as prefill_ops::silu_mul
   };
 
-  /// `weights` [rows, k], contiguous, shared, not copied. Null where the kernel does not run: not a Hopper GPU, a type
-  /// other than bfloat16 and float16, k or the outputs no multiple of 8. Queues nothing. `constant`: no work on the
-  /// stream writes the weights, so that they are fetched while the kernel before still runs.
-  static std::unique_ptr<PrefillLinear> create(const at::Tensor& weights, Kind kind, bool constant = true);
+  /// `weights` [rows, k], contiguous, shared, not copied; no work on the stream writes them: they are fetched while the
+  /// kernel before still runs. Those of 8 bits are rounded, times their factors, to `type`, that of x and y. Null where
+  /// the kernel does not run: not a Hopper GPU, types other than bfloat16, float16 and float8, the outputs no multiple
+  /// of 8, rows or, of 8-bit weights, blocks of factors that do not end with 16 bytes. Queues nothing.
+  static std::unique_ptr<PrefillLinear> create(const WeightMatrix& weights, Kind kind, at::ScalarType type);
   virtual ~PrefillLinear() = default;
 
   /// x [1 to kMaxRows, k], y [the same, outputs], both contiguous; bias [outputs] or undefined, never with a gated

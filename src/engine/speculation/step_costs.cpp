@@ -32,8 +32,8 @@ constexpr LayerOverheads kPortableOverheads{22.5, 48, 57, 67, 81};
 // A step with proposals is chosen by the host when it has read the one before; plain steps are queued ahead.
 constexpr double kRoundTripMilliseconds = 0.02;
 // 8-bit weights are read slower than memory could: what is converted in registers takes the time, and of 16 rows that x
-// leaves little room for weights in a block's memory. Steps of Qwen3-32B on two H200, of one row on one, too.
-constexpr LayerOverheads kFloat8ShareOfRate{0.92, 0.80, 0.79, 0.77, 0.53};
+// leaves little room for weights in a block's memory. Steps of Qwen3-32B on one H200, of up to four rows on two.
+constexpr LayerOverheads kFloat8ShareOfRate{0.92, 0.84, 0.83, 0.83, 0.71};
 // What rows more cost on two cores, as shares of one row's time: the demo pair in float32 and bfloat16, and a model of
 // 0.5 billion parameters, by --calibrate-steps. Several rows are a matrix product instead of a product with a vector.
 constexpr std::array<double, kStepRowCounts.size()> kCpuRowShares{1, 1.4, 1.55, 1.8, 2.6};

@@ -255,7 +255,7 @@ void DecodeQueue::portable_linear(const WeightMatrix& weights, int rows, const v
 /// The linear layer of a batch: gate and up to `activated`, of another matrix the sums.
 void DecodeQueue::batch_linear(const WeightMatrix& weights, int rows, const void* x, void* activated,
                                const PartialsOutput& sums) {
-  PrefillLinearParams params = prefill_linear_params(weights.data, activated != nullptr);
+  PrefillLinearParams params = prefill_linear_params(weights, activated != nullptr);
   set_x(params, x, rows);
   params.y = activated;
   params.sent = sums.sent;

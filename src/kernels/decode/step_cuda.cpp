@@ -36,10 +36,11 @@ std::vector<int> row_counts(int most) {
 }
 
 /// Rows from which on a step is a batch, but for few rows of one sequence. The matrices of small models are so short
-/// that sixteen rows take longer to multiply than to load, where tiles of the weights do not.
+/// that sixteen rows take longer to multiply than to load, where tiles of 16-bit weights do not.
 int least_batch_of(const LoadedShard& model) {
   constexpr std::int64_t kSmallHidden = 2048;
-  const bool is_small = model.part.hidden_size <= kSmallHidden && batch_obstacle(model, StepKernels::hopper).empty();
+  const bool is_small = model.part.hidden_size <= kSmallHidden && !model.part.float8_linear &&
+                        batch_obstacle(model, StepKernels::hopper).empty();
   return is_small ? kMaxStepRows : kMaxStepRows + 1;
 }
 
@@ -368,15 +369,13 @@ std::string step_obstacle(const LoadedShard& model, StepKernels kernels) {
 
 std::string batch_obstacle(const LoadedShard& model, StepKernels kernels) {
   if (kernels == StepKernels::portable) return "";
-  const auto fits = [](const WeightMatrix& matrix, bool gated) {
-    return format_of(matrix) == WeightFormat::elements && fits_prefill_linear(matrix.data, gated);
-  };
+  const auto fits = fits_prefill_linear;
   bool all_fit = fits(model.weights.head, false);
   for (const LayerWeights& layer : model.weights.layers) {
     all_fit = all_fit && fits(layer.qkv, false) && fits(layer.output, false) && fits(layer.gate_up, true) &&
               fits(layer.down, false);
   }
-  return all_fit ? "" : "batches take 16-bit weights whose sizes are multiples of 8, on Hopper";
+  return all_fit ? "" : "batches take matrices whose sizes are multiples of 8, of 8-bit weights 16, on Hopper";
 }
 
 std::unique_ptr<DecodeStep> DecodeStep::create(LoadedShard model, const ProcessGroup& group, Collectives& collectives,

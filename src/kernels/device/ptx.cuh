@@ -167,6 +167,11 @@ __device__ __forceinline__ uint4 load_shared_16(std::uint32_t address) {
   return v;
 }
 
+__device__ __forceinline__ void store_shared_16(std::uint32_t address, const uint4& v) {
+  asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w)
+               : "memory");
+}
+
 /// Copies 16 bytes to shared memory behind the thread's back; zeros where `there` is false.
 __device__ __forceinline__ void copy_async_16(std::uint32_t to, const void* from, bool there) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(there ? 16 : 0) : "memory");

@@ -20,4 +20,7 @@ constexpr int kPanelBoxColumns = 64;  ///< 128 bytes, the width of a swizzled bo
 /// bytes: panels of wgmma.cuh.
 CUtensorMap make_panel_map(const void* data, std::int64_t rows, std::int64_t columns, int box_rows);
 
+/// The same of 8-bit elements, 64 bytes a row of a box, row by row; columns are a multiple of 16.
+CUtensorMap make_byte_map(const void* data, std::int64_t rows, std::int64_t columns, int box_rows);
+
 }  // namespace specthink::inline kernels

@@ -27,7 +27,9 @@ CUtensorMap make_map(const void* data, std::int64_t rows, std::int64_t row_bytes
   const cuuint64_t strides[1] = {static_cast<cuuint64_t>(row_bytes)};
   const cuuint32_t box[2] = {static_cast<cuuint32_t>(box_row_bytes / element_bytes), static_cast<cuuint32_t>(box_rows)};
   const cuuint32_t steps[2] = {1, 1};
-  const CUtensorMapDataType type = element_bytes == 4 ? CU_TENSOR_MAP_DATA_TYPE_UINT32 : CU_TENSOR_MAP_DATA_TYPE_UINT16;
+  const CUtensorMapDataType type = element_bytes == 4   ? CU_TENSOR_MAP_DATA_TYPE_UINT32
+                                   : element_bytes == 2 ? CU_TENSOR_MAP_DATA_TYPE_UINT16
+                                                        : CU_TENSOR_MAP_DATA_TYPE_UINT8;
   const CUresult status =
       encode(&map, type, 2, const_cast<void*>(data), sizes, strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle,
              CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
@@ -46,6 +48,10 @@ CUtensorMap make_tensor_map(const void* data, std::int64_t rows, std::int64_t ro
 
 CUtensorMap make_panel_map(const void* data, std::int64_t rows, std::int64_t columns, int box_rows) {
   return make_map(data, rows, 2 * columns, box_rows, 2 * kPanelBoxColumns, 2, CU_TENSOR_MAP_SWIZZLE_128B);
+}
+
+CUtensorMap make_byte_map(const void* data, std::int64_t rows, std::int64_t columns, int box_rows) {
+  return make_map(data, rows, columns, box_rows, kPanelBoxColumns, 1, CU_TENSOR_MAP_SWIZZLE_NONE);
 }
 
 }  // namespace specthink::inline kernels

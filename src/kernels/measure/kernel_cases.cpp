@@ -107,7 +107,7 @@ std::vector<PrefillLinearCase> prefill_linear_cases(const ModelDescription& part
   for (const DecodeKernel kernel :
        {DecodeKernel::qkv, DecodeKernel::output, DecodeKernel::gate_up, DecodeKernel::down}) {
     for (const std::int64_t rows : kPrefillRows) {
-      cases.push_back({kernel, rows, matrix_shape(part, kernel).elements() * kElementBytes});
+      cases.push_back({kernel, rows, matrix_shape(part, kernel).elements() * weight_bytes(part, kernel)});
     }
   }
   return cases;

@@ -36,38 +36,54 @@ at::TensorOptions elements(ElementType type, c10::Device device) {
 
 /// Copies of a matrix that the launches take turns over.
 struct PrefillMatrix {
-  std::vector<at::Tensor> weights;
+  std::vector<WeightMatrix> weights;
   std::vector<std::unique_ptr<PrefillLinear>> linears;
 };
+
+WeightMatrix random_matrix(const MatrixShape& size, bool float8, const at::TensorOptions& options) {
+  constexpr std::int64_t kBlock = 128;
+  const auto blocks = [](std::int64_t count) { return (count + kBlock - 1) / kBlock; };
+  const at::Tensor values = at::randn({size.rows, size.columns}, options);
+  if (!float8) return {values, values.scalar_type() == at::kBFloat16 ? WeightType::bfloat16 : WeightType::float16};
+  return {.data = values.to(at::kFloat8_e4m3fn),
+          .type = WeightType::float8,
+          .scales = at::ones({blocks(size.rows), blocks(size.columns)}, options.dtype(at::kFloat)),
+          .scale_rows = kBlock,
+          .scale_columns = kBlock};
+}
 
 PrefillMatrix random_matrices(const ModelDescription& part, DecodeKernel kernel, const at::TensorOptions& options) {
   const MatrixShape size = matrix_shape(part, kernel);
   const auto kind = kernel == DecodeKernel::gate_up ? PrefillLinear::Kind::gated : PrefillLinear::Kind::plain;
   PrefillMatrix matrix;
-  const std::int64_t copies = rotated_copies(size.elements() * static_cast<std::int64_t>(sizeof(std::int16_t)));
+  const bool float8 = is_float8(part, kernel);
+  const std::int64_t copies = rotated_copies(size.elements() * (float8 ? 1 : 2));
   for (std::int64_t copy = 0; copy < copies; ++copy) {
-    const at::Tensor weights = at::randn({size.rows, size.columns}, options);
-    matrix.linears.push_back(PrefillLinear::create(weights, kind));
+    const WeightMatrix weights = random_matrix(size, float8, options);
+    matrix.linears.push_back(PrefillLinear::create(weights, kind, options.dtype().toScalarType()));
     matrix.weights.push_back(weights);
     if (!matrix.linears.back()) return {};
   }
   return matrix;
 }
 
-PrefillLinearTime time_linear(const PrefillLinearCase& which, const PrefillMatrix& matrix, cudaStream_t stream) {
-  const at::Tensor& first = matrix.weights.front();
+PrefillLinearTime time_linear(const PrefillLinearCase& which, const PrefillMatrix& matrix,
+                              const at::TensorOptions& options, cudaStream_t stream) {
+  const at::Tensor& first = matrix.weights.front().data;
   const auto copies = static_cast<double>(matrix.weights.size());
   const bool gated = which.kernel == DecodeKernel::gate_up;
-  const at::Tensor x = at::randn({which.rows, first.size(1)}, first.options());
-  at::Tensor both = at::empty({which.rows, first.size(0)}, first.options());
-  at::Tensor y = gated ? at::empty({which.rows, first.size(0) / 2}, first.options()) : both;
-  at::mm_out(both, x, first.t());  // the library sets itself up, which a capture does not allow
+  const at::Tensor x = at::randn({which.rows, first.size(1)}, options);
+  at::Tensor both = at::empty({which.rows, first.size(0)}, options);
+  at::Tensor y = gated ? at::empty({which.rows, first.size(0) / 2}, options) : both;
+  at::Tensor elements = first.to(options.dtype());  // of 8-bit weights: what the library takes
+  at::mm_out(both, x, elements.t());                // it sets itself up, which a capture does not allow
   const Graph own(stream, [&] {
     for (const auto& linear : matrix.linears) linear->run(x, {}, y);
   });
   const Graph library(stream, [&] {
-    for (const at::Tensor& weights : matrix.weights) {
-      at::mm_out(both, x, weights.t());
+    for (const WeightMatrix& weights : matrix.weights) {
+      if (weights.type == WeightType::float8) prefill_ops::dequantize(weights, elements);
+      at::mm_out(both, x, (weights.type == WeightType::float8 ? elements : weights.data).t());
       if (gated) prefill_ops::silu_mul(both, y);
     }
   });
@@ -90,7 +106,8 @@ std::vector<PrefillLinearTime> time_prefill_linears(const ModelDescription& part
       kernel = which.kernel;
     }
     if (matrix.linears.empty()) continue;
-    times.push_back(time_linear(which, matrix, c10::cuda::getCurrentCUDAStream(device.index())));
+    times.push_back(
+        time_linear(which, matrix, elements(type, device), c10::cuda::getCurrentCUDAStream(device.index())));
   }
   return times;
 }

@@ -15,11 +15,14 @@ constexpr double kCostOfX = 0.4;
 /// latency, and what each weight row whose sums go to another block adds.
 constexpr double kCostOfSplit = 17000;
 constexpr double kCostOfSentRow = 150;
+/// Of a weight of 8 bits, which also has to be converted, in weights of 16.
+constexpr double kCostOfFloat8 = 0.6;
 
 }  // namespace
 
-PrefillLinearPlan plan_prefill_linear(std::int64_t weight_rows, std::int64_t k, bool gated,
-                                      const LinearBlocks& blocks) {
+PrefillLinearPlan plan_prefill_linear(std::int64_t weight_rows, std::int64_t k, bool gated, const LinearBlocks& blocks,
+                                      WeightFormat format) {
+  const double cost_of_weight = format == WeightFormat::float8 ? kCostOfFloat8 : 1;
   PrefillLinearPlan best;
   double least = std::numeric_limits<double>::infinity();
   for (const int splits : {1, 2, 4}) {
@@ -32,9 +35,9 @@ PrefillLinearPlan plan_prefill_linear(std::int64_t weight_rows, std::int64_t k, 
       const std::int64_t tiles = divide_up(weight_rows, width);
       const std::int64_t rounds = divide_up(tiles, clusters);
       if (splits > 1 && rounds > 1) continue;  // one exchange a block
-      const double cost =
-          static_cast<double>(rounds) * (width + kCostOfX * kLinearTileRows) * static_cast<double>(k) / splits +
-          (splits > 1 ? kCostOfSplit + kCostOfSentRow * width * (splits - 1) / splits : 0);
+      const double cost = static_cast<double>(rounds) * (cost_of_weight * width + kCostOfX * kLinearTileRows) *
+                              static_cast<double>(k) / splits +
+                          (splits > 1 ? kCostOfSplit + kCostOfSentRow * width * (splits - 1) / splits : 0);
       if (cost >= least) continue;
       least = cost;
       best = {.width = width,

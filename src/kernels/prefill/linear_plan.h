@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "kernels/device/weight_format.h"
+
 namespace specthink::inline kernels {
 
 constexpr int kLinearTileRows = 128;  ///< rows of x
@@ -31,6 +33,7 @@ struct PrefillLinearPlan {
 };
 
 /// `weight_rows`: rows of W; a gated linear layer has gate rows, then up rows, and is never split.
-PrefillLinearPlan plan_prefill_linear(std::int64_t weight_rows, std::int64_t k, bool gated, const LinearBlocks& blocks);
+PrefillLinearPlan plan_prefill_linear(std::int64_t weight_rows, std::int64_t k, bool gated, const LinearBlocks& blocks,
+                                      WeightFormat format = WeightFormat::elements);
 
 }  // namespace specthink::inline kernels

@@ -9,6 +9,7 @@
 #include "model/checkpoint/weight_source.h"
 #include "specthink/base/error.h"
 #include "specthink/base/log.h"
+#include "specthink/comm/device.h"
 
 namespace specthink::inline model {
 namespace {
@@ -36,6 +37,8 @@ WeightMatrix linear_matrix(WeightSource& source, bool float8, const std::vector<
                            std::int64_t columns, Range here) {
   std::int64_t rows = 0;
   for (const ModuleRows& module : modules) rows += module.here.count;
+  // What quantising has left is larger than most matrices: the allocator would cut them from it and keep the rest.
+  if (float8) release_unused_memory(source.options().device());
   at::Tensor all = at::empty({rows, here.count}, float8 ? source.options().dtype(at::kByte) : source.options());
   std::vector<Float8Part> parts;
   rows = 0;

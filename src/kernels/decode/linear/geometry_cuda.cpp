@@ -16,7 +16,7 @@ LinearGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_ro
     // Groups of few rows make small copies, which are slow; a ring of few stages runs dry.
     if (group_rows < most / 4 && divide_up(rows, group_rows) > sms) continue;
     const std::size_t bytes = stage_bytes(weight_rows_of(output, group_rows), x_rows, input, format);
-    if (geometry.group_rows > 0 && kLeastStages * bytes > shared_budget) continue;
+    if (geometry.group_rows > 0 && least_stages(x_rows, format) * bytes > shared_budget) continue;
     const std::int64_t load = divide_up(divide_up(rows, group_rows), sms) * group_rows;
     if (geometry.group_rows == 0 || load <= least_load) {
       least_load = load;

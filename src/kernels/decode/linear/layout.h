@@ -22,7 +22,11 @@ constexpr std::size_t kSmallStage = 32 * 1024;
 /// served first seem to take bandwidth from the others otherwise, for which all wait in the end. (32B on one H200, one
 /// call: 14.83 ms with 96 KB, 14.94 with 48, 14.93 with 144, 15.00 with all of the ring.)
 constexpr std::size_t kBytesUnderWay = 96 * 1024;
-constexpr int kLeastStages = 4;  // wanted, where the shared memory allows
+/// Wanted, where the shared memory allows. Of 8-bit weights and many rows of x, x takes most of a stage: larger groups,
+/// for each of which all of x is read, do better with fewer of them.
+constexpr int least_stages(int x_rows, WeightFormat format) {
+  return format == WeightFormat::float8 && x_rows >= 8 ? 3 : 4;
+}
 constexpr int kMaxStages = 24;
 constexpr int kBarrierBytes = 1024;  // 2 barriers a stage, and one for the first activations
 constexpr int kFirstXBarrier = kBarrierBytes - 8;

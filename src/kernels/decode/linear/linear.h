@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/device/weight_format.h"
 #include "kernels/exchange/exchange.h"
 #include "specthink/kernels/element_type.h"
 
@@ -35,25 +36,9 @@ constexpr std::int64_t padded_columns(std::int64_t columns) {
   return (columns + kMostChunkColumns - 1) / kMostChunkColumns * kMostChunkColumns;
 }
 
-/// What a weight is in memory.
-enum class WeightFormat {
-  elements,  ///< an element of the type of the activations
-  float8,    ///< e4m3, with a float32 factor for each block of the matrix
-};
-
 constexpr int chunk_columns(WeightFormat format) {
   return format == WeightFormat::float8 ? kChunkRowBytes : kChunkRowBytes / 2;
 }
-
-/// Factors of blocks of 8-bit weights: of (row, column) at [row >> row_shift][column >> column_shift]. Blocks have at
-/// least 2 rows, as tested (of a swiglu, gate and up rows are blocks of their own), and 64 columns, a warp's part of a
-/// chunk.
-struct WeightScales {
-  const float* data = nullptr;
-  int row_stride = 0;
-  int row_shift = 0;
-  int column_shift = 0;
-};
 
 enum class LinearInput {
   activations,  ///< activation layout, written by the kernel before
@@ -95,7 +80,7 @@ struct LinearGeometry {
 
 struct LinearParams {
   CUtensorMap weights;  // boxes of group_rows rows
-  WeightScales scales;  // WeightFormat::float8
+  WeightScales scales;  // WeightFormat::float8; least blocks: linear_obstacle()
   LinearGeometry geometry;
   std::int64_t rows = 0;              // outputs
   std::int64_t columns = 0;           // hidden size, for norm

@@ -1,25 +1,14 @@
 // A linear layer's matrix as launch_linear() takes it.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 
 #include "kernels/decode/linear/linear.h"
 #include "kernels/device/tensor_map.h"
+#include "kernels/device/weight_matrix.h"
 #include "specthink/kernels/loaded_shard.h"
 
 namespace specthink::inline kernels {
-
-inline WeightFormat format_of(const WeightMatrix& matrix) {
-  return matrix.type == WeightType::float8 ? WeightFormat::float8 : WeightFormat::elements;
-}
-
-inline WeightScales scales_of(const WeightMatrix& matrix) {
-  if (matrix.type != WeightType::float8) return {};
-  return {matrix.scales.const_data_ptr<float>(), static_cast<int>(matrix.scales.size(1)),
-          std::countr_zero(static_cast<std::uint64_t>(matrix.scale_rows)),
-          std::countr_zero(static_cast<std::uint64_t>(matrix.scale_columns))};
-}
 
 /// Fills in what describes the weights. The matrix must outlive the launches.
 inline void set_weights(LinearParams& params, const WeightMatrix& matrix) {
@@ -29,7 +18,8 @@ inline void set_weights(LinearParams& params, const WeightMatrix& matrix) {
   params.scales = scales_of(matrix);
 }
 
-/// Why launch_linear() does not take the matrix; empty when it does.
+/// Why launch_linear() does not take the matrix; empty when it does. Blocks of factors have at least two rows, as
+/// tested (of a swiglu, gate and up rows are blocks of their own), and 64 columns, a warp's part of a chunk.
 inline const char* linear_obstacle(const WeightMatrix& matrix) {
   constexpr std::int64_t kLeastScaleRows = 2;
   constexpr std::int64_t kLeastScaleColumns = 64;

@@ -1,0 +1,35 @@
+// Weights of 8 bits as elements of 16, rounded once.
+#pragma once
+
+#include <cuda_fp16.h>
+
+#include <cstdint>
+
+#include "kernels/device/ptx.cuh"
+
+namespace specthink::inline kernels {
+
+/// Two float16 as one register of T, times the factor.
+template <typename T>
+__device__ __forceinline__ std::uint32_t scaled_pair(std::uint32_t halves, float factor) {
+  const float2 values = ptx::unpack<__half>(halves);
+  return ptx::pack<T>(values.x * factor, values.y * factor);
+}
+
+/// Sixteen e4m3 next to each other, of one block of factors, as T: the first eight and the others.
+template <typename T>
+__device__ __forceinline__ void dequantize_sixteen(const uint4& weights, float factor, uint4& first, uint4& second) {
+  const std::uint32_t words[4] = {weights.x, weights.y, weights.z, weights.w};
+  std::uint32_t pairs[8];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    std::uint32_t low, high;
+    ptx::to_halves(words[i], low, high);
+    pairs[2 * i] = scaled_pair<T>(low, factor);
+    pairs[2 * i + 1] = scaled_pair<T>(high, factor);
+  }
+  first = {pairs[0], pairs[1], pairs[2], pairs[3]};
+  second = {pairs[4], pairs[5], pairs[6], pairs[7]};
+}
+
+}  // namespace specthink::inline kernels
