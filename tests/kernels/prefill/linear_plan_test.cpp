@@ -10,9 +10,9 @@ namespace {
 
 constexpr LinearBlocks kHopper{132, 66, 30};  // an H100
 
-void check(std::int64_t weight_rows, std::int64_t k, bool gated, const LinearBlocks& blocks) {
+void check(std::int64_t weight_rows, std::int64_t k, bool gated, const LinearBlocks& blocks, WeightFormat format) {
   SCOPED_TRACE(std::to_string(weight_rows) + " x " + std::to_string(k) + (gated ? ", gated" : ""));
-  const PrefillLinearPlan plan = plan_prefill_linear(weight_rows, k, gated, blocks);
+  const PrefillLinearPlan plan = plan_prefill_linear(weight_rows, k, gated, blocks, format);
   EXPECT_GE(plan.width, kLeastLinearWidth);
   EXPECT_LE(plan.width, kLargestLinearWidth);
   EXPECT_EQ(plan.width % kLinearWidthStep, 0);
@@ -37,9 +37,11 @@ TEST(prefill_linear_plan, covers_the_weights) {
     for (const std::int64_t k : {8, 64, 72, 200, 1024, 2048, 5120, 12800, 27648}) {
       for (const bool gated : {false, true}) {
         if (gated && rows % 16 != 0) continue;
-        check(rows, k, gated, kHopper);
-        check(rows, k, gated, {78, 39, 0});
-        check(rows, k, gated, {1, 0, 0});
+        for (const WeightFormat format : {WeightFormat::elements, WeightFormat::float8}) {
+          check(rows, k, gated, kHopper, format);
+          check(rows, k, gated, {78, 39, 0}, format);
+          check(rows, k, gated, {1, 0, 0}, format);
+        }
       }
     }
   }
