@@ -139,6 +139,11 @@ void leave_default_binding() {
                            "OMPI_MCA_rmaps_rank_file_path", "OMPI_MCA_orte_rankfile"}) {
     if (process_variable(name)) return;
   }
+  // More ranks are bound to a socket or its like, where there are cores enough.
+  constexpr int kThreadsOfCore = 2;
+  cpu_set_t mine;
+  CPU_ZERO(&mine);
+  if (::sched_getaffinity(0, sizeof mine, &mine) != 0 || CPU_COUNT(&mine) > kThreadsOfCore) return;
   for (const Ancestor& ancestor : processes_above()) {
     cpu_set_t cores;
     CPU_ZERO(&cores);

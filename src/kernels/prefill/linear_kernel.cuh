@@ -32,7 +32,7 @@ template <typename T, int kWidth, int kSplits>
 __device__ __forceinline__ void multiply(const Share& share, Ring<WeightFormat::elements, kWidth, kSplits>& ring,
                                          int group, bool has_rows, float (&sums)[kWidth / 2]) {
   const bool releases = threadIdx.x % 32 == 0;
-  int before = -1;  // the slot of the linear layers that are running
+  int before = -1;  // the slot that is being multiplied
   for (int i = 0; i < share.chunks; ++i) {
     ptx::barrier_wait(ring.full(ring.slot), ring.phase);
     if (has_rows) {
