@@ -133,10 +133,11 @@ bool started_by_launcher() {
 }
 
 void leave_default_binding() {
-  // What Open MPI 4 sets always, and what it sets when somebody has asked for a binding or a mapping.
+  // What Open MPI 4 sets always, and what it sets when somebody has asked for cores, a binding or a mapping.
   if (!process_variable("OMPI_MCA_orte_hnp_uri")) return;
-  for (const char* name : {"OMPI_MCA_hwloc_base_binding_policy", "OMPI_MCA_rmaps_base_mapping_policy",
-                           "OMPI_MCA_rmaps_rank_file_path", "OMPI_MCA_orte_rankfile"}) {
+  for (const char* name :
+       {"OMPI_MCA_hwloc_base_binding_policy", "OMPI_MCA_hwloc_base_cpu_set", "OMPI_MCA_hwloc_base_cpu_list",
+        "OMPI_MCA_rmaps_base_mapping_policy", "OMPI_MCA_rmaps_rank_file_path", "OMPI_MCA_orte_rankfile"}) {
     if (process_variable(name)) return;
   }
   // More ranks are bound to a socket or its like, where there are cores enough.

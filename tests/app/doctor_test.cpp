@@ -242,7 +242,7 @@ TEST(doctor, finds_a_model_without_a_weight) {
   EXPECT_NE(result.out.find("1 error,"), std::string::npos) << result.out;
 }
 
-TEST(doctor, a_rank_is_bound_to_a_core_only_where_somebody_asked_for_it) {
+TEST(doctor, a_rank_keeps_to_a_core_only_where_somebody_asked_for_it) {
   const std::string unbound = std::getenv("SPECTHINK_MPIRUN");
   const std::string flag = " --bind-to none";
   ASSERT_NE(unbound.find(flag), unbound.npos);
@@ -258,7 +258,8 @@ TEST(doctor, a_rank_is_bound_to_a_core_only_where_somebody_asked_for_it) {
     return 0;
   };
   EXPECT_EQ(cores_with(""), static_cast<int>(std::thread::hardware_concurrency()));
-  EXPECT_EQ(cores_with(" --bind-to core"), 1);
+  for (const char* asked : {" --bind-to hwthread", " --cpu-set 0", " --cpu-list 0"})
+    EXPECT_EQ(cores_with(asked), 1) << asked;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "kernels/device/cuda_handles.h"
 #include "kernels/exchange/exchange.h"
 #include "ranks.h"
+#include "specthink/kernels/loaded_shard.h"
 
 namespace specthink::testing_support {
 
@@ -49,6 +51,26 @@ class GpuTest : public testing::TestWithParam<at::ScalarType> {
   cudaStream_t stream() const { return c10::cuda::getCurrentCUDAStream(device().index()); }
   SpinLimit limit() const {
     return {static_cast<std::uint32_t*>(failed_.mutable_data_ptr()), abort_->data(), 2'000'000'000};
+  }
+  struct Float8Weights {
+    WeightMatrix matrix;
+    at::Tensor values;  // [rows, columns] float32
+  };
+  /// Any e4m3 but NaN, subnormal ones too, with factors that make sums of the size of 1.
+  Float8Weights float8_weights(std::int64_t rows, std::int64_t columns, std::int64_t scale_rows,
+                               std::int64_t scale_columns) const {
+    const auto blocks = [](std::int64_t count, std::int64_t block) { return (count + block - 1) / block; };
+    at::Tensor bytes = at::randint(0, 256, {rows, columns}, options(at::kByte));
+    bytes = at::where((bytes & 127) == 127, at::zeros_like(bytes), bytes);
+    const at::Tensor factors = at::rand({blocks(rows, scale_rows), blocks(columns, scale_columns)}, floats())
+                                   .add_(0.1)
+                                   .mul_(0.01 / std::sqrt(static_cast<double>(columns)));
+    const WeightMatrix matrix{bytes.view(at::kFloat8_e4m3fn), WeightType::float8, factors, scale_rows, scale_columns};
+    const at::Tensor values = matrix.data.to(at::kFloat) * factors.repeat_interleave(scale_rows, 0)
+                                                               .narrow(0, 0, rows)
+                                                               .repeat_interleave(scale_columns, 1)
+                                                               .narrow(1, 0, columns);
+    return {matrix, values};
   }
   int multiprocessors() const {
     int count = 0;

@@ -129,7 +129,8 @@ TEST_P(fused_forward, random_weights_of_whole_tiles) {
   compare({}, config);
 }
 
-/// Dequantised for each product; blocks of 64 columns where a rank's heads end within 128.
+/// The short chunks read them as they are, the chunk of 1024 a dequantised copy; blocks of 64 columns where a rank's heads
+/// end within 128.
 TEST_P(fused_forward, random_weights_of_8_bits) {
   ModelConfig config = random_config(64, true);
   config.intermediate_size = 768;

@@ -36,7 +36,7 @@ bool has_siblings();
 bool started_by_launcher();
 
 /// Open MPI 4 binds each of one or two ranks to a core unless it is told otherwise, where the threads of a rank that read
-/// weights, copy and wait take turns. Where nobody has asked for a binding, this process may run wherever mpirun may.
+/// weights, copy and wait take turns. Where nobody has asked for cores, this process may run wherever mpirun may.
 /// Before there are threads.
 void leave_default_binding();
 

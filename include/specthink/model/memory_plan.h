@@ -52,7 +52,7 @@ constexpr std::int64_t kLargePrefillChunk = 8192;  ///< larger ones gain nothing
 constexpr std::int64_t kCudaContextBytes = std::int64_t{664} << 20;     ///< context, loaded kernels, graphs
 constexpr std::int64_t kCublasWorkspaceBytes = std::int64_t{64} << 20;  ///< 32 MiB each for cuBLAS and cuBLASLt
 constexpr std::int64_t kNcclBytes = std::int64_t{880} << 20;            ///< one communicator of two GPUs, measured
-constexpr std::int64_t kNcclBytesAlone = std::int64_t{400} << 20;       ///< and of one
+constexpr std::int64_t kNcclBytesAlone = std::int64_t{400} << 20;       ///< of one: what was left
 
 constexpr std::int64_t library_bytes(int ranks) {
   return kCudaContextBytes + kCublasWorkspaceBytes + (ranks > 1 ? kNcclBytes : kNcclBytesAlone);

@@ -28,29 +28,9 @@ constexpr ScaledSize kScaledSizes[] = {{2, 16, 2, 64},         {2, 5120, 128, 12
 
 class linear_float8_test : public GpuTest {
  protected:
-  struct Weights {
-    WeightMatrix matrix;
-    at::Tensor values;  // [rows, columns] float32
-  };
-  /// Any e4m3 but NaN, subnormal ones too, with factors that make sums of the size of 1.
-  Weights weights(const ScaledSize& size) {
-    at::Tensor bytes = at::randint(0, 256, {size.rows, size.columns}, options(at::kByte));
-    bytes = at::where((bytes & 127) == 127, at::zeros_like(bytes), bytes);
-    const auto blocks = [](std::int64_t count, std::int64_t block) { return (count + block - 1) / block; };
-    Weights result;
-    result.matrix.data = bytes.view(at::kFloat8_e4m3fn);
-    result.matrix.type = WeightType::float8;
-    result.matrix.scale_rows = size.scale_rows;
-    result.matrix.scale_columns = size.scale_columns;
-    result.matrix.scales =
-        at::rand({blocks(size.rows, size.scale_rows), blocks(size.columns, size.scale_columns)}, floats())
-            .add_(0.1)
-            .mul_(0.01 / std::sqrt(static_cast<double>(size.columns)));
-    result.values = result.matrix.data.to(at::kFloat) * result.matrix.scales.repeat_interleave(size.scale_rows, 0)
-                                                            .narrow(0, 0, size.rows)
-                                                            .repeat_interleave(size.scale_columns, 1)
-                                                            .narrow(1, 0, size.columns);
-    return result;
+  using Weights = Float8Weights;
+  Weights weights(const ScaledSize& size) const {
+    return float8_weights(size.rows, size.columns, size.scale_rows, size.scale_columns);
   }
 
   /// `budget` 0: one after the other.

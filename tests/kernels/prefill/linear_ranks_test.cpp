@@ -83,22 +83,9 @@ class prefill_linear : public GpuTest {
     const at::Tensor values = random({rows, k}) / std::sqrt(static_cast<double>(k));
     return {matrix_of(values), values};
   }
-  /// Any e4m3 but NaN, with a factor of its own for each block.
-  Weights float8_weights(std::int64_t rows, const Float8Shape& shape) const {
-    const auto blocks = [](std::int64_t count, std::int64_t block) { return (count + block - 1) / block; };
-    at::Tensor bytes = at::randint(0, 256, {rows, shape.size.k}, options(at::kByte));
-    bytes = at::where((bytes & 127) == 127, at::zeros_like(bytes), bytes);
-    const at::Tensor factors =
-        at::rand({blocks(rows, shape.scale_rows), blocks(shape.size.k, shape.scale_columns)}, floats())
-            .add_(0.1)
-            .mul_(0.01 / std::sqrt(static_cast<double>(shape.size.k)));
-    const WeightMatrix matrix{bytes.view(at::kFloat8_e4m3fn), WeightType::float8, factors, shape.scale_rows,
-                              shape.scale_columns};
-    const at::Tensor values = matrix.data.to(at::kFloat) * factors.repeat_interleave(shape.scale_rows, 0)
-                                                               .narrow(0, 0, rows)
-                                                               .repeat_interleave(shape.scale_columns, 1)
-                                                               .narrow(1, 0, shape.size.k);
-    return {matrix, values.to(GetParam())};
+  Weights weights_of_8_bits(std::int64_t rows, const Float8Shape& shape) const {
+    const Float8Weights weights = float8_weights(rows, shape.size.k, shape.scale_rows, shape.scale_columns);
+    return {weights.matrix, weights.values.to(GetParam())};
   }
 
   /// body(linear layer, x, outputs, x · Wᵀ in float32) for all row counts.
@@ -126,7 +113,7 @@ class prefill_linear : public GpuTest {
     for (const Float8Shape& shape : kFloat8Shapes) {
       if (sanitizer() == "racecheck" && shape.size.outputs * shape.size.k > 3'000'000) continue;
       SCOPED_TRACE("8 bits");
-      each_row_count(kind, shape.size, float8_weights(parts * shape.size.outputs, shape), body);
+      each_row_count(kind, shape.size, weights_of_8_bits(parts * shape.size.outputs, shape), body);
       if (HasFailure()) return;
     }
   }
@@ -184,7 +171,7 @@ TEST_P(prefill_linear, sums_are_sent_unrounded) {
   }
   for (const Float8Shape& shape : kFloat8Shapes) {
     if (sanitizer() == "racecheck" && shape.size.outputs * shape.size.k > 3'000'000) continue;
-    check_sums(shape.size, float8_weights(shape.size.outputs, shape));
+    check_sums(shape.size, weights_of_8_bits(shape.size.outputs, shape));
   }
 }
 
@@ -214,7 +201,7 @@ TEST_P(prefill_linear, refuses_what_does_not_fit) {
   EXPECT_EQ(create(random({20, 64}), Kind::plain), nullptr);
   EXPECT_EQ(create(at::zeros({64, 64}, floats()), Kind::plain), nullptr);
   const auto create_float8 = [&](const Float8Shape& shape) {
-    return PrefillLinear::create(float8_weights(shape.size.outputs, shape).matrix, Kind::plain, at::kBFloat16);
+    return PrefillLinear::create(weights_of_8_bits(shape.size.outputs, shape).matrix, Kind::plain, at::kBFloat16);
   };
   EXPECT_NE(create_float8({{64, 48}, 128, 128}), nullptr);
   EXPECT_EQ(create_float8({{64, 40}, 128, 128}), nullptr);
