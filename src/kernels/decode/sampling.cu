@@ -1,4 +1,5 @@
 #include "kernels/decode/candidate_keys.cuh"
+#include "kernels/decode/row_candidates.cuh"
 #include "kernels/decode/row_measure.cuh"
 #include "kernels/decode/sampling.h"
 #include "kernels/device/kernel_launch.cuh"
@@ -13,16 +14,6 @@ namespace {
 constexpr int kSelectThreads = 128;
 constexpr int kPerThread = kLogitsPerBlock / kSelectThreads;
 constexpr int kChooseThreads = 256;
-constexpr int kMaxList = 4096;  // candidates that can be as good as the kMaxCandidates-th best block's best
-constexpr int kMaxBlocks = 512;
-
-/// How many of `count` keys are greater.
-__device__ __forceinline__ int rank_among(CandidateKey key, const CandidateKey* keys, int count) {
-  int rank = 0;
-#pragma unroll 8
-  for (int i = 0; i < count; ++i) rank += keys[i] > key;
-  return rank;
-}
 
 /// The best top_k of 2048 logits of a row, in order. Whatever is among them is at least the top_k-th best of the
 /// threads' bests.
@@ -62,9 +53,16 @@ __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_c
   __syncthreads();
   if (best != kNoKey && rank_among(best, bests, kSelectThreads) == top_k - 1) threshold = best;
   __syncthreads();
+  const auto is_listed = [&](CandidateKey key) { return key != kNoKey && key >= threshold; };
+  int own = 0;
 #pragma unroll
-  for (int i = 0; i < kPerThread; ++i) {
-    if (keys[i] != kNoKey && keys[i] >= threshold) list[atomicAdd(&listed, 1)] = keys[i];
+  for (int i = 0; i < kPerThread; ++i) own += is_listed(keys[i]);
+  if (own > 0) {
+    int at = atomicAdd(&listed, own);
+#pragma unroll
+    for (int i = 0; i < kPerThread; ++i) {
+      if (is_listed(keys[i])) list[at++] = keys[i];
+    }
   }
   __syncthreads();
   CandidateKey* const to = p.blocks + (static_cast<std::int64_t>(blockIdx.y) * gridDim.x + blockIdx.x) * kMaxCandidates;
@@ -81,25 +79,37 @@ __global__ void __launch_bounds__(kSelectThreads) select_of_block(const __grid_c
   record(p.select_marks, Mark::ended);
 }
 
+/// The entry of the trigger table for a token, or one that changes nothing where none applies.
+__device__ __forceinline__ std::uint32_t stop_entry(const SlotState& state, std::int32_t token) {
+  if (!state.stop_entries || token >= state.stop_vocab) return state.stop_state;
+  return __ldg(state.stop_entries + state.stop_state * state.stop_vocab + token);
+}
+
+/// A token behind a row, and what else decides how the request goes on.
+struct Choice {
+  std::int32_t token;
+  std::uint32_t stop_entry;  // of the token
+  bool bad_logits;
+  bool lost_rank;
+};
+
 /// Takes a token into the request's state; how the request ends with it. `entropy`: of what it was drawn from, where
 /// that is measured.
-__device__ std::uint32_t take(const DecodeSampling& p, SlotState& state, std::int32_t token, bool bad_logits,
-                              float entropy) {
+__device__ std::uint32_t take(SlotState& state, const Choice& choice, float entropy) {
   std::uint32_t end = kNoEnd;
   for (int i = 0; i < state.num_eos; ++i) {
-    if (token == state.eos[i]) end = end_code(EndReason::eos);
+    if (choice.token == state.eos[i]) end = end_code(EndReason::eos);
   }
-  if (end == kNoEnd && token + 1 == state.stop_token_plus_1) end = end_code(EndReason::stop_token);
-  if (end == kNoEnd && state.stop_entries && token < state.stop_vocab) {
-    const std::uint16_t entry = __ldg(state.stop_entries + state.stop_state * state.stop_vocab + token);
-    state.stop_state = entry & static_cast<std::uint16_t>(~kStopMatched);
-    if ((entry & kStopMatched) && state.min_left <= 1) end = end_code(EndReason::trigger);
+  if (end == kNoEnd && choice.token + 1 == state.stop_token_plus_1) end = end_code(EndReason::stop_token);
+  if (end == kNoEnd) {
+    state.stop_state = choice.stop_entry & ~std::uint32_t{kStopMatched};
+    if ((choice.stop_entry & kStopMatched) && state.min_left <= 1) end = end_code(EndReason::trigger);
   }
   if (state.left <= 1 && end == kNoEnd) end = end_code(EndReason::length);
   if (state.measures && entropy > state.max_entropy) end = end_code(EndReason::uncertain);
-  if (bad_logits) end = kBadLogits;
-  if (*static_cast<volatile std::uint32_t*>(p.limit.failed) != 0) end = kLostRank;
-  state.token = token;
+  if (choice.bad_logits) end = kBadLogits;
+  if (choice.lost_rank) end = kLostRank;
+  state.token = choice.token;
   state.left -= 1;
   state.min_left -= state.min_left > 0;
   state.stopped = end != kNoEnd;
@@ -111,16 +121,15 @@ __device__ __forceinline__ std::uint64_t encode_choice(std::int32_t token, bool 
   return static_cast<std::uint64_t>(bad_logits) << 32 | static_cast<std::uint32_t>(token);
 }
 
-/// Emits the tokens of an entry: `choice(i)` behind its i-th sampled row, as long as they are the proposals, with
+/// Emits the tokens of an entry: `choice_at(i)` behind its i-th sampled row, as long as they are the proposals, with
 /// `statistics(i)` where the request measures. `state`: as it was before them.
-template <typename Choice, typename Statistics>
+template <typename ChoiceAt, typename Statistics>
 __device__ void emit(const DecodeSampling& p, SlotState& state, const StepEntry& entry, int entry_index, int proposals,
-                     const Choice& choice, const Statistics& statistics) {
+                     const ChoiceAt& choice_at, const Statistics& statistics) {
   const int first_sampled = entry.rows - 1 - proposals;
   int emitted = 0;
   for (bool more = true; more;) {
-    const std::uint64_t word = choice(emitted);
-    const auto token = static_cast<std::int32_t>(word & 0xffffffffu);
+    const Choice choice = choice_at(emitted);
     float entropy = 0;
     if (state.measures) {
       const StatisticsWords measured = statistics(emitted);
@@ -130,12 +139,12 @@ __device__ void emit(const DecodeSampling& p, SlotState& state, const StepEntry&
       for (int i = 0; i < kStatisticsWords; ++i) ptx::store_system(to + i, measured.words[i]);
       __threadfence_system();  // before the word that says that they are there
     }
-    const std::uint32_t end = take(p, state, token, word >> 32 != 0, entropy);
+    const std::uint32_t end = take(state, choice, entropy);
     more = end == kNoEnd && emitted < proposals &&
-           token == p.layout->rows[entry.first_row + first_sampled + emitted + 1].token;
+           choice.token == p.layout->rows[entry.first_row + first_sampled + emitted + 1].token;
     // But for statistics the host reads nothing but this word: no order with other writes is needed.
     ptx::store_system(p.results + entry.slot * kResultSlots + state.serial % kResultSlots,
-                      encode_result({token, end, more, state.serial}));
+                      encode_result({choice.token, end, more, state.serial}));
     state.serial = (state.serial + 1) & kSerialMask;
     ++emitted;
   }
@@ -161,60 +170,12 @@ __device__ bool last_of_entry(const DecodeSampling& p, int entry_index, int rows
   return true;
 }
 
-/// Merges the lists of a row's blocks and sends the best top_k to every rank.
-__device__ __forceinline__ void send_candidates(const DecodeSampling& p, int row, int blocks, int top_k,
-                                                CandidateKey* bests, CandidateKey* list, CandidateKey& threshold,
-                                                int& listed) {
-  const int thread = static_cast<int>(threadIdx.x);
-  const CandidateKey* const lists = p.blocks + static_cast<std::int64_t>(row) * blocks * kMaxCandidates;
-  // The best of each block first: what is among the best top_k is in a block whose best is.
-  for (int b = thread; b < blocks; b += kChooseThreads)
-    bests[b] = __ldcg(lists + static_cast<std::int64_t>(b) * kMaxCandidates);
-  __syncthreads();
-  for (int b = thread; b < blocks; b += kChooseThreads) {
-    if (bests[b] != kNoKey && rank_among(bests[b], bests, blocks) == top_k - 1) threshold = bests[b];
-  }
-  __syncthreads();
-  for (int i = thread; i < blocks * top_k; i += kChooseThreads) {
-    const int b = i / top_k;
-    if (bests[b] == kNoKey || bests[b] < threshold) continue;
-    const CandidateKey key = __ldcg(lists + static_cast<std::int64_t>(b) * kMaxCandidates + i % top_k);
-    if (key == kNoKey || key < threshold) continue;
-    list[atomicAdd(&listed, 1)] = key;
-  }
-  __syncthreads();
-  const auto send = [&](int index, CandidateKey key) {
-#pragma unroll
-    for (int rank = 0; rank < kMaxExchangeRanks; ++rank) {
-      if (rank < p.ranks && p.sent[rank]) ptx::store_system(p.sent[rank] + row * kRowKeys + index, key);
-    }
-  };
-  for (int i = thread; i < listed; i += kChooseThreads) {
-    const int rank = rank_among(list[i], list, listed);
-    if (rank < top_k) send(rank, list[i]);
-  }
-  for (int i = listed + thread; i < top_k; i += kChooseThreads) send(i, kNoKey);
-}
-
-/// Waits for the lists of all ranks; `list` takes top_k of each.
-__device__ __forceinline__ void receive_candidates(const DecodeSampling& p, int row, int top_k, CandidateKey* list) {
-  SpinClock clock(p.limit);
-  for (int i = static_cast<int>(threadIdx.x); i < p.ranks * top_k; i += kChooseThreads) {
-    list[i] = receive_word(p.received + i / top_k * p.received_rank_stride + row * kRowKeys + i % top_k, clock);
-  }
-}
-
 /// A block for each row of the step: chooses behind those that are sampled.
 template <SamplingPart kPart>
 __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_constant__ DecodeSampling p, int blocks) {
-  __shared__ CandidateKey list[kMaxList];
-  __shared__ CandidateKey bests[kMaxBlocks];
-  __shared__ CandidateKey top[kMaxCandidates];
-  __shared__ double weights[kMaxCandidates];
-  __shared__ double scores[kMaxCandidates];
-  __shared__ CandidateKey threshold;
-  __shared__ int listed;
+  __shared__ RowCandidates candidates;
   __shared__ SlotState state;  // only the block that emits the slot's tokens writes it, after all have read it
+  __shared__ RowMeasure raw;
   const int thread = static_cast<int>(threadIdx.x);
   const int row = static_cast<int>(blockIdx.x);
   ptx::launch_dependents();
@@ -238,70 +199,77 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
   }
   const StepEntry entry = p.layout->entries[entry_index];
   const int proposals = p.layout->proposals[entry_index];
-  if (thread == 0) {
-    threshold = kNoKey;
-    listed = 0;
-  }
+  if (thread == 0) candidates.listed = 0;
   __syncthreads();
   const int top_k = state.top_k;
+  const bool is_forced = state.forced_end != nullptr;
+  const std::int32_t forced = is_forced && !state.stopped ? __ldg(state.forced_end - state.left + sampled) : 0;
   ptx::wait_for_predecessors();
   record(p.choose_marks, Mark::released);
 
   if constexpr (kPart != SamplingPart::choose) {
     if (state.measures && thread < 32) send_measure(p, row, blocks);
-    send_candidates(p, row, blocks, top_k, bests, list, threshold, listed);
+    const bool is_alone = kPart == SamplingPart::all && p.ranks == 1;
+    if (is_alone && thread < kMaxCandidates) candidates.top[thread] = kNoKey;
+    merge_blocks<kChooseThreads>(p, row, blocks, top_k, candidates, [&](int i, CandidateKey key) {
+      if (is_alone) {
+        candidates.top[i] = key;
+        return;
+      }
+#pragma unroll
+      for (int rank = 0; rank < kMaxExchangeRanks; ++rank) {
+        if (rank < p.ranks && p.sent[rank]) ptx::store_system(p.sent[rank] + row * kRowKeys + i, key);
+      }
+    });
     if constexpr (kPart == SamplingPart::select) return;
     __syncthreads();                      // the list is reused
     record(p.choose_marks, Mark::first);  // this rank's candidates are sent
   }
-
-  receive_candidates(p, row, top_k, list);
-  if (thread < kMaxCandidates) top[thread] = kNoKey;
+  if (kPart == SamplingPart::choose || p.ranks > 1) receive_candidates<kChooseThreads>(p, row, top_k, candidates);
+  if (state.measures && thread == kChooseThreads - 1) raw = receive_measure(p, row);
   reset();
   __syncthreads();
-  record(p.choose_marks, Mark::second);  // all candidates have arrived
-  const int total = p.ranks * top_k;
-  for (int i = thread; i < total; i += kChooseThreads) {
-    if (list[i] == kNoKey) continue;
-    const int rank = rank_among(list[i], list, total);
-    if (rank < top_k) top[rank] = list[i];
-  }
-  __syncthreads();
+  record(p.choose_marks, Mark::second);  // all candidates have arrived and are in order
+  // Of this row no wait is left that could fail. Read here, it is there when the token is.
+  const auto has_lost_rank = [&] { return *static_cast<volatile std::uint32_t*>(p.limit.failed) != 0; };
+  const bool lost_rank = has_lost_rank();
   const float temperature = state.temperature;
   const auto position =
       static_cast<std::uint32_t>(entry.position + row - entry.first_row + 1);  // where the new token stands
-  if (thread < top_k) {
-    const CandidateKey key = top[thread];
-    const double exponent = (static_cast<double>(logit_of(key)) - static_cast<double>(logit_of(top[0]))) / temperature;
-    weights[thread] = key == kNoKey ? 0 : exp(exponent);
-    scores[thread] = exponent + gumbel_noise(state.seed, position, state.problem, state.run, state.purpose,
-                                             static_cast<std::uint32_t>(id_of(key)));
+  // Weights and noise, each by warps of their own.
+  const int candidate = thread % kMaxCandidates;
+  const CandidateKey key = candidates.top[candidate];
+  if (thread < kMaxCandidates) {
+    double weight = 0;
+    if (key != kNoKey) {
+      const double exponent =
+          (static_cast<double>(logit_of(key)) - static_cast<double>(logit_of(candidates.top[0]))) / temperature;
+      weight = exp(exponent);
+      candidates.exponents[candidate] = exponent;
+    }
+    candidates.weights[candidate] = weight;
+  } else if (thread < 2 * kMaxCandidates && key != kNoKey) {
+    candidates.stop_entries[candidate] = stop_entry(state, id_of(key));
+    candidates.noise[candidate] = gumbel_noise(state.seed, position, state.problem, state.run, state.purpose,
+                                               static_cast<std::uint32_t>(id_of(key)));
   }
-  __syncthreads();
-  record(p.choose_marks, Mark::third);  // their weights and scores are there
-  if (thread != 0) return;
-  const RowMeasure raw = state.measures ? receive_measure(p, row) : no_measure();
-  if (state.stopped) return;
-  int count = 0;
-  while (count < top_k && top[count] != kNoKey) ++count;
-  const bool bad = count == 0 || is_nan(top[0]);
+  const int count = __syncthreads_count(thread < kMaxCandidates && key != kNoKey);
+  record(p.choose_marks, Mark::third);  // their weights and noise are there
+  if (thread >= 32 || state.stopped) return;
+  Choice choice{.bad_logits = count == 0 || is_nan(candidates.top[0]), .lost_rank = lost_rank};
   int chosen = 0;
   int kept = 0;
-  if (!bad && temperature != 0) {
-    kept = kept_by_top_p(weights, count, state.top_p);
-    for (int i = 1; i < kept; ++i) {
-      if (is_better(scores[i], id_of(top[i]), scores[chosen], id_of(top[chosen]))) chosen = i;
-    }
-  }
-  const std::int32_t token = state.forced_end ? __ldg(state.forced_end - state.left + sampled) : id_of(top[chosen]);
-  const std::uint64_t choice = encode_choice(token, bad);
+  if (!choice.bad_logits && temperature != 0) chosen = draw(candidates, top_k, count, state.top_p, kept);
+  if (thread != 0) return;
+  choice.token = is_forced ? forced : id_of(candidates.top[chosen]);
   StatisticsWords statistics{};
-  if (state.measures) statistics = statistics_of(raw, logit_of(top[chosen]), weights, kept);
+  if (state.measures) statistics = statistics_of(raw, logit_of(candidates.top[chosen]), candidates.weights, kept);
   if (proposals == 0) {
+    choice.stop_entry = is_forced ? stop_entry(state, forced) : candidates.stop_entries[chosen];
     emit(
         p, state, entry, entry_index, 0, [&](int) { return choice; }, [&](int) { return statistics; });
   } else {
-    p.chosen[row] = choice;
+    p.chosen[row] = encode_choice(choice.token, choice.bad_logits);
     if (state.measures) {
       for (int i = 0; i < kStatisticsWords; ++i) p.chosen_statistics[row * kStatisticsWords + i] = statistics.words[i];
     }
@@ -310,7 +278,12 @@ __global__ void __launch_bounds__(kChooseThreads) choose_token(const __grid_cons
     const std::uint64_t* const choices = p.chosen + first_sampled;
     const std::uint64_t* const measured = p.chosen_statistics + first_sampled * kStatisticsWords;
     emit(
-        p, state, entry, entry_index, proposals, [&](int i) { return __ldcg(choices + i); },
+        p, state, entry, entry_index, proposals,
+        [&, lost = has_lost_rank()](int i) {
+          const std::uint64_t word = __ldcg(choices + i);
+          const auto token = static_cast<std::int32_t>(word & 0xffffffffu);
+          return Choice{token, stop_entry(state, token), word >> 32 != 0, lost};
+        },
         [&](int i) {
           StatisticsWords words;
           for (int word = 0; word < kStatisticsWords; ++word)
@@ -336,7 +309,7 @@ void launch_decode_sampling(const DecodeSampling& sampling, SamplingPart part, i
   static const bool configured = configure();
   (void)configured;
   const auto blocks = static_cast<int>(sampling_blocks(sampling.columns));
-  if (blocks > kMaxBlocks) fail_launch("choose_token", "a shard of more than a million ids");
+  if (blocks > kMaxSamplingBlocks) fail_launch("choose_token", "a shard of more than a million ids");
   if (rows < 1 || rows > kMaxBatchRows) fail_launch("choose_token", "rows must be 1 to 128");
   LaunchShape shape{dim3(static_cast<unsigned>(rows)), kChooseThreads};
   shape.dependent = dependent;
