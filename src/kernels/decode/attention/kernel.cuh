@@ -108,13 +108,14 @@ __global__ void __maxnreg__((kQueryTiles == 1 ? kRegisters : kRegistersOfTwoTile
                     scale, [&](int row, int query) { return row <= (work.first_query + query) / work.group; });
   }
   __syncwarp();
-  accumulator.store(shared.warps[warp].partial);
+  const int queries = work.queries<kEntries>();
+  accumulator.store(shared.warps[warp].partial, queries);
   __syncthreads();
   record(p.marks, Mark::second, work.first_main);  // all tiles of the block are done
 
   // --- The results of the warps, then of the blocks.
   ptx::cluster_wait();  // they all run
-  send_shares<Memory, kHeadDim, kBlocks>(shared, work.block);
+  send_shares<Memory, kHeadDim, kBlocks>(shared, work.block, queries);
   ptx::cluster_arrive();
   ptx::cluster_wait();
   record(p.marks, Mark::third, work.first_main);  // the others' shares have arrived

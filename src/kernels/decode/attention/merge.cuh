@@ -11,14 +11,15 @@ __device__ __forceinline__ float weight_of(float own, float highest) {
   return own == kNever ? 0.0f : exp2f(own - highest);
 }
 
-/// Merges the warps of the block; each block of the cluster gets its share of the result.
+/// Merges the warps of the block for the first `queries`; each block of the cluster gets its share of the result.
 template <typename Memory, int kHeadDim, int kBlocks>
-__device__ __forceinline__ void send_shares(Memory& shared, int block) {
+__device__ __forceinline__ void send_shares(Memory& shared, int block, int queries) {
   constexpr int kWarps = Memory::kWarps;
   constexpr int kThreadsOfQuery = Memory::kThreads / Memory::kAll;
   const int thread = static_cast<int>(threadIdx.x);
   const int query = thread / kThreadsOfQuery;
   const int first_element = thread % kThreadsOfQuery;
+  if (query >= queries) return;
   float weights[kWarps];
   float highest = kNever;
   float sum = 0;

@@ -185,8 +185,9 @@ struct Accumulator {
     }
   }
 
+  /// Of the first `queries`.
   template <typename Partial>
-  __device__ __forceinline__ void store(Partial& partial) {
+  __device__ __forceinline__ void store(Partial& partial, int queries) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     const int g = lane / 4;
     const int t = lane % 4;
@@ -198,6 +199,7 @@ struct Accumulator {
 #pragma unroll
         for (int offset = 4; offset < 32; offset *= 2) total += __shfl_xor_sync(~0u, total, offset);
         const int query = q * kQueries + 2 * t + i;
+        if (query >= queries) continue;
         if (g == 0) {
           partial.highest[query] = highest[q][i];
           partial.sum[query] = total;

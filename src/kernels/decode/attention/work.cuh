@@ -19,7 +19,7 @@ struct Shared {
   static constexpr int kWarps = kWarpsOfBlock;
   static constexpr int kThreads = kWarps * 32;
   static constexpr int kStages = 2;                         // tiles of K and V that a warp has in flight
-  static constexpr int kStride = kHeadDim + 1;              // against bank conflicts
+  static constexpr int kStride = kHeadDim + 4;              // lanes that store together are in different banks
   static constexpr int kShare = kAll * kHeadDim / kBlocks;  // elements of the result that a block merges
 
   struct Partial {
@@ -58,6 +58,12 @@ struct AttentionWork {
   unsigned first_main = 0;  // the grid's first block of a main cluster
 
   __device__ __forceinline__ bool is_helper() const { return helper >= 0; }
+  /// Queries of the cluster that somebody reads the results of. Of one sequence all rows of the step count, so that what
+  /// is multiplied later are numbers.
+  template <bool kEntries>
+  __device__ __forceinline__ int queries() const {
+    return (kEntries ? valid_rows : rows) * group - first_query;
+  }
 };
 
 /// The one sequence of the step: the clusters of the helpers, then those of the query tiles.
