@@ -148,7 +148,8 @@ LinearParams DecodeQueue::linear(DecodeLinear which, const WeightMatrix& matrix,
   const std::size_t asked = options_.shared_budget[static_cast<std::size_t>(which)];
   const std::size_t budget =
       asked ? asked
-            : linear_shared_budget(which, rows, static_cast<std::int64_t>(weights.nbytes()), sms_, format_of(matrix));
+            : linear_shared_budget(which, rows, static_cast<std::int64_t>(weights.nbytes()), sms_,
+                                   is_short_layer(hidden_, model_.part.intermediate_size, sms_), format_of(matrix));
   LinearParams params;
   params.rows = output == LinearOutput::swiglu ? weights.size(0) / 2 : weights.size(0);
   params.columns = weights.size(1);

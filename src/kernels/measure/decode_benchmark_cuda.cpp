@@ -217,9 +217,10 @@ class KernelTimer {
     params.columns = matrix.weights.columns;
     params.scales = {scales.const_data_ptr<float>(), static_cast<int>(scales.size(1)),
                      std::countr_zero(std::uint64_t{kBlock}), std::countr_zero(std::uint64_t{kBlock})};
+    const bool is_short = is_short_layer(part_.hidden_size, part_.intermediate_size, sms_);
     params.geometry =
         choose_geometry(params.rows, params.columns, which.rows, input, matrix.output, sms_,
-                        linear_shared_budget(matrix.which, which.rows, which.bytes, sms_, format), format);
+                        linear_shared_budget(matrix.which, which.rows, which.bytes, sms_, is_short, format), format);
     params.limit = limit_;
     params.x = x.const_data_ptr();
     params.norm = norm.input;

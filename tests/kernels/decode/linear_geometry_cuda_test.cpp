@@ -20,6 +20,8 @@ struct Shape {
 constexpr Shape k32b{5120, 4096, 512, 12800, 75968};  // Qwen3-32B and 1.7B, Llama-3-8B of two ranks
 constexpr Shape k1_7b{2048, 1024, 512, 3072, 75968};
 constexpr Shape k8b{4096, 2048, 512, 7168, 64128};
+constexpr Shape k1_7bWhole{2048, 2048, 1024, 6144, 151936};  // Qwen3-1.7B of one rank
+constexpr Shape k0_6b{1024, 2048, 1024, 3072, 151936};
 constexpr Shape kSmall{64, 64, 64, 96, 100};
 
 struct LinearWeights {
@@ -47,11 +49,12 @@ LinearGeometry geometry_of(const Shape& shape, DecodeLinear which, int x_rows) {
   const std::int64_t rows = linear.output == LinearOutput::swiglu ? linear.weight_rows / 2 : linear.weight_rows;
   return choose_geometry(rows, linear.columns, x_rows, normed ? LinearInput::norm : LinearInput::activations,
                          linear.output, kSms,
-                         linear_shared_budget(which, x_rows, linear.weight_rows * linear.columns * 2, kSms));
+                         linear_shared_budget(which, x_rows, linear.weight_rows * linear.columns * 2, kSms,
+                                              is_short_layer(shape.hidden, shape.intermediate, kSms)));
 }
 
 TEST(product_geometry, covers_the_rows_within_the_shared_memory) {
-  for (const Shape& shape : {k32b, k1_7b, k8b, kSmall}) {
+  for (const Shape& shape : {k32b, k1_7b, k1_7bWhole, k0_6b, k8b, kSmall}) {
     for (int which = 0; which <= static_cast<int>(DecodeLinear::head); ++which) {
       for (const int x_rows : {1, 2, 4, 8, 16}) {
         const auto linear = static_cast<DecodeLinear>(which);
@@ -76,22 +79,41 @@ TEST(product_geometry, covers_the_rows_within_the_shared_memory) {
   }
 }
 
-// A block of a small model's down fits beside that of the next layer's qkv, whose ring fills meanwhile; all weights of
-// a block of gate_up fit its ring.
-TEST(product_geometry, weights_of_a_small_model_arrive_ahead) {
-  const auto bytes = [](DecodeLinear which) { return geometry_of(k1_7b, which, 1).shared_bytes + 1024; };
-  EXPECT_LE(bytes(DecodeLinear::down) + bytes(DecodeLinear::qkv), kSharedOfSm);
-  const LinearGeometry gate_up = geometry_of(k1_7b, DecodeLinear::gate_up, 1);
-  EXPECT_EQ(gate_up.groups, gate_up.blocks);
-  EXPECT_EQ(gate_up.stages, gate_up.chunks);
+std::size_t bytes_of(const Shape& shape, DecodeLinear which) {
+  return geometry_of(shape, which, 1).shared_bytes + 1024;
+}
+
+// The weights of each linear layer of a short layer arrive while the one before runs.
+TEST(product_geometry, blocks_of_neighbouring_linear_layers_of_a_small_model_share_an_sm) {
+  for (const Shape& shape : {k1_7b, k1_7bWhole, k0_6b}) {
+    SCOPED_TRACE("hidden " + std::to_string(shape.hidden) + ", intermediate " + std::to_string(shape.intermediate));
+    ASSERT_TRUE(is_short_layer(shape.hidden, shape.intermediate, kSms));
+    const std::size_t gate_up = bytes_of(shape, DecodeLinear::gate_up);
+    EXPECT_LE(bytes_of(shape, DecodeLinear::output) + gate_up, kSharedOfSm);
+    EXPECT_LE(gate_up + bytes_of(shape, DecodeLinear::down), kSharedOfSm);
+    EXPECT_LE(bytes_of(shape, DecodeLinear::down) + bytes_of(shape, DecodeLinear::qkv), kSharedOfSm);
+    // Of down there is one beside it on each SM, and so on all alike.
+    if (shape.hidden == k1_7b.hidden) EXPECT_GT(gate_up + 2 * bytes_of(shape, DecodeLinear::down), kSharedOfSm);
+  }
+  EXPECT_FALSE(is_short_layer(k32b.hidden, k32b.intermediate, kSms));
+  EXPECT_FALSE(is_short_layer(k8b.hidden, k8b.intermediate, kSms));
+}
+
+// A matrix whose part of a block is small has no need of small groups.
+TEST(product_geometry, a_ring_that_has_all_of_gate_up_has_one_group) {
+  const LinearGeometry geometry = geometry_of(k0_6b, DecodeLinear::gate_up, 1);
+  EXPECT_EQ(geometry.groups, geometry.blocks);
+  EXPECT_EQ(geometry.stages, geometry.chunks);
 }
 
 // The attention's first tiles arrive while qkv is computed, and output's weights while the attention runs.
 TEST(product_geometry, the_attention_of_a_small_model_shares_an_sm_with_its_neighbours) {
-  for (const int cluster : {8, 16}) {
-    const std::size_t attention = attention_shared_bytes(128, cluster, 2) + 1024;
-    for (const DecodeLinear which : {DecodeLinear::qkv, DecodeLinear::output}) {
-      EXPECT_LE(attention + geometry_of(k1_7b, which, 1).shared_bytes + 1024, kSharedOfSm) << "cluster " << cluster;
+  for (const Shape& shape : {k1_7b, k1_7bWhole, k0_6b}) {
+    for (const int cluster : {8, 16}) {
+      const std::size_t attention = attention_shared_bytes(128, cluster, 2) + 1024;
+      for (const DecodeLinear which : {DecodeLinear::qkv, DecodeLinear::output}) {
+        EXPECT_LE(attention + bytes_of(shape, which), kSharedOfSm) << "cluster " << cluster;
+      }
     }
   }
 }

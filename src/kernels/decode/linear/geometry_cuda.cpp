@@ -38,9 +38,21 @@ LinearGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_ro
   return geometry;
 }
 
-std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t weight_bytes, int sms,
+bool is_short_layer(std::int64_t hidden_size, std::int64_t intermediate_size, int sms) {
+  constexpr std::int64_t kMostHidden = 2048;
+  constexpr std::int64_t kMostOfBlock = 450 * 1024;
+  return hidden_size <= kMostHidden && 2 * intermediate_size * hidden_size * 2 / sms <= kMostOfBlock;
+}
+
+std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t weight_bytes, int sms, bool is_short,
                                  WeightFormat format) {
   if (format == WeightFormat::float8) return kWholeBudget;
+  if (is_short && x_rows == 1 && which != DecodeLinear::head) {
+    if (which == DecodeLinear::qkv) return kBesideAttentionOfOneRowBudget;
+    if (which != DecodeLinear::gate_up) return kBesideGateUpBudget;
+    // What fits the ring as a whole leaves room anyway.
+    return weight_bytes / sms <= kGateUpBudget - kFixedOfGateUp ? kWholeBudget : kGateUpBudget;
+  }
   constexpr std::int64_t kMuchOfBlock = 300 * 1024;
   if (weight_bytes / sms > kMuchOfBlock) {
     if (which != DecodeLinear::qkv) return kWholeBudget;

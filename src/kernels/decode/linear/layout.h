@@ -41,7 +41,14 @@ constexpr std::size_t kDownBudget = 100 * 1024;
 constexpr std::size_t kBesideAttentionBudget = 140 * 1024;
 constexpr std::size_t kQkvBudget = 188 * 1024;
 constexpr std::size_t kWholeBudget = 220 * 1024;
-constexpr std::size_t kBudgets[] = {kHalfBudget, kWholeBudget, kDownBudget, kBesideAttentionBudget, kQkvBudget};
+// Of short layers: qkv beside the attention of one row, gate_up beside output and down.
+constexpr std::size_t kBesideAttentionOfOneRowBudget = 82 * 1024;
+constexpr std::size_t kGateUpBudget = 153 * 1024;
+constexpr std::size_t kBesideGateUpBudget = 72 * 1024;
+constexpr std::size_t kFixedOfGateUp = 9 * 1024;  // beside its ring: barriers, the normed row, sums
+constexpr std::size_t kBudgets[] = {
+    kHalfBudget,   kWholeBudget,       kDownBudget, kBesideAttentionBudget, kQkvBudget, kBesideAttentionOfOneRowBudget,
+    kGateUpBudget, kBesideGateUpBudget};
 
 constexpr int weight_rows_of(LinearOutput output, int group_rows) {
   return output == LinearOutput::swiglu ? 2 * group_rows : group_rows;

@@ -102,11 +102,16 @@ LinearGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_ro
 /// The products of a decode step.
 enum class DecodeLinear { qkv, output, gate_up, down, head };
 
+/// Whether the kernels of a layer wait for each other for longer than for the memory: of 16-bit weights, a rank's part.
+bool is_short_layer(std::int64_t hidden_size, std::int64_t intermediate_size, int sms);
+
 /// Shared memory that a block of a decode step's linear layer should take, of `weight_bytes` a GPU. Two blocks an SM
-/// let the next linear layer's ring fill while this one computes; where a block has much to read, and for gate_up,
-/// which has the longest time to fill it, one large ring does better, except that qkv of several rows leaves room for a
-/// block of the attention. Blocks of 8-bit weights have an SM's registers to themselves, and so all of its memory.
-std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t weight_bytes, int sms,
+/// let the next linear layer's ring fill while this one computes; where a block has much to read, one large ring does
+/// better, except that qkv of several rows leaves room for a block of the attention. In a step of one row, `is_short`
+/// layers are cut so that each block fits beside one of the next kernel, but no two of the same kernel beside a third:
+/// kernels start in the shadow of others, on all SMs alike. Blocks of 8-bit weights have an SM's registers to
+/// themselves, and so all of its memory.
+std::size_t linear_shared_budget(DecodeLinear which, int x_rows, std::int64_t weight_bytes, int sms, bool is_short,
                                  WeightFormat format = WeightFormat::elements);
 
 /// Reads the weights once, 2 bytes each or 1, and x; writes y, or 4 bytes an output to every rank. `x_rows` is one of
