@@ -24,7 +24,7 @@ constexpr double kCpuReadRate = 10e9;
 /// Microseconds that a layer takes beyond reading its weights, by the number of rows.
 using LayerOverheads = std::array<double, kStepRowCounts.size()>;
 // Fitted to Qwen3-32B and 1.7B on one and two H200 (tests/engine/step_costs_test.cpp): every figure within 8 %.
-constexpr LayerOverheads kKernelOverheads{15.5, 19.5, 20.5, 23, 39};
+constexpr LayerOverheads kKernelOverheads{14, 19.5, 20.5, 23, 39};
 // The same models by operators on two H200, 1, 4 and 16 rows; those between are between.
 constexpr LayerOverheads kOperatorOverheads{40, 65, 70, 72, 76};
 // Qwen3-1.7B and 8B by portable steps on one H200, within 8 %.
