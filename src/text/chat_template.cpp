@@ -205,14 +205,13 @@ std::string ChatTemplate::render(const OrderedJson& messages, const Options& opt
   const OrderedJson normalized = normalized_messages(messages);
   try {
     jinja::Variables variables = impl_->variables;
-    variables.emplace_back("messages", to_value(normalized));
-    variables.emplace_back("tools", Value());  // none, but defined, as in the reference
-    variables.emplace_back("documents", Value());
-    variables.emplace_back("add_generation_prompt", options.add_generation_prompt);
-    if (!options.kwargs.contains("enable_thinking")) {
-      variables.emplace_back("enable_thinking", options.enable_thinking);
-    }
-    for (const auto& [name, value] : options.kwargs.items()) variables.emplace_back(name, to_value(value));
+    const auto set = [&](std::string_view key, Value value) { jinja::set_variable(variables, key, std::move(value)); };
+    set("tools", Value());  // none, but defined, as in the reference
+    set("documents", Value());
+    set("enable_thinking", options.enable_thinking);
+    for (const auto& [key, value] : options.kwargs.items()) set(key, to_value(value));
+    set("messages", to_value(normalized));
+    set("add_generation_prompt", options.add_generation_prompt);
     return impl_->parsed.render(variables);
   } catch (const jinja::TemplateError& error) {
     throw user_error(impl_->name, error);

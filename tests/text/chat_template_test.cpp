@@ -107,6 +107,18 @@ TEST(chat_template, variables) {
   EXPECT_EQ(with_token.render(user("hi"), {}), "<s>3") << "a template can be rendered again";
 }
 
+TEST(chat_template, variables_of_the_user_replace_all_but_the_messages_and_the_prompt) {
+  const char* source =
+      "{{ bos_token }}{{ tools[0].name }} {{ documents | length }} {{ messages[0].content }} {{ add_generation_prompt }}";
+  const ChatTemplate with_token = ChatTemplate::parse(source, {{"bos_token", "<s>"}}, "t");
+  const OrderedJson kwargs = {{"tools", OrderedJson::array({{{"name", "f"}}})},
+                              {"documents", OrderedJson::array({1, 2})},
+                              {"bos_token", "<b>"},
+                              {"messages", "none"},
+                              {"add_generation_prompt", false}};
+  EXPECT_EQ(with_token.render(user("hi"), {.kwargs = kwargs}), "<b>f 2 hi True");
+}
+
 TEST(chat_template, null_keys_count_as_missing) {
   const OrderedJson messages =
       parse_messages(R"([{"role": "assistant", "content": null, "tool_calls": [{"id": null}]}])", "test");

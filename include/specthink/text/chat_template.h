@@ -21,7 +21,9 @@ class ChatTemplate {
   struct Options {
     bool add_generation_prompt = true;
     bool enable_thinking = true;
-    OrderedJson kwargs = OrderedJson::object();  ///< more variables; `enable_thinking` in it takes precedence
+    /// More variables, which take precedence over all but messages and add_generation_prompt: `enable_thinking`, `tools`
+    /// and `documents`, which are none otherwise, special tokens.
+    OrderedJson kwargs = OrderedJson::object();
   };
 
   /// `folder`/chat_template.jinja or additional_chat_templates/default.jinja, else `chat_template` of
