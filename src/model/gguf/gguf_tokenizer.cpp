@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <span>
 #include <tuple>
 
 #include "model/checkpoint/unique_json.h"
@@ -25,26 +26,38 @@ constexpr const char* kO200k =
 constexpr const char* kTekken =
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
+// The patterns of a tokenizer, one after the other.
+constexpr std::array kCl100kSteps{kCl100k};
+constexpr std::array kQwen2Steps{kQwen2};
+constexpr std::array kO200kSteps{kO200k};
+constexpr std::array kTekkenSteps{kTekken};
+constexpr const char* kLineEnd = "[\r\n]";
+constexpr const char* kEastAsian = "[一-龥ࠀ-一가-\xED\x9F\xBF]+";
+constexpr std::array kDeepSeekCoderSteps{kLineEnd, R"(\s?\p{L}+)", R"(\s?\p{P}+)", kEastAsian};
+
 /// How a byte-level tokenizer cuts a text into words, by tokenizer.ggml.pre.
 struct PreTokenizer {
   const char* name;
-  const char* pattern;  // null: GPT-2's own
-  bool digits = false;  // each digit is a word
+  std::span<const char* const> patterns;  // none: GPT-2's own
+  bool digits = false;                    // each digit is a word
   bool nfc = false;
   bool ignore_merges = false;  // a word that is a token is not merged
   bool begins = false;         // a text begins with the BOS token, if the file does not say
 };
 constexpr std::array kPreTokenizers{
-    PreTokenizer{"qwen2", kQwen2, false, true},
-    PreTokenizer{"deepseek-r1-qwen", kQwen2, false, true, false, true},
-    PreTokenizer{"smollm", nullptr, true},
-    PreTokenizer{"llama-bpe", kCl100k, false, false, true, true},
-    PreTokenizer{"llama3", kCl100k, false, false, true, true},
-    PreTokenizer{"dbrx", kCl100k},
-    PreTokenizer{"gpt-4o", kO200k},
-    PreTokenizer{"tekken", kTekken, false, false, true, true},
-    PreTokenizer{"gpt-2", nullptr},
-    PreTokenizer{"default", nullptr},
+    PreTokenizer{"qwen2", kQwen2Steps, false, true},
+    PreTokenizer{"deepseek-r1-qwen", kQwen2Steps, false, true, false, true},
+    PreTokenizer{"smollm", {}, true},
+    PreTokenizer{"starcoder", {}, true},
+    PreTokenizer{"refact", {}, true},
+    PreTokenizer{"deepseek-coder", kDeepSeekCoderSteps, true},
+    PreTokenizer{"llama-bpe", kCl100kSteps, false, false, true, true},
+    PreTokenizer{"llama3", kCl100kSteps, false, false, true, true},
+    PreTokenizer{"dbrx", kCl100kSteps},
+    PreTokenizer{"gpt-4o", kO200kSteps},
+    PreTokenizer{"tekken", kTekkenSteps, false, false, true, true},
+    PreTokenizer{"gpt-2", {}},
+    PreTokenizer{"default", {}},
 };
 
 const PreTokenizer& pre_tokenizer_of(const GgufFile& file) {
@@ -196,12 +209,12 @@ Json replace(const char* from, const char* to) {
 Json byte_level_tokenizer(const GgufFile& file, const Tokens& tokens) {
   const PreTokenizer& pre = pre_tokenizer_of(file);
   Json steps = Json::array();
-  if (pre.digits) steps.push_back({{"type", "Digits"}, {"individual_digits", true}});
-  if (pre.pattern) {
+  for (const char* pattern : pre.patterns) {
     steps.push_back(
-        {{"type", "Split"}, {"pattern", {{"Regex", pre.pattern}}}, {"behavior", "Isolated"}, {"invert", false}});
+        {{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}});
   }
-  steps.push_back(byte_level(/*use_regex=*/!pre.pattern));
+  if (pre.digits) steps.push_back({{"type", "Digits"}, {"individual_digits", true}});
+  steps.push_back(byte_level(/*use_regex=*/pre.patterns.empty()));
   Json vocab = vocabulary(tokens);
   Json merges = stored_merges(file, vocab);
   return {{"normalizer", pre.nfc ? Json{{"type", "NFC"}} : Json()},
