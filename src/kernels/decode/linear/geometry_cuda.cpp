@@ -38,6 +38,8 @@ LinearGeometry choose_geometry(std::int64_t rows, std::int64_t columns, int x_ro
   return geometry;
 }
 
+// On one H200 a step of Qwen3-1.7B and one of the shapes of Qwen2.5-1.5B gain 3 and 5 % by blocks that leave room for
+// each other, models of 2560 columns and more lose up to 9.
 bool is_short_layer(std::int64_t hidden_size, std::int64_t intermediate_size, int sms) {
   constexpr std::int64_t kMostHidden = 2048;
   constexpr std::int64_t kMostOfBlock = 450 * 1024;
