@@ -111,7 +111,7 @@ class Resolver {
     const std::string& text = settings_.evaluation.chat_template_kwargs;
     if (text.empty()) return;
     const Json kwargs = Json::parse(text);
-    for (const char* key : {"messages", "add_generation_prompt"}) {
+    for (const char* key : kReservedTemplateVariables) {
       if (kwargs.contains(key)) {
         throw UserError("{}: '{}' is not for the user to set", source(*find_option("chat_template_kwargs")), key);
       }

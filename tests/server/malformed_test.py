@@ -68,7 +68,7 @@ FIELDS = [
     ({"stream": True, "stream_options": 3}, "stream_options"),
     ({"stream": True, "stream_options": {"include_usage": 3}}, "stream_options.include_usage"),
     ({"stream": True, "stream_options": {"else": 3}}, "stream_options.else"),
-    *[({"chat_template_kwargs": value}, "chat_template_kwargs") for value in [3, "a", []]],
+    *[({"chat_template_kwargs": value}, "chat_template_kwargs") for value in [3, "a", [], {"messages": []}, {"add_generation_prompt": False}]],
     *[({"schedule": value}, "schedule") for value in [3, "a", []]],
     ({"ignore_eos": "yes"}, "ignore_eos"),
     ({"model": "target", "schedule": {}}, "schedule"),

@@ -13,6 +13,9 @@
 
 namespace specthink::inline config {
 
+/// Variables of a chat template that are the program's, not for chat_template_kwargs.
+constexpr std::array kReservedTemplateVariables{"messages", "add_generation_prompt"};
+
 enum class Mode { vllm, vllm_p, hf };             ///< how the two models share text
 enum class Compat { fixed, original };            ///< which loop (schedule/)
 enum class DType { bfloat16, float16, float32 };  ///< compute type of the models

@@ -1,5 +1,5 @@
-// What decides a token, the same on the host and on the device: noise, top-p over sorted weights, the order of scores,
-// and the bit of a trigger table that says "matched". Sums are taken in the order of the arguments.
+// What decides a token, the same on the host and on the device: noise, the end of top-p over sorted weights, the order
+// of scores, and the bit of a trigger table that says "matched". Sums are taken in the order of the arguments.
 #pragma once
 
 #include <cmath>
@@ -26,21 +26,17 @@ SPECTHINK_HOST_DEVICE inline double sum_of(const double* weights, int count) {
   return total;
 }
 
+/// Whether top-p ends with the weight by which the sum has become `sum`.
+SPECTHINK_HOST_DEVICE inline bool reaches_share(double sum, double total, double share) { return sum >= share * total; }
+
 /// Number of leading weights that reach `share` of `total`; 0 when they do not.
 SPECTHINK_HOST_DEVICE inline int nucleus_size(const double* weights, int count, double total, double share) {
   double sum = 0;
   for (int i = 0; i < count; ++i) {
     sum += weights[i];
-    if (sum >= share * total) return i + 1;
+    if (reaches_share(sum, total, share)) return i + 1;
   }
   return 0;
-}
-
-/// How many of the weights, the greatest first, top_p keeps.
-SPECTHINK_HOST_DEVICE inline int kept_by_top_p(const double* weights, int count, double top_p) {
-  if (top_p >= 1) return count;
-  const int kept = nucleus_size(weights, count, sum_of(weights, count), top_p);
-  return kept > 0 ? kept : count;
 }
 
 /// Whether a token with this score is taken rather than the other one: the smaller id of equal scores.

@@ -107,7 +107,7 @@ __device__ __forceinline__ void receive_candidates(const DecodeSampling& p, int 
 }
 
 /// Which of the candidates is drawn, and how many top_p keeps; for the first warp, in its first lane. `count` of them
-/// are there. Sums and comparisons are those of kept_by_top_p() and is_better(), candidate by candidate.
+/// are there. Each sum is taken in the order of the candidates, as sum_of() and nucleus_size() do.
 __device__ __forceinline__ int draw(const RowCandidates& candidates, int top_k, int count, double top_p, int& kept) {
   constexpr int kOfLane = kMaxCandidates / 32;
   const int lane = static_cast<int>(threadIdx.x);
@@ -125,7 +125,7 @@ __device__ __forceinline__ int draw(const RowCandidates& candidates, int top_k, 
   kept = count;
 #pragma unroll
   for (int j = kOfLane - 1; j >= 0; --j) {
-    const unsigned reaching = __ballot_sync(~0u, lane + 32 * j < count && sums[j] >= top_p * total);
+    const unsigned reaching = __ballot_sync(~0u, lane + 32 * j < count && reaches_share(sums[j], total, top_p));
     if (reaching != 0 && top_p < 1) kept = 32 * j + __ffs(static_cast<int>(reaching));
   }
   const auto score_of = [&](int i) { return candidates.exponents[i] + candidates.noise[i]; };

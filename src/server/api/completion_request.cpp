@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "specthink/base/error.h"
+#include "specthink/config/settings.h"
 
 namespace specthink::inline server {
 namespace {
@@ -231,6 +232,10 @@ CompletionRequest parse_completion(Endpoint endpoint, std::string_view body, std
   if (!max_tokens && endpoint == Endpoint::completions) max_tokens = kCompletionTokens;
   const bool ignore_eos = fields.boolean("ignore_eos").value_or(false);
   const OrderedJson* kwargs = endpoint == Endpoint::chat ? fields.object("chat_template_kwargs") : nullptr;
+  for (const char* key : kReservedTemplateVariables) {
+    if (kwargs && kwargs->contains(key))
+      fail(fmt::format("'chat_template_kwargs': '{}' is not for the client to set", key), "chat_template_kwargs");
+  }
   const OrderedJson* schedule = fields.object("schedule");
   if (schedule && model.alone) fail("'schedule' is for the pair of models; this model writes alone", "schedule");
   const auto thinking_budget = fields.integer("thinking_budget", 1, INT32_MAX / 2);

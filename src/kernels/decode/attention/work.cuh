@@ -58,6 +58,7 @@ struct AttentionWork {
   unsigned first_main = 0;  // the grid's first block of a main cluster
 
   __device__ __forceinline__ bool is_helper() const { return helper >= 0; }
+
   /// Queries of the cluster that somebody reads the results of. Of one sequence all rows of the step count, so that what
   /// is multiplied later are numbers.
   template <bool kEntries>
