@@ -99,6 +99,13 @@ bool speculates(const Settings& settings) {
   return false;
 }
 
+/// Where nothing will be proposed, the models are not loaded for it: no costs are measured, and the log does not name
+/// proposers.
+Invocation invocation_of_models(Invocation invocation) {
+  if (invocation.settings.replay.texts.empty()) invocation.settings.speculation.proposers = TokenSpeculation::off;
+  return invocation;
+}
+
 /// With --batch the runs at once, in place of one by one, and steps of several sequences.
 bool measure_batches(LoadedModels& models, const Settings& settings, const Replayer::Options& options,
                      const ReplayPlan& plan, ReplayReport& report) {
@@ -170,9 +177,10 @@ void publish(const ReplayReport& report, const Settings& settings, const ReplayL
 
 int run_replay(const Invocation& invocation) {
   const Settings& settings = invocation.settings;
+  const Invocation of_models = invocation_of_models(invocation);
   return run_on_ranks(settings.models.collective_timeout, [&](const ProcessGroup& group) -> int {
     require_one_group(group, invocation);
-    LoadedModels models(group, invocation, /*with_draft=*/true);
+    LoadedModels models(group, of_models, /*with_draft=*/true);
     ReplayPlan plan;
     std::vector<TokenIds> texts;
     together(group, [&] {

@@ -77,6 +77,13 @@ TEST(replay, runs_every_loop_with_two_ranks) {
   EXPECT_EQ(read_json(only_file(folder, ".json")), result);
 }
 
+TEST(replay, names_no_proposers_without_texts) {
+  const auto folder = fresh_folder("replay_without_texts");
+  const ProgramResult result = run_program(command(folder) + models() + " --loop target --calibrate-steps", 1);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.err.find("token-level speculation"), std::string::npos) << result.err;
+}
+
 TEST(replay, runs_recorded_runs_at_once) {
   const auto folder = fresh_folder("replay_batch");
   const std::string arguments = command(folder) + models() + " --loop original";
